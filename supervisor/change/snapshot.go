@@ -23,11 +23,11 @@ type Snapshot struct {
 	// build reads B, write A back).
 	Seq uint64
 
-	Source  Digest // what the build reads: contents of the graph's files
-	Shape   Digest // what `go list` depends on: imports, constraints, package clauses, embed lines, go.mod ..., and which files exist
-	Runtime Digest // files read by the running app: watch.include, or in command mode the whole tree
-	Env     Digest // app.env_files and the .env files that the database URL may come from
-	Config  Digest // devguard.toml
+	Source  Digest    // what the build reads: contents of the graph's files
+	Shape   Digest    // what `go list` depends on: imports, constraints, package clauses, embed lines, go.mod ..., and which files exist
+	Runtime Digest    // files read by the running app: watch.include, or in command mode the whole tree
+	Env     Digest    // app.env_files and the .env files that the database URL may come from
+	Config  Digest    // devguard.toml
 	Newest  time.Time // latest of mtime and ctime over the graph's files, on the file system's own clock
 
 	Hooks []HookState // in the order of Rules.Hooks
