@@ -17,18 +17,21 @@ func (d Digest) IsZero() bool { return d == Digest{} }
 // Snapshot is the state of everything watched, at one moment, by content.
 // Snapshots are values: nobody changes one after it was handed out.
 type Snapshot struct {
+	// Version grows with every snapshot the watcher makes: of two, the one with
+	// the higher Version is the newer, however they travelled.
+	Version uint64
+
 	// Seq grows with every write seen to a file of the graph, also with one
 	// that left equal bytes. A build whose Seq differs between its start and
 	// its end may have read a mixture, whatever the digests say (write B,
 	// build reads B, write A back).
 	Seq uint64
 
-	Source  Digest    // what the build reads: contents of the graph's files
-	Shape   Digest    // what `go list` depends on: imports, constraints, package clauses, embed lines, go.mod ..., and which files exist
-	Runtime Digest    // files read by the running app: watch.include, or in command mode the whole tree
-	Env     Digest    // app.env_files and the .env files that the database URL may come from
-	Config  Digest    // devguard.toml
-	Newest  time.Time // latest of mtime and ctime over the graph's files, on the file system's own clock
+	Source  Digest // what the build reads: contents of the graph's files
+	Shape   Digest // what `go list` depends on: imports, constraints, package clauses, embed lines, go.mod ..., and which files exist
+	Runtime Digest // files read by the running app: watch.include, or in command mode the whole tree
+	Env     Digest // app.env_files and the .env files that the database URL may come from
+	Config  Digest // devguard.toml
 
 	Hooks []HookState // in the order of Rules.Hooks
 
