@@ -1,0 +1,3 @@
+module example.com/shopkit
+
+go 1.25.0
