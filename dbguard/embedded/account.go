@@ -1,0 +1,57 @@
+package embedded
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"runtime"
+	"strconv"
+)
+
+// Account is whom the server runs as when devguard is root: PostgreSQL refuses
+// root. A nil *Account stands for the caller's own account; its methods do
+// nothing.
+type Account struct {
+	Name     string
+	UID, GID int
+}
+
+// ServerAccount returns nil for an ordinary user; for root it returns the
+// account postgres, else nobody. The account must have a name: initdb looks up
+// its own uid and gives up without one.
+func ServerAccount() (*Account, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	if runtime.GOOS == "darwin" {
+		return nil, fmt.Errorf("PostgreSQL refuses to run as root: start devguard without sudo")
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err1 := strconv.Atoi(u.Uid)
+		gid, err2 := strconv.Atoi(u.Gid)
+		if err1 == nil && err2 == nil && uid != 0 {
+			return &Account{Name: name, UID: uid, GID: gid}, nil
+		}
+	}
+	return nil, fmt.Errorf("PostgreSQL refuses to run as root and this machine has neither an account postgres nor nobody: run devguard as an ordinary user, or add one with `useradd --system postgres`")
+}
+
+// Apply makes cmd run as the account.
+func (a *Account) Apply(cmd *exec.Cmd) {
+	if a != nil {
+		setCredential(cmd, a)
+	}
+}
+
+// Own gives path to the account.
+func (a *Account) Own(path string) error {
+	if a == nil {
+		return nil
+	}
+	return os.Chown(path, a.UID, a.GID)
+}

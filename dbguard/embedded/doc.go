@@ -1,0 +1,2 @@
+// Package embedded runs a private Postgres for one project.
+package embedded
