@@ -1,0 +1,68 @@
+package sockets
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"strconv"
+	"strings"
+)
+
+// Connections returns the established TCP connections of the processes pids.
+// A process that has ended has none.
+func Connections(pids []int) ([]Conn, error) {
+	out, err := lsof(pids, "-iTCP", "-sTCP:ESTABLISHED")
+	return lsofConns(out), err
+}
+
+// Listening returns the TCP addresses that the processes pids listen on.
+func Listening(pids []int) []netip.AddrPort {
+	out, _ := lsof(pids, "-iTCP", "-sTCP:LISTEN")
+	return lsofPorts(out)
+}
+
+// Established returns every established TCP connection of this machine.
+// netstat, because lsof shows an ordinary user its own processes alone.
+func Established() ([]Conn, error) {
+	out, err := exec.Command("netstat", "-anp", "tcp").Output()
+	if err != nil {
+		return nil, fmt.Errorf("list the machine's connections: netstat: %w", err)
+	}
+	return netstatConns(string(out)), nil
+}
+
+// Owner returns the process that listens on the TCP port, and its name. ok is
+// false when nobody listens, or the process is another user's and hidden.
+func Owner(port int) (pid int, name string, ok bool) {
+	out, _ := exec.Command("lsof", "-nP", "-iTCP:"+strconv.Itoa(port), "-sTCP:LISTEN", "-Fpc").Output()
+	for line := range strings.Lines(string(out)) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "p") && pid == 0:
+			pid, _ = strconv.Atoi(line[1:])
+		case strings.HasPrefix(line, "c") && name == "":
+			name = line[1:]
+		}
+	}
+	return pid, name, pid > 0
+}
+
+// lsof prints the wanted sockets of pids, one field a line. It exits 1 when it
+// has nothing to list, which is no error.
+func lsof(pids []int, which ...string) (string, error) {
+	if len(pids) == 0 {
+		return "", nil
+	}
+	list := make([]string, len(pids))
+	for i, pid := range pids {
+		list[i] = strconv.Itoa(pid)
+	}
+	args := append([]string{"-nP", "-a", "-p", strings.Join(list, ","), "-FnT"}, which...)
+	out, err := exec.Command("lsof", args...).Output()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return "", fmt.Errorf("list the sockets of the app: lsof: %w", err)
+	}
+	return string(out), nil
+}
