@@ -1,0 +1,324 @@
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/devguard/devguard"
+
+// mayImport is the table of packages: what each may import of ours, in files
+// of every operating system, tests included. A package that is not here fails.
+var mayImport = table(map[string]string{
+	".":                  "*", // main: wiring
+	"supervisor/cmd":     "supervisor/config supervisor/change supervisor/graph supervisor/control dbguard/guard",
+	"supervisor/config":  "",
+	"supervisor/change":  "",
+	"supervisor/reload":  "supervisor/change",
+	"supervisor/watch":   "supervisor/change",
+	"supervisor/graph":   "supervisor/change",
+	"supervisor/build":   "supervisor/change",
+	"supervisor/hook":    "supervisor/change",
+	"supervisor/proc":    "supervisor/change",
+	"supervisor/ready":   "supervisor/change",
+	"supervisor/front":   "supervisor/change",
+	"supervisor/term":    "",
+	"supervisor/state":   "",
+	"supervisor/logfmt":  "",
+	"supervisor":         "supervisor/config supervisor/change supervisor/reload supervisor/watch supervisor/graph supervisor/build supervisor/hook supervisor/proc supervisor/ready supervisor/front supervisor/term supervisor/state supervisor/logfmt",
+	"supervisor/control": "supervisor/reload dbguard/session",
+	"dbguard":            "",
+	"dbguard/guard":      "dbguard/dsn dbguard/relay dbguard/session dbguard/catalog dbguard/sockets dbguard/embedded",
+	"dbguard/dsn":        "",
+	"dbguard/sockets":    "",
+	"dbguard/embedded":   "",
+	"dbguard/session":    "",
+	"dbguard/relay":      "dbguard/session",
+	"dbguard/catalog":    "dbguard/session",
+	testServers:          "dbguard/embedded",
+})
+
+// testServers is for tests alone: theirs may import it everywhere, nothing
+// else may.
+const testServers = "dbguard/pgtest"
+
+// pure packages decide: no I/O, no clock, no goroutines.
+var pure = []string{"supervisor/change", "supervisor/reload", "dbguard/session"}
+
+// Limits of size. A function above 60 lines wants a reason and a file above
+// 500 lines is worth splitting; from here on it is not a matter of taste.
+const (
+	maxFunction = 80
+	maxFile     = 550
+)
+
+func table(rows map[string]string) map[string][]string {
+	out := map[string][]string{}
+	for pkg, imports := range rows {
+		out[pkg] = strings.Fields(imports)
+	}
+	return out
+}
+
+// goFile is one parsed file of ours.
+type goFile struct {
+	name string // relative to the root, with slashes
+	pkg  string // its directory, likewise
+	test bool
+	fset *token.FileSet
+	ast  *ast.File
+}
+
+func parse(name string, src any) (goFile, error) {
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, name, src, parser.SkipObjectResolution)
+	return goFile{
+		name: filepath.ToSlash(name), pkg: path.Dir(filepath.ToSlash(name)),
+		test: strings.HasSuffix(name, "_test.go"), fset: fset, ast: f,
+	}, err
+}
+
+// ours returns every Go file of this module, of all operating systems.
+func ours(t *testing.T) []goFile {
+	t.Helper()
+	var files []goFile
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		base := d.Name()
+		if d.IsDir() && name != "." && (base == "testdata" || strings.HasPrefix(base, ".")) {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(base, ".go") {
+			return nil
+		}
+		f, err := parse(name, nil)
+		files = append(files, f)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// rules say what is wrong with one file, as lines for a person.
+var rules = map[string]func(goFile) []string{
+	"imports":   imports,
+	"purity":    purity,
+	"calls":     calls,
+	"functions": functions,
+	"names":     names,
+}
+
+func TestArchitecture(t *testing.T) {
+	files := ours(t)
+	for _, name := range slices.Sorted(maps.Keys(rules)) {
+		t.Run(name, func(t *testing.T) {
+			for _, f := range files {
+				for _, problem := range rules[name](f) {
+					t.Error(problem)
+				}
+			}
+		})
+	}
+}
+
+func imports(f goFile) (problems []string) {
+	allowed, known := mayImport[f.pkg]
+	if !known {
+		return []string{f.name + ": package is not in the table of packages"}
+	}
+	for _, spec := range f.ast.Imports {
+		name, _ := strconv.Unquote(spec.Path.Value)
+		local, isOurs := strings.CutPrefix(name, module+"/")
+		switch {
+		case isOurs && f.test && (local == testServers || local == f.pkg):
+		case isOurs && local == testServers:
+			problems = append(problems, f.at(spec)+": only tests may import "+testServers)
+		case isOurs && !slices.Contains(allowed, local) && !slices.Contains(allowed, "*"):
+			problems = append(problems, f.at(spec)+": "+f.pkg+" may not import "+local)
+		case f.pkg == "dbguard" && !f.test && strings.Contains(name, ".") && !strings.HasPrefix(name, "github.com/jackc/pgx/"):
+			problems = append(problems, f.at(spec)+": dbguard may import pgx alone, not "+name)
+		}
+	}
+	return problems
+}
+
+// purity keeps I/O, clock and goroutines out of the packages that decide.
+func purity(f goFile) (problems []string) {
+	if f.test || !slices.Contains(pure, f.pkg) {
+		return nil
+	}
+	forbidden := []string{"os", "os/exec", "os/signal", "net", "net/http", "syscall", "log/slog", "io/fs", "context", "sync"}
+	for _, spec := range f.ast.Imports {
+		name, _ := strconv.Unquote(spec.Path.Value)
+		if slices.Contains(forbidden, name) {
+			problems = append(problems, f.at(spec)+": a package that decides may not import "+name)
+		}
+	}
+	ast.Inspect(f.ast, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.GoStmt, *ast.SelectStmt, *ast.SendStmt:
+			problems = append(problems, f.at(n)+": a package that decides has no goroutines")
+		case *ast.SelectorExpr:
+			if callee := selector(n); slices.Contains([]string{"time.Now", "time.Since", "time.Until", "time.After", "time.AfterFunc", "time.NewTimer", "time.NewTicker", "time.Tick", "time.Sleep"}, callee) {
+				problems = append(problems, f.at(n)+": a package that decides is given `now`, and does not call "+callee)
+			}
+		}
+		return true
+	})
+	return problems
+}
+
+// calls finds what nobody below main does, and sleeping tests.
+func calls(f goFile) (problems []string) {
+	ast.Inspect(f.ast, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok && selector(call.Fun) == "synctest.Test" {
+			return false // inside a bubble sleeping only moves the fake clock
+		}
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		switch callee := selector(sel); callee {
+		case "os.Exit", "log.Fatal", "log.Fatalf", "log.Fatalln", "syscall.Exit":
+			if f.pkg != "." && !f.test {
+				problems = append(problems, f.at(sel)+": only main may call "+callee+": it would leave child processes behind")
+			}
+		case "os.Chdir", "os.Setenv", "os.Unsetenv", "os.Clearenv":
+			if !f.test {
+				problems = append(problems, f.at(sel)+": nobody calls "+callee+": it changes the process under others' feet")
+			}
+		case "time.Sleep":
+			if f.test {
+				problems = append(problems, f.at(sel)+": a test waits for a condition, it does not sleep")
+			}
+		}
+		return true
+	})
+	return problems
+}
+
+// functions holds the limits of size.
+func functions(f goFile) (problems []string) {
+	for _, decl := range f.ast.Decls {
+		fn, ok := decl.(*ast.FuncDecl)
+		if !ok {
+			continue
+		}
+		if n := f.line(fn.End()) - f.line(fn.Pos()) + 1; n > maxFunction {
+			problems = append(problems, fmt.Sprintf("%s: %s has %d lines, the limit is %d", f.at(fn), fn.Name.Name, n, maxFunction))
+		}
+	}
+	if n := f.line(f.ast.FileEnd); n > maxFile && !f.test {
+		problems = append(problems, fmt.Sprintf("%s has %d lines, the limit is %d: one idea a file", f.name, n, maxFile))
+	}
+	return problems
+}
+
+// names refuses those that say nothing.
+func names(f goFile) []string {
+	file := strings.TrimSuffix(strings.TrimSuffix(path.Base(f.name), ".go"), "_test")
+	for _, word := range []string{file, f.ast.Name.Name} {
+		if slices.Contains([]string{"util", "utils", "common", "types", "manager", "helpers", "misc"}, word) {
+			return []string{f.name + `: a name should say what is inside, "` + word + `" does not`}
+		}
+	}
+	if f.ast.Name.Name == "main" && f.pkg != "." {
+		return []string{f.name + ": package main is at the root; other programs are under testdata, in modules of their own"}
+	}
+	return nil
+}
+
+func (f goFile) line(p token.Pos) int { return f.fset.Position(p).Line }
+
+func (f goFile) at(n ast.Node) string { return fmt.Sprintf("%s:%d", f.name, f.line(n.Pos())) }
+
+// selector writes x.Sel as "x.Sel", anything else as "".
+func selector(e ast.Node) string {
+	if s, ok := e.(*ast.SelectorExpr); ok {
+		if x, ok := s.X.(*ast.Ident); ok {
+			return x.Name + "." + s.Sel.Name
+		}
+	}
+	return ""
+}
+
+// TestRulesBite shows that each rule finds what it is for.
+func TestRulesBite(t *testing.T) {
+	long := "func f() {" + strings.Repeat("\n_ = 0", maxFunction) + "\n}"
+	for _, c := range []struct{ rule, file, src, want string }{
+		{"imports", "supervisor/proc/p.go", `package proc; import "` + module + `/supervisor/change"`, ""},
+		{"imports", "supervisor/proc/p_darwin.go", `package proc; import "` + module + `/supervisor/build"`, "supervisor/proc may not import supervisor/build"},
+		{"imports", "supervisor/loop.go", `package supervisor; import "` + module + `/dbguard/guard"`, "supervisor may not import dbguard/guard"},
+		{"imports", "supervisor/loop_test.go", `package supervisor; import "` + module + `/dbguard/pgtest"`, ""},
+		{"imports", "dbguard/guard/g.go", `package guard; import "` + module + `/dbguard/pgtest"`, "only tests may import"},
+		{"imports", "dbguard/retry.go", `package dbguard; import "github.com/urfave/cli/v2"`, "pgx alone"},
+		{"imports", "dbguard/retry.go", `package dbguard; import "github.com/jackc/pgx/v5"`, ""},
+		{"imports", "supervisor/extra/e.go", `package extra`, "not in the table"},
+		{"purity", "supervisor/reload/r.go", `package reload; import "os"`, "may not import os"},
+		{"purity", "supervisor/reload/r.go", `package reload; import "time"; var t = time.Now()`, "does not call time.Now"},
+		{"purity", "supervisor/reload/r.go", `package reload; func f() { go f() }`, "no goroutines"},
+		{"purity", "supervisor/proc/p.go", `package proc; func f() { go f() }`, ""},
+		{"calls", "supervisor/cmd/c.go", `package cmd; import "os"; func f() { os.Exit(1) }`, "only main may call os.Exit"},
+		{"calls", "main.go", `package main; import "os"; func main() { os.Exit(1) }`, ""},
+		{"calls", "main.go", `package main; import "os"; func main() { os.Chdir("/") }`, "nobody calls os.Chdir"},
+		{"calls", "supervisor/proc/p_test.go", `package proc; import "time"; func f() { time.Sleep(1) }`, "does not sleep"},
+		{"calls", "supervisor/p_test.go", `package supervisor; func f() { synctest.Test(t, func() { time.Sleep(1) }) }`, ""},
+		{"functions", "supervisor/proc/p.go", "package proc\n" + long, "f has 82 lines, the limit is 80"},
+		{"functions", "supervisor/proc/p.go", "package proc" + strings.Repeat("\n", maxFile+1), "one idea a file"},
+		{"names", "supervisor/proc/utils.go", `package proc`, "should say what is inside"},
+		{"names", "supervisor/proc/main.go", `package main`, "package main is at the root"},
+	} {
+		f, err := parse(c.file, c.src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(rules[c.rule](f), "\n")
+		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s of %s, %.80q:\ngot %q, want %q", c.rule, c.file, c.src, got, c.want)
+		}
+	}
+}
+
+// TestModuleFile: an app that imports dbguard inherits what go.mod says.
+func TestModuleFile(t *testing.T) {
+	out, err := exec.Command("go", "mod", "edit", "-json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mod struct {
+		Module                 struct{ Path string }
+		Go                     string
+		Tool, Replace, Exclude []any
+	}
+	if err := json.Unmarshal(out, &mod); err != nil {
+		t.Fatal(err)
+	}
+	if mod.Module.Path != module {
+		t.Errorf("module is %s, want %s", mod.Module.Path, module)
+	}
+	if mod.Go != "1.25.0" {
+		t.Errorf("go directive is %s, want 1.25.0, the lowest that pgx needs", mod.Go)
+	}
+	if len(mod.Tool) > 0 {
+		t.Error("go.mod has tool lines: they belong in testdata/tools/go.mod")
+	}
+	if len(mod.Replace)+len(mod.Exclude) > 0 {
+		t.Error("go.mod has replace or exclude lines: they do not reach an app that imports dbguard")
+	}
+}
