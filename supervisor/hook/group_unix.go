@@ -25,9 +25,9 @@ type group int
 func (g group) terminate() { _ = unix.Kill(-int(g), unix.SIGTERM) }
 func (g group) kill()      { _ = unix.Kill(-int(g), unix.SIGKILL) }
 
-// alive reports whether the group has a process. EPERM means yes: one that
-// changed its user.
-func (g group) alive() bool { return !errors.Is(unix.Kill(-int(g), 0), unix.ESRCH) }
+// exists reports whether the group has a process, dead ones that nobody waited
+// for included. EPERM means yes: one that changed its user.
+func (g group) exists() bool { return !errors.Is(unix.Kill(-int(g), 0), unix.ESRCH) }
 
 // guarded is a started hook, with the guard that outlives us.
 type guarded struct {

@@ -65,7 +65,7 @@ func stop(g group, waited <-chan error) error {
 	g.terminate()
 	deadline := time.NewTimer(Grace)
 	defer deadline.Stop()
-	look := time.NewTicker(5 * time.Millisecond)
+	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
 
 	var err error

@@ -399,21 +399,5 @@ func TestHookDiesWithItsSupervisor(t *testing.T) {
 	cmd.Wait()
 	eventually(t, "the end of the hook's shell", func() bool { return gone(shell) })
 	eventually(t, "the end of what the shell ran", func() bool { return gone(inner) })
-	eventually(t, "the end of its group", func() bool { return !running(shell) })
-}
-
-// running reports whether a process of the group is alive, zombies apart.
-func running(pgid int) bool {
-	if !group(pgid).alive() {
-		return false
-	}
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, stat := range stats {
-		b, _ := os.ReadFile(stat)
-		_, rest, _ := strings.Cut(string(b), ") ")
-		if f := strings.Fields(rest); len(f) > 2 && f[2] == strconv.Itoa(pgid) && f[0] != "Z" {
-			return true
-		}
-	}
-	return false
+	eventually(t, "the end of its group", func() bool { return !group(shell).alive() })
 }
