@@ -1,0 +1,213 @@
+package dsn
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// IsURL reports whether value is a URL of Postgres.
+func IsURL(value string) bool {
+	return strings.HasPrefix(value, "postgres://") || strings.HasPrefix(value, "postgresql://")
+}
+
+// Parse reads a connection string: a URL, or libpq's keywords ("host=db
+// dbname=app"). Errors never quote it.
+func Parse(conn string) (Settings, error) {
+	conn = strings.TrimSpace(conn)
+	if strings.IndexByte(conn, 0) >= 0 {
+		return Settings{}, errors.New("it holds a NUL byte")
+	}
+	values := map[string]string{}
+	var err error
+	switch {
+	case IsURL(conn):
+		err = parseURL(conn, values)
+	case strings.Contains(conn, "://"):
+		scheme, _, _ := strings.Cut(conn, "://")
+		if !plainWord(scheme) {
+			return Settings{}, errors.New("it is not a connection string of Postgres")
+		}
+		return Settings{}, fmt.Errorf("it is a %s:// URL, not one of Postgres", scheme)
+	default:
+		err = parseKeywords(conn, values)
+	}
+	if err != nil {
+		return Settings{}, err
+	}
+	return Settings{values}, nil
+}
+
+// plainWord reports whether s can be printed: a scheme, and no piece of a
+// password that happens to hold "://".
+func plainWord(s string) bool {
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '+' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 16
+}
+
+// parseURL reads postgres://user:password@host:port,host:port/dbname?key=value.
+// As in libpq, only a slash ends the search for the @, so that a password may
+// hold a question mark, and a parameter wins over the part before it.
+func parseURL(conn string, values map[string]string) error {
+	_, rest, _ := strings.Cut(conn, "://")
+	if i := strings.IndexAny(rest, "@/"); i >= 0 && rest[i] == '@' {
+		user, password, _ := strings.Cut(rest[:i], ":")
+		rest = rest[i+1:]
+		if err := set(values, "user", user); err != nil {
+			return err
+		}
+		if err := set(values, "password", password); err != nil {
+			return err
+		}
+	}
+	rest, query, _ := strings.Cut(rest, "?")
+	hosts, dbname, _ := strings.Cut(rest, "/")
+	if err := parseHosts(hosts, values); err != nil {
+		return err
+	}
+	if err := set(values, "dbname", dbname); err != nil {
+		return err
+	}
+	return parseQuery(query, values)
+}
+
+// parseHosts reads "host:port,[::1]:port" into libpq's two lists.
+func parseHosts(list string, values map[string]string) error {
+	if list == "" {
+		return nil
+	}
+	var hosts, ports []string
+	for one := range strings.SplitSeq(list, ",") {
+		host, port := one, ""
+		if strings.HasPrefix(one, "[") {
+			end := strings.IndexByte(one, ']')
+			if end < 0 {
+				return errors.New(`the "[" of an IPv6 address is not closed`)
+			}
+			host, port = one[1:end], one[end+1:]
+			if port != "" && port[0] != ':' {
+				return errors.New(`after the "]" of an IPv6 address comes neither ":" nor "/"`)
+			}
+			port = strings.TrimPrefix(port, ":")
+		} else if i := strings.IndexByte(one, ':'); i >= 0 {
+			host, port = one[:i], one[i+1:]
+		}
+		hosts, ports = append(hosts, host), append(ports, port)
+	}
+	if err := set(values, "host", strings.Join(hosts, ",")); err != nil {
+		return err
+	}
+	if joined := strings.Join(ports, ","); strings.Trim(joined, ",") != "" {
+		return set(values, "port", joined)
+	}
+	return nil
+}
+
+// parseQuery reads the parameters of a URL. A later one wins, as in pgconn.
+func parseQuery(query string, values map[string]string) error {
+	for pair := range strings.SplitSeq(query, "&") {
+		if pair == "" {
+			continue
+		}
+		key, value, found := strings.Cut(pair, "=")
+		if !found {
+			return errors.New(`a parameter after the "?" has no "="`)
+		}
+		name, err := url.PathUnescape(key)
+		if err != nil {
+			return errors.New("the name of a parameter has a broken %-escape")
+		}
+		if strings.ContainsAny(name, " \t\n\r\v\f='\\\x00") || name == "" {
+			return errors.New("the name of a parameter is not a word")
+		}
+		delete(values, keyword(name)) // an empty parameter clears the part before it
+		if err := set(values, keyword(name), value); err != nil {
+			return err
+		}
+	}
+	if values["ssl"] == "true" { // the spelling of JDBC, which libpq takes too
+		values["sslmode"] = "require"
+		delete(values, "ssl")
+	}
+	return nil
+}
+
+// set stores the unescaped value, unless it is empty: an empty part of a URL
+// leaves the default in effect.
+func set(values map[string]string, key, raw string) error {
+	value, err := url.PathUnescape(raw)
+	if err != nil {
+		return fmt.Errorf("its %s has a broken %%-escape (a %% itself is written %%25)", key)
+	}
+	if strings.IndexByte(value, 0) >= 0 {
+		return fmt.Errorf("its %s holds a NUL byte", key)
+	}
+	if value != "" {
+		values[key] = value
+	}
+	return nil
+}
+
+// keyword returns libpq's own spelling of a keyword.
+func keyword(name string) string {
+	if name == "database" { // pgconn and pgx take it too
+		return "dbname"
+	}
+	return name
+}
+
+const spaces = " \t\n\r\v\f"
+
+// parseKeywords reads "host=db password='it”s'" with libpq's quoting.
+func parseKeywords(conn string, values map[string]string) error {
+	for conn = strings.TrimLeft(conn, spaces); conn != ""; conn = strings.TrimLeft(conn, spaces) {
+		key, rest, found := strings.Cut(conn, "=")
+		key = strings.TrimRight(key, spaces)
+		if !found || key == "" || strings.ContainsAny(key, spaces+`'\`) {
+			return errors.New(`it is neither a postgres:// URL nor a list of keyword=value`)
+		}
+		value, after, err := cutValue(strings.TrimLeft(rest, spaces))
+		if err != nil {
+			return err
+		}
+		conn = after
+		delete(values, keyword(key))
+		if value != "" {
+			values[keyword(key)] = value
+		}
+	}
+	return nil
+}
+
+// cutValue takes the value at the start of s, quoted or not, and returns what
+// follows it.
+func cutValue(s string) (value, rest string, err error) {
+	quoted := strings.HasPrefix(s, "'")
+	if quoted {
+		s = s[1:]
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\':
+			if i++; i < len(s) {
+				b.WriteByte(s[i])
+			}
+		case quoted && c == '\'':
+			return b.String(), s[i+1:], nil
+		case !quoted && strings.IndexByte(spaces, c) >= 0:
+			return b.String(), s[i:], nil
+		default:
+			b.WriteByte(c)
+		}
+	}
+	if quoted {
+		return "", "", errors.New("a quoted value has no end")
+	}
+	return b.String(), "", nil
+}
