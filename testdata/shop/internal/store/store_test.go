@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -21,14 +22,14 @@ import (
 // returns its URL.
 func freshDatabase(t *testing.T) string {
 	t.Helper()
-	url := os.Getenv("DATABASE_URL")
-	if url == "" {
+	server := os.Getenv("DATABASE_URL")
+	if server == "" {
 		if strings.Contains(os.Getenv("DEVGUARD_TEST_REQUIRE"), "postgres") {
 			t.Fatal("DATABASE_URL is not set, and DEVGUARD_TEST_REQUIRE asks for postgres")
 		}
 		t.Skip("DATABASE_URL is not set")
 	}
-	admin, err := pgx.Connect(t.Context(), url)
+	admin, err := pgx.Connect(t.Context(), server)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,15 +44,19 @@ func freshDatabase(t *testing.T) string {
 		}
 		admin.Close(ctx)
 	})
-	cfg := admin.Config()
-	return fmt.Sprintf("postgres://%s:%s@%s:%d/%s?sslmode=disable", cfg.User, cfg.Password, cfg.Host, cfg.Port, name)
+	fresh, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh.Path = "/" + name
+	return fresh.String()
 }
 
 // migrated returns a store over a fresh database with the shop's tables.
 func migrated(t *testing.T) *Store {
 	t.Helper()
-	url := freshDatabase(t)
-	conn, err := pgx.Connect(t.Context(), url)
+	db := freshDatabase(t)
+	conn, err := pgx.Connect(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +72,7 @@ func migrated(t *testing.T) *Store {
 	if err != nil || len(again) != 0 {
 		t.Fatalf("second migration applied %q, error %v; want nothing", again, err)
 	}
-	s, err := Open(t.Context(), url, 5*time.Second, slog.Default())
+	s, err := Open(t.Context(), db, 5*time.Second, slog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}

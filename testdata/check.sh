@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# Every check of devguard: formatting, vet, lint, and all tests with the race
+# detector against a real Postgres and PgBouncer, which are installed when
+# missing (apt or brew). Nothing is skipped. Usage: testdata/check.sh
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+lint=(go tool "-modfile=$root/testdata/tools/go.mod" staticcheck -checks=inherit,ST1000,ST1016,ST1020)
+
+step() {
+    printf '\n==> %s (at %d s)\n' "$*" "$SECONDS"
+}
+
+fail() {
+    printf '\ntestdata/check.sh: error: %s\n' "$*" >&2
+    exit 1
+}
+
+# The folder of initdb and pg_ctl: PATH, else where distributions keep them.
+postgres_bin() {
+    local program
+    for program in "$(command -v initdb || true)" \
+        $(ls -d /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb \
+            {/opt/homebrew,/usr/local}/opt/postgresql@*/bin/initdb 2>/dev/null | sort -rV); do
+        if [ -x "$program" ] && [ -x "$(dirname "$program")/pg_ctl" ]; then
+            dirname "$program"
+            return
+        fi
+    done
+    return 1
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# Debian starts a server for each package that brings one. We want the programs
+# alone: policy-rc.d says so, for as long as the installation takes.
+apt_install() {
+    local policy=/usr/sbin/policy-rc.d ours=""
+    if [ ! -e "$policy" ]; then
+        ours=$policy
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+    fi
+    local failed=0
+    { as_root apt-get update -q &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"; } </dev/null || failed=$?
+    if [ -n "$ours" ]; then as_root rm -f "$ours"; fi
+    return "$failed"
+}
+
+install_missing() {
+    local apt=() brew=()
+    command -v git >/dev/null || { apt+=(git) brew+=(git); }
+    command -v cc >/dev/null || { apt+=(gcc libc6-dev) brew+=(gcc); } # the race detector needs cgo
+    postgres_bin >/dev/null || { apt+=(postgresql) brew+=(postgresql@17); }
+    command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || { apt+=(pgbouncer) brew+=(pgbouncer); }
+    command -v npm >/dev/null || { apt+=(npm) brew+=(node); } # Prisma, as a hook
+    if [ ${#apt[@]} = 0 ]; then
+        echo "nothing is missing"
+    elif command -v apt-get >/dev/null; then
+        apt_install "${apt[@]}"
+    elif command -v brew >/dev/null; then
+        brew install "${brew[@]}"
+    else
+        fail "please install ${apt[*]}: neither apt-get nor brew is here to do it"
+    fi
+}
+
+# A throwaway server for the shop's tests, reached through a socket alone. Those
+# of devguard start their own.
+scratch=""
+server_account() {
+    if [ "$(id -u)" != 0 ]; then
+        "$@"
+    else # Postgres refuses to run as root
+        runuser -u "$(id -un postgres 2>/dev/null || echo nobody)" -- "$@"
+    fi
+}
+
+start_postgres() {
+    scratch=$(mktemp -d)
+    trap stop_postgres EXIT
+    if [ "$(id -u)" = 0 ]; then
+        chown "$(id -un postgres 2>/dev/null || echo nobody)" "$scratch"
+    fi
+    (
+        cd "$scratch"
+        server_account "$bin/initdb" -N -A trust -U shop -D "$scratch/data" >"$scratch.log"
+        server_account "$bin/pg_ctl" -w -D "$scratch/data" -l "$scratch/log" \
+            -o "-c listen_addresses='' -c fsync=off -k $scratch" start >>"$scratch.log"
+    ) || { cat "$scratch.log" "$scratch/log"; fail "Postgres does not start"; }
+}
+
+stop_postgres() {
+    if [ -e "$scratch/data/postmaster.pid" ]; then
+        (cd "$scratch" && server_account "$bin/pg_ctl" -w -D "$scratch/data" -m immediate stop >/dev/null)
+    fi
+    rm -rf "$scratch" "$scratch.log"
+}
+
+in_module() {
+    local dir=$1
+    shift
+    printf '%s: %s\n' "$dir" "$*"
+    (cd "$dir" && "$@")
+}
+
+step "what is needed"
+command -v go >/dev/null || fail "there is no Go toolchain on PATH: see https://go.dev/doc/install"
+go version
+install_missing
+bin=$(postgres_bin) || fail "no initdb after installing Postgres"
+"$bin/postgres" --version
+PATH=$PATH:/usr/sbin # where Debian keeps pgbouncer
+pgbouncer --version | head -n 1
+export DEVGUARD_TEST_REQUIRE=postgres,pgbouncer,npm
+modules=$(find testdata -name go.mod -not -path 'testdata/tools/*' -exec dirname {} \; | sort)
+
+step "gofmt"
+unformatted=$(git ls-files -co --exclude-standard '*.go' | while read -r f; do if [ -e "$f" ]; then gofmt -l "$f"; fi; done)
+[ -z "$unformatted" ] || fail "not formatted, run gofmt -w on: $unformatted"
+
+step "go vet, also for macOS; go build for Windows"
+go vet ./...
+GOOS=darwin go vet ./...
+GOOS=windows go build ./...
+
+if [[ $(go help fix) == *-diff* ]]; then # Go 1.26
+    step "go fix"
+    fixes=$(go fix -diff ./...) || true
+    [ -z "$fixes" ] || fail "go fix has something to say: $fixes"
+fi
+
+step "staticcheck"
+"${lint[@]}" ./...
+
+step "the modules under testdata"
+for module in $modules; do
+    in_module "$module" go vet ./...
+    in_module "$module" "${lint[@]}" ./...
+done
+
+step "go test -race: the shop and what it shares"
+start_postgres
+for module in testdata/shop testdata/shopkit; do
+    DATABASE_URL="postgres:///postgres?user=shop&host=$scratch" in_module "$module" go test -race -shuffle=on ./...
+done
+
+step "go test -race: devguard"
+go test -race -shuffle=on -timeout=12m ./...
+
+step "all checks passed"
