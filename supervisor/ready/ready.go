@@ -1,0 +1,151 @@
+package ready
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// DefaultTimeout is used when Rule.Timeout is not positive.
+const DefaultTimeout = 30 * time.Second
+
+// Alive is how long a process that listens on nothing runs before it counts as
+// ready.
+const Alive = time.Second
+
+// Rule is [ready] of the configuration. With neither HTTP nor TCP the first
+// listening socket of the process tree decides; with both, HTTP.
+type Rule struct {
+	HTTP    string // a path, or a full http or https URL
+	TCP     string // host:port, :port or a port; no host means this one
+	Timeout time.Duration
+}
+
+// Target is the instance that is awaited.
+type Target struct {
+	// Listening returns the listening TCP sockets of the instance's process
+	// tree. It is called from one goroutine, many times.
+	Listening func() []netip.AddrPort
+	// Exited is closed when the process has ended.
+	Exited <-chan struct{}
+	// Started is when the process was started; zero means now.
+	Started time.Time
+}
+
+// Result says how the instance became ready.
+type Result struct {
+	Rule    string        // http, tcp, listening or alive
+	Took    time.Duration // since Target.Started
+	Awaited string        // what was awaited, for people: "GET /healthz on 127.0.0.1:8080"
+}
+
+// ErrExited is returned when the process ended before it was ready.
+var ErrExited = errors.New("the process ended before it was ready")
+
+// TimeoutError is returned when the instance was not ready in time.
+type TimeoutError struct {
+	Awaited string
+	Last    string // what was seen last: "connection refused", "status 503 Service Unavailable"
+	After   time.Duration
+	hint    string
+}
+
+// Error says what was awaited and what was seen instead.
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("not ready after %v: awaited %s, last seen: %s", e.After, e.Awaited, e.Last)
+}
+
+// Hint says what to do next, or is empty.
+func (e *TimeoutError) Hint() string { return e.hint }
+
+// look is the outcome of one look at the instance.
+type look struct {
+	ok      bool
+	awaited string // may become more exact with every look
+	last    string // what was seen, when not ok
+	hint    string
+}
+
+// check looks once. An error ends the waiting: the rule can never be met.
+type check interface {
+	look(ctx context.Context) look
+	rule() string
+}
+
+// Wait returns when the instance is ready by the rule. The error is ErrExited,
+// a *TimeoutError, the cause of ctx's end, or says what is wrong with the rule.
+func Wait(ctx context.Context, rule Rule, target Target) (Result, error) {
+	if target.Started.IsZero() {
+		target.Started = time.Now()
+	}
+	if rule.Timeout <= 0 {
+		rule.Timeout = DefaultTimeout
+	}
+	c, err := newCheck(rule, target)
+	if err != nil {
+		return Result{}, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-target.Exited:
+			cancel(ErrExited)
+		case <-ctx.Done():
+		}
+	}()
+	defer func() {
+		cancel(nil)
+		<-watched
+	}()
+	return poll(ctx, c, rule.Timeout, target.Started)
+}
+
+// newCheck picks the check of the rule.
+func newCheck(rule Rule, target Target) (check, error) {
+	switch {
+	case rule.HTTP != "":
+		return newHTTPCheck(rule.HTTP, target.Listening)
+	case rule.TCP != "":
+		return newTCPCheck(rule.TCP)
+	}
+	return &socketCheck{listening: target.Listening, deadline: target.Started.Add(Alive)}, nil
+}
+
+// poll looks until the check is ok.
+func poll(ctx context.Context, c check, timeout time.Duration, started time.Time) (Result, error) {
+	timed, cancel := context.WithDeadline(ctx, started.Add(timeout))
+	defer cancel()
+	seen := look{awaited: c.rule(), last: "nothing yet"}
+	for first := true; ; first = false {
+		begin := time.Now()
+		l := c.look(timed)
+		switch {
+		case ctx.Err() != nil: // also when ok: then somebody else answered
+			return Result{}, context.Cause(ctx)
+		case l.ok:
+			return Result{Rule: c.rule(), Took: time.Since(started), Awaited: l.awaited}, nil
+		case first || timed.Err() == nil: // a look cut short says nothing new
+			seen = l
+		}
+		pause := time.NewTimer(step(time.Since(started), time.Since(begin)))
+		select {
+		case <-pause.C:
+		case <-timed.Done():
+			pause.Stop()
+			if ctx.Err() != nil {
+				return Result{}, context.Cause(ctx)
+			}
+			return Result{}, &TimeoutError{Awaited: seen.awaited, Last: seen.last, After: timeout, hint: seen.hint}
+		}
+	}
+}
+
+// step is the time between two looks. What a look may delay is kept a small
+// share of what the start took anyway, and looking a small share of one CPU.
+func step(waited, cost time.Duration) time.Duration {
+	return max(time.Millisecond, min(waited/50, 100*time.Millisecond), min(3*cost, 100*time.Millisecond))
+}

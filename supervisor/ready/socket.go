@@ -1,0 +1,117 @@
+package ready
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// socketCheck is the default rule: a listening socket, or being alive.
+type socketCheck struct {
+	listening func() []netip.AddrPort
+	deadline  time.Time
+	alive     bool
+}
+
+func (c *socketCheck) rule() string {
+	if c.alive {
+		return "alive"
+	}
+	return "listening"
+}
+
+func (c *socketCheck) look(context.Context) look {
+	late := !time.Now().Before(c.deadline) // asked first: the last look is after the deadline
+	if addrs := c.listening(); len(addrs) > 0 {
+		return look{ok: true, awaited: "a listening socket: " + unmap(addrs[0]).String()}
+	}
+	c.alive = late
+	return look{ok: late, awaited: "a listening socket, or one second alive", last: "no listening socket"}
+}
+
+// tcpCheck connects to an address.
+type tcpCheck struct{ addr string }
+
+func newTCPCheck(addr string) (*tcpCheck, error) {
+	if addr != "" && strings.Trim(addr, "0123456789") == "" {
+		addr = ":" + addr
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil || port == "" {
+		return nil, fmt.Errorf("ready.tcp = %q is not an address: write host:port, or a port", addr)
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return nil, fmt.Errorf("ready.tcp = %q: there is no TCP port %q", addr, port)
+	}
+	return &tcpCheck{addr}, nil
+}
+
+func (c *tcpCheck) rule() string { return "tcp" }
+
+func (c *tcpCheck) look(ctx context.Context) look {
+	l := look{awaited: "a TCP connect to " + c.addr}
+	ctx, cancel := context.WithTimeout(ctx, attempt)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", c.addr)
+	if err != nil {
+		l.last = reason(err)
+		return l
+	}
+	conn.Close()
+	l.ok = true
+	return l
+}
+
+// firstSockets picks, of the sockets listening now, the first: those that were
+// there when the tree was first seen listening, in their order. One opened
+// later (metrics, a debugger) is not asked unless the first are gone.
+func firstSockets(first, now []netip.AddrPort) []netip.AddrPort {
+	still := slices.DeleteFunc(slices.Clone(first), func(a netip.AddrPort) bool { return !slices.Contains(now, a) })
+	if len(still) > 0 {
+		return still
+	}
+	return now
+}
+
+// reachable returns the addresses under which a listening socket is reached
+// from this machine, best first. A socket on :: may accept IPv6 only
+// (IPV6_V6ONLY), or IPv4 only in effect, where lo has no ::1 (containers).
+func reachable(a netip.AddrPort) []netip.AddrPort {
+	a = unmap(a)
+	if !a.Addr().IsUnspecified() {
+		return []netip.AddrPort{a}
+	}
+	v4 := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), a.Port())
+	if a.Addr().Is4() {
+		return []netip.AddrPort{v4}
+	}
+	return []netip.AddrPort{netip.AddrPortFrom(netip.IPv6Loopback(), a.Port()), v4}
+}
+
+// unmap turns ::ffff:127.0.0.1, as /proc/net/tcp6 has it, into 127.0.0.1.
+func unmap(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// reason is the cause of a failed attempt, without the addresses that the
+// message names anyway.
+func reason(err error) string {
+	var errno syscall.Errno
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &errno):
+		return errno.Error()
+	case errors.As(err, &dns):
+		return dns.Error()
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "no answer"
+	}
+	return err.Error()
+}
