@@ -1,0 +1,53 @@
+package build
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// explain turns the end of a go command into one sentence. Of a tree that does
+// not compile it is the first message and how many there are; of a machine that
+// cannot build, what to do.
+func explain(err error, r Request, res Result) error {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errArchive):
+		return fmt.Errorf("%s cannot be run: %w", r.pkg(), err)
+	case !errors.As(err, &exit):
+		return err
+	case strings.Contains(res.Output, "no space left on device"):
+		return fmt.Errorf("the disk is full: make room where the build writes (%s, %s and the directory of `go env GOCACHE`; "+
+			"`go clean -cache` empties that one): %w", filepath.Dir(r.Out), r.Tmp, err)
+	case strings.Contains(res.Output, "read-only file system"), strings.Contains(res.Output, "permission denied"):
+		return fmt.Errorf("the build may not write or read a file: %s: %w", first(res), err)
+	case len(res.Diagnostics) == 0:
+		return fmt.Errorf("go build: %w", err)
+	case len(res.Diagnostics) > 1:
+		return fmt.Errorf("%s (and %d more)", first(res), len(res.Diagnostics)-1)
+	}
+	return errors.New(first(res))
+}
+
+// first is the first line of the first message; the first that has a file, if
+// any: what precedes it is a headline.
+func first(res Result) string {
+	for _, d := range res.Diagnostics {
+		if d.File != "" {
+			return headline(d)
+		}
+	}
+	if len(res.Diagnostics) == 0 {
+		return "no message"
+	}
+	return headline(res.Diagnostics[0])
+}
+
+func headline(d Diagnostic) string {
+	line, _, _ := strings.Cut(d.String(), "\n")
+	return line
+}

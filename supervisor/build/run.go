@@ -1,0 +1,190 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+// Request says what to build. Run keeps nothing of it.
+type Request struct {
+	Dir     string   // absolute: where Package is relative to, and what paths in messages are relative to
+	Package string   // as `go build` takes it; "" is "."
+	Out     string   // absolute path of the binary; a fresh one for each build. Its directory is made if missing
+	Flags   []string // the user's go build flags; see CheckFlags
+	Env     []string // nil is this process's own
+	Tmp     string   // absolute: a directory of ours alone, made if missing, empty when Run returns
+
+	// Goflags is what `go env GOFLAGS` answers in Dir. It changes hardly ever:
+	// who builds often asks once (see Goflags) and saves 5 ms a build. Nil: Run
+	// asks.
+	Goflags *string
+
+	// Progress is told how many of all packages the build is done with, from one
+	// goroutine and never after Run has returned. Nil, as it should be when
+	// nobody watches a first build, costs nothing; else `go list` runs beside
+	// the build to know the total.
+	Progress func(done, total int)
+}
+
+// Result is what came of one build.
+type Result struct {
+	Out         string        // the binary, or "" if there is none
+	Digest      change.Digest // of the binary, its build ID masked; zero if there is none
+	Took        time.Duration // until every process of the build was gone
+	Diagnostics []Diagnostic  // Output, parsed; also warnings of a build that succeeded
+	Output      string        // all that the go command printed
+	Err         error         // nil, or one sentence and what to do next
+	Cancelled   bool          // ctx ended first; Err is then context.Cause(ctx)
+}
+
+// killWait is how long Run waits for the output of a killed build to end. What
+// still holds the pipe then is not of its process group.
+const killWait = 2 * time.Second
+
+// Run builds once. When ctx ends it kills the build and everything that the
+// build started.
+func Run(ctx context.Context, r Request) Result {
+	begin := time.Now()
+	res := run(ctx, r)
+	if res.Err != nil {
+		res.Out, res.Digest = "", change.Digest{}
+		os.Remove(r.Out)
+	}
+	if err := empty(r.Tmp); err != nil && res.Err == nil {
+		res.Err = fmt.Errorf("empty the build's temporary directory: %w", err)
+	}
+	if ctx.Err() != nil && res.Err != nil {
+		res.Cancelled, res.Err = true, context.Cause(ctx)
+	}
+	res.Took = time.Since(begin)
+	return res
+}
+
+func run(ctx context.Context, r Request) Result {
+	tool, err := prepare(r)
+	if err != nil {
+		return Result{Err: err}
+	}
+	goflags, err := r.goflags(ctx)
+	if err != nil {
+		return Result{Err: err}
+	}
+	args, err := arguments(r, goflags)
+	if err != nil {
+		return Result{Err: err}
+	}
+	output, err := execute(ctx, r, tool, args)
+	res := Result{Out: r.Out, Output: output, Diagnostics: Parse(output, r.Dir)}
+	if err == nil {
+		res.Digest, err = digest(r.Out)
+	}
+	res.Err = explain(err, r, res)
+	return res
+}
+
+// prepare checks what the go command would report badly or late.
+func prepare(r Request) (tool string, err error) {
+	if info, err := os.Stat(r.Dir); err != nil {
+		return "", fmt.Errorf("the directory to build in is gone: %w", err)
+	} else if !info.IsDir() {
+		return "", fmt.Errorf("the directory to build in, %s, is a file", r.Dir)
+	}
+	if tool, err = exec.LookPath("go"); err != nil {
+		return "", fmt.Errorf("no go command on PATH: install Go from https://go.dev/dl/ or add its bin directory to PATH: %w", err)
+	}
+	for _, dir := range []string{r.Tmp, filepath.Dir(r.Out)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return "", fmt.Errorf("make a directory for the build: %w", err)
+		}
+	}
+	return tool, nil
+}
+
+// Goflags returns what the go command takes from GOFLAGS in dir: of the
+// environment, else of the file that `go env -w` writes.
+func Goflags(ctx context.Context, dir string, env []string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "env", "GOFLAGS")
+	cmd.Dir, cmd.Env = dir, environ(env, dir)
+	cmd.WaitDelay = killWait
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("ask for GOFLAGS (go env GOFLAGS): %w: %s", err, strings.TrimSpace(stderr.String()))
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+func (r Request) goflags(ctx context.Context) (string, error) {
+	if r.Goflags != nil {
+		return *r.Goflags, nil
+	}
+	return Goflags(ctx, r.Dir, r.Env)
+}
+
+func (r Request) pkg() string {
+	if r.Package == "" {
+		return "."
+	}
+	return r.Package
+}
+
+// environ is env for a go command in dir. PWD is set because the go command
+// names directories by it: without it a directory that is a symbolic link
+// would be called by its target here and by its name elsewhere.
+func environ(env []string, dir string) []string {
+	if env == nil {
+		env = os.Environ()
+	}
+	return append(env[:len(env):len(env)], "PWD="+dir)
+}
+
+// execute runs the go command in a group of its own and returns what it
+// printed.
+func execute(ctx context.Context, r Request, tool string, args []string) (string, error) {
+	g, err := newGroup()
+	if err != nil {
+		return "", fmt.Errorf("start the build's guard: %w", err)
+	}
+	defer g.end()
+	// The linker and the C compiler know TMPDIR only, and leave their files
+	// there when they are killed.
+	env := append(environ(r.Env, r.Dir), "GOTMPDIR="+r.Tmp, "TMPDIR="+r.Tmp)
+	command := func(args ...string) *exec.Cmd {
+		cmd := exec.CommandContext(ctx, tool, args...)
+		cmd.Dir, cmd.Env = r.Dir, env
+		cmd.Cancel, cmd.WaitDelay = g.kill, killWait
+		return cmd
+	}
+	var out bytes.Buffer
+	cmd := command(args...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if r.Progress == nil {
+		err = g.run(cmd)
+		return out.String(), err
+	}
+	list := command(listArguments(r)...)
+	return watch(g, cmd, list, r)
+}
+
+// empty removes what is in dir, so that the next build starts with all of the
+// disk, and makes sure that dir is there.
+func empty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+	}
+	return err
+}
