@@ -1,0 +1,164 @@
+package config
+
+import (
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// File is the name of the configuration file.
+const File = "devguard.toml"
+
+// Config is one configuration, complete and checked. Treat it and everything
+// it points to as read-only.
+type Config struct {
+	Path string // the file, absolute; "" when there is none
+	Dir  string // what globs and paths of the file are relative to: the file's directory, else Work
+	Work string // the app's working directory, absolute
+
+	Name      string // of this devguard's state folder; "" until Resolve
+	LogFormat string // pretty, text or json; "" means: by the terminal
+	Verbose   bool
+
+	App       App
+	Build     Build
+	Watch     Watch
+	Ready     Ready
+	Databases []Database // never empty
+	Hooks     []Hook     // in file order, which is the order they run in
+}
+
+// App is what runs, and how it is stopped. At most one of Package and Command
+// is set; after Resolve exactly one is.
+type App struct {
+	Package  string   // what the go command is given: "./cmd/app" or an import path
+	BuildDir string   // where the go command runs: Config.Dir for a package named in the file, else Work
+	Command  []string // run without a Go build
+	Args     []string // of the program; after those that Command itself has
+	EnvFiles []string // absolute, in order: later files win
+
+	StopSignal     syscall.Signal
+	Grace          time.Duration // from StopSignal to SIGKILL of the tree; 0 kills at once
+	Stdin          bool          // the app gets the terminal
+	RestartOnCrash bool
+}
+
+// Build is how the package is built.
+type Build struct {
+	Flags []string // for go build and go list, as given
+}
+
+// Watch is what to watch beside the import graph. Globs are relative to
+// Config.Dir, with slashes, without a leading "./"; one that ended in "/" in
+// the file ends in "/**" here.
+type Watch struct {
+	Include []string
+	Exclude []string
+	Poll    Poll
+}
+
+// Poll says whether the watcher stats files instead of, or beside, listening
+// to events.
+type Poll struct {
+	Mode  PollMode
+	Every time.Duration // between two sweeps; 0 with PollOff
+}
+
+// PollMode is when to poll.
+type PollMode string
+
+// The poll modes.
+const (
+	PollAuto PollMode = "auto" // where the file system is not known to be local
+	PollOff  PollMode = "off"
+	PollOn   PollMode = "on" // an interval was given
+)
+
+// Ready is when a started app counts as ready. At most one of HTTP and TCP is
+// set; with neither, it is the first listening socket of the app's tree.
+type Ready struct {
+	HTTP    string // a path on the app's first listening socket, or a full URL
+	TCP     string // host:port
+	Timeout time.Duration
+}
+
+// Mode is how the sessions of a database are looked after.
+type Mode string
+
+// The modes of this version.
+const (
+	ModeAuto  Mode = "auto"  // the best there is; in this version drain
+	ModeDrain Mode = "drain" // the app connects by itself, its sessions are ended after each generation
+	ModeOff   Mode = "off"
+)
+
+// Database is one database of the app.
+type Database struct {
+	URLEnv       []string // variables that hold the app's URL, the first that is set counts
+	DirectURLEnv string   // variable with a URL that bypasses the pooler, for hooks and migrations
+	Mode         Mode
+	Embedded     bool // a private Postgres under .devguard
+	DrainTimeout time.Duration
+}
+
+// Then is what follows a hook that succeeded.
+type Then string
+
+// What may follow a hook in this version.
+const (
+	ThenRebuild Then = "rebuild"
+	ThenRestart Then = "restart"
+	ThenNone    Then = "none"
+)
+
+// Hook is one [[hook]]. Exactly one of Shell and Command is set.
+type Hook struct {
+	Name     string
+	Watch    []string // globs like those of Watch
+	Shell    string   // run by sh -c
+	Command  []string // run as it is
+	Outputs  []string // globs; one that matches nothing makes the hook run
+	Then     Then
+	Migrates bool // changes the database's schema
+	Line     int  // of its [[hook]] in the file, from 1
+}
+
+// Default is the configuration of a project that has no file, for an app
+// whose working directory is work.
+func Default(work string) *Config {
+	return &Config{
+		Dir:  work,
+		Work: work,
+		App: App{
+			BuildDir:       work,
+			StopSignal:     syscall.SIGTERM,
+			Grace:          5 * time.Second,
+			RestartOnCrash: true,
+		},
+		Watch: Watch{
+			Include: []string{"**/*.{html,tmpl,tpl,gohtml,sql}"},
+			Poll:    Poll{Mode: PollAuto, Every: time.Second},
+		},
+		Ready:     Ready{Timeout: 30 * time.Second},
+		Databases: []Database{defaultDatabase()},
+	}
+}
+
+func defaultDatabase() Database {
+	return Database{
+		URLEnv:       []string{"DATABASE_URL", "SUPABASE_DATABASE_URL"},
+		DirectURLEnv: "DIRECT_URL",
+		Mode:         ModeAuto,
+		DrainTimeout: 2 * time.Second,
+	}
+}
+
+// Rel names path as the file would: relative to Dir, with slashes. A path that
+// has no such name is returned as it is.
+func (c *Config) Rel(path string) string {
+	rel, err := filepath.Rel(c.Dir, path)
+	if err != nil {
+		return path
+	}
+	return filepath.ToSlash(rel)
+}
