@@ -90,10 +90,11 @@ func unterminated(err error) bool { return strings.HasPrefix(err.Error(), "unter
 // refuses: godotenv does not say. It parses statement by statement; one may
 // span lines only while a quote is open.
 func badEnvLine(text string) int {
+	const longest = 1000 // lines of one value, far beyond any key or certificate: keeps the search short
 	lines := strings.SplitAfter(text, "\n")
 	for start := 0; start < len(lines); {
 		end := start + 1
-		for ; end <= len(lines); end++ {
+		for ; end <= min(len(lines), start+longest); end++ {
 			if end > start+1 && !strings.ContainsAny(lines[end-1], `"'`) {
 				continue // cannot close the quote
 			}
@@ -102,7 +103,7 @@ func badEnvLine(text string) int {
 				break
 			}
 		}
-		if end > len(lines) {
+		if end > min(len(lines), start+longest) {
 			return start + 1
 		}
 		if _, err := parseEnv(strings.Join(lines[start:end], "")); err != nil {

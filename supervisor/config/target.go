@@ -167,10 +167,10 @@ func buildContext(flags []string) *build.Context {
 }
 
 // isMain reports whether dir holds a program. A syntax error in one of its
-// files does not hide it.
+// files does not hide it; tests alone do not make one.
 func isMain(ctx *build.Context, dir string) bool {
 	p, _ := ctx.ImportDir(dir, 0)
-	return p != nil && p.Name == "main"
+	return p != nil && p.Name == "main" && len(p.GoFiles)+len(p.CgoFiles) > 0
 }
 
 // isLocal reports a package named by its directory.
