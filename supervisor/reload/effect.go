@@ -1,0 +1,128 @@
+package reload
+
+import (
+	"time"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+// Effect is work to start. Those with an ID run in a goroutine each and are
+// answered by one event; Cancel and Log are done at once and have no answer.
+type Effect interface{ effect() }
+
+// List reads the import graph and hands it to the watcher.
+type List struct{ ID ID }
+
+// LoadConfig reads devguard.toml again.
+type LoadConfig struct{ ID ID }
+
+// RunHook runs one hook.
+type RunHook struct {
+	ID      ID
+	Gen     int           // the generation it would lead to
+	Hook    int           // index into Options.Hooks
+	Watch   change.Digest // of the files it watches, its fingerprint if it succeeds
+	Changed []change.Path // what asked for it; none at start and with key r
+}
+
+// Build builds the package.
+type Build struct {
+	ID  ID
+	Gen int // the generation it would become
+}
+
+// Start starts a generation of the app.
+type Start struct {
+	ID     ID
+	Gen    int
+	Binary string // empty for a command
+}
+
+// Await waits for the main process of a generation.
+type Await struct {
+	ID  ID
+	Gen int
+}
+
+// AwaitReady waits until a generation is ready.
+type AwaitReady struct {
+	ID  ID
+	Gen int
+}
+
+// Stop ends the process tree of a generation: signal, grace, kill. Cancelled,
+// it kills now and is still answered.
+type Stop struct {
+	ID  ID
+	Gen int
+}
+
+// Drain ends what a generation left in the database.
+type Drain struct {
+	ID  ID
+	Gen int
+}
+
+// Cancel asks the effect with that ID to end early. It is still answered.
+type Cancel struct{ ID ID }
+
+// What names a line of the log.
+type What int
+
+// The lines of the log that the decider writes, see design.md §3.
+const (
+	LogChanged What = iota + 1
+	LogIgnored
+	LogNote
+	LogHookStarted
+	LogHookFinished
+	LogHookFailed
+	LogHookHeld
+	LogHookSuspended
+	LogBuildStarted
+	LogBuildFinished
+	LogBuildFailed
+	LogBuildCancelled
+	LogRestartSkipped
+	LogInstanceStopping
+	LogInstanceStarted
+	LogInstanceReady
+	LogInstanceNotReady
+	LogInstanceExited
+	LogStartFailed
+	LogStopTrouble
+	LogCrashWaiting
+	LogConfigApplied
+	LogConfigInvalid
+	LogListFailed
+)
+
+// Log is a line for the user. Only the fields that What needs are set.
+type Log struct {
+	What        What
+	Gen         int
+	Hook        string
+	Reason      string
+	Paths       []change.Path
+	Note        change.Note
+	Took        time.Duration
+	SaveToReady time.Duration // 0: no save led to it
+	Rule        string
+	PID         int
+	Code        int
+	Signal      string
+	Err         error
+	Detail      any
+}
+
+func (List) effect()       {}
+func (LoadConfig) effect() {}
+func (RunHook) effect()    {}
+func (Build) effect()      {}
+func (Start) effect()      {}
+func (Await) effect()      {}
+func (AwaitReady) effect() {}
+func (Stop) effect()       {}
+func (Drain) effect()      {}
+func (Cancel) effect()     {}
+func (Log) effect()        {}

@@ -1,0 +1,150 @@
+package reload
+
+import (
+	"testing"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+// FuzzStep plays any sequence of edits, wishes, answers and waiting against the
+// decider. world checks after each step that there are never two builds, two
+// hooks or two instances, and that nothing overlaps that must not; here, that
+// every sequence comes to rest with the last state served, and ends when the
+// user wishes.
+func FuzzStep(f *testing.F) {
+	f.Add([]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15})
+	f.Add([]byte("an edit\x00\x20\x40, a hook\x03\x23, a crash\x28\x48"))
+	f.Add([]byte{0, 7, 0, 7, 0, 7, 0x27, 0x47, 3, 7, 7, 9, 9, 9})
+	f.Fuzz(func(t *testing.T, script []byte) {
+		if len(script) > 300 {
+			return
+		}
+		w := newWorld(t, Options{RestartOnCrash: true, Command: len(script)%7 == 6, Hooks: []Hook{
+			{Name: "gen"}, {Name: "migrate", Migrates: true, Then: ThenNone}, {Name: "css", Then: ThenRestart},
+		}})
+		ended := false
+		for i, b := range script {
+			ended = w.play(b, uint64(i)+100) || ended
+			if w.st.Snapshot().Done {
+				return
+			}
+		}
+		if !ended {
+			w.comesToRest()
+		}
+		w.end()
+	})
+}
+
+// play does what one byte of the script says; true once the user has ended it.
+func (w *world) play(b byte, n uint64) bool {
+	arg := int(b >> 4)
+	switch b & 15 {
+	case 0, 1:
+		w.editSource(n)
+	case 2:
+		w.editSource(1) // back to the first state
+	case 3:
+		w.edit("/schema", func(s *change.Snapshot) { s.Hooks[arg%3].Watch = digest(n) })
+	case 4:
+		w.edit("/a.html", func(s *change.Snapshot) { s.Runtime = digest(n) })
+	case 5:
+		w.edit("/go.mod", func(s *change.Snapshot) { s.Shape, s.Source = digest(n), digest(n); s.Seq++ })
+	case 6:
+		w.edit("/f", func(s *change.Snapshot) {
+			s.GitBusy, s.Seq = !s.GitBusy, s.Seq+1
+			s.Config = digest(n * uint64(arg&1))
+			s.Hooks[arg%3].Missing = arg&2 != 0
+		})
+	case 7, 8, 9, 10:
+		w.answerNth(arg, false)
+	case 11:
+		w.answerNth(arg, true)
+	case 12, 13:
+		w.pass(time.Duration(arg*arg) * 20 * time.Millisecond)
+	case 14:
+		w.step(Restart{})
+	case 15:
+		if arg == 15 {
+			w.step(Interrupt{})
+			return true
+		}
+		w.broken = arg&1 == 1
+	}
+	return false
+}
+
+// answerNth ends the n-th effect in flight. A process ends before the Stop that
+// waits for it does.
+func (w *world) answerNth(n int, fail bool) {
+	if len(w.flight) == 0 {
+		return
+	}
+	e := w.flight[n%len(w.flight)]
+	if s, ok := e.(Stop); ok {
+		if a, ok := w.inFlight("await"); ok && a.(Await).Gen == s.Gen {
+			e = a
+		}
+	}
+	w.answer(e, fail)
+}
+
+// comesToRest answers everything well and looks at what is served.
+func (w *world) comesToRest() {
+	w.t.Helper()
+	w.broken = false
+	w.edit("/last.go", func(s *change.Snapshot) {
+		s.GitBusy = false
+		s.Source, s.Runtime, s.Seq = digest(1e6), digest(1e6), s.Seq+1
+	})
+	w.calm()
+	switch made := w.st.inst.made; {
+	case w.st.Snapshot().Phase != "running":
+		w.t.Fatalf("at rest nothing runs: %+v", w.st.Snapshot())
+	case !w.st.opts.Command && made.binary != w.tree.Source, made.runtime != w.tree.Runtime:
+		w.t.Fatalf("at rest the last state is not served: %+v", w.st.Snapshot())
+	case w.st.listed != w.tree.Shape, w.st.config != w.tree.Config:
+		w.t.Fatalf("at rest the graph or the configuration is old: %+v", w.st.Snapshot())
+	}
+	for i := range w.st.hooks {
+		if w.st.hookWanted(i) {
+			w.t.Fatalf("at rest hook %d is due", i)
+		}
+	}
+}
+
+// TestAllShortSequences plays every sequence of four actions, each of them in
+// the middle of a first start and of a replacement.
+func TestAllShortSequences(t *testing.T) {
+	actions := []byte{0x00, 0x02, 0x03, 0x13, 0x04, 0x05, 0x36, 0x07, 0x17, 0x0b, 0x1b, 0x4c, 0x0e, 0x1f, 0xff}
+	prefixes := [][]byte{nil, {7, 7, 7, 7, 7, 7, 7, 7, 0x0c, 0, 0x4c, 7}}
+	for _, prefix := range prefixes {
+		for n := range len(actions) * len(actions) * len(actions) * len(actions) {
+			playAll(t, prefix, actions, n)
+		}
+	}
+}
+
+func playAll(t *testing.T, prefix, actions []byte, n int) {
+	w := newWorld(t, hooks(3))
+	script := append([]byte(nil), prefix...)
+	for range 4 {
+		script = append(script, actions[n%len(actions)])
+		n /= len(actions)
+	}
+	ended := false
+	for i, b := range script {
+		if w.st.Snapshot().Done {
+			return
+		}
+		ended = w.play(b, uint64(i)+100) || ended
+	}
+	if w.st.Snapshot().Done {
+		return
+	}
+	if !ended {
+		w.comesToRest()
+	}
+	w.end()
+}

@@ -1,0 +1,242 @@
+package reload
+
+import (
+	"time"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+// The back-off after a crash: firstRetry, doubled up to maxRetry (numbers are a
+// guess: the first is short enough not to be noticed, the last quiet enough to
+// read the panic). A generation that lived for steady has not crashed in a row.
+const (
+	firstRetry = 500 * time.Millisecond
+	maxRetry   = 8 * time.Second
+	steady     = 10 * time.Second
+)
+
+// instance is the generation that runs, or the gap between two.
+type instance struct {
+	phase phase
+	gen   int       // the newest generation started, also when it is gone
+	made  made      // what that generation is made of
+	pid   int       // with running
+	since time.Time // with running: when it was started
+	saved time.Time // the save that it serves; zero if none
+	retry time.Time // with crashed: when to start again
+
+	start, await, ready, stop, drain ID // effects in flight
+
+	crash   bool // with stopping and draining: it ended by itself, badly
+	aborted bool // with starting: Start was cancelled
+}
+
+// made is what a generation was started with, to compare with what there is.
+type made struct{ binary, runtime, env change.Digest }
+
+type phase int
+
+const (
+	none     phase = iota // never started, or the start failed, or it ended by itself
+	crashed               // like none, with a retry to come
+	starting              // Start is in flight
+	running
+	stopping // Stop or Await is in flight
+	draining // Drain is in flight
+)
+
+func (p phase) String() string {
+	return [...]string{"none", "crashed", "starting", "running", "stopping", "draining"}[p]
+}
+
+// alive reports whether a process may exist or the database is being drained.
+func (p phase) alive() bool { return p >= starting }
+
+// quiet reports whether nothing is being replaced.
+func (p phase) quiet() bool { return p == none || p == crashed || p == running }
+
+// restartReason compares the running generation with what there is; saved is
+// the save that asks. With false the text says why no restart is due.
+func (m *machine) restartReason(saved time.Time) (string, bool) {
+	gone := m.inst.phase != running && m.inst.phase != starting
+	switch {
+	case !m.opts.Command && m.binary.path == "":
+		return "nothing is built yet", false
+	case m.inst.gen == 0:
+		return "nothing was started yet", true
+	case gone && !saved.IsZero():
+		return "nothing is running", true
+	case m.force.restart:
+		return "asked for", true
+	case m.force.migrate:
+		return "a migration ran", true
+	case m.inst.made.binary != m.binary.digest:
+		return "the program changed", true
+	case m.inst.made.runtime != m.tree.Runtime:
+		return "files read at run time changed", true
+	case m.inst.made.env != m.tree.Env:
+		return "an env file changed", true
+	}
+	return "the build produced the same program", false
+}
+
+// advanceInstance brings the instance towards what is due.
+func (m *machine) advanceInstance() {
+	switch m.inst.phase {
+	case running:
+		if m.swap && m.work.kind != hooking {
+			m.stop()
+		}
+	case none:
+		if m.swap && m.mayStart() {
+			m.start()
+		}
+	case crashed:
+		if m.mayStart() && (m.swap || !m.now.Before(m.inst.retry)) {
+			m.start()
+		}
+	}
+}
+
+// mayStart reports whether a start would overlap nothing: not a hook, and,
+// unless something new is ready, not a build that is about to replace it.
+func (s State) mayStart() bool {
+	if s.swap {
+		return s.work.kind != hooking
+	}
+	return s.work.kind == idle
+}
+
+func (m *machine) start() {
+	gen := max(m.inst.gen, 0) + 1
+	if m.binary.gen > m.inst.gen {
+		gen = m.binary.gen
+	}
+	m.inst = instance{
+		phase: starting, gen: gen, saved: m.pending,
+		made: made{m.binary.digest, m.tree.Runtime, m.tree.Env},
+	}
+	m.swap, m.pending = false, time.Time{}
+	m.force.restart, m.force.migrate = false, false
+	m.inst.start = m.issue(func(id ID) Effect { return Start{ID: id, Gen: gen, Binary: m.binary.path} })
+}
+
+func (m *machine) started(ev Started) {
+	if ev.ID != m.inst.start {
+		return
+	}
+	m.inst.start = 0
+	gen := m.inst.gen
+	if ev.Err != nil {
+		m.log(Log{What: LogStartFailed, Gen: gen, Err: ev.Err})
+		m.beginDrain() // what it opened before it failed
+		return
+	}
+	m.inst.phase, m.inst.pid, m.inst.since = running, ev.PID, m.now
+	m.log(Log{What: LogInstanceStarted, Gen: gen, PID: ev.PID})
+	m.inst.await = m.issue(func(id ID) Effect { return Await{ID: id, Gen: gen} })
+	m.inst.ready = m.issue(func(id ID) Effect { return AwaitReady{ID: id, Gen: gen} })
+}
+
+func (m *machine) readyDone(ev ReadyDone) {
+	if ev.ID != m.inst.ready {
+		return
+	}
+	m.inst.ready = 0
+	l := Log{What: LogInstanceReady, Gen: m.inst.gen, Rule: ev.Rule, Took: ev.Took, Err: ev.Err}
+	switch {
+	case ev.Cancelled:
+		return
+	case ev.Err != nil:
+		l.What = LogInstanceNotReady
+	case !m.inst.saved.IsZero():
+		l.SaveToReady = max(m.now.Sub(m.inst.saved), 0)
+	}
+	m.log(l)
+}
+
+// stop ends the running generation: the tree that is left after a crash, too.
+func (m *machine) stop() {
+	if m.inst.ready != 0 {
+		m.cancel(m.inst.ready)
+		m.inst.ready = 0
+	}
+	gen := m.inst.gen
+	m.inst.phase = stopping
+	m.inst.stop = m.issue(func(id ID) Effect { return Stop{ID: id, Gen: gen} })
+	if m.inst.await != 0 {
+		m.log(Log{What: LogInstanceStopping, Gen: gen, PID: m.inst.pid})
+	}
+}
+
+func (m *machine) exited(ev Exited) {
+	if ev.ID != m.inst.await {
+		return
+	}
+	m.inst.await = 0
+	m.log(Log{What: LogInstanceExited, Gen: m.inst.gen, PID: m.inst.pid, Code: ev.Code, Signal: ev.Signal})
+	if m.inst.phase == running {
+		m.inst.crash = ev.Code != 0
+		if m.now.Sub(m.inst.since) >= steady {
+			m.crashes = 0
+		}
+		m.stop()
+	}
+	m.drainWhenGone()
+}
+
+func (m *machine) stopped(ev Stopped) {
+	if ev.ID != m.inst.stop {
+		return
+	}
+	m.inst.stop = 0
+	if ev.Err != nil {
+		m.log(Log{What: LogStopTrouble, Gen: m.inst.gen, Took: ev.Took, Err: ev.Err})
+	}
+	m.drainWhenGone()
+}
+
+// drainWhenGone goes on once the tree is gone and its exit was said.
+func (m *machine) drainWhenGone() {
+	if m.inst.phase == stopping && m.inst.stop == 0 && m.inst.await == 0 {
+		m.beginDrain()
+	}
+}
+
+func (m *machine) beginDrain() {
+	gen := m.inst.gen
+	m.inst.phase = draining
+	m.inst.drain = m.issue(func(id ID) Effect { return Drain{ID: id, Gen: gen} })
+}
+
+func (m *machine) drained(ev Drained) {
+	if ev.ID != m.inst.drain {
+		return
+	}
+	m.inst.drain = 0
+	m.inst.phase = none
+	if !m.inst.crash || !m.opts.RestartOnCrash || m.closing != open {
+		return
+	}
+	wait := min(firstRetry<<min(m.crashes, 10), maxRetry)
+	m.crashes++
+	m.inst.phase, m.inst.retry = crashed, m.now.Add(wait)
+	if !m.swap {
+		m.log(Log{What: LogCrashWaiting, Gen: m.inst.gen, Took: wait})
+	}
+}
+
+// endInstance brings the instance to an end for good.
+func (m *machine) endInstance() {
+	switch m.inst.phase {
+	case running:
+		m.stop()
+	case crashed:
+		m.inst.phase = none
+	case starting:
+		if !m.inst.aborted {
+			m.inst.aborted = true
+			m.cancel(m.inst.start)
+		}
+	}
+}

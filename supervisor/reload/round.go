@@ -1,0 +1,265 @@
+package reload
+
+import (
+	"time"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+// minWindow is the least time for which newer changes may cancel a build.
+const minWindow = 2 * time.Second
+
+// window is how long the oldest unserved change may wait before a build is
+// allowed to finish although its inputs have changed (P4).
+func (m *machine) window() time.Duration { return max(minWindow, 2*m.lastBuild) }
+
+func (m *machine) withinWindow() bool {
+	return m.saved.IsZero() || m.now.Sub(m.saved) < m.window()
+}
+
+// advanceRound starts the next step of the work on the tree.
+func (m *machine) advanceRound() {
+	if m.work.kind != idle || m.settling() {
+		return
+	}
+	if m.again && (!m.round.open || m.withinWindow()) {
+		m.openRound()
+	}
+	if m.round.open {
+		m.nextStep()
+	}
+}
+
+func (m *machine) openRound() {
+	m.again = false
+	m.round = round{open: true, ran: make([]bool, len(m.hooks))}
+}
+
+// nextStep is the order of one round: configuration, graph, hooks, build.
+func (m *machine) nextStep() {
+	if m.tree.Config != m.config {
+		m.work = work{kind: configuring, watch: m.tree.Config}
+		m.work.id = m.issue(func(id ID) Effect { return LoadConfig{id} })
+		return
+	}
+	m.list()
+	if m.relist {
+		return // hooks and build need the listing that is under way
+	}
+	if i, ok := m.dueHook(); ok {
+		if m.settled() {
+			m.runHook(i)
+		}
+		return // a hook never overlaps a stop or start
+	}
+	if m.buildDue() {
+		m.build()
+		return
+	}
+	m.endRound()
+}
+
+// list reads the graph when its shape changed, beside everything else.
+func (m *machine) list() {
+	if m.listing == 0 && (m.relist || m.listed != m.tree.Shape) {
+		m.listing = m.issue(func(id ID) Effect { return List{id} })
+	}
+}
+
+func (m *machine) listedGraph(ev Listed) {
+	if ev.ID != m.listing {
+		return
+	}
+	m.listing = 0
+	if ev.Err != nil && m.listFailed(ev) {
+		return
+	}
+	before, adopted := m.observe(ev.Snapshot)
+	if before.Version == 0 && !ev.StaleConfig {
+		m.config = m.tree.Config
+	}
+	m.relist = false
+	m.again = m.again || differs(before, m.tree)
+	if !adopted {
+		return // a newer snapshot will show whether the shape moved on
+	}
+	m.listed = ev.Snapshot.Shape
+	m.rebase(before, ev.Adopted)
+}
+
+// listFailed reports whether nothing more can be made of a failed listing. A
+// broken tree still has a snapshot; the next change of its shape lists again.
+func (m *machine) listFailed(ev Listed) bool {
+	if ev.Fatal && !m.built.ever && m.inst.phase == none {
+		m.err, m.closing = ev.Err, graceful
+		return true
+	}
+	m.log(Log{What: LogListFailed, Err: ev.Err})
+	if ev.Snapshot.Version == 0 {
+		m.relist, m.listed = false, m.tree.Shape
+		return true
+	}
+	return false
+}
+
+// rebase carries the verdict about the last build over to a larger or smaller
+// set of files: the digest differs because the set does, not because of an
+// edit.
+func (m *machine) rebase(before change.Snapshot, adopted time.Time) {
+	if m.work.kind == building {
+		if adopted.After(m.work.started) && m.work.stale.IsZero() {
+			m.work.stale = m.now
+		}
+		return
+	}
+	clean := m.built.ever && m.built.source == before.Source && m.tree.Seq == before.Seq
+	if clean && adopted.Before(m.built.started) {
+		m.built.source = m.tree.Source
+	}
+}
+
+func (m *machine) configLoaded(ev ConfigLoaded) {
+	if ev.ID != m.work.id {
+		return
+	}
+	m.config = m.work.watch
+	m.work = work{}
+	if ev.Err != nil {
+		m.log(Log{What: LogConfigInvalid, Err: ev.Err})
+		return
+	}
+	m.setOptions(ev.Options)
+	m.relist = true
+	if m.listing != 0 { // it asked with the old settings
+		m.cancel(m.listing)
+		m.listing = 0
+	}
+	m.force.build = m.force.build || ev.Rebuild
+	m.force.restart = true
+	m.log(Log{What: LogConfigApplied})
+}
+
+// buildDue reports whether the newest build, good or bad, was made of another
+// tree than there is now.
+func (m *machine) buildDue() bool {
+	if m.opts.Command {
+		m.force.build = false
+		return false
+	}
+	return m.force.build || !m.built.ever || m.built.source != m.tree.Source
+}
+
+// build starts a build of the tree as it is now.
+func (m *machine) build() {
+	m.work = work{kind: building, gen: m.nextGen(), seq: m.tree.Seq, started: m.now, forced: m.force.build}
+	m.force.build = false
+	m.work.id = m.issue(func(id ID) Effect { return Build{ID: id, Gen: m.work.gen} })
+	m.log(Log{What: LogBuildStarted, Gen: m.work.gen})
+}
+
+// nextGen is the generation that work begun now would lead to.
+func (m *machine) nextGen() int {
+	g := max(m.inst.gen, m.binary.gen)
+	if m.swap && m.binary.gen <= m.inst.gen {
+		g++ // a restart without a build comes first
+	}
+	return g + 1
+}
+
+// outdate marks a running build whose inputs have changed, and cancels it
+// while that is allowed.
+func (m *machine) outdate(set change.Set) {
+	if m.work.kind != building || m.work.cancelled {
+		return
+	}
+	if m.tree.Seq == m.work.seq && !m.hooksWanted() {
+		return
+	}
+	if m.work.stale.IsZero() {
+		m.work.stale = set.At
+	}
+	if m.saved.IsZero() {
+		m.saved = set.At
+	}
+	if m.withinWindow() {
+		m.work.cancelled = true
+		m.cancel(m.work.id)
+	}
+}
+
+func (m *machine) buildDone(ev Built) {
+	if ev.ID != m.work.id {
+		return
+	}
+	w := m.work
+	m.work = work{}
+	m.observe(ev.Snapshot)
+	if m.tree.Seq != w.seq && w.stale.IsZero() {
+		w.stale = m.now
+	}
+	// A build may end before its cancellation reaches it, or only the last
+	// sweep finds the change: what it read is then not one state of the tree.
+	if ev.Cancelled || (!w.stale.IsZero() && m.withinWindow()) {
+		m.log(Log{What: LogBuildCancelled, Gen: w.gen, Took: ev.Took})
+		m.force.build = m.force.build || w.forced
+		m.again = true
+		return
+	}
+	m.takeBuild(ev, w)
+}
+
+// takeBuild makes a finished build the one that counts.
+func (m *machine) takeBuild(ev Built, w work) {
+	m.lastBuild = ev.Took
+	m.built = buildState{ever: true, failed: ev.Err != nil, started: w.started}
+	saved := m.saved
+	m.saved = w.stale
+	if w.stale.IsZero() {
+		m.built.source = m.tree.Source
+	} else {
+		m.again = true
+	}
+	if ev.Err != nil {
+		m.closeRound()
+		m.log(Log{What: LogBuildFailed, Gen: w.gen, Took: ev.Took, Err: ev.Err, Detail: ev.Detail})
+		return
+	}
+	m.log(Log{What: LogBuildFinished, Gen: w.gen, Took: ev.Took, Detail: ev.Detail})
+	m.takeBinary(ev, w.gen, saved)
+}
+
+// takeBinary decides whether a good build is worth a restart.
+func (m *machine) takeBinary(ev Built, gen int, saved time.Time) {
+	same := ev.Binary == m.binary.digest
+	if !same {
+		m.binary = binary{path: ev.Path, gen: gen, digest: ev.Binary}
+	}
+	if reason, ok := m.restartReason(saved); ok {
+		m.due(saved)
+	} else if same {
+		m.log(Log{What: LogRestartSkipped, Gen: gen, Reason: reason})
+	}
+}
+
+// due makes a restart due; saved is the save that it serves.
+func (m *machine) due(saved time.Time) {
+	m.swap = true
+	if m.pending.IsZero() {
+		m.pending = saved
+	}
+}
+
+// endRound closes the round and decides whether what is not built asks for a
+// restart.
+func (m *machine) endRound() {
+	m.closeRound()
+	if _, ok := m.restartReason(m.saved); ok && !m.built.failed && !m.swap {
+		m.due(m.saved)
+	}
+	m.saved = time.Time{} // served by what is due, or shown to be broken
+}
+
+func (m *machine) closeRound() {
+	m.round.open = false
+	m.force.hooks = false
+}

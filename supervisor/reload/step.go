@@ -1,0 +1,226 @@
+package reload
+
+import (
+	"slices"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+// Step takes one event into account and returns the new state and what to
+// start. now must not go back by itself; a clock that jumps only moves
+// deadlines.
+func Step(s State, ev Event, now time.Time) (State, []Effect) {
+	m := newMachine(s, now)
+	m.accept(ev)
+	m.plan()
+	return m.State, m.effects
+}
+
+// Begin returns the effects that come before any event.
+func Begin(s State, now time.Time) (State, []Effect) {
+	m := newMachine(s, now)
+	m.plan()
+	return m.State, m.effects
+}
+
+// machine is a State on its way to the next one.
+type machine struct {
+	State
+	now     time.Time
+	effects []Effect
+}
+
+func newMachine(s State, now time.Time) *machine {
+	s.hooks = slices.Clone(s.hooks)
+	s.round.ran = slices.Clone(s.round.ran)
+	return &machine{State: s, now: now}
+}
+
+// issue counts an effect that will be answered and returns its ID.
+func (m *machine) issue(make func(ID) Effect) ID {
+	m.lastID++
+	m.inFlight++
+	m.effects = append(m.effects, make(m.lastID))
+	return m.lastID
+}
+
+func (m *machine) cancel(id ID) { m.effects = append(m.effects, Cancel{id}) }
+
+func (m *machine) log(l Log) { m.effects = append(m.effects, l) }
+
+func (m *machine) accept(ev Event) {
+	switch ev := ev.(type) {
+	case Changed:
+		m.changed(ev.Set)
+	case Tick:
+	case Restart:
+		m.restartWanted()
+	case Interrupt:
+		m.interrupted()
+	default:
+		m.inFlight--
+		m.result(ev)
+	}
+}
+
+// result hands an answer to its owner if it is still awaited.
+func (m *machine) result(ev Event) {
+	switch ev := ev.(type) {
+	case Listed:
+		m.listedGraph(ev)
+	case ConfigLoaded:
+		m.configLoaded(ev)
+	case HookDone:
+		m.hookDone(ev)
+	case Built:
+		m.buildDone(ev)
+	case Started:
+		m.started(ev)
+	case Exited:
+		m.exited(ev)
+	case ReadyDone:
+		m.readyDone(ev)
+	case Stopped:
+		m.stopped(ev)
+	case Drained:
+		m.drained(ev)
+	default:
+		panic("BUG: unknown event")
+	}
+}
+
+// plan starts whatever is due and possible now.
+func (m *machine) plan() {
+	if m.closing != open {
+		m.shutDown()
+		return
+	}
+	m.settle()
+	m.advanceRound()
+	m.advanceInstance()
+}
+
+// observe adopts a snapshot unless a newer one is known: snapshots come with
+// changes and with results, and these may overtake each other.
+func (m *machine) observe(snap change.Snapshot) (before change.Snapshot, adopted bool) {
+	before = m.tree
+	if snap.Version <= before.Version {
+		return before, false
+	}
+	m.tree = snap
+	for i := range m.hooks {
+		if st := m.hookTree(i); !st.Missing {
+			m.hooks[i].missing = false
+		}
+	}
+	return before, true
+}
+
+// changed takes a set of changes into account.
+func (m *machine) changed(set change.Set) {
+	before, adopted := m.observe(set.Snapshot)
+	m.logSet(set)
+	if !adopted {
+		return
+	}
+	if !differs(before, set.Snapshot) {
+		m.outdate(set)
+		return
+	}
+	m.again = true
+	if edited(before, set.Snapshot) {
+		m.edit(set)
+	}
+	m.outdate(set)
+}
+
+// edit takes up a change that a person or a generator made.
+func (m *machine) edit(set change.Set) {
+	m.crashes = 0
+	m.askHooks(set.Paths)
+	if m.saved.IsZero() {
+		m.saved = set.At
+	}
+	m.burst = m.burst.Add(names(set.Paths), m.now, set.GitLock)
+}
+
+// differs reports whether b may ask for something that a did not.
+func differs(a, b change.Snapshot) bool { return edited(a, b) || a.GitBusy != b.GitBusy }
+
+// edited reports whether contents differ.
+func edited(a, b change.Snapshot) bool {
+	return a.Source != b.Source || a.Shape != b.Shape || a.Runtime != b.Runtime || a.Env != b.Env ||
+		a.Config != b.Config || !slices.Equal(a.Hooks, b.Hooks)
+}
+
+func names(paths []change.Path) []string {
+	out := make([]string, len(paths))
+	for i, p := range paths {
+		out[i] = p.Name
+	}
+	return out
+}
+
+func (m *machine) logSet(set change.Set) {
+	for _, n := range set.Notes {
+		m.log(Log{What: LogNote, Note: n})
+	}
+	if len(set.Ignored) > 0 {
+		m.log(Log{What: LogIgnored, Paths: set.Ignored})
+	}
+	if len(set.Paths) > 0 {
+		m.log(Log{What: LogChanged, Gen: m.nextGen(), Paths: set.Paths})
+	}
+}
+
+// settle ends a burst whose quiet time has come.
+func (m *machine) settle() {
+	if m.burst.Over(m.now) {
+		m.burst = change.Burst{}
+	}
+}
+
+// settling reports whether changes are still coming in.
+func (m *machine) settling() bool { return !m.burst.Deadline().IsZero() }
+
+func (m *machine) restartWanted() {
+	m.again = true
+	m.crashes = 0
+	m.force.build, m.force.restart, m.force.hooks = true, true, true
+	for i := range m.hooks {
+		m.hooks[i].bad = false
+		m.hooks[i].suspended = false
+	}
+}
+
+func (m *machine) interrupted() {
+	if m.closing < atOnce {
+		m.closing++
+	}
+	if m.closing == atOnce && m.inst.stop != 0 {
+		m.cancel(m.inst.stop)
+	}
+	if m.closing == atOnce && m.inst.drain != 0 {
+		m.cancel(m.inst.drain)
+	}
+}
+
+// shutDown ends what is going on, once each.
+func (m *machine) shutDown() {
+	if m.work.kind != idle && !m.work.cancelled {
+		m.work.cancelled = true
+		m.cancel(m.work.id)
+	}
+	if m.listing != 0 {
+		m.cancel(m.listing)
+		m.listing = 0
+	}
+	m.swap = false
+	m.endInstance()
+}
+
+// Done reports whether nothing is left to wait for.
+func (s State) done() bool {
+	return s.closing != open && s.inFlight == 0 && !s.inst.phase.alive()
+}

@@ -1,0 +1,362 @@
+package reload
+
+import (
+	"testing"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+// served returns a world whose first generation is up and quiet.
+func served(t testing.TB, opts Options) *world {
+	t.Helper()
+	w := newWorld(t, opts)
+	w.calm()
+	if len(w.starts) != 1 || w.st.Snapshot().Phase != "running" {
+		t.Fatalf("after the start: %d starts, %+v", len(w.starts), w.st.Snapshot())
+	}
+	return w
+}
+
+func hooks(n int) Options {
+	o := Options{RestartOnCrash: true}
+	for i := range n {
+		o.Hooks = append(o.Hooks, Hook{Name: string(rune('a' + i))})
+	}
+	return o
+}
+
+func TestEditIsBuiltAndServed(t *testing.T) {
+	w := served(t, Options{})
+	w.editSource(2)
+	w.pass(5 * time.Millisecond)
+	if _, ok := w.inFlight("build"); !ok {
+		t.Fatal("no build 5 ms after the save")
+	}
+	if _, ok := w.inFlight("stop"); ok {
+		t.Fatal("stopped before the build was good")
+	}
+	w.calm()
+	if len(w.starts) != 2 || w.starts[1].Gen != 2 {
+		t.Fatalf("starts: %+v", w.starts)
+	}
+	w.end()
+}
+
+func TestSameContentsAskForNothing(t *testing.T) {
+	w := served(t, Options{})
+	w.edit("/src/a.go", func(s *change.Snapshot) { s.Seq++ }) // touch
+	w.calm()
+	w.editSource(2)
+	w.editSource(1) // and back, before the burst was over
+	w.calm()
+	if n := w.said(LogBuildStarted); n != 1 || len(w.starts) != 1 {
+		t.Fatalf("%d builds, %d starts", n, len(w.starts))
+	}
+}
+
+func TestSameProgramSkipsTheRestart(t *testing.T) {
+	w := served(t, Options{})
+	w.editSource(2)
+	w.pass(time.Second)
+	b, _ := w.inFlight("build")
+	w.flight = w.flight[:len(w.flight)-1]
+	w.step(Built{ID: idOf(b), Snapshot: w.snap(), Binary: digest(1), Path: "bin"})
+	w.calm()
+	if len(w.starts) != 1 || w.said(LogRestartSkipped) != 1 {
+		t.Fatalf("%d starts, %d skipped", len(w.starts), w.said(LogRestartSkipped))
+	}
+}
+
+func TestBrokenBuildKeepsTheInstance(t *testing.T) {
+	w := served(t, Options{})
+	w.broken = true
+	w.editSource(2)
+	w.edit("/src/a.html", func(s *change.Snapshot) { s.Runtime = digest(2) })
+	w.calm()
+	if len(w.starts) != 1 || w.said(LogBuildFailed) != 1 {
+		t.Fatalf("%d starts, %d failed builds", len(w.starts), w.said(LogBuildFailed))
+	}
+	w.broken = false
+	w.editSource(3)
+	w.calm()
+	if len(w.starts) != 2 {
+		t.Fatalf("%d starts after the repair", len(w.starts))
+	}
+}
+
+func TestNewerChangeCancelsUntilTheWindowEnds(t *testing.T) {
+	w := served(t, Options{})
+	w.lastBuildTook(3 * time.Second)
+	starts := len(w.starts)
+	for n := uint64(10); w.now.Before(time.Unix(1e9+120, 0)); n++ {
+		w.editSource(n)
+		w.buildFor(200*time.Millisecond, 3*time.Second)
+	}
+	if got := len(w.starts) - starts; got < 10 {
+		t.Fatalf("under edits for ever only %d generations in two minutes", got)
+	}
+	w.calm()
+	if w.st.inst.made.binary != w.tree.Source {
+		t.Fatal("the last state is not served")
+	}
+}
+
+// lastBuildTook makes one build of that length.
+func (w *world) lastBuildTook(d time.Duration) { w.st.lastBuild = d }
+
+// buildFor lets time go by; builds end after took, cancellations at once, and
+// everything else without delay.
+func (w *world) buildFor(d, took time.Duration) {
+	w.t.Helper()
+	for end := w.now.Add(d); w.now.Before(end); {
+		w.pass(10 * time.Millisecond)
+		for i := 0; i < len(w.flight); i++ {
+			switch e := w.flight[i].(type) {
+			case Build:
+				if !w.canceled[e.ID] && w.now.Sub(w.st.work.started) < took {
+					continue
+				}
+			case Await:
+				if w.alive[e.Gen] {
+					continue
+				}
+			}
+			w.answer(w.flight[i], false)
+			i = -1
+		}
+	}
+}
+
+func TestCrashBacksOffAndASaveResetsIt(t *testing.T) {
+	w := served(t, Options{RestartOnCrash: true})
+	var gaps []time.Duration
+	for range 6 {
+		a, _ := w.inFlight("await")
+		w.answer(a, true)
+		for w.st.Snapshot().Phase != "crashed" {
+			w.answer(w.flight[len(w.flight)-1], false)
+		}
+		gaps = append(gaps, w.st.Deadline().Sub(w.now))
+		w.pass(gaps[len(gaps)-1])
+		s, ok := w.inFlight("start")
+		if !ok {
+			t.Fatal("not started again")
+		}
+		w.answer(s, false)
+	}
+	if gaps[0] != firstRetry || gaps[1] != 2*firstRetry || gaps[5] != maxRetry {
+		t.Fatalf("gaps %v", gaps)
+	}
+	w.editSource(2)
+	if w.st.crashes != 0 {
+		t.Fatal("a save did not reset the back-off")
+	}
+}
+
+func TestCleanExitWaitsForAChange(t *testing.T) {
+	w := served(t, Options{RestartOnCrash: true})
+	a, _ := w.inFlight("await")
+	w.answer(a, false)
+	w.calm()
+	w.edit("", func(s *change.Snapshot) { s.GitBusy = true })
+	w.calm()
+	if len(w.starts) != 1 {
+		t.Fatal("started again although nothing changed")
+	}
+	w.edit("/src/a.html", func(s *change.Snapshot) { s.Runtime = digest(2) })
+	w.calm()
+	if len(w.starts) != 2 {
+		t.Fatal("a change did not start it")
+	}
+}
+
+func TestHookThenOneBuild(t *testing.T) {
+	w := served(t, hooks(2))
+	runs, builds := w.said(LogHookStarted), w.said(LogBuildStarted)
+	w.edit("/schema", func(s *change.Snapshot) { s.Hooks[0].Watch = digest(2) })
+	w.pass(time.Second)
+	h, ok := w.inFlight("hook")
+	if !ok {
+		t.Fatal("no hook")
+	}
+	w.editSource(2) // its output
+	w.answer(h, false)
+	w.calm()
+	if r, b := w.said(LogHookStarted)-runs, w.said(LogBuildStarted)-builds; r != 1 || b != 1 || len(w.starts) != 2 {
+		t.Fatalf("%d hook runs, %d builds, %d starts", r, b, len(w.starts))
+	}
+}
+
+func TestFailedHookEndsItsRound(t *testing.T) {
+	w := served(t, hooks(1))
+	w.edit("/schema", func(s *change.Snapshot) { s.Hooks[0].Watch = digest(2); s.Source = digest(2); s.Seq++ })
+	w.pass(time.Second)
+	h, _ := w.inFlight("hook")
+	w.answer(h, true)
+	w.calm()
+	if len(w.starts) != 1 || w.said(LogBuildStarted) != 1 {
+		t.Fatal("built or restarted in the round of a failed hook")
+	}
+	w.editSource(3) // elsewhere
+	w.calm()
+	if len(w.starts) != 2 || w.said(LogHookStarted) != 2 {
+		t.Fatalf("%d starts, %d hook runs", len(w.starts), w.said(LogHookStarted))
+	}
+	w.step(Restart{})
+	w.calm()
+	if w.said(LogHookFinished) != 2 {
+		t.Fatal("key r did not run the failed hook")
+	}
+}
+
+func TestFailedHookAtStartDoesNotKeepTheAppFromStarting(t *testing.T) {
+	w := newWorld(t, hooks(2))
+	w.answer(w.flight[0], false)
+	h, _ := w.inFlight("hook")
+	w.answer(h, true)
+	w.calm()
+	if len(w.starts) != 1 || w.said(LogHookStarted) != 2 {
+		t.Fatalf("%d starts, %d hook runs", len(w.starts), w.said(LogHookStarted))
+	}
+}
+
+func TestHookThatFeedsItselfIsSuspended(t *testing.T) {
+	w := served(t, hooks(1))
+	self := []change.Path{{Name: "/schema", Class: change.Class{Hooks: []int{0}}}}
+	w.tree.Hooks[0].Watch = digest(2)
+	w.step(Changed{change.Set{Snapshot: w.snap(), At: w.now, Paths: self}})
+	for n := uint64(3); n < 20; n++ {
+		w.pass(time.Second / 2)
+		if h, ok := w.inFlight("hook"); ok {
+			w.tree.Hooks[0].Watch = digest(n) // it writes its own input
+			w.step(Changed{change.Set{Snapshot: w.snap(), At: w.now, Paths: self}})
+			w.answer(h, false)
+		}
+		w.calmHooks()
+	}
+	if runs := w.said(LogHookFinished) - 1; runs != maxRuns {
+		t.Fatalf("it ran %d times", runs)
+	}
+	if w.said(LogHookSuspended) != 1 {
+		t.Fatalf("suspended %d times", w.said(LogHookSuspended))
+	}
+	w.tree.Source, w.tree.Seq = digest(50), w.tree.Seq+1
+	w.step(Changed{change.Set{Snapshot: w.snap(), At: w.now, Paths: []change.Path{{Name: "/a.go"}}}})
+	w.calm()
+	if w.st.hooks[0].suspended {
+		t.Fatal("an edit elsewhere did not resume it")
+	}
+}
+
+// calmHooks answers everything but hooks.
+func (w *world) calmHooks() {
+	for i := 0; i < len(w.flight); i++ {
+		switch e := w.flight[i].(type) {
+		case RunHook:
+			continue
+		case Await:
+			if w.alive[e.Gen] {
+				continue
+			}
+		}
+		w.answer(w.flight[i], false)
+		i = -1
+	}
+}
+
+func TestMigrationOwesARestart(t *testing.T) {
+	opts := Options{Hooks: []Hook{{Name: "migrate", Migrates: true, Then: ThenNone}}}
+	w := served(t, opts)
+	w.broken = true
+	w.edit("/m.sql", func(s *change.Snapshot) { s.Hooks[0].Watch = digest(2) })
+	w.calm()
+	if len(w.starts) != 1 {
+		t.Fatal("restarted although the build is broken")
+	}
+	w.broken = false
+	w.step(Restart{})
+	w.calm()
+	if len(w.starts) != 2 {
+		t.Fatal("the owed restart did not come")
+	}
+}
+
+func TestMigratingHookIsHeldDuringARebase(t *testing.T) {
+	w := served(t, Options{Hooks: []Hook{{Name: "migrate", Migrates: true}, {Name: "gen"}}})
+	ran := w.said(LogHookStarted)
+	w.edit("/m.sql", func(s *change.Snapshot) {
+		s.GitBusy = true
+		s.Hooks[0].Watch, s.Hooks[1].Watch, s.Source = digest(2), digest(2), digest(2)
+		s.Seq++
+	})
+	w.calm()
+	if w.said(LogHookStarted)-ran != 1 || w.said(LogHookHeld) != 1 || len(w.starts) != 2 {
+		t.Fatalf("%d runs, %d held, %d starts", w.said(LogHookStarted)-ran, w.said(LogHookHeld), len(w.starts))
+	}
+	w.edit("", func(s *change.Snapshot) { s.GitBusy = false })
+	w.calm()
+	if w.said(LogHookStarted)-ran != 2 {
+		t.Fatal("not run when git was done")
+	}
+}
+
+func TestShapeIsListedBesideTheBuild(t *testing.T) {
+	w := served(t, Options{})
+	w.edit("/src/a.go", func(s *change.Snapshot) { s.Source, s.Shape = digest(2), digest(2); s.Seq++ })
+	w.pass(5 * time.Millisecond)
+	l, listing := w.inFlight("list")
+	if _, building := w.inFlight("build"); !listing || !building {
+		t.Fatal("list and build do not go on side by side")
+	}
+	w.tree.Source = digest(3) // the set of files is another one
+	w.answer(l, false)
+	b, _ := w.inFlight("build")
+	w.answer(b, false)
+	w.calm()
+	if n := w.said(LogBuildStarted); n != 2 {
+		t.Fatalf("%d builds; the larger set was taken for an edit", n)
+	}
+}
+
+func TestConfigIsReadAgain(t *testing.T) {
+	w := served(t, Options{})
+	w.edit("/devguard.toml", func(s *change.Snapshot) { s.Config = digest(2) })
+	w.calm()
+	if len(w.starts) != 2 || w.said(LogConfigApplied) != 1 {
+		t.Fatalf("%d starts", len(w.starts))
+	}
+	w.edit("/devguard.toml", func(s *change.Snapshot) { s.Config = digest(3) })
+	w.pass(time.Second)
+	c, _ := w.inFlight("config")
+	w.answer(c, true)
+	w.calm()
+	if len(w.starts) != 2 || w.said(LogConfigInvalid) != 1 {
+		t.Fatal("a broken configuration restarted the app")
+	}
+}
+
+func TestSecondInterruptKillsNow(t *testing.T) {
+	w := served(t, Options{})
+	w.step(Interrupt{})
+	s, ok := w.inFlight("stop")
+	if !ok {
+		t.Fatal("the first one does not stop the app")
+	}
+	w.step(Interrupt{})
+	if !w.canceled[idOf(s)] {
+		t.Fatal("the second one does not cut the grace short")
+	}
+	w.end()
+}
+
+func TestStateIsAValue(t *testing.T) {
+	w := served(t, hooks(2))
+	before := w.st
+	hook := before.hooks[0]
+	w.edit("/schema", func(s *change.Snapshot) { s.Hooks[0].Watch = digest(2) })
+	w.calm()
+	if before.hooks[0].ok != hook.ok || before.round.open {
+		t.Fatal("Step changed the state that it was given")
+	}
+}
