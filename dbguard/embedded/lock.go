@@ -1,0 +1,58 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+)
+
+// lockFile takes the lock, waiting as long as ctx allows. Asking again costs
+// less than a blocked goroutine that nothing can interrupt.
+func lockFile(ctx context.Context, path string, exclusive bool) (*os.File, error) {
+	f, err := openLock(path)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		ok, err := flock(f, exclusive, false)
+		if ok {
+			return f, nil
+		}
+		if err != nil {
+			f.Close()
+			return nil, fmt.Errorf("%w; the file system must support flock", err)
+		}
+		if ctx.Err() != nil {
+			f.Close()
+			return nil, fmt.Errorf("%s is held by another process: %w", path, ctx.Err())
+		}
+		pause(ctx)
+	}
+}
+
+// tryLock takes the exclusive lock if it is free.
+func tryLock(path string) (f *os.File, free bool, err error) {
+	if f, err = openLock(path); err != nil {
+		return nil, false, err
+	}
+	if free, err = flock(f, true, false); !free {
+		f.Close()
+		return nil, false, err
+	}
+	return f, true, nil
+}
+
+func openLock(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+}
+
+// pause is the interval at which states of other processes are looked at.
+func pause(ctx context.Context) {
+	t := time.NewTimer(5 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

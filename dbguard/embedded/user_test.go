@@ -1,0 +1,110 @@
+package embedded
+
+import (
+	"io"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestOrdinaryUser runs a devguard as nobody, in a home of its own: everything
+// lies in the project then.
+func TestOrdinaryUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Log("every other test of this run is this test")
+		return
+	}
+	account(t)
+	nobody := nobodyAccount(t)
+	home, err := os.MkdirTemp("", "embedded-nobody-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(home)
+	if err := os.Chmod(home, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	exe := filepath.Join(home, "devguard.test") // go test's own folder is closed to others
+	copyFile(t, self(t), exe)
+	project := filepath.Join(home, "project")
+	if err := os.Mkdir(project, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{home, project} {
+		if err := nobody.Own(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := layout{State: filepath.Join(project, ".devguard")}
+	l.Dir = filepath.Join(l.State, "embedded")
+	l.Home = l.Dir
+
+	d := spawn(t, exe, project, nobody, "HOME="+home, "XDG_CACHE_HOME=")
+	query(t, d.url(t), "select 1")
+	info, err := os.Stat(l.data())
+	if err != nil || info.Mode().Perm() != 0o700 || owner(info) != nobody.UID {
+		t.Errorf("the data folder: %v %v", info, err)
+	}
+	pid, err := postmasterPid(l.data())
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, err := os.Stat("/proc/" + strconv.Itoa(pid))
+	if err == nil && owner(status) != nobody.UID {
+		t.Errorf("the server runs as uid %d", owner(status))
+	}
+	d.kill()
+	awaitStopped(t, l)
+}
+
+func nobodyAccount(t *testing.T) *Account {
+	t.Helper()
+	u, err := user.Lookup("nobody")
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Account{Name: u.Username, UID: uid, GID: gid}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	in, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRootsFolders(t *testing.T) {
+	l, err := newLayout("/home/ann/shop", &Account{Name: "postgres"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(l.data(), "/var/lib/devguard/") || len(filepath.Base(l.Home)) != 16 {
+		t.Errorf("root's data is in %s", l.data())
+	}
+	if l.share() != "/home/ann/shop/.devguard/embedded.lock" {
+		t.Errorf("the share is %s", l.share())
+	}
+}
