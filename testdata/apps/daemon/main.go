@@ -19,6 +19,8 @@ func main() {
 		}
 		if mode == "middle" {
 			c.Wait()
+		} else {
+			fmt.Println(c.Process.Pid)
 		}
 	}
 	switch os.Args[1] {
@@ -26,7 +28,6 @@ func main() {
 		again("last")
 	case "last":
 		signal.Ignore(syscall.SIGTERM)
-		fmt.Println(os.Getpid())
 		wait()
 	case "stay":
 		again("middle")
@@ -36,4 +37,9 @@ func main() {
 	}
 }
 
-func wait() { <-make(chan os.Signal, len(os.Args)) }
+func wait() {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	for range hup {
+	}
+}

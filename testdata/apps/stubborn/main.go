@@ -20,7 +20,8 @@ func main() {
 		}
 		fmt.Println(os.Getpid(), child.Process.Pid)
 	}
-	select {
-	case <-make(chan int, len(os.Args)): // os.Args keeps the deadlock detector quiet
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	for range hup {
 	}
 }

@@ -1,0 +1,75 @@
+package proc
+
+import (
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// There is no subreaper here, so a warden would learn nothing.
+const outermost = stageApp
+
+func runWarden() {}
+
+func wardenDeath() <-chan struct{} { return nil }
+
+func self() (string, error) { return os.Executable() }
+
+// setUp keeps descriptors that devguard itself inherited from the app.
+func setUp() {
+	for fd := socketFD; fd < 256; fd++ {
+		unix.CloseOnExec(fd)
+	}
+}
+
+func appAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// treeGone: a group of zombies alone answers EPERM on this system.
+func treeGone(_ bool, group int) bool { return unix.Kill(-group, 0) != nil }
+
+// killTree kills the group and the descendants that have left it.
+func killTree(group int, _ bool) {
+	for _, p := range members(group) {
+		if p.group != group && !p.zombie {
+			_ = unix.Kill(p.pid, unix.SIGKILL)
+		}
+	}
+	_ = unix.Kill(-group, unix.SIGKILL)
+}
+
+// noexec reports whether the file's file system refuses to execute.
+func noexec(path string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(path, &st) == nil && st.Flags&unix.MNT_NOEXEC != 0
+}
+
+type member struct {
+	pid, ppid, group int
+	zombie           bool
+}
+
+// members are the processes of the group and their descendants. Guardians are
+// not among them, so the roots play no role here.
+func members(group int, _ ...int) []member {
+	all, err := unix.SysctlKinfoProcSlice("kern.proc.all")
+	if err != nil || group == 0 {
+		return nil
+	}
+	in := map[int]bool{}
+	var tree []member
+	for grown := true; grown; {
+		grown = false
+		for _, k := range all {
+			p := member{pid: int(k.Proc.P_pid), ppid: int(k.Eproc.Ppid), group: int(k.Eproc.Pgid), zombie: k.Proc.P_stat == 5} // SZOMB of sys/proc.h
+			if !in[p.pid] && (p.group == group || in[p.ppid]) {
+				in[p.pid], grown = true, true
+				tree = append(tree, p)
+			}
+		}
+	}
+	return tree
+}
+
+// runInit: no container makes a process 1 here.
+func runInit() int { return 1 }

@@ -1,0 +1,297 @@
+//go:build linux || darwin
+
+package proc
+
+import (
+	"net"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// How a guardian knows itself: these arguments, which no shell writes by
+// accident, and a connected Unix socket as descriptor 3. The word devguard is
+// left out on purpose: `pkill -9 -f devguard` would end the guardians too, and
+// with them all knowledge of what the app has started.
+const (
+	guardianName = "guardian"
+	stageFlag    = "--stage"
+	stageWarden  = "warden"
+	stageApp     = "app"
+	socketFD     = 3
+	wardenFD     = 4 // its end of file is the warden's death
+)
+
+func guardianArgs(stage string) []string { return []string{guardianName, stageFlag, stage} }
+
+// giveUp bounds how long a guardian whose devguard is dead goes on killing what
+// does not die.
+const giveUp = 10 * time.Second
+
+// Guardian must be the first thing main does, and TestMain of every package
+// that starts instances. In an ordinary process it returns at once. In a process
+// that Start made it does the guardian's work and never returns; as process 1 of
+// a container it runs the program again as its child, passes signals on, reaps
+// orphans, and exits as the child did.
+func Guardian() {
+	if os.Getpid() == 1 {
+		os.Exit(runInit())
+	}
+	if len(os.Args) != 3 || os.Args[0] != guardianName || os.Args[1] != stageFlag {
+		return
+	}
+	if peer, err := unix.Getpeername(socketFD); err != nil {
+		return
+	} else if _, ok := peer.(*unix.SockaddrUnix); !ok {
+		return
+	}
+	// The parent-death signal of the app is tied to the thread that forks it:
+	// it must live as long as the process.
+	runtime.LockOSThread()
+	setUp()
+	surviveSignals()
+	switch os.Args[2] {
+	case stageWarden:
+		runWarden()
+	case stageApp:
+		runGuardian()
+	}
+	// Not os.Exit: nothing of this process asked to run at exit, and a race
+	// detector would sleep a second first, twice for each stop.
+	syscall.Exit(0)
+}
+
+// surviveSignals makes the signals that end devguard harmless here. They are
+// caught, not ignored: an ignored one would stay ignored in the app. One that
+// was ignored when devguard was started (nohup) stays so, in the app too.
+func surviveSignals() {
+	caught := make(chan os.Signal, 1)
+	for _, sig := range []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGPIPE, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM} {
+		if !signal.Ignored(sig) {
+			signal.Notify(caught, sig) // nobody reads it: the package drops what does not fit
+		}
+	}
+}
+
+// guard is the state of the guardian process; one goroutine owns it.
+type guard struct {
+	conn     *net.UnixConn
+	main     int      // the app's pid and group; 0 before the start
+	tty      *os.File // with Foreground
+	owner    int      // devguard's group
+	running  bool     // the main process is not reaped
+	stopping bool     // the group may take its time
+	killing  bool
+	pause    time.Duration // until the next look, see soon
+	orphaned time.Time     // when devguard or the warden was found dead
+}
+
+type request struct {
+	command
+	files []*os.File
+}
+
+func runGuardian() {
+	child := make(chan os.Signal, 1)
+	signal.Notify(child, unix.SIGCHLD)
+	conn, err := net.FileConn(os.NewFile(socketFD, "devguard"))
+	if err != nil {
+		return
+	}
+	unix.Close(socketFD)
+	g := &guard{conn: conn.(*net.UnixConn)}
+	requests := make(chan request)
+	go g.read(requests)
+	lost := wardenDeath()
+	for !g.finished() {
+		select {
+		case r, ok := <-requests:
+			if !ok {
+				requests = nil
+				g.orphan()
+			} else if !g.do(r) {
+				return
+			}
+		case <-lost:
+			lost = nil
+			g.orphan()
+		case <-child:
+		case <-g.soon():
+		}
+	}
+	g.say(event{Op: opGone})
+}
+
+// read passes on what devguard says. The process's end is its end.
+func (g *guard) read(requests chan<- request) {
+	defer close(requests)
+	for {
+		c, files, err := receive(g.conn)
+		if err != nil {
+			return
+		}
+		requests <- request{c, files}
+	}
+}
+
+func (g *guard) say(ev event) {
+	msg, err := frame(ev)
+	if err == nil {
+		_, _ = g.conn.Write(msg) // devguard is gone: read has noticed it
+	}
+}
+
+func (g *guard) orphan() {
+	g.killing = true
+	if g.orphaned.IsZero() {
+		g.orphaned = time.Now()
+	}
+}
+
+// do reports whether there is more to do.
+func (g *guard) do(r request) bool {
+	switch r.Op {
+	case opStart:
+		return g.start(r.Start, r.files)
+	case opSignal:
+		g.signal(r.Signal)
+	case opStop:
+		g.stopping = true
+		g.signal(r.Signal)
+		g.signal(int(unix.SIGCONT)) // a stopped app could not obey
+	case opKill:
+		g.killing = true
+	}
+	return true
+}
+
+// signal is safe from a reused pid: the group exists while its leader is not
+// reaped, and only this goroutine reaps.
+func (g *guard) signal(sig int) {
+	if g.running {
+		_ = unix.Kill(-g.main, syscall.Signal(sig)) // EPERM: the app gave up our user; SIGKILL will tell
+	}
+}
+
+func (g *guard) start(s *startSpec, files []*os.File) bool {
+	if g.main != 0 || s == nil || len(files) != 3 {
+		return true
+	}
+	fds := make([]uintptr, len(files))
+	for i, f := range files {
+		fds[i] = f.Fd()
+	}
+	pid, err := syscall.ForkExec(string(s.Path), toStrings(s.Argv), &syscall.ProcAttr{
+		Dir: string(s.Dir), Env: toStrings(s.Env), Files: fds, Sys: appAttr(),
+	})
+	if err == nil {
+		g.main, g.running, g.owner = pid, true, s.Group
+		if s.Foreground {
+			g.giveTerminal(files[0])
+		}
+	}
+	// Copies kept here would keep the reader of devguard's output from seeing
+	// its end.
+	for _, f := range files {
+		if f != g.tty {
+			f.Close()
+		}
+	}
+	if err != nil {
+		g.say(failed(err))
+		return false
+	}
+	g.say(event{Op: opStarted, PID: pid, Guardian: os.Getpid()})
+	return true
+}
+
+func failed(err error) event {
+	ev := event{Op: opFailed, Text: err.Error()}
+	if errno, ok := err.(syscall.Errno); ok {
+		ev.Errno = int(errno)
+	}
+	return ev
+}
+
+// giveTerminal makes the app's group the foreground group. The app runs
+// already and may have been stopped for reading too early: SIGCONT resumes it.
+// (Doing it in the forked child would need SIGTTOU ignored or blocked there, and
+// the app would inherit that.)
+func (g *guard) giveTerminal(tty *os.File) {
+	if have, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP); err != nil || have != g.owner {
+		return
+	}
+	g.tty = tty
+	takeForeground(tty, g.owner, g.main)
+	g.signal(int(unix.SIGCONT))
+}
+
+// soon is when to look again without having been told: processes that are not
+// our children tell nobody when they exit or fork. Less and less often, for one
+// that cannot be killed may stay for hours.
+func (g *guard) soon() <-chan time.Time {
+	if g.main == 0 || !g.killing && (!g.stopping || g.running) {
+		return nil
+	}
+	g.pause = min(max(2*g.pause, time.Millisecond), 50*time.Millisecond)
+	return time.After(g.pause)
+}
+
+// finished takes the next step and reports whether nothing is left to do.
+func (g *guard) finished() bool {
+	if g.main == 0 {
+		return g.killing
+	}
+	childless := g.reap()
+	if !g.running && (!g.stopping || !groupAlive(g.main)) {
+		g.killing = true
+	}
+	if g.killing && !childless {
+		killTree(g.main, g.running)
+		childless = g.reap()
+	}
+	if !g.running && treeGone(childless, g.main) {
+		g.takeTerminal()
+		return true
+	}
+	return !g.orphaned.IsZero() && time.Since(g.orphaned) > giveUp
+}
+
+// reap takes every status there is and reports whether no child is left.
+func (g *guard) reap() (childless bool) {
+	for {
+		var ws unix.WaitStatus
+		pid, err := unix.Wait4(-1, &ws, unix.WNOHANG, nil)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return true // ECHILD
+		case pid == 0:
+			return false
+		case pid == g.main && g.running:
+			g.exited(ws)
+		}
+	}
+}
+
+func (g *guard) exited(ws unix.WaitStatus) {
+	g.running = false
+	g.takeTerminal()
+	ev := event{Op: opExited, Code: ws.ExitStatus()}
+	if ws.Signaled() {
+		ev.Signal = int(ws.Signal())
+	}
+	g.say(ev)
+}
+
+func (g *guard) takeTerminal() {
+	if g.tty != nil {
+		takeForeground(g.tty, g.main, g.owner)
+	}
+}
+
+func groupAlive(group int) bool { return unix.Kill(-group, 0) != unix.ESRCH }
