@@ -96,7 +96,7 @@ func initCluster(ctx context.Context, sp spec, dir string) error {
 	if err != nil {
 		return err
 	}
-	_, err = conf.WriteString(settings)
+	_, err = conf.WriteString(sp.Settings)
 	if err := errors.Join(err, conf.Close()); err != nil {
 		return fmt.Errorf("configure the embedded Postgres: %w", err)
 	}

@@ -29,7 +29,8 @@ type Options struct {
 	Log      *slog.Logger                 // nil: slog.Default
 	LookPath func(string) (string, error) // nil: exec.LookPath
 
-	find func(context.Context, *Account) []Binaries // a test's in place of Find
+	find     func(context.Context, *Account) []Binaries // a test's in place of Find
+	settings string                                     // a test's lines for a new cluster's postgresql.conf
 }
 
 func (o Options) withDefaults() Options {

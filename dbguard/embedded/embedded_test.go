@@ -43,7 +43,7 @@ func TestDataAndAddressAreKept(t *testing.T) {
 
 func TestPasswordIsAsked(t *testing.T) {
 	project, _ := newProject(t)
-	s := acquire(t, Options{Project: project})
+	s := acquire(t, Options{Project: project, settings: noSync})
 	wrong := strings.Replace(s.URL(), s.password, "wrong", 1)
 	var refused *pgconn.PgError
 	if _, err := pgconn.Connect(t.Context(), wrong); !errors.As(err, &refused) || refused.Code != "28P01" {
@@ -82,7 +82,7 @@ func TestRaceOfDevguards(t *testing.T) {
 func TestArriveWhileStopping(t *testing.T) {
 	project, _ := newProject(t)
 	for range 6 {
-		s := acquire(t, Options{Project: project})
+		s := acquire(t, Options{Project: project, settings: noSync})
 		query(t, s.URL(), "select 1")
 		s.Close()
 	}
@@ -94,7 +94,7 @@ func TestSharesInOneProcess(t *testing.T) {
 	servers := make([]*Server, 3)
 	for i := range servers {
 		wg.Go(func() {
-			s, err := Acquire(context.Background(), Options{Project: project})
+			s, err := Acquire(context.Background(), Options{Project: project, settings: noSync})
 			if err != nil {
 				t.Error(err)
 				return
@@ -114,10 +114,10 @@ func TestSharesInOneProcess(t *testing.T) {
 
 func TestGuardianKilled(t *testing.T) {
 	project, l := newProject(t)
-	old := acquire(t, Options{Project: project})
+	old := acquire(t, Options{Project: project, settings: noSync})
 	query(t, old.URL(), "create table kept ()")
 	kill(t, guardianPid(t, l))
-	s := acquire(t, Options{Project: project}) // while the old share is held
+	s := acquire(t, Options{Project: project, settings: noSync}) // while the old share is held
 	query(t, s.URL(), "select from kept")
 	if s.URL() != old.URL() {
 		t.Errorf("the URL changed from %s to %s", old.URL(), s.URL())
@@ -134,9 +134,9 @@ func TestEverythingKilled(t *testing.T) {
 	postmaster, others := leftovers(l.data())
 	d.kill()
 	for _, pid := range append(others, postmaster, guardian) {
-		signalPid(pid, 9) // some end with the others
+		signalPid(pid, syscall.SIGKILL) // some end with the others
 	}
-	s := acquire(t, Options{Project: project})
+	s := acquire(t, Options{Project: project, settings: noSync})
 	if got := query(t, s.URL(), "select 1 from kept"); len(got) != 1 {
 		t.Errorf("rows after the crash: %q", got)
 	}
@@ -145,7 +145,7 @@ func TestEverythingKilled(t *testing.T) {
 // TestOnlyServerKilled leaves a session that computes and does not notice.
 func TestOnlyServerKilled(t *testing.T) {
 	project, l := newProject(t)
-	s := acquire(t, Options{Project: project})
+	s := acquire(t, Options{Project: project, settings: noSync})
 	busy, err := pgconn.Connect(t.Context(), s.URL())
 	if err != nil {
 		t.Fatal(err)
@@ -155,10 +155,10 @@ func TestOnlyServerKilled(t *testing.T) {
 	awaitActive(t, s.URL())
 	guardian := guardianPid(t, l)
 	pid, _ := postmasterPid(l.data())
-	signalPid(guardian, syscall.SIGSTOP) // it would start another
+	stopProcess(guardian) // it would start another
 	kill(t, pid)
 	kill(t, guardian)
-	query(t, acquire(t, Options{Project: project}).URL(), "select 1")
+	query(t, acquire(t, Options{Project: project, settings: noSync}).URL(), "select 1")
 }
 
 func awaitActive(t *testing.T, url string) {
@@ -175,7 +175,7 @@ func awaitActive(t *testing.T, url string) {
 
 func TestPortTaken(t *testing.T) {
 	project, l := newProject(t)
-	s := acquire(t, Options{Project: project})
+	s := acquire(t, Options{Project: project, settings: noSync})
 	s.Close()
 	awaitStopped(t, l)
 	squatter, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(s.port))
@@ -183,7 +183,7 @@ func TestPortTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer squatter.Close()
-	again := acquire(t, Options{Project: project})
+	again := acquire(t, Options{Project: project, settings: noSync})
 	if again.port == s.port {
 		t.Errorf("port %d is another's", s.port)
 	}
@@ -193,20 +193,20 @@ func TestPortTaken(t *testing.T) {
 // TestStalePidFile has a pid file whose pid is now an innocent program's.
 func TestStalePidFile(t *testing.T) {
 	project, l := newProject(t)
-	acquire(t, Options{Project: project}).Close()
+	acquire(t, Options{Project: project, settings: noSync}).Close()
 	awaitStopped(t, l)
 	text := strconv.Itoa(os.Getpid()) + "\n" + l.data() + "\n1\n1\n\n127.0.0.1\n\nready   \n"
 	if err := os.WriteFile(l.data()+"/postmaster.pid", []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	query(t, acquire(t, Options{Project: project}).URL(), "select 1")
+	query(t, acquire(t, Options{Project: project, settings: noSync}).URL(), "select 1")
 }
 
 func TestCancelledStartLeavesNothing(t *testing.T) {
 	project, l := newProject(t)
 	for _, after := range []time.Duration{0, 20 * time.Millisecond, 100 * time.Millisecond} {
 		ctx, cancel := context.WithTimeout(t.Context(), after)
-		if s, err := Acquire(ctx, Options{Project: project}); err == nil {
+		if s, err := Acquire(ctx, Options{Project: project, settings: noSync}); err == nil {
 			s.Close()
 		} else if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("after %v: %v", after, err)
@@ -214,5 +214,5 @@ func TestCancelledStartLeavesNothing(t *testing.T) {
 		cancel()
 		awaitStopped(t, l)
 	}
-	query(t, acquire(t, Options{Project: project}).URL(), "select 1")
+	query(t, acquire(t, Options{Project: project, settings: noSync}).URL(), "select 1")
 }

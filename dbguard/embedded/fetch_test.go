@@ -16,13 +16,13 @@ func TestFetchedThroughNpm(t *testing.T) {
 	if _, err := exec.LookPath("npm"); err != nil {
 		t.Skip("no npm")
 	}
-	s := acquire(t, Options{Project: project, find: none})
+	s := acquire(t, Options{Project: project, find: none, settings: noSync})
 	if got := query(t, s.URL(), "show server_version"); got[0] != "17.10" {
 		t.Errorf("server_version = %q", got)
 	}
 	s.Close()
 	awaitStopped(t, l)
-	again := acquire(t, Options{Project: project, find: none, LookPath: nothing}) // from the cache
+	again := acquire(t, Options{Project: project, find: none, settings: noSync, LookPath: nothing}) // from the cache
 	query(t, again.URL(), "select 1")
 	if left, _ := filepath.Glob(filepath.Join(l.Cache, "fetch-*")); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
@@ -45,7 +45,7 @@ func TestNpmFails(t *testing.T) {
 	if err := os.WriteFile(npm, []byte("#!/bin/sh\necho npm error network ENOTFOUND; exit 1\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Acquire(t.Context(), Options{Project: project, find: none,
+	_, err := Acquire(t.Context(), Options{Project: project, find: none, settings: noSync,
 		LookPath: func(string) (string, error) { return npm, nil }})
 	wantError(t, err, "ENOTFOUND", "install it yourself")
 	if left, _ := filepath.Glob(filepath.Join(l.Cache, "*")); len(left) > 0 {

@@ -10,17 +10,20 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
+// noSync spares most tests the disk: none of them takes its power away.
+const noSync = "fsync = off\n"
+
 const helperArg = "__embedded_test_devguard__"
 
 func TestMain(m *testing.M) {
 	Guardian()
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // else each helper process takes a second to exit
 	if len(os.Args) == 3 && os.Args[1] == helperArg {
 		os.Exit(helper(os.Args[2]))
 	}
@@ -30,7 +33,7 @@ func TestMain(m *testing.M) {
 // helper is a devguard of one share: it says its URL and waits for the end of
 // its standard input.
 func helper(project string) int {
-	s, err := Acquire(context.Background(), Options{Project: project})
+	s, err := Acquire(context.Background(), Options{Project: project, settings: noSync})
 	if err != nil {
 		fmt.Println("error:", err)
 		return 1
@@ -207,7 +210,7 @@ func guardianPid(t *testing.T, l layout) int {
 // kill returns when the process has given its locks back.
 func kill(t *testing.T, pid int) {
 	t.Helper()
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	if err := killProcess(pid); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

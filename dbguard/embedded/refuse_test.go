@@ -11,12 +11,12 @@ import (
 
 func TestOtherMajorVersion(t *testing.T) {
 	project, l := newProject(t)
-	acquire(t, Options{Project: project}).Close()
+	acquire(t, Options{Project: project, settings: noSync}).Close()
 	awaitStopped(t, l)
 	if err := os.WriteFile(filepath.Join(l.data(), "PG_VERSION"), []byte("9\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Acquire(t.Context(), Options{Project: project})
+	_, err := Acquire(t.Context(), Options{Project: project, settings: noSync})
 	wantError(t, err, "made by PostgreSQL 9", l.data(), "install PostgreSQL 9", "remove that folder")
 	if _, err := os.Stat(filepath.Join(l.data(), "base")); err != nil {
 		t.Errorf("the data is gone: %v", err)
@@ -31,13 +31,13 @@ func TestForeignDataFolder(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(l.data(), "notes.txt"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Acquire(t.Context(), Options{Project: project})
+	_, err := Acquire(t.Context(), Options{Project: project, settings: noSync})
 	wantError(t, err, l.data(), "not a database cluster", "move the folder away")
 }
 
 func TestNothingInstalled(t *testing.T) {
 	project, _ := newProject(t)
-	_, err := Acquire(t.Context(), Options{Project: project, find: none,
+	_, err := Acquire(t.Context(), Options{Project: project, find: none, settings: noSync,
 		LookPath: func(string) (string, error) { return "", errors.New("not found") }})
 	wantError(t, err, "no PostgreSQL server programs", "no npm", "install")
 	if !errors.Is(err, ErrNoBinaries) {
@@ -66,7 +66,7 @@ func TestServerProgramFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			project, l := newProject(t)
 			b := Binaries{Dir: scripts(t, l, test.initdb, test.postgres), Version: "15.0", Major: 15}
-			_, err := Acquire(t.Context(), Options{Project: project,
+			_, err := Acquire(t.Context(), Options{Project: project, settings: noSync,
 				find: func(context.Context, *Account) []Binaries { return []Binaries{b} }})
 			wantError(t, err, test.want...)
 		})

@@ -18,7 +18,8 @@ type spec struct {
 	Layout   layout
 	Account  *Account
 	Binaries Binaries
-	Ports    []int // to try in this order
+	Ports    []int  // to try in this order
+	Settings string // of a new cluster
 }
 
 // reply is what a guardian answers once the server serves, or cannot.
@@ -35,7 +36,7 @@ func startServer(ctx context.Context, o Options, l layout, account *Account, gua
 		return nil, err
 	}
 	last, _ := l.recorded() // nil before the first start
-	sp := spec{Layout: l, Account: account, Binaries: b, Ports: candidates(l.Home, last)}
+	sp := spec{Layout: l, Account: account, Binaries: b, Ports: candidates(l.Home, last), Settings: settings + o.settings}
 	if err := launch(ctx, sp, guardian); err != nil {
 		return nil, err
 	}
@@ -145,7 +146,7 @@ func executable() (string, error) {
 // outlives it.
 func guardianEnv() []string {
 	var env []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "GOCOVERDIR"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "GOCOVERDIR", "GORACE"} {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)
 		}
