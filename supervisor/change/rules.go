@@ -11,8 +11,10 @@ type Class struct {
 	Hooks   []int // indices into Rules.Hooks whose watch globs match
 	Outputs []int // indices into Rules.Hooks whose outputs match (attribution only)
 
+	Role Role // what the file is to the graph; 0 if it is not of the graph
+
 	Reason  string // one sentence for explain and the log: why this class
-	Suggest string // for an ignored file: the devguard.toml line that would change it
+	Suggest string // for an ignored file: the devguard.toml line that would change it; empty if none would
 }
 
 // Ignored reports whether a change of the file asks for nothing.
@@ -37,7 +39,7 @@ const (
 type Dir struct {
 	Path    string   // absolute, as the go command names it
 	Package string   // import path
-	Embeds  []string // go:embed patterns of the package, as written, without "all:"
+	Embeds  []string // go:embed patterns of the package, as written, with their "all:"
 }
 
 // Graph is what a package is built from. It is frozen once made.
@@ -50,6 +52,25 @@ type Graph struct {
 	// Match reports whether the go command would compile the file name in dir
 	// (suffix, build constraints, tags). Nil matches all.
 	Match func(dir, name string) bool
+}
+
+// Rules decide what a change of a file means (design.md §4). They are frozen
+// once made.
+type Rules struct {
+	Base    string // absolute; globs and relative EnvFiles are relative to it
+	Graph   *Graph // nil in command mode and before the first listing
+	Command bool   // a command instead of a package: the tree under Base is what it reads
+
+	Include  []string // globs of files that the running app reads
+	Exclude  []string // globs taken out of Include, and of the tree in command mode; not of the graph, not of hooks
+	EnvFiles []string
+	Config   string // absolute path of devguard.toml; empty if there is none
+	Hooks    []Hook
+
+	// Ignored reports whether git ignores a path. Nil: nothing is ignored. Files
+	// of the graph, of hooks, env files and the configuration are never asked
+	// about.
+	Ignored func(path string) bool
 }
 
 // Hook is what classification needs to know of one [[hook]].

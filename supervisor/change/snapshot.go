@@ -27,11 +27,16 @@ type Snapshot struct {
 	// build reads B, write A back).
 	Seq uint64
 
-	Source  Digest // what the build reads: contents of the graph's files
-	Shape   Digest // what `go list` depends on: imports, constraints, package clauses, embed lines, go.mod ..., and which files exist
-	Runtime Digest // files read by the running app: watch.include, or in command mode the whole tree
-	Env     Digest // app.env_files and the .env files that the database URL may come from
-	Config  Digest // devguard.toml
+	Source Digest // what the build reads: contents of the graph's files
+	Shape  Digest // what `go list` depends on: imports, constraints, package clauses, embed lines, go.mod ..., and which files exist
+	// Runtime is of what changed, since each was first seen, in the files that
+	// the running app reads (watch.include, or in command mode the whole tree);
+	// zero: nothing. They are found in the background, and to find one is no
+	// change.
+	Runtime Digest
+
+	Env    Digest // app.env_files and the .env files that the database URL may come from
+	Config Digest // devguard.toml
 
 	Hooks []HookState // in the order of Rules.Hooks
 

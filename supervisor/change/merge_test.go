@@ -1,0 +1,82 @@
+package change_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+func TestMerge(t *testing.T) {
+	at := time.Unix(100, 0)
+	for _, tt := range []struct{ a, b, want change.Op }{
+		{change.Create, change.Write, change.Create},
+		{change.Create, change.Remove, change.Remove},
+		{change.Remove, change.Create, change.Write},
+		{change.Remove, change.Write, change.Write},
+		{change.Write, change.Remove, change.Remove},
+		{change.Write, change.Chmod, change.Write},
+		{change.Chmod, change.Write, change.Write},
+	} {
+		a := change.Set{At: at, Events: 2, Snapshot: change.Snapshot{Version: 1}, Paths: []change.Path{{Name: "/b", Op: tt.a}}}
+		b := change.Set{At: at.Add(1), Events: 3, Snapshot: change.Snapshot{Version: 2}, Paths: []change.Path{{Name: "/a", Op: change.Create}, {Name: "/b", Op: tt.b}}}
+		got := a.Merge(b)
+		if len(got.Paths) != 2 || got.Paths[0].Name != "/a" || got.Paths[1].Op != tt.want {
+			t.Errorf("%s then %s: %+v, want %s", tt.a, tt.b, got.Paths, tt.want)
+		}
+		if got.Version != 2 || got.Events != 5 || !got.At.Equal(at) {
+			t.Errorf("merged set is %+v", got)
+		}
+		if len(a.Paths) != 1 || a.Paths[0].Op != tt.a || b.Paths[1].Op != tt.b {
+			t.Error("Merge changed its arguments")
+		}
+	}
+}
+
+func TestMergeBoundsIgnored(t *testing.T) {
+	var s change.Set
+	for i := range 1000 {
+		s = s.Merge(change.Set{Ignored: []change.Path{{Name: string(rune('a'+i%26)) + time.Duration(i).String()}}})
+	}
+	if n := len(s.Ignored); n > 64 {
+		t.Fatalf("%d ignored paths are kept", n)
+	}
+}
+
+func TestSumDependsOnContentsAlone(t *testing.T) {
+	d := func(s string) change.Digest { return change.DigestOf([]byte(s)) }
+	var a, b, empty change.Sum
+	names := []string{"x", "y", "z"}
+	for _, n := range names {
+		a.Add(n, d(n))
+	}
+	rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	b.Add("x", d("old"))
+	for _, n := range names {
+		b.Add(n, d(n))
+	}
+	b.Remove("x", d("old"))
+	if a != b || a.Digest() != b.Digest() || a.Digest().IsZero() {
+		t.Fatal("the order of changes shows in the sum")
+	}
+	a.Remove("x", d("x"))
+	a.Add("x", d("y"))
+	if a.Digest() == b.Digest() {
+		t.Fatal("other contents, same sum")
+	}
+	b.Remove("y", d("y"))
+	b.Remove("x", d("x"))
+	b.Remove("z", d("z"))
+	if b != empty || !b.Digest().IsZero() {
+		t.Fatal("nothing is not zero")
+	}
+	var swapped, straight change.Sum
+	straight.Add("a", d("1"))
+	straight.Add("b", d("2"))
+	swapped.Add("a", d("2"))
+	swapped.Add("b", d("1"))
+	if swapped.Digest() == straight.Digest() {
+		t.Fatal("exchanged contents, same sum")
+	}
+}
