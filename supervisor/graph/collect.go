@@ -1,0 +1,277 @@
+package graph
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+// collector makes a Graph of an answer.
+type collector struct {
+	req   Request
+	a     *answer
+	flags map[string]string
+	graph *change.Graph
+	dirs  map[string]bool // in graph.Dirs
+	roots map[string]bool // in graph.Roots
+}
+
+func newCollector(r Request, a *answer) *collector {
+	flags := settings(r.Flags, a.env["GOFLAGS"])
+	return &collector{
+		req: r, a: a, flags: flags,
+		graph: &change.Graph{Files: map[string]change.Role{}, Match: matcher(a.env, flags)},
+		dirs:  map[string]bool{}, roots: map[string]bool{},
+	}
+}
+
+func (c *collector) collect() *change.Graph {
+	if mod := c.a.env.mod(); mod != "" {
+		c.root(filepath.Dir(mod))
+	}
+	for _, p := range c.a.packages {
+		c.add(p)
+	}
+	for _, p := range c.a.roots() {
+		c.graph.Package = p.ImportPath
+	}
+	c.asked()
+	for _, m := range c.a.localModules() {
+		c.moduleFiles(m.dir) // also of those that no package comes from: they have a say in versions
+	}
+	for _, m := range c.a.work.local {
+		c.moduleFiles(m.dir)
+	}
+	c.workFiles()
+	c.flagFiles()
+	return c.graph
+}
+
+// add adds a package, if it is the user's.
+func (c *collector) add(p listed) {
+	if p.Dir == "" {
+		if dir := c.a.ownDir(p.ImportPath); dir != "" && !p.Standard {
+			c.dir(dir, p.ImportPath, nil) // an import whose directory or files are missing
+		}
+		return
+	}
+	if p.Standard || c.foreign(p.Dir) {
+		return
+	}
+	c.dir(p.Dir, p.ImportPath, p.EmbedPatterns)
+	if m := p.Module; m != nil {
+		if m.Replace != nil {
+			m = m.Replace
+		}
+		if m.Dir != "" && !c.foreign(m.Dir) {
+			c.root(m.Dir)
+		}
+	}
+	c.files(p.Dir, change.Excluded, p.IgnoredGoFiles, p.IgnoredOtherFiles)
+	c.files(p.Dir, change.Embedded, p.EmbedFiles)
+	c.files(p.Dir, change.OtherSource, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles,
+		p.SwigFiles, p.SwigCXXFiles, p.SysoFiles)
+	c.files(p.Dir, change.GoFile, p.GoFiles, p.CgoFiles, p.InvalidGoFiles) // last: also what is embedded as well
+}
+
+// foreign reports whether dir is of the toolchain or of the module cache, whose
+// files do not change.
+func (c *collector) foreign(dir string) bool {
+	return within(dir, c.a.env["GOROOT"]) || within(dir, c.a.env["GOMODCACHE"])
+}
+
+func within(dir, parent string) bool {
+	if parent == "" {
+		return false
+	}
+	rel, err := filepath.Rel(parent, dir)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+func (c *collector) dir(path, pkg string, patterns []string) {
+	if c.dirs[path] {
+		return
+	}
+	c.dirs[path] = true
+	d := change.Dir{Path: path, Package: pkg}
+	for _, p := range patterns {
+		d.Embeds = append(d.Embeds, strings.TrimPrefix(p, "all:"))
+	}
+	c.graph.Dirs = append(c.graph.Dirs, d)
+}
+
+func (c *collector) files(dir string, role change.Role, lists ...[]string) {
+	for _, name := range slices.Concat(lists...) {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(dir, name)
+		}
+		c.graph.Files[name] = role
+	}
+}
+
+// asked makes sure of the directory of the package itself: when go list knows
+// nothing of it, its files are those that are there.
+func (c *collector) asked() {
+	dir := c.a.packageDir(c.req)
+	if strings.HasSuffix(dir, ".go") {
+		dir = filepath.Dir(dir)
+	}
+	if dir == "" || c.dirs[dir] || strings.Contains(dir, "...") || c.foreign(dir) {
+		return
+	}
+	c.dir(dir, c.graph.Package, nil)
+	if len(c.a.packages) > 1 {
+		return
+	}
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		name := e.Name()
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || e.IsDir() {
+			continue
+		}
+		role := change.Excluded
+		if c.graph.Match(dir, name) {
+			role = change.GoFile
+		}
+		c.graph.Files[filepath.Join(dir, name)] = role
+	}
+}
+
+// root adds a module that packages come from.
+func (c *collector) root(dir string) {
+	if c.roots[dir] {
+		return
+	}
+	c.roots[dir] = true
+	c.graph.Roots = append(c.graph.Roots, dir)
+	c.moduleFiles(dir)
+}
+
+func (c *collector) moduleFiles(dir string) {
+	c.files(dir, change.Module, []string{"go.mod", "go.sum"})
+}
+
+// workFiles adds what is beside the main module's go.mod and the go.work: the one
+// in use, or each place up to the repository's root where one would be found.
+func (c *collector) workFiles() {
+	mod, work := c.a.env.mod(), c.a.env.work()
+	if mod != "" {
+		c.files(filepath.Dir(mod), change.Module, []string{"vendor/modules.txt"})
+	}
+	switch {
+	case work != "":
+		c.files(filepath.Dir(work), change.Module, []string{filepath.Base(work), "go.work.sum", "vendor/modules.txt"})
+	case c.a.env["GOWORK"] == "off":
+	default:
+		for _, dir := range upToRepository(c.req.Dir) {
+			c.files(dir, change.Module, []string{"go.work"})
+		}
+	}
+	if mod == "" && work == "" {
+		c.files(c.req.Dir, change.Module, []string{"go.mod"})
+	}
+}
+
+// upToRepository returns dir and its parents up to the one that has a .git; dir
+// alone if none has: above a project without a repository is not ours to watch.
+func upToRepository(dir string) []string {
+	var dirs []string
+	for d := dir; ; d = filepath.Dir(d) {
+		dirs = append(dirs, d)
+		if _, err := os.Lstat(filepath.Join(d, ".git")); err == nil {
+			return dirs
+		}
+		if d == filepath.Dir(d) {
+			return []string{dir}
+		}
+	}
+}
+
+// flagFiles adds the files that build flags name, and the profile that the go
+// command takes by itself.
+func (c *collector) flagFiles() {
+	if f := c.flags["modfile"]; f != "" {
+		c.files(c.req.Dir, change.Module, []string{f, strings.TrimSuffix(f, ".mod") + ".sum"})
+	}
+	if f := c.flags["overlay"]; f != "" {
+		c.files(c.req.Dir, change.Module, []string{f})
+		c.overlay(f)
+	}
+	switch f := c.flags["pgo"]; f {
+	case "off":
+	case "", "auto":
+		if dir := c.a.packageDir(c.req); dir != "" {
+			c.files(dir, change.Profile, []string{"default.pgo"})
+		}
+	default:
+		c.files(c.req.Dir, change.Profile, []string{f})
+	}
+}
+
+// overlay adds the files that take the place of others.
+func (c *collector) overlay(name string) {
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(c.req.Dir, name)
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return // the build says so
+	}
+	var o struct{ Replace map[string]string }
+	if json.Unmarshal(b, &o) != nil {
+		return
+	}
+	for from, to := range o.Replace {
+		if to == "" {
+			continue // stands for a deleted file
+		}
+		if !filepath.IsAbs(from) {
+			from = filepath.Join(c.req.Dir, from)
+		}
+		role := c.graph.Files[from]
+		if role == 0 {
+			role = change.OtherSource
+		}
+		c.files(c.req.Dir, role, []string{to})
+	}
+}
+
+// Union is the graph to watch while the tree does not load: what could be had of
+// the new state, and all of the old one, so that a repair is seen wherever it is
+// made. Either may be nil.
+func Union(old, next *change.Graph) *change.Graph {
+	if old == nil || next == nil {
+		if old == nil {
+			return next
+		}
+		return old
+	}
+	u := &change.Graph{Package: next.Package, Files: map[string]change.Role{}, Match: next.Match}
+	if u.Package == "" {
+		u.Package = old.Package
+	}
+	seen := map[string]bool{}
+	for _, g := range []*change.Graph{next, old} {
+		for name, role := range g.Files {
+			if _, ok := u.Files[name]; !ok {
+				u.Files[name] = role
+			}
+		}
+		for _, d := range g.Dirs {
+			if !seen[d.Path] {
+				seen[d.Path] = true
+				u.Dirs = append(u.Dirs, d)
+			}
+		}
+		for _, r := range g.Roots {
+			if !slices.Contains(u.Roots, r) {
+				u.Roots = append(u.Roots, r)
+			}
+		}
+	}
+	return u
+}

@@ -1,0 +1,220 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// asker runs go commands for one Request.
+type asker struct {
+	tool string
+	req  Request
+}
+
+// run runs one go command and returns what it printed. Killed with ctx, and on
+// Linux with devguard; elsewhere it ends by itself, at the latest when it has
+// nobody left to print to.
+func (t *asker) run(ctx context.Context, args ...string) ([]byte, error) {
+	// The signal of die comes when the thread that started the command ends.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd := exec.CommandContext(ctx, t.tool, args...)
+	cmd.Dir, cmd.Env = t.req.Dir, t.req.Env
+	if cmd.Env == nil {
+		cmd.Env = os.Environ()
+	}
+	// The go command names directories by PWD: the user's name for a symbolic
+	// link, not its target.
+	cmd.Env = append(slices.Clip(cmd.Env), "PWD="+t.req.Dir)
+	cmd.SysProcAttr = die()
+	cmd.WaitDelay = 2 * time.Second // for what a killed command has started (git)
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	err := cmd.Run()
+	if text := strings.TrimSpace(stderr.String()); err != nil && text != "" {
+		err = errors.New(text)
+	}
+	return out.Bytes(), err
+}
+
+// environment is what `go env` says.
+type environment map[string]string
+
+var asked = []string{"GOARCH", "GOAMD64", "GOEXPERIMENT", "GOFLAGS", "GOHOSTARCH", "GOMOD", "GOMODCACHE", "GOOS", "GOROOT", "GOVERSION",
+	"GOWORK", "CGO_ENABLED"}
+
+func (t *asker) env(ctx context.Context) (environment, error) {
+	out, err := t.run(ctx, append([]string{"env", "-json"}, asked...)...)
+	if err != nil {
+		return nil, fmt.Errorf("ask the go command for its settings (go env): %w", err)
+	}
+	var e environment
+	if err := json.Unmarshal(out, &e); err != nil {
+		return nil, fmt.Errorf("read the answer of go env: %w", err)
+	}
+	return e, nil
+}
+
+// mod is the go.mod of the main module, "" if there is none.
+func (e environment) mod() string {
+	if m := e["GOMOD"]; m != os.DevNull && m != "NUL" {
+		return m
+	}
+	return ""
+}
+
+// work is the go.work in use, "" if there is none.
+func (e environment) work() string {
+	if w := e["GOWORK"]; w != "off" {
+		return w
+	}
+	return ""
+}
+
+// runsOn are the architectures whose programs a host of another one also runs.
+var runsOn = map[string][]string{"amd64": {"386"}, "arm64": {"arm", "amd64"}}
+
+// runsHere is an error when the program would not run on this machine.
+func (e environment) runsHere() error {
+	host := e["GOHOSTARCH"]
+	if e["GOOS"] == runtime.GOOS && (host == "" || e["GOARCH"] == host || slices.Contains(runsOn[host], e["GOARCH"])) {
+		return nil
+	}
+	return &UserError{fmt.Sprintf("the go command builds for %s/%s, which does not run on this %s/%s machine",
+		e["GOOS"], e["GOARCH"], runtime.GOOS, host),
+		"unset GOOS and GOARCH for devguard, or, if they were set with `go env -w`, run `go env -u GOOS GOARCH`", nil}
+}
+
+// listed is one package of go list. Fields are few on purpose: some cost a
+// staleness check of every package (Stale, DepsErrors), CompiledGoFiles runs cgo.
+type listed struct {
+	ImportPath, Dir, Name                            string
+	DepOnly, Standard                                bool
+	GoFiles, CgoFiles, InvalidGoFiles                []string
+	CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles []string
+	SwigFiles, SwigCXXFiles, SysoFiles               []string
+	EmbedFiles, EmbedPatterns                        []string
+	IgnoredGoFiles, IgnoredOtherFiles                []string
+	Module                                           *module
+	Error                                            *listError
+}
+
+const listFields = "ImportPath,Dir,Name,DepOnly,Standard,GoFiles,CgoFiles,InvalidGoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles," +
+	"SwigFiles,SwigCXXFiles,SysoFiles,EmbedFiles,EmbedPatterns,IgnoredGoFiles,IgnoredOtherFiles,Module,Error"
+
+type module struct {
+	Path, Dir, GoMod string
+	Main             bool
+	Replace          *module
+}
+
+type listError struct{ Pos, Err string }
+
+func (e *listError) String() string {
+	if e.Pos == "" {
+		return e.Err
+	}
+	return e.Pos + ": " + e.Err
+}
+
+// list runs go list. Its error is of the whole: go.mod does not parse, a flag is
+// wrong. What is wrong with single packages is in their Error.
+func (t *asker) list(ctx context.Context) ([]listed, error) {
+	args := append([]string{"list", "-e", "-deps", "-json=" + listFields}, listFlags(t.req.Flags)...)
+	out, runErr := t.run(ctx, append(args, t.req.Package)...)
+	var all []listed
+	dec := json.NewDecoder(bytes.NewReader(out))
+	for {
+		var p listed
+		err := dec.Decode(&p)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return all, errors.Join(runErr, fmt.Errorf("read the answer of go list: %w", err))
+		}
+		all = append(all, p)
+	}
+	if runErr != nil {
+		return all, fmt.Errorf("the package does not load: %w", runErr)
+	}
+	return all, nil
+}
+
+// modules is what `go mod edit -json` and `go work edit -json` say: the modules
+// in directories of this machine.
+type modules struct {
+	self  string // module path of a go.mod
+	local []localModule
+}
+
+type localModule struct{ path, dir string }
+
+// modules reads one file. An error means that the file does not parse, which go
+// list says as well.
+func (t *asker) modules(ctx context.Context, kind, file string) modules {
+	out, err := t.run(ctx, kind, "edit", "-json", file)
+	if err != nil {
+		return modules{}
+	}
+	var f struct {
+		Module  struct{ Path string }
+		Use     []struct{ DiskPath, ModulePath string }
+		Replace []struct {
+			Old struct{ Path string }
+			New struct{ Path, Version string }
+		}
+	}
+	if json.Unmarshal(out, &f) != nil {
+		return modules{}
+	}
+	m := modules{self: f.Module.Path}
+	add := func(path, dir string) {
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(filepath.Dir(file), filepath.FromSlash(dir))
+		}
+		m.local = append(m.local, localModule{path, dir})
+	}
+	for _, u := range f.Use {
+		add(u.ModulePath, u.DiskPath)
+	}
+	for _, r := range f.Replace {
+		if r.New.Version == "" {
+			add(r.Old.Path, r.New.Path)
+		}
+	}
+	return m
+}
+
+// localModules are the main module, those in directories that go.mod and go.work
+// name, and those that packages came from; the longest path first: the one that
+// owns a package.
+func (a *answer) localModules() []localModule {
+	var all []localModule
+	if mod := a.env.mod(); mod != "" && a.modules.self != "" {
+		all = append(all, localModule{a.modules.self, filepath.Dir(mod)})
+	}
+	for _, m := range slices.Concat(a.modules.local, a.work.local) {
+		if m.path != "" {
+			all = append(all, m)
+		}
+	}
+	for _, p := range a.packages {
+		if m := p.Module; m != nil && m.Main && m.Dir != "" {
+			all = append(all, localModule{m.Path, m.Dir})
+		}
+	}
+	slices.SortStableFunc(all, func(x, y localModule) int { return len(y.path) - len(x.path) })
+	return all
+}

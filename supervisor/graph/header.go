@@ -1,0 +1,116 @@
+package graph
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"hash"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+// Header is the digest of what go list reads in one source file: package clause,
+// imports, build constraints, //go:embed lines, cgo directives. Edits of bodies
+// and other comments leave it equal. It takes tens of microseconds.
+//
+// Of a file whose header does not parse it is a digest of all of src, of one that
+// is not Go only of its build constraints.
+func Header(name string, src []byte) change.Digest {
+	h := sha256.New()
+	if filepath.Ext(name) == ".go" {
+		goHeader(h, name, src)
+	} else {
+		constraints(h, src)
+	}
+	var d change.Digest
+	copy(d[:], h.Sum(nil))
+	return d
+}
+
+func goHeader(h hash.Hash, name string, src []byte) {
+	file, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ImportsOnly|parser.ParseComments)
+	if err != nil {
+		fmt.Fprintf(h, "broken %d\n", len(src))
+		h.Write(src)
+		return
+	}
+	for _, group := range file.Comments {
+		for _, c := range group.List {
+			if c.Pos() < file.Package && isConstraint(c.Text) {
+				fmt.Fprintf(h, "constraint %q\n", strings.TrimSpace(c.Text))
+			}
+		}
+	}
+	fmt.Fprintf(h, "package %q\n", file.Name.Name)
+	var paths []string
+	for _, spec := range file.Imports {
+		paths = append(paths, spec.Path.Value)
+	}
+	slices.Sort(paths)
+	fmt.Fprintf(h, "imports %q\n", slices.Compact(paths))
+	cgoDirectives(h, file)
+	embeds(h, src)
+}
+
+func isConstraint(line string) bool {
+	return strings.HasPrefix(line, "//go:build") ||
+		strings.HasPrefix(line, "//") && strings.HasPrefix(strings.TrimSpace(line[2:]), "+build")
+}
+
+// cgoDirectives: the #cgo lines above import "C".
+func cgoDirectives(h hash.Hash, file *ast.File) {
+	for _, decl := range file.Decls {
+		d, ok := decl.(*ast.GenDecl)
+		if !ok {
+			continue
+		}
+		for _, s := range d.Specs {
+			spec, ok := s.(*ast.ImportSpec)
+			if !ok || spec.Path.Value != `"C"` {
+				continue
+			}
+			for _, doc := range []*ast.CommentGroup{d.Doc, spec.Doc} {
+				for line := range strings.Lines(doc.Text()) {
+					if line = strings.TrimSpace(line); strings.HasPrefix(line, "#cgo") {
+						fmt.Fprintf(h, "cgo %q\n", line)
+					}
+				}
+			}
+		}
+	}
+}
+
+// embeds: every line that looks like a directive. One in a raw string counts as
+// well, which costs a go list that was not needed.
+func embeds(h hash.Hash, src []byte) {
+	directive := []byte("//go:embed")
+	for {
+		i := bytes.Index(src, directive)
+		if i < 0 {
+			return
+		}
+		line, rest, _ := bytes.Cut(src[i:], []byte("\n"))
+		fmt.Fprintf(h, "embed %q\n", bytes.TrimSpace(line))
+		src = rest
+	}
+}
+
+// constraints: of C and assembly, the lines before the first that is neither blank
+// nor a comment of one line.
+func constraints(h hash.Hash, src []byte) {
+	for line := range bytes.Lines(src) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && !bytes.HasPrefix(line, []byte("//")) {
+			return
+		}
+		if isConstraint(string(line)) {
+			fmt.Fprintf(h, "constraint %q\n", line)
+		}
+	}
+}
