@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// patience is how long a save may take to be served before we call it lost.
+const patience = 15 * time.Second
+
+// bench is one run: each contender with its own copy of the shop.
+type bench struct {
+	env     []string
+	entries []*entry
+}
+
+// entry is a contender at work.
+type entry struct {
+	contender
+	shop    string // its copy
+	url     string // where its shop answers
+	log     string
+	env     []string
+	program string // of its tool
+
+	tool  *process // nil for the floor
+	floor *floor   // nil for the others
+
+	samples map[string][]sample // by the name of the edit, one a round
+	starts  []time.Duration     // floor: from exec to the first answer
+	builds  []time.Duration     // floor: after an edit of Go source
+	deaf    map[string]bool     // edits that it did not serve in time
+}
+
+// prepare builds the tools, copies the shop for each, and fills the database.
+func prepare(ctx context.Context, o options, work, database string) (*bench, error) {
+	repo, err := filepath.Abs(o.repo)
+	if err != nil {
+		return nil, err
+	}
+	env, err := environment(work, database)
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{env: env}
+	for _, c := range o.chosen() {
+		e := &entry{contender: c, samples: map[string][]sample{}, deaf: map[string]bool{}}
+		if err := e.prepare(ctx, repo, work, env); err != nil {
+			return nil, fmt.Errorf("prepare %s: %w", c.name, err)
+		}
+		b.entries = append(b.entries, e)
+	}
+	say("migrating the database")
+	return b, do(ctx, b.entries[0].shop, env, "go", "run", "./cmd/migrate")
+}
+
+func (e *entry) prepare(ctx context.Context, repo, work string, env []string) error {
+	say("preparing %s", e.name)
+	dir := filepath.Join(work, e.name)
+	if err := copyShop(repo, dir); err != nil {
+		return err
+	}
+	e.shop = filepath.Join(dir, "shop")
+	if err := e.configure(e.shop); err != nil {
+		return err
+	}
+	if err := commit(ctx, dir, env); err != nil {
+		return err
+	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	e.url = fmt.Sprintf("http://127.0.0.1:%d", port)
+	e.env = append(env[:len(env):len(env)], "PORT="+strconv.Itoa(port))
+	e.log = filepath.Join(work, e.name+".log")
+	if e.contender.tool == "" {
+		e.floor = &floor{shop: e.shop, log: e.log, env: e.env}
+		return nil
+	}
+	e.program = filepath.Join(work, "bin", e.contender.tool)
+	return buildTool(ctx, repo, e.contender.tool, e.program, env)
+}
+
+// buildTool builds devguard from the repository, a peer from our own go.mod.
+func buildTool(ctx context.Context, repo, tool, program string, env []string) error {
+	if _, err := os.Stat(program); err == nil {
+		return nil
+	}
+	if tool == "devguard" {
+		return do(ctx, repo, env, "go", "build", "-o", program, ".")
+	}
+	return do(ctx, filepath.Join(repo, "testdata", "bench"), env, "go", "build", "-o", program, peers[tool])
+}
+
+// start starts every contender and waits until each shop answers.
+func (b *bench) start(ctx context.Context) error {
+	for _, e := range b.entries {
+		say("starting %s", e.name)
+		if err := e.start(ctx); err != nil {
+			return fmt.Errorf("start %s: %w", e.name, err)
+		}
+		// The first build of each copy compiles the shop's own packages.
+		if _, err := e.await(ctx, "/version", "release ", 3*time.Minute); err != nil {
+			return fmt.Errorf("start %s: %w", e.name, err)
+		}
+	}
+	return nil
+}
+
+func (e *entry) start(ctx context.Context) (err error) {
+	if e.floor != nil {
+		return e.floor.reload(ctx)
+	}
+	e.tool, err = start(e.shop, e.log, e.env, nil, append([]string{e.program}, e.args...)...)
+	return err
+}
+
+// stop ends every contender that runs, as Ctrl-C would.
+func (b *bench) stop() {
+	for _, e := range b.entries {
+		if e.tool != nil {
+			e.tool.stop(syscall.SIGINT, 10*time.Second)
+			e.tool = nil
+		}
+		if e.floor != nil {
+			e.floor.stop()
+		}
+	}
+}
+
+// measureAll measures every edit under every contender, in interleaved rounds.
+// Round 0 warms up, and finds out who does not serve which edit at all.
+func (b *bench) measureAll(ctx context.Context, rounds int) error {
+	for round := range rounds + 1 {
+		say("round %d of %d", round, rounds)
+		for _, ed := range edits {
+			for i := range b.entries {
+				e := b.entries[(i+round)%len(b.entries)]
+				if e.deaf[ed.name] {
+					continue
+				}
+				s, err := e.measure(ctx, ed, fmt.Sprintf("r%03d", round))
+				if err != nil {
+					return fmt.Errorf("%s, %s: %w", e.name, ed.name, err)
+				}
+				if !s.served {
+					say("%s did not serve the edit of the %s in %s", e.name, ed.name, patience)
+					e.deaf[ed.name] = true
+				}
+				if round > 0 {
+					e.record(ed, s)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (e *entry) record(ed edit, s sample) {
+	e.samples[ed.name] = append(e.samples[ed.name], s)
+	if e.floor != nil {
+		if strings.HasSuffix(ed.file, ".go") {
+			e.builds = append(e.builds, e.floor.built)
+		}
+		e.starts = append(e.starts, s.at.Sub(e.floor.started))
+	}
+}

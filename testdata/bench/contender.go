@@ -1,0 +1,111 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// floorName is the contender that all ratios refer to.
+const floorName = "floor"
+
+// contender is one way of running the shop while somebody edits it.
+type contender struct {
+	name string
+	does string // for the table: the command as a person types it
+	tool string // the program to run; none for the floor, which is in floor.go
+	args []string
+	file string // a configuration file, if the tool needs one
+	text string
+}
+
+// peers are the packages of the tools that go.mod pins.
+var peers = map[string]string{
+	"air":    "github.com/air-verse/air",
+	"reflex": "github.com/cespare/reflex",
+	"wgo":    "github.com/bokwoon95/wgo",
+}
+
+// The build flags that save most; "best settings" have them too, so that they
+// are best also where devguard's own defaults come from.
+const bestBuild = "go build -buildvcs=false -ldflags=-w -o ./tmp/app ./cmd/shop"
+
+var contenders = []contender{
+	{
+		name: floorName,
+		does: "`go build` while the old one serves, stop it, start the new one",
+	},
+	{
+		name: "devguard",
+		does: "`devguard run ./cmd/shop`",
+		tool: "devguard",
+		args: []string{"run", "--log-format", "json", "./cmd/shop"},
+	},
+	{
+		name: "air",
+		does: "`air`, defaults but for the package",
+		tool: "air",
+		args: []string{"--build.cmd", "go build -o ./tmp/main ./cmd/shop"},
+	},
+	{
+		// One millisecond is air's least delay: 0 is taken for "not set", which is
+		// 1000. send_interrupt spares the app a kill -9; exclude_unchanged and
+		// stop_on_error are what its own example advises, and change nothing here.
+		name: "air-best",
+		does: "`air`, 1 ms delay, `-ldflags=-w`, interrupt instead of kill",
+		tool: "air",
+		args: []string{"-c", ".air.toml"},
+		file: ".air.toml",
+		text: `root = "."
+tmp_dir = "tmp"
+[build]
+cmd = "` + bestBuild + `"
+entrypoint = ["./tmp/app"]
+include_ext = ["go", "html"]
+exclude_dir = ["tmp"]
+exclude_regex = ["_test\\.go"]
+exclude_unchanged = true
+delay = 1
+stop_on_error = true
+send_interrupt = true
+kill_delay = "500ms"
+`,
+	},
+	{
+		// As its README runs a server; it has no debounce to set.
+		name: "reflex",
+		does: "`reflex -r '\\.(go\\|html)$' -s -- sh -c 'go build ... && exec ...'`",
+		tool: "reflex",
+		args: []string{"-r", `\.(go|html)$`, "-s", "--", "sh", "-c", "go build -o ./tmp/app ./cmd/shop && exec ./tmp/app"},
+	},
+	{
+		name: "reflex-best",
+		does: "the same, `-ldflags=-w`, no decoration of the output",
+		tool: "reflex",
+		args: []string{"-d", "none", "-r", `\.(go|html)$`, "-s", "--", "sh", "-c", bestBuild + " && exec ./tmp/app"},
+	},
+	{
+		name: "wgo",
+		does: "`wgo run ./cmd/shop`",
+		tool: "wgo",
+		args: []string{"run", "./cmd/shop"},
+	},
+	{
+		name: "wgo-best",
+		does: "`wgo`, 1 ms debounce, `-ldflags=-w`, templates watched",
+		tool: "wgo",
+		args: []string{"-debounce", "1ms", "-file", `\.(go|html)$`, "-xdir", "tmp", "go", "build",
+			"-buildvcs=false", "-ldflags=-w", "-o", "./tmp/app", "./cmd/shop", "::", "./tmp/app"},
+	},
+}
+
+// configure writes the contender's configuration into its copy of the shop.
+// devguard gets none: it is measured with no configuration at all.
+func (c contender) configure(shop string) error {
+	if err := os.Remove(filepath.Join(shop, "devguard.toml")); err != nil {
+		return err
+	}
+	if c.file == "" {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(shop, c.file), []byte(c.text), 0o644)
+}

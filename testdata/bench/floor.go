@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// floor is what a patient person does by hand: build with the default flags
+// while the old process serves, stop it, start the new one.
+type floor struct {
+	shop, log string
+	env       []string
+	serving   *process
+
+	built   time.Duration // how long the last build took
+	started time.Time     // when the last process was started
+}
+
+// reload builds and replaces the running process, if there is one.
+func (f *floor) reload(ctx context.Context) error {
+	// Always the same file, as by hand: an edit of no source then links nothing.
+	binary := filepath.Join(f.shop, "tmp", "app")
+	begin := time.Now()
+	if err := do(ctx, f.shop, f.env, "go", "build", "-o", binary, "./cmd/shop"); err != nil {
+		return err
+	}
+	f.built = time.Since(begin)
+	f.stop()
+	p, err := start(f.shop, f.log, f.env, nil, binary)
+	if err != nil {
+		return err
+	}
+	f.serving, f.started = p, time.Now()
+	return nil
+}
+
+func (f *floor) stop() {
+	if f.serving != nil {
+		f.serving.stop(syscall.SIGTERM, 5*time.Second)
+		f.serving = nil
+	}
+}

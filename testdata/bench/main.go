@@ -1,0 +1,131 @@
+// Bench measures how long a saved file takes to be served, and how many
+// requests fail meanwhile, under devguard and under what people use today: air,
+// reflex, wgo, each at its defaults and at its best settings, and by hand: a
+// plain `go build`, then the old process stopped and the new one started.
+//
+// Every tool runs the shop of testdata/shop in a copy of its own, all at the
+// same time; the measurements are interleaved (A B C ... A B C ...), in an order
+// that turns with each round, so that a noisy machine is noisy for all alike.
+// Numbers are for comparison within one run.
+//
+//	go -C testdata/bench run . [-rounds N] [-only floor,devguard,...]
+//
+// It needs a Postgres: that of DATABASE_URL, where it makes and drops a
+// database of its own, else a throwaway server made with the programs installed
+// here.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	var o options
+	var only string
+	flag.IntVar(&o.rounds, "rounds", 10, "measurements of each edit under each tool")
+	flag.StringVar(&o.repo, "repo", "../..", "devguard's repository")
+	flag.StringVar(&only, "only", "", "the tools to measure, as a comma list (the floor always is)")
+	flag.BoolVar(&o.keep, "keep", false, "keep the work directory with the tools' logs")
+	flag.Parse()
+	for name := range strings.SplitSeq(only, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			o.only = append(o.only, name)
+		}
+	}
+	if err := o.check(flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "bench: error:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, o)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench: error:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	rounds int
+	repo   string
+	only   []string
+	keep   bool
+}
+
+func (o options) check(args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("what is %q? There are flags only", args[0])
+	}
+	if o.rounds < 1 {
+		return errors.New("-rounds is below 1")
+	}
+	var names []string
+	for _, c := range contenders {
+		names = append(names, c.name)
+	}
+	for _, name := range o.only {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("-only: there is no %q: want some of %s", name, strings.Join(names, ", "))
+		}
+	}
+	return nil
+}
+
+func (o options) chosen() []contender {
+	var out []contender
+	for _, c := range contenders {
+		if c.name == floorName || len(o.only) == 0 || slices.Contains(o.only, c.name) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// run prepares everything, measures, prints the table, and leaves nothing
+// behind, also when ctx ends.
+func run(ctx context.Context, o options) (err error) {
+	work, err := os.MkdirTemp("", "devguard-bench-")
+	if err != nil {
+		return err
+	}
+	if work, err = filepath.EvalSymlinks(work); err != nil {
+		return err
+	}
+	if !o.keep {
+		defer os.RemoveAll(work)
+	}
+	adoptOrphans()
+	defer killOrphans()
+	say("work directory %s", work)
+
+	db, err := openDatabase(ctx, work)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	b, err := prepare(ctx, o, work, db.url)
+	if err != nil {
+		return err
+	}
+	defer b.stop()
+	if err := b.start(ctx); err != nil {
+		return err
+	}
+	if err := b.measureAll(ctx, o.rounds); err != nil {
+		return err
+	}
+	b.stop()
+	return b.report(ctx, os.Stdout)
+}
+
+// say tells the person who waits; the table alone goes to stdout.
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
