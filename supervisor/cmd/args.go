@@ -1,0 +1,124 @@
+package cmd
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// UsageError is a command line that cannot be meant as it is: exit code 2.
+type UsageError struct {
+	Msg  string
+	Hint string // what to type instead; may be empty
+}
+
+// Error gives problem and remedy in one line.
+func (e *UsageError) Error() string {
+	if e.Hint == "" {
+		return e.Msg
+	}
+	return e.Msg + "; " + e.Hint
+}
+
+// SplitArgs cuts args at the first "--", before any flag parser sees it:
+// parsers drop the "--", and with it whether it was there. The results share
+// args' memory.
+func SplitArgs(args []string) (before, after []string, hasDash bool) {
+	i := slices.Index(args, "--")
+	if i < 0 {
+		return args, nil, false
+	}
+	return args[:i:i], args[i+1:], true
+}
+
+// Line is one command line, split by SplitArgs and parsed up to its first
+// argument that is no flag.
+type Line struct {
+	Before     []string // os.Args up to "--", the program's name included
+	Positional []string // the end of Before, from the first argument that is no flag
+	After      []string // what follows "--"
+	HasDash    bool     // whether "--" was there
+	Flags      []cli.Flag
+}
+
+// One returns the only positional argument, "" when there is none. More than
+// one is a UsageError with the corrected command: flags of devguard belong
+// before it, everything else behind "--". what names the argument: PACKAGE.
+func (l Line) One(what string) (string, error) {
+	switch len(l.Positional) {
+	case 0:
+		return "", nil
+	case 1:
+		return l.Positional[0], nil
+	}
+	flags, rest := l.sort(l.Positional[1:])
+	line := append([]string{"devguard"}, l.Before[1:len(l.Before)-len(l.Positional)]...)
+	line = append(append(line, flags...), l.Positional[0])
+	if rest = append(rest, l.After...); l.HasDash || len(rest) > 0 {
+		line = append(append(line, "--"), rest...)
+	}
+	stray := l.Positional[1]
+	msg := fmt.Sprintf("%q follows %s %s, where devguard reads nothing", redact(stray), what, l.Positional[0])
+	if strings.HasPrefix(stray, "-") {
+		msg = fmt.Sprintf("the flag %s follows %s %s, where devguard reads no flags", redact(stray), what, l.Positional[0])
+	}
+	return "", &UsageError{Msg: msg, Hint: "write: " + quote(line)}
+}
+
+// sort tells devguard's flags, with their values, from arguments of the app.
+func (l Line) sort(args []string) (flags, rest []string) {
+	for i := 0; i < len(args); i++ {
+		name, _, assigned := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		flag := find(l.Flags, name)
+		if flag == nil || !strings.HasPrefix(args[i], "-") {
+			rest = append(rest, args[i])
+			continue
+		}
+		flags = append(flags, args[i])
+		if takesValue(flag) && !assigned && i+1 < len(args) {
+			i++
+			flags = append(flags, args[i])
+		}
+	}
+	return flags, rest
+}
+
+func find(flags []cli.Flag, name string) cli.Flag {
+	for _, flag := range flags {
+		if slices.Contains(flag.Names(), name) {
+			return flag
+		}
+	}
+	return nil
+}
+
+func takesValue(flag cli.Flag) bool {
+	doc, ok := flag.(cli.DocGenerationFlag)
+	return ok && doc.TakesValue()
+}
+
+// quote makes a line that can be pasted into a shell, passwords in URLs apart.
+func quote(words []string) string {
+	out := make([]string, len(words))
+	for i, word := range words {
+		out[i] = shellWord(redact(word))
+	}
+	return strings.Join(out, " ")
+}
+
+// password finds the password of a URL, up to the last @ of its authority.
+var password = regexp.MustCompile(`(://[^/?#\s:@]*:)[^/?#\s]*@`)
+
+func redact(word string) string { return password.ReplaceAllString(word, "${1}xxxxx@") }
+
+// shellWord quotes s for sh unless it needs none.
+func shellWord(s string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%"
+	if s != "" && strings.Trim(s, plain) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,135 @@
+package cmd
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/devguard/devguard/supervisor/config"
+)
+
+// draft is the devguard.toml that init is about to write.
+type draft struct {
+	dir      string
+	hooks    []preset
+	database string // the line about the database that migrations would change
+}
+
+const draftHead = `# Written by devguard init. Every key has a default, so each line here can go; config.example.toml of devguard
+# documents them all. Paths and globs are relative to this file, and hooks run in its directory. devguard reads the
+# file again when it is saved.
+
+[app]
+`
+
+const hooksHead = `
+# Hooks run before the build, in this order, when the contents of their watch files differ from their last success. Check
+# that each watches all that its generator reads.
+`
+
+func (d draft) text() string {
+	var b strings.Builder
+	b.WriteString(draftHead)
+	b.WriteString(d.app())
+	if len(d.hooks) > 0 {
+		b.WriteString(hooksHead)
+	}
+	for _, hook := range d.hooks {
+		b.WriteString("\n" + d.block(hook))
+	}
+	return b.String()
+}
+
+// app is the line that says what to run, commented out with the reason when
+// that cannot be told.
+func (d draft) app() string {
+	pkg, err := config.ResolvePackage(config.Default(d.dir), "")
+	if err != nil {
+		reason := strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) || r == utf8.RuneError {
+				return ' ' // a file's odd name must not end the comment
+			}
+			return r
+		}, err.Error())
+		return "# " + reason + "\n# package = \"./cmd/app\"\n"
+	}
+	return "package = " + tomlString(pkg) + "\n"
+}
+
+// block is one [[hook]]; those that migrate are commented out.
+func (d draft) block(p preset) string {
+	var b strings.Builder
+	b.WriteString("[[hook]]\n")
+	fmt.Fprintf(&b, "name = %s\n", tomlString(p.name))
+	fmt.Fprintf(&b, "watch = %s\n", tomlList(p.watch))
+	fmt.Fprintf(&b, "run = %s\n", tomlString(p.run))
+	if len(p.outputs) > 0 {
+		fmt.Fprintf(&b, "outputs = %s\n", tomlList(p.outputs))
+	}
+	if !p.migrates {
+		if p.note != "" {
+			return "# " + p.note + "\n" + b.String()
+		}
+		return b.String()
+	}
+	b.WriteString("migrates = true\n")
+	commented := "# " + strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), "\n", "\n# ") + "\n"
+	return fmt.Sprintf("# %s: take the marks off the [[hook]] below and each change of %s is applied by itself.\n# %s\n%s",
+		p.name, p.from, d.database, commented)
+}
+
+// report tells what was written.
+func (d draft) report(w io.Writer, target string, cut bool) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "wrote %s\n", config.Shown(target))
+	for _, hook := range d.hooks {
+		if hook.migrates {
+			fmt.Fprintf(&b, "  %s (%s): commented out; read there which database it would change\n", hook.name, hook.from)
+		} else {
+			fmt.Fprintf(&b, "  hook %q, for %s\n", hook.name, hook.from)
+		}
+	}
+	if len(d.hooks) == 0 {
+		b.WriteString("  no generator was found that would need a hook\n")
+	}
+	if cut {
+		fmt.Fprintf(&b, "  only the first %d files and directories were looked at\n", surveyEntries)
+	}
+	b.WriteString("next: devguard run\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func tomlList(list []string) string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = tomlString(s)
+	}
+	if one := "[" + strings.Join(out, ", ") + "]"; len(one) < 100 {
+		return one
+	}
+	return "[\n  " + strings.Join(out, ",\n  ") + ",\n]"
+}
+
+// tomlString writes a TOML string, literal when that saves escapes.
+func tomlString(s string) string {
+	if strings.ContainsAny(s, `"\`) && !strings.ContainsFunc(s, func(r rune) bool { return r == '\'' || r < ' ' || r == 0x7f || r == utf8.RuneError }) {
+		return "'" + s + "'"
+	}
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteString(`\` + string(r))
+		case r < ' ' || r == 0x7f:
+			fmt.Fprintf(&b, `\u%04X`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}

@@ -1,0 +1,87 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/config"
+)
+
+// Explain says what a change of file would do, and why. file is relative to
+// cfg.Work; classify is asked with its absolute path, and its indices are those
+// of cfg.Hooks. A file that does not exist is explained as if it were created.
+func Explain(w io.Writer, cfg *config.Config, file string, classify func(path string) change.Class) error {
+	path := file
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(cfg.Work, path)
+	}
+	info, err := os.Stat(path)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return fmt.Errorf("explain %s: %w", file, err)
+	}
+	if err == nil && info.IsDir() {
+		_, err := fmt.Fprintf(w, "%s: a directory: what a change does is decided file by file, so explain one of its files\n", file)
+		return err
+	}
+	_, err = io.WriteString(w, explanation(file, missing, classify(filepath.Clean(path)), cfg.Hooks))
+	return err
+}
+
+// explanation is the text for one file: what, why, and how to change that.
+func explanation(file string, missing bool, class change.Class, hooks []config.Hook) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n", file, verdict(class, hooks))
+	if class.Reason != "" {
+		fmt.Fprintf(&b, "  why: %s\n", class.Reason)
+	}
+	for _, i := range class.Outputs {
+		fmt.Fprintf(&b, "  written by hook %q (its outputs match)\n", hooks[i].Name)
+	}
+	if missing {
+		b.WriteString("  the file does not exist: this is what creating it would do\n")
+	}
+	if class.Ignored() && class.Suggest != "" {
+		fmt.Fprintf(&b, "  to restart on it, write in %s: %s\n", config.File, class.Suggest)
+	}
+	return b.String()
+}
+
+// verdict is what happens on a change, in order. It begins with one of
+// "nothing", "hook", "rebuild", "restart" and "read again".
+func verdict(class change.Class, hooks []config.Hook) string {
+	if class.Ignored() {
+		return "nothing"
+	}
+	var steps []string
+	if class.Config {
+		steps = append(steps, "read again")
+	}
+	build, restart := class.Source || class.Shape, class.Runtime || class.Env || class.Config
+	migrates := false
+	for _, i := range class.Hooks {
+		hook := hooks[i]
+		steps = append(steps, fmt.Sprintf("hook %q", hook.Name))
+		build = build || hook.Then == config.ThenRebuild
+		restart = restart || hook.Then == config.ThenRestart
+		migrates = migrates || hook.Migrates
+	}
+	switch {
+	case build && (restart || migrates):
+		steps = append(steps, "rebuild", "restart")
+	case build:
+		steps = append(steps, "rebuild", "restart if the program differs")
+	case restart:
+		steps = append(steps, "restart without a build")
+	case migrates:
+		steps = append(steps, "restart after the next build")
+	}
+	return strings.Join(slices.Compact(steps), ", then ")
+}

@@ -1,0 +1,94 @@
+package cmd
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/config"
+)
+
+func TestExplanation(t *testing.T) {
+	hooks := []config.Hook{
+		{Name: "sqlc", Then: config.ThenRebuild},
+		{Name: "css", Then: config.ThenNone},
+		{Name: "seed", Then: config.ThenRestart},
+		{Name: "migrate", Then: config.ThenNone, Migrates: true},
+	}
+	tests := []struct {
+		name    string
+		missing bool
+		class   change.Class
+		want    string
+	}{
+		{"source", false, change.Class{Source: true, Shape: true, Reason: "a Go file of example.com/shop"},
+			"f: rebuild, then restart if the program differs\n  why: a Go file of example.com/shop\n"},
+		{"template", false, change.Class{Runtime: true, Reason: "watch.include matches"},
+			"f: restart without a build\n  why: watch.include matches\n"},
+		{"env file", false, change.Class{Env: true}, "f: restart without a build\n"},
+		{"configuration", false, change.Class{Config: true}, "f: read again, then restart without a build\n"},
+		{"ignored", false, change.Class{Reason: "no package imports it", Suggest: `watch.include = ["docs/**"]`},
+			"f: nothing\n  why: no package imports it\n  to restart on it, write in devguard.toml: watch.include = [\"docs/**\"]\n"},
+		{"ignored for good", false, change.Class{Reason: "a test file"}, "f: nothing\n  why: a test file\n"},
+		{"written by a hook", false, change.Class{Source: true, Outputs: []int{0}},
+			"f: rebuild, then restart if the program differs\n  written by hook \"sqlc\" (its outputs match)\n"},
+		{"hook", false, change.Class{Hooks: []int{0}}, "f: hook \"sqlc\", then rebuild, then restart if the program differs\n"},
+		{"hook, then nothing", false, change.Class{Hooks: []int{1}}, "f: hook \"css\"\n"},
+		{"hook, then restart", false, change.Class{Hooks: []int{2}}, "f: hook \"seed\", then restart without a build\n"},
+		{"two hooks", false, change.Class{Hooks: []int{1, 2}}, "f: hook \"css\", then hook \"seed\", then restart without a build\n"},
+		{"hook on a Go file", false, change.Class{Source: true, Hooks: []int{1}}, "f: hook \"css\", then rebuild, then restart if the program differs\n"},
+		{"migration", false, change.Class{Hooks: []int{3}}, "f: hook \"migrate\", then restart after the next build\n"},
+		{"migration and generator", false, change.Class{Hooks: []int{3, 0}}, "f: hook \"migrate\", then hook \"sqlc\", then rebuild, then restart\n"},
+		{"new file", true, change.Class{Source: true, Reason: "r"},
+			"f: rebuild, then restart if the program differs\n  why: r\n  the file does not exist: this is what creating it would do\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := explanation("f", test.missing, test.class, hooks); got != test.want {
+				t.Errorf("got\n%s\nwant\n%s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestExplainAsksForTheAbsolutePath(t *testing.T) {
+	root := tree(t, map[string]string{"web/a.html": "", "b.go": ""})
+	cfg := config.Default(filepath.Join(root, "web"))
+	for file, want := range map[string]string{
+		"a.html":                    "web/a.html",
+		"./../b.go":                 "b.go",
+		"new.html":                  "web/new.html",
+		filepath.Join(root, "b.go"): "b.go",
+	} {
+		var asked string
+		var w strings.Builder
+		err := Explain(&w, cfg, file, func(path string) change.Class { asked = path; return change.Class{} })
+		if err != nil || asked != filepath.Join(root, want) {
+			t.Errorf("%s: asked for %s, %v", file, asked, err)
+		}
+		if missing := strings.Contains(w.String(), "does not exist"); missing != (file == "new.html") {
+			t.Errorf("%s: %s", file, w.String())
+		}
+	}
+}
+
+func TestExplainDirectoryIsASentence(t *testing.T) {
+	cfg := config.Default(tree(t, map[string]string{"web/a.html": ""}))
+	var w strings.Builder
+	err := Explain(&w, cfg, "web", func(string) change.Class { t.Error("was classified"); return change.Class{} })
+	if err != nil || !strings.HasPrefix(w.String(), "web: a directory: ") {
+		t.Errorf("got %q, %v", w.String(), err)
+	}
+}
+
+func TestExplainReportsWhatItCannotSee(t *testing.T) {
+	cfg := config.Default(tree(t, map[string]string{"file": ""}))
+	err := Explain(new(strings.Builder), cfg, "file/below", func(string) change.Class { return change.Class{} })
+	var path *os.PathError
+	if !errors.As(err, &path) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,70 @@
+package cmd
+
+import (
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/devguard/devguard/supervisor/config"
+)
+
+// Names of the flags that main reads by itself.
+const (
+	DirFlag    = "dir"
+	ConfigFlag = "config"
+)
+
+// RunFlags are the flags of run. Each is a key of devguard.toml too, but the
+// first two.
+func RunFlags() []cli.Flag {
+	return append(PlaceFlags(),
+		&cli.StringFlag{Name: "name", Usage: "`NAME` of this devguard, and of its folder below .devguard (default: the package's base name)"},
+		&cli.StringFlag{Name: "db", Usage: "what to do about Postgres sessions: `auto|drain|off`"},
+		&cli.BoolFlag{Name: "embedded-db", Usage: "run a private Postgres under .devguard, for app and hooks"},
+		&cli.StringFlag{Name: "log-format", Usage: "`pretty|text|json` (default: pretty on a terminal, else text)"},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "also say what was ignored, and why"},
+	)
+}
+
+// PlaceFlags are the flags of every verb that reads the project.
+func PlaceFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: DirFlag, Aliases: []string{"C"}, Usage: "work in `DIR`, as if devguard had been started there"},
+		&cli.StringFlag{Name: ConfigFlag, Aliases: []string{"c"}, Usage: "read `FILE` (default: devguard.toml here or in a parent, up to the repository's root)"},
+	}
+}
+
+// Overrides are the flags of run that were given on the command line. The
+// positional arguments are the caller's to add.
+func Overrides(c *cli.Context) config.Overrides {
+	out := config.Overrides{Name: c.String("name"), LogFormat: c.String("log-format"), DB: c.String("db")}
+	if c.IsSet("verbose") {
+		verbose := c.Bool("verbose")
+		out.Verbose = &verbose
+	}
+	if c.IsSet("embedded-db") {
+		embedded := c.Bool("embedded-db")
+		out.EmbeddedDB = &embedded
+	}
+	return out
+}
+
+// FlagError makes a UsageError of an error of the flag parser: what package
+// flag calls "provided but not defined", with the nearest flag there is. It is
+// meant for cli's OnUsageError.
+func FlagError(err error, flags []cli.Flag) error {
+	_, name, unknown := strings.Cut(err.Error(), "flag provided but not defined: ")
+	if !unknown {
+		return &UsageError{Msg: err.Error(), Hint: "devguard help lists the flags"}
+	}
+	name = strings.TrimLeft(name, "-")
+	var names []string
+	for _, flag := range flags {
+		names = append(names, flag.Names()...)
+	}
+	hint := "devguard help lists the flags; those of the app go behind --"
+	if near := config.Nearest(name, names); near != "" && len(near) > 1 {
+		hint = "did you mean --" + near + "?"
+	}
+	return &UsageError{Msg: "there is no flag --" + name, Hint: hint}
+}

@@ -1,0 +1,85 @@
+package cmd
+
+// Summaries of the program and its verbs, one line each.
+const (
+	AppUsage        = "run a Go service while you edit it"
+	RunUsage        = "build and run a package, restart it when something it is made of changes"
+	ExplainUsage    = "say what a change of a file would do, and why"
+	InitUsage       = "write a devguard.toml for this project"
+	CompletionUsage = "print completions for a shell"
+)
+
+// Usage lines behind the verb's name.
+const (
+	RunArgs        = "[flags] [PACKAGE] [-- ARGS...]"
+	ExplainArgs    = "[flags] FILE"
+	InitArgs       = "[-C DIR]"
+	CompletionArgs = "bash|zsh|fish"
+)
+
+// AppHelp is the description of the whole program.
+const AppHelp = `devguard builds and runs a Go service, and restarts it when something it is
+made of changes: Go code of any package it imports, embedded files, go.mod,
+templates, .env files, devguard.toml. A build that fails never stops the running
+service. Its Postgres sessions are ended before the next version starts, and
+schema changes run their generators first.
+
+Start with:
+
+    devguard run ./cmd/app
+
+No configuration is needed. devguard init writes one when you want hooks or
+other defaults; config.example.toml in the sources documents every key.
+
+Exit codes: 0 stopped by the user, 1 failed, 2 usage or configuration.`
+
+// RunHelp is the description of run.
+const RunHelp = `    devguard run                          the app of devguard.toml, else . if it is a
+                                          program, else the only ./cmd/* that is one
+    devguard run ./cmd/app                this package
+    devguard run ./cmd/app -- -port 80    what follows -- goes to the program
+    devguard run -C web -- npm run dev    without PACKAGE and without an [app] in
+                                          devguard.toml: any command, no Go build
+
+Flags come before PACKAGE, and win over devguard.toml.
+
+The app's output is not touched; devguard's own lines go to stderr. The app reads
+/dev/null unless app.stdin is true. At a terminal: r restarts (and runs held
+hooks), q quits, ? helps.
+
+Ctrl-C asks the app to stop (app.stop_signal), waits up to app.grace and then
+kills what is left of its process tree; a second Ctrl-C kills at once. Ctrl-\
+makes the app print its goroutines.
+
+State lives in .devguard/, which ignores itself in git. Two devguards in one
+project need two names: --name.`
+
+// ExplainHelp is the description of explain.
+const ExplainHelp = `    devguard explain internal/users/users.go
+    devguard explain -C testdata/shop README.md
+
+The first line is FILE and what a change of it would do, in order: nothing,
+hook "NAME", rebuild, restart, or read again (devguard.toml). Below it stand the
+reason and, for a file that is ignored, the line of devguard.toml that would
+change that. A file that does not exist is explained as if it were created.
+
+Nothing is built or started, but the go command is asked what the app is made of.`
+
+// InitHelp is the description of init.
+const InitHelp = `Looks through the project and writes a short devguard.toml: the package to run,
+and a hook for each generator it finds.
+
+    prisma                    schema.prisma
+    sqlc                      sqlc.yaml, sqlc.yml, sqlc.json
+    templ                     *.templ
+    buf                       buf.gen.yaml
+    go generate               //go:generate lines
+    goose, golang-migrate     their migrations, commented out: read the line that says
+                              which database they would change first
+
+An existing devguard.toml is never overwritten, and nothing is run.`
+
+// CompletionHelp is the description of completion.
+const CompletionHelp = `    source <(devguard completion bash)                            in ~/.bashrc
+    devguard completion zsh > "${fpath[1]}/_devguard"             once, then a new shell
+    devguard completion fish > ~/.config/fish/completions/devguard.fish`
