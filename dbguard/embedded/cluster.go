@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"

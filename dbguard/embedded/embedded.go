@@ -79,11 +79,11 @@ func Acquire(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	if err := l.create(account); err != nil {
-		return nil, err
+		return nil, l.belongs(err)
 	}
 	share, err := lockFile(ctx, l.share(), false)
 	if err != nil {
-		return nil, fmt.Errorf("take a share of the embedded Postgres: %w", err)
+		return nil, fmt.Errorf("take a share of the embedded Postgres: %w", l.belongs(err))
 	}
 	s, err := join(ctx, o, l, account)
 	if err != nil {
@@ -99,7 +99,7 @@ func Acquire(ctx context.Context, o Options) (*Server, error) {
 func join(ctx context.Context, o Options, l layout, account *Account) (*Server, error) {
 	starting, err := lockFile(ctx, l.start(), true)
 	if err != nil {
-		return nil, fmt.Errorf("wait for another devguard that starts the embedded Postgres: %w", err)
+		return nil, fmt.Errorf("wait for another devguard that starts the embedded Postgres: %w", l.belongs(err))
 	}
 	defer starting.Close()
 	for {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -170,6 +171,53 @@ func awaitActive(t *testing.T, url string) {
 			t.Fatal("the loop does not start")
 		}
 		pause(ctx)
+	}
+}
+
+// TestServerKilledUnderItsGuardian is served again without any devguard's doing.
+func TestServerKilledUnderItsGuardian(t *testing.T) {
+	project, l := newProject(t)
+	s := acquire(t, Options{Project: project, settings: noSync})
+	pid, err := postmasterPid(l.data())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kill(t, pid)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for s.ping(ctx) != nil {
+		if ctx.Err() != nil {
+			t.Fatal("the server does not come back")
+		}
+		pause(ctx)
+	}
+	if now, _ := postmasterPid(l.data()); now == pid {
+		t.Error("the server was not killed")
+	}
+}
+
+func TestHopeless(t *testing.T) {
+	at := func(seconds ...int) (deaths []time.Time) {
+		for _, s := range seconds {
+			deaths = append(deaths, time.Unix(int64(s), 0))
+		}
+		return deaths
+	}
+	if hopeless(at(0, 1)) || hopeless(at(0, 1, 100)) || !hopeless(at(0, 100, 120, 130)) {
+		t.Error("hopeless is three deaths in a minute")
+	}
+}
+
+// TestLinkedProject is the same project by another path.
+func TestLinkedProject(t *testing.T) {
+	project, _ := newProject(t)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(project, link); err != nil {
+		t.Fatal(err)
+	}
+	a := acquire(t, Options{Project: project, settings: noSync})
+	if b := acquire(t, Options{Project: link, settings: noSync}); a.URL() != b.URL() {
+		t.Errorf("two servers of one project: %s and %s", a.URL(), b.URL())
 	}
 }
 

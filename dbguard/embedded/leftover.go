@@ -2,9 +2,7 @@ package embedded
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -60,16 +58,17 @@ func awaitNone(ctx context.Context, data string, wait time.Duration) bool {
 	}
 }
 
-// removeStalePid removes a pid file whose server is provably gone: after a
-// reboot its number may be another program's, and the server then refuses.
+// removeStalePid removes the pid file of a server that is gone and whose
+// number is a zombie's or, after a reboot perhaps, another program's: the new
+// server would refuse.
 func removeStalePid(data string, log *slog.Logger) error {
-	err := os.Remove(filepath.Join(data, "postmaster.pid"))
-	if errors.Is(err, fs.ErrNotExist) {
+	pid, err := postmasterPid(data)
+	if err != nil || !notServer(pid, data) {
 		return nil
 	}
-	if err != nil {
+	if err := os.Remove(filepath.Join(data, "postmaster.pid")); err != nil {
 		return fmt.Errorf("remove the pid file of a server that is gone: %w", err)
 	}
-	log.Warn("the last server was killed: its log is replayed")
+	log.Warn("removed the pid file of a server that is gone", "pid", pid)
 	return nil
 }

@@ -66,7 +66,7 @@ func (p *postmaster) announce(ctx context.Context, l layout) error {
 	}
 	s, err := l.recorded()
 	if err != nil {
-		return fmt.Errorf("read the embedded Postgres' password: %w", err)
+		return fmt.Errorf("read the password of the data in %s: %w; without it, remove that folder to start with an empty database", l.data(), err)
 	}
 	if err := s.ensureDatabase(ctx); err != nil {
 		return fmt.Errorf("the embedded Postgres runs but cannot be used: %w; its log is %s", err, l.log())

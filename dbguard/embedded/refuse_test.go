@@ -104,3 +104,24 @@ func wantError(t *testing.T, err error, parts ...string) {
 		}
 	}
 }
+
+// TestOfAnotherUser is what sudo leaves: a state folder of root's.
+func TestOfAnotherUser(t *testing.T) {
+	l := layout{State: "/p/.devguard"}
+	wantError(t, l.belongs(&os.PathError{Op: "open", Path: l.share(), Err: os.ErrPermission}), "belongs to another user", "chown")
+}
+
+// TestProgramsThatDoNotRun: no permission, as on a noexec file system.
+func TestProgramsThatDoNotRun(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"initdb", "postgres"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := probe(t.Context(), nil, dir)
+	wantError(t, err, "cannot be run", "permission denied")
+	if found := probeAll(t.Context(), nil, []string{dir}); len(found) > 0 {
+		t.Errorf("found %v", found)
+	}
+}

@@ -1,6 +1,8 @@
 package embedded
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,4 +38,27 @@ func leftovers(data string) (postmaster int, others []int) {
 		}
 	}
 	return postmaster, others
+}
+
+// notServer reports that pid certainly is no live server on the data directory:
+// another program, a server elsewhere, or a zombie, which has no program and
+// stays for as long as its parent likes (PID 1 of many containers: for ever).
+func notServer(pid int, data string) bool {
+	if _, err := os.Stat("/proc/self/exe"); err != nil {
+		return false // no /proc: nothing is certain
+	}
+	dir := filepath.Join("/proc", strconv.Itoa(pid))
+	exe, err := os.Readlink(filepath.Join(dir, "exe"))
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	if filepath.Base(strings.TrimSuffix(exe, " (deleted)")) != "postgres" {
+		return true
+	}
+	real, err := filepath.EvalSymlinks(data)
+	if err != nil {
+		return false
+	}
+	cwd, err := os.Readlink(filepath.Join(dir, "cwd"))
+	return err == nil && cwd != real
 }

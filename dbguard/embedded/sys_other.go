@@ -43,3 +43,11 @@ func leftovers(data string) (postmaster int, others []int) {
 	}
 	return postmaster, others
 }
+
+// notServer reports that pid certainly is no live server on the data directory:
+// another program, or a zombie.
+func notServer(pid int, _ string) bool {
+	out, err := exec.Command("ps", "-o", "stat=,comm=", "-p", strconv.Itoa(pid)).Output()
+	f := strings.Fields(string(out))
+	return err == nil && len(f) > 1 && (f[0][0] == 'Z' || !strings.Contains(string(out), "postgres"))
+}

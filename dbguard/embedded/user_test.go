@@ -97,14 +97,18 @@ func copyFile(t *testing.T, from, to string) {
 }
 
 func TestRootsFolders(t *testing.T) {
-	l, err := newLayout("/home/ann/shop", &Account{Name: "postgres"})
+	project, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := newLayout(project, &Account{Name: "postgres"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(l.data(), "/var/lib/devguard/") || len(filepath.Base(l.Home)) != 16 {
 		t.Errorf("root's data is in %s", l.data())
 	}
-	if l.share() != "/home/ann/shop/.devguard/embedded.lock" {
+	if l.share() != filepath.Join(project, ".devguard", "embedded.lock") {
 		t.Errorf("the share is %s", l.share())
 	}
 }

@@ -11,6 +11,8 @@ const (
 	restartSignal = syscall.SIGINT
 )
 
+const endsWithParent = true
+
 // endWithParent asks the kernel to send sig when the thread that starts cmd ends.
 func endWithParent(cmd *exec.Cmd, sig syscall.Signal) {
 	if cmd.SysProcAttr == nil {

@@ -13,5 +13,7 @@ const (
 	restartSignal = syscall.SIGINT
 )
 
+const endsWithParent = false
+
 // endWithParent has no counterpart here: a killed test binary leaves its servers.
 func endWithParent(*exec.Cmd, syscall.Signal) {}
