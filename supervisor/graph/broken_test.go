@@ -42,6 +42,8 @@ func TestBroken(t *testing.T) {
 			[]string{"go.mod", "main.go", "x_windows.go"}, []string{"."}},
 		{"go.mod asks for a newer go", []string{"go.mod", "module example.com/app\n\ngo 1.999\n", "main.go", hello}, "requires go >= 1.999",
 			[]string{"go.mod", "main.go"}, []string{"."}},
+		{"go.mod asks for a go that cannot be had", []string{"go.mod", "module example.com/app\n\ngo 1.999\n", "main.go", hello}, "go1.999",
+			[]string{"go.mod", "main.go"}, []string{"."}},
 		{"go.work does not parse", []string{"go.work", "us ./x\n", "go.mod", goMod, "main.go", hello}, "go.work:1", []string{"go.work", "go.mod", "main.go"}, []string{"."}},
 		{"go.work uses what is not there", []string{"go.work", "go 1.25\n\nuse (\n.\n./soon\n)\n", "go.mod", goMod, "main.go", hello}, "soon", []string{"go.work", "main.go", "soon/go.mod"}, []string{"."}},
 		{"replacement is not there", []string{"go.mod", goMod + "\nrequire example.com/lib v1.0.0\n\nreplace example.com/lib => ./lib\n", "main.go", importing("example.com/lib")},
@@ -53,12 +55,14 @@ func TestBroken(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			tr := newTree(t, tt.files...)
 			tr.env = append(tr.env, "GOTOOLCHAIN=local")
+			if strings.Contains(tt.name, "cannot be had") {
+				tr.env = append(tr.env, "GOTOOLCHAIN=auto")
+			}
 			g, err := tr.load(".", ".")
 			if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("error %v, want %q", err, tt.err)
 			}
-			var user *UserError
-			if errors.As(err, &user) {
+			if Fatal(err) {
 				t.Errorf("%v: no edit would repair it", err)
 			}
 			if g == nil {
@@ -75,6 +79,9 @@ func TestBroken(t *testing.T) {
 			}
 			slices.Sort(dirs)
 			tr.check("dirs", dirs, tt.dirs...)
+			if want := "example.com/app"; g.Package != want && tt.name != "go.mod does not parse" {
+				t.Errorf("package %q, want %q", g.Package, want)
+			}
 			if !g.Match(tr.dir, "new.go") || g.Match(tr.dir, "new_windows.go") {
 				t.Error("match does not work")
 			}
@@ -96,7 +103,8 @@ func TestUserErrors(t *testing.T) {
 		{name: "no go.mod", files: []string{"main.go", hello}, want: []string{"there is no go.mod", "go mod init"}, watch: "go.mod"},
 		{name: "package not found", files: module, pkg: "./cmd/c", want: []string{"package ./cmd/c not found", "./cmd/app"}, watch: "cmd/c"},
 		{name: "import path not found", files: module, pkg: "example.com/app/cmd/c", want: []string{"not found"}, watch: "cmd/c"},
-		{name: "not main", files: module, pkg: "./lib", want: []string{"./lib is package lib, not main", "name the directory of a main package"}, watch: "lib"},
+		{name: "directory without a dot", files: module, pkg: "cmd/a", want: []string{"no package with the import path cmd/a", "write ./cmd/a"}},
+		{name: "not main", files: module, pkg: "./lib", want: []string{"./lib is package lib, not main", "name the directory of your main package"}, watch: "lib"},
 		{name: "standard library", files: module, pkg: "fmt", want: []string{"fmt is package fmt, not main"}},
 		{name: "several", files: module, pkg: "./cmd/...", want: []string{"./cmd/... matches 2 packages"}},
 		{name: "none", files: module, pkg: "./none/...", want: []string{"./none/... not found"}},
@@ -110,8 +118,7 @@ func TestUserErrors(t *testing.T) {
 				tr.env = append(tr.env, tt.env)
 			}
 			g, err := tr.load(tt.sub, tt.pkg)
-			var user *UserError
-			if !errors.As(err, &user) {
+			if !Fatal(err) {
 				t.Fatalf("error %v, want a UserError", err)
 			}
 			for _, want := range tt.want {
@@ -135,8 +142,7 @@ func TestNoDirectory(t *testing.T) {
 	tr := newTree(t, "f", "")
 	for _, sub := range []string{"gone", "f"} {
 		g, err := tr.load(sub, ".")
-		var user *UserError
-		if g != nil || !errors.As(err, &user) {
+		if g != nil || !Fatal(err) {
 			t.Errorf("%s: %v, %v", sub, g, err)
 		}
 	}

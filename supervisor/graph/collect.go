@@ -36,9 +36,7 @@ func (c *collector) collect() *change.Graph {
 	for _, p := range c.a.packages {
 		c.add(p)
 	}
-	for _, p := range c.a.roots() {
-		c.graph.Package = p.ImportPath
-	}
+	c.named()
 	c.asked()
 	for _, m := range c.a.localModules() {
 		c.moduleFiles(m.dir) // also of those that no package comes from: they have a say in versions
@@ -49,6 +47,17 @@ func (c *collector) collect() *change.Graph {
 	c.workFiles()
 	c.flagFiles()
 	return c.graph
+}
+
+// named says what is built. When go list cannot say, it is the import path that
+// the directory would have.
+func (c *collector) named() {
+	for _, p := range c.a.roots() {
+		c.graph.Package = p.ImportPath
+	}
+	if dir := c.a.packageDir(c.req); dir != "" && (c.graph.Package == "" || strings.HasPrefix(c.graph.Package, ".")) {
+		c.graph.Package = c.a.importPath(dir)
+	}
 }
 
 // add adds a package, if it is the user's.
@@ -62,7 +71,11 @@ func (c *collector) add(p listed) {
 	if p.Standard || c.foreign(p.Dir) {
 		return
 	}
-	c.dir(p.Dir, p.ImportPath, p.EmbedPatterns)
+	pkg := p.ImportPath
+	if strings.HasPrefix(pkg, ".") {
+		pkg = c.a.importPath(p.Dir) // a directory that go list could not load
+	}
+	c.dir(p.Dir, pkg, p.EmbedPatterns)
 	if m := p.Module; m != nil {
 		if m.Replace != nil {
 			m = m.Replace
@@ -97,11 +110,7 @@ func (c *collector) dir(path, pkg string, patterns []string) {
 		return
 	}
 	c.dirs[path] = true
-	d := change.Dir{Path: path, Package: pkg}
-	for _, p := range patterns {
-		d.Embeds = append(d.Embeds, strings.TrimPrefix(p, "all:"))
-	}
-	c.graph.Dirs = append(c.graph.Dirs, d)
+	c.graph.Dirs = append(c.graph.Dirs, change.Dir{Path: path, Package: pkg, Embeds: patterns})
 }
 
 func (c *collector) files(dir string, role change.Role, lists ...[]string) {

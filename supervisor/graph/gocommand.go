@@ -22,10 +22,10 @@ type asker struct {
 	req  Request
 }
 
-// run runs one go command and returns what it printed. Killed with ctx, and on
-// Linux with devguard; elsewhere it ends by itself, at the latest when it has
-// nobody left to print to.
-func (t *asker) run(ctx context.Context, args ...string) ([]byte, error) {
+// run runs one go command, env added to its environment, and returns what it
+// printed. The command is killed with ctx, and on Linux with devguard; elsewhere
+// it ends by itself, at the latest when it has nobody left to print to.
+func (t *asker) run(ctx context.Context, env []string, args ...string) ([]byte, error) {
 	// The signal of die comes when the thread that started the command ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -36,7 +36,7 @@ func (t *asker) run(ctx context.Context, args ...string) ([]byte, error) {
 	}
 	// The go command names directories by PWD: the user's name for a symbolic
 	// link, not its target.
-	cmd.Env = append(slices.Clip(cmd.Env), "PWD="+t.req.Dir)
+	cmd.Env = slices.Concat(cmd.Env, []string{"PWD=" + t.req.Dir}, env)
 	cmd.SysProcAttr = die()
 	cmd.WaitDelay = 2 * time.Second // for what a killed command has started (git)
 	var out, stderr bytes.Buffer
@@ -55,7 +55,7 @@ var asked = []string{"GOARCH", "GOAMD64", "GOEXPERIMENT", "GOFLAGS", "GOHOSTARCH
 	"GOWORK", "CGO_ENABLED"}
 
 func (t *asker) env(ctx context.Context) (environment, error) {
-	out, err := t.run(ctx, append([]string{"env", "-json"}, asked...)...)
+	out, err := t.run(ctx, nil, append([]string{"env", "-json"}, asked...)...)
 	if err != nil {
 		return nil, fmt.Errorf("ask the go command for its settings (go env): %w", err)
 	}
@@ -64,6 +64,27 @@ func (t *asker) env(ctx context.Context) (environment, error) {
 		return nil, fmt.Errorf("read the answer of go env: %w", err)
 	}
 	return e, nil
+}
+
+// guess is what can be had without the go command, which answers nothing at all
+// while go.mod asks for a toolchain that cannot be fetched.
+func guess(dir string) environment {
+	return environment{"GOOS": runtime.GOOS, "GOARCH": runtime.GOARCH, "GOHOSTARCH": runtime.GOARCH, "GOVERSION": runtime.Version(),
+		"CGO_ENABLED": "1", "GOMOD": above(dir, "go.mod"), "GOWORK": above(dir, "go.work")}
+}
+
+// above finds a file in dir or the nearest parent, "" if there is none.
+func above(dir, name string) string {
+	for {
+		file := filepath.Join(dir, name)
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+			return file
+		}
+		if dir == filepath.Dir(dir) {
+			return ""
+		}
+		dir = filepath.Dir(dir)
+	}
 }
 
 // mod is the go.mod of the main module, "" if there is none.
@@ -132,7 +153,7 @@ func (e *listError) String() string {
 // wrong. What is wrong with single packages is in their Error.
 func (t *asker) list(ctx context.Context) ([]listed, error) {
 	args := append([]string{"list", "-e", "-deps", "-json=" + listFields}, listFlags(t.req.Flags)...)
-	out, runErr := t.run(ctx, append(args, t.req.Package)...)
+	out, runErr := t.run(ctx, nil, append(args, t.req.Package)...)
 	var all []listed
 	dec := json.NewDecoder(bytes.NewReader(out))
 	for {
@@ -162,9 +183,9 @@ type modules struct {
 type localModule struct{ path, dir string }
 
 // modules reads one file. An error means that the file does not parse, which go
-// list says as well.
+// list says as well. It needs no other toolchain than the one that is here.
 func (t *asker) modules(ctx context.Context, kind, file string) modules {
-	out, err := t.run(ctx, kind, "edit", "-json", file)
+	out, err := t.run(ctx, []string{"GOTOOLCHAIN=local"}, kind, "edit", "-json", file)
 	if err != nil {
 		return modules{}
 	}

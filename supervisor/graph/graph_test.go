@@ -190,7 +190,7 @@ func TestEmbed(t *testing.T) {
 	if _, ok := g.Files[filepath.Join(tr.dir, "static/.hidden")]; ok {
 		t.Error("a hidden file is embedded")
 	}
-	if got := g.Dirs[0].Embeds; !slices.Equal(got, []string{"all", "page.*", "static"}) {
+	if got := g.Dirs[0].Embeds; !slices.Equal(got, []string{"all:all", "page.*", "static"}) {
 		t.Errorf("patterns: %q", got)
 	}
 }

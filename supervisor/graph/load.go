@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -34,10 +35,18 @@ func (e *UserError) Error() string { return e.What + ": " + e.Next }
 // Unwrap returns the cause, if there is one.
 func (e *UserError) Unwrap() error { return e.err }
 
+// Fatal reports whether err is a *UserError. When devguard starts there is
+// nothing to wait for then; later the old graph goes on being watched, because a
+// branch switch may take the package away and bring it back.
+func Fatal(err error) bool {
+	var user *UserError
+	return errors.As(err, &user)
+}
+
 // Load asks the go command. It takes as long as `go list -deps`: about 0.1 s for
 // 250 packages.
 //
-// The graph is nil only if Dir cannot be read or there is no go command. In every
+// The graph is nil only if ctx ends, Dir cannot be read or there is no go command. In every
 // other case it is of use, also beside an error: a *UserError, or a tree that is
 // broken for now.
 func Load(ctx context.Context, r Request) (*change.Graph, error) {
@@ -49,12 +58,9 @@ func Load(ctx context.Context, r Request) (*change.Graph, error) {
 		return nil, err
 	}
 	t := &asker{tool: tool, req: r}
-	a, err := t.ask(ctx)
+	a := t.ask(ctx)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
-	}
-	if err != nil {
-		return nil, err
 	}
 	return newCollector(r, a).collect(), a.wrong(r)
 }
@@ -74,6 +80,7 @@ func prepare(r Request) (tool string, err error) {
 // answer is all that the go command said.
 type answer struct {
 	env      environment
+	envErr   error // go env failed, and env is guessed
 	packages []listed
 	listErr  error   // go list as a whole failed
 	modules  modules // go.mod of the main module
@@ -81,25 +88,28 @@ type answer struct {
 }
 
 // ask runs what can be run side by side.
-func (t *asker) ask(ctx context.Context) (*answer, error) {
+func (t *asker) ask(ctx context.Context) *answer {
 	a := &answer{}
-	var envErr error
 	var wg sync.WaitGroup
 	wg.Go(func() { a.packages, a.listErr = t.list(ctx) })
-	if a.env, envErr = t.env(ctx); envErr == nil {
-		if a.env.mod() != "" {
-			wg.Go(func() { a.modules = t.modules(ctx, "mod", a.env.mod()) })
-		}
-		if a.env.work() != "" {
-			wg.Go(func() { a.work = t.modules(ctx, "work", a.env.work()) })
-		}
+	if a.env, a.envErr = t.env(ctx); a.envErr != nil {
+		a.env = guess(t.req.Dir)
+	}
+	if mod := a.env.mod(); mod != "" {
+		wg.Go(func() { a.modules = t.modules(ctx, "mod", mod) })
+	}
+	if work := a.env.work(); work != "" {
+		wg.Go(func() { a.work = t.modules(ctx, "work", work) })
 	}
 	wg.Wait()
-	return a, envErr
+	return a
 }
 
 // wrong returns what to tell the user, nil if the graph is whole.
 func (a *answer) wrong(r Request) error {
+	if a.envErr != nil {
+		return a.envErr
+	}
 	if err := a.env.runsHere(); err != nil {
 		return err
 	}
@@ -110,23 +120,44 @@ func (a *answer) wrong(r Request) error {
 	if a.listErr != nil {
 		return a.listErr
 	}
+	if err := a.wrongPackage(r); err != nil {
+		return err
+	}
+	return a.broken()
+}
+
+// wrongPackage is an error when what was asked for is not one main package.
+func (a *answer) wrongPackage(r Request) error {
+	const next = "name the directory of your main package, as in ./cmd/app"
 	roots := a.roots()
-	switch {
-	case len(roots) == 0:
-		return &UserError{r.Package + " matches no package", "name the directory of your main package, as in ./cmd/app", nil}
-	case len(roots) > 1:
+	switch len(roots) {
+	case 0:
+		return &UserError{r.Package + " matches no package", next, nil}
+	case 1:
+	default:
 		return &UserError{fmt.Sprintf("%s matches %d packages (%s, %s ...)", r.Package, len(roots), roots[0].ImportPath, roots[1].ImportPath),
 			"name one", nil}
 	}
 	root := roots[0]
-	if root.Error != nil && root.Dir == "" {
-		return &UserError{"package " + r.Package + " not found: " + root.Error.Err, "name the directory of your main package, as in ./cmd/app", nil}
+	switch {
+	case root.Error != nil && root.Dir == "" && a.isDir(r):
+		return &UserError{"there is no package with the import path " + r.Package, "write ./" + r.Package + " for the directory", nil}
+	case root.Error != nil && root.Dir == "":
+		return &UserError{"package " + r.Package + " not found: " + root.Error.Err, next, nil}
+	case root.Error == nil && root.Name != "main":
+		return &UserError{fmt.Sprintf("%s is package %s, not main, so it cannot be run", r.Package, root.Name), next, nil}
 	}
-	if root.Error == nil && root.Name != "main" {
-		return &UserError{fmt.Sprintf("%s is package %s, not main, so it cannot be run", r.Package, root.Name),
-			"name the directory of a main package, as in ./cmd/app", nil}
+	return nil
+}
+
+// isDir reports whether the package is given as a directory without ./ before
+// it, which the go command takes for an import path.
+func (a *answer) isDir(r Request) bool {
+	if a.packageDir(r) != "" {
+		return false
 	}
-	return a.broken()
+	info, err := os.Stat(filepath.Join(r.Dir, r.Package))
+	return err == nil && info.IsDir()
 }
 
 // roots are the packages that were asked for, not only needed.
@@ -175,14 +206,25 @@ func (a *answer) packageDir(r Request) string {
 	return a.ownDir(r.Package)
 }
 
+// importPath is the reverse of ownDir; of a directory of no known module it is
+// the last element, which is at least what the program is called.
+func (a *answer) importPath(dir string) string {
+	for _, m := range a.localModules() {
+		if rel, err := filepath.Rel(m.dir, dir); err == nil && within(dir, m.dir) {
+			return path.Join(m.path, filepath.ToSlash(rel))
+		}
+	}
+	return filepath.Base(dir)
+}
+
 // ownDir is where a package of the main module or of a local replacement would
 // be, "" if it is of neither.
-func (a *answer) ownDir(path string) string {
+func (a *answer) ownDir(pkg string) string {
 	for _, m := range a.localModules() {
-		if path == m.path {
+		if pkg == m.path {
 			return m.dir
 		}
-		if rest, ok := strings.CutPrefix(path, m.path+"/"); ok {
+		if rest, ok := strings.CutPrefix(pkg, m.path+"/"); ok {
 			return filepath.Join(m.dir, filepath.FromSlash(rest))
 		}
 	}
