@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -196,9 +197,7 @@ func TestInitMigrations(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			files := map[string]string{".env": test.dotenv}
-			for name, text := range test.files {
-				files[name] = text
-			}
+			maps.Copy(files, test.files)
 			root, text, said, cfg := initialise(t, files, test.environ...)
 			if len(cfg.Hooks) != 0 || !strings.Contains(text, test.line+"\n# [[hook]]\n") {
 				t.Errorf("got\n%s", text)

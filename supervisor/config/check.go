@@ -79,7 +79,8 @@ var ownFlags = map[string]string{
 }
 
 // badBuildFlag checks flags[i]: mistakes that the go command answers with a
-// message that misleads, or not at all.
+// message that misleads, or not at all. Messages repeat names of flags only:
+// values may be secrets (-ldflags=-X ...).
 func badBuildFlag(flags []string, i int) (msg, hint string) {
 	flag := flags[i]
 	if i > 0 && takesValue(flags[i-1]) && (i < 2 || !takesValue(flags[i-2])) {
@@ -88,14 +89,14 @@ func badBuildFlag(flags []string, i int) (msg, hint string) {
 	name, _, assigned := strings.Cut(strings.TrimLeft(flag, "-"), "=")
 	switch {
 	case !strings.HasPrefix(flag, "-"):
-		return "is not a flag", "write packages in app.package and arguments of the app in app.args"
+		return "an element is not a flag", "write packages in app.package and arguments of the app in app.args"
 	case !assigned && strings.ContainsAny(name, " \t"):
-		word, rest, _ := strings.Cut(flag, " ")
-		return "is two words in one", fmt.Sprintf("write %q, %q", word, strings.TrimSpace(rest))
+		word := strings.Fields(flag)[0]
+		return fmt.Sprintf("%q and its value are one element", word), fmt.Sprintf("write %q, \"...\"", word)
 	case ownFlags[name] != "":
-		return "cannot be used", ownFlags[name]
+		return "-" + name + " cannot be used", ownFlags[name]
 	case !assigned && slices.Contains(valueFlags, name) && i == len(flags)-1:
-		return "has no value", fmt.Sprintf("write \"%s=...\"", flag)
+		return "-" + name + " has no value", fmt.Sprintf("write \"%s=...\"", flag)
 	}
 	return "", ""
 }

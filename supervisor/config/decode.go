@@ -107,9 +107,9 @@ func readApp(t *table, cfg *Config) {
 
 func readBuild(t *table, build *Build) {
 	t.list("flags", &build.Flags, `["-race", "-tags", "dev"]`)
-	for i, flag := range build.Flags {
+	for i := range build.Flags {
 		if msg, hint := badBuildFlag(build.Flags, i); msg != "" {
-			t.fail(item("flags", i), hint, "%q %s", flag, msg)
+			t.fail(item("flags", i), hint, "%s", msg)
 		}
 	}
 }
@@ -146,7 +146,7 @@ func (r *reader) databases(t *table, cfg *Config) {
 		db := defaultDatabase()
 		readDatabase(t, &db)
 		for i, name := range db.URLEnv {
-			if used[name] {
+			if used[name] && isVariable(name) {
 				t.fail(item("url_env", i), "name each variable in one [[database]] only", "%s is named twice", name)
 			}
 			used[name] = true

@@ -54,9 +54,7 @@ func TestExampleHasEveryKeyOnce(t *testing.T) {
 		found = append(found, key)
 		return line
 	})
-	for _, section := range []string{"app", "build", "watch", "ready", "database", "hook"} {
-		found = append(found, section)
-	}
+	found = append(found, "app", "build", "watch", "ready", "database", "hook")
 	slices.Sort(found)
 	want := slices.Sorted(slices.Values(schema()))
 	if !slices.Equal(found, want) {

@@ -65,10 +65,10 @@ func TestParseProblems(t *testing.T) {
 		{"empty env file", "[app]\nenv_files = [' ']", `2:14: app.env_files: is empty; write the path of a file`},
 		{"NUL", "[app]\npackage = \"a\\u0000\"", `2:11: app.package: contains a NUL character; remove it`},
 
-		{"output flag", "[build]\nflags = ['-o', 'x']", `2:10: build.flags: "-o" cannot be used; devguard chooses where the program is written`},
-		{"words in one flag", "[build]\nflags = ['-tags dev']", `2:10: build.flags: "-tags dev" is two words in one; write "-tags", "dev"`},
-		{"not a flag", "[build]\nflags = ['-race', './x']", `2:19: build.flags: "./x" is not a flag; write packages in app.package and arguments of the app in app.args`},
-		{"flag without value", "[build]\nflags = ['-tags']", `2:10: build.flags: "-tags" has no value; write "-tags=..."`},
+		{"output flag", "[build]\nflags = ['-o', 'x']", `2:10: build.flags: -o cannot be used; devguard chooses where the program is written`},
+		{"words in one flag", "[build]\nflags = ['-tags dev']", `2:10: build.flags: "-tags" and its value are one element; write "-tags", "..."`},
+		{"not a flag", "[build]\nflags = ['-race', './x']", `2:19: build.flags: an element is not a flag; write packages in app.package and arguments of the app in app.args`},
+		{"flag without value", "[build]\nflags = ['-tags']", `2:10: build.flags: -tags has no value; write "-tags=..."`},
 
 		{"http word", "[ready]\nhttp = 'healthz'", `2:8: ready.http: is neither a path nor a full URL; write a path, like "/healthz", or a URL with http:// or https://`},
 		{"http and tcp", "[ready]\nhttp = '/x'\ntcp = ':1'", `3:7: ready.tcp: cannot stand beside ready.http; keep one of them`},
@@ -193,6 +193,8 @@ func TestProblemsNeverQuoteSecrets(t *testing.T) {
 		"[[database]]\nurl_env = ['postgres://u:hunter2@h/d']",
 		"[[database]]\nurl_env = 'postgres://u:hunter2@h/d'",
 		"[[database]]\ndirect_url_env = 'postgres://u:hunter2@h/d'",
+		"[[database]]\nurl_env = ['postgres://u:hunter2@h/d']\n[[database]]\nurl_env = ['postgres://u:hunter2@h/d']",
+		"[build]\nflags = ['-ldflags -X main.key=hunter2', 'main.key=hunter2']",
 		"[ready]\nhttp = 'ftp://u:hunter2@h/'",
 		"[ready]\nhttp = 'http://u:hunter2@h:port/'",
 		"[ready]\ntcp = 'u:hunter2@h'",
