@@ -300,8 +300,13 @@ func TestProgress(t *testing.T) {
 	if done == 0 || done != total {
 		t.Errorf("done with %d of %d", done, total)
 	}
+	p.write("a/a.go", "package a\n\nvar V = 5 // "+t.TempDir()+"\n")
+	r = p.request("-v")
+	r.Progress = func(int, int) {}
+	if res := p.build(r); !strings.Contains(res.Output, "example.com/app/a\n") {
+		t.Errorf("the names that -v asks for are missing: %q", res.Output)
+	}
 	p.write("a/a.go", "package a\n\nvar V = undefined\n")
-	done = 0
 	r = p.request()
 	r.Progress = func(int, int) {}
 	if res := p.fail(r); res.Output != "# example.com/app/a\na/a.go:3:9: undefined: undefined\n" {

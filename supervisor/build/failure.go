@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -20,10 +21,10 @@ func explain(err error, r Request, res Result) error {
 		return fmt.Errorf("%s cannot be run: %w", r.pkg(), err)
 	case !errors.As(err, &exit):
 		return err
-	case strings.Contains(res.Output, "no space left on device"):
+	case says(res, "no space left on device"):
 		return fmt.Errorf("the disk is full: make room where the build writes (%s, %s and the directory of `go env GOCACHE`; "+
 			"`go clean -cache` empties that one): %w", filepath.Dir(r.Out), r.Tmp, err)
-	case strings.Contains(res.Output, "read-only file system"), strings.Contains(res.Output, "permission denied"):
+	case says(res, "read-only file system"), says(res, "permission denied"):
 		return fmt.Errorf("the build may not write or read a file: %s: %w", first(res), err)
 	case len(res.Diagnostics) == 0:
 		return fmt.Errorf("go build: %w", err)
@@ -31,6 +32,11 @@ func explain(err error, r Request, res Result) error {
 		return fmt.Errorf("%s (and %d more)", first(res), len(res.Diagnostics)-1)
 	}
 	return errors.New(first(res))
+}
+
+// says reports whether a message that is of no source file has text.
+func says(res Result, text string) bool {
+	return slices.ContainsFunc(res.Diagnostics, func(d Diagnostic) bool { return d.File == "" && strings.Contains(d.Msg, text) })
 }
 
 // first is the first line of the first message; the first that has a file, if

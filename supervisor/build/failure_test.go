@@ -75,6 +75,7 @@ func TestExplain(t *testing.T) {
 		{"# p\nwrite $WORK/b001/_pkg_.a: no space left on device\n", "the disk is full: make room where the build writes (/state, /tmp/b"},
 		{"# p\nopen /state/app: permission denied\n", "the build may not write or read a file: open /state/app: permission denied"},
 		{"mkdir /root/.cache/go-build: read-only file system\n", "may not write or read a file"},
+		{"main.go:1:2: undefined: \"permission denied\"\n", "main.go:1:2: undefined"},
 		{"", "go build: exit status 2"},
 	}
 	for _, tt := range tests {

@@ -97,7 +97,7 @@ func arguments(r Request, goflags string) ([]string, error) {
 		args = append(args, "-buildvcs=false")
 	}
 	args = append(args, linkFlags(env, flags)...)
-	if r.Progress != nil && !has(env, "v") && !has(flags, "v") {
+	if r.Progress != nil {
 		args = append(args, "-v")
 	}
 	for _, o := range flags {
@@ -133,6 +133,13 @@ func linkFlags(env, flags []option) []string {
 		args = append([]string{"-ldflags=-w"}, args...)
 	}
 	return args
+}
+
+// namesPackages reports whether the user asks for the names of the packages as
+// they are compiled.
+func namesPackages(flags []string, goflags string) bool {
+	opts, _ := parseFlags(flags) // arguments says what is wrong with them
+	return has(opts, "v") || has(parseGoflags(goflags), "v")
 }
 
 func has(opts []option, name string) bool {

@@ -31,7 +31,7 @@ type Request struct {
 	// Progress is told how many of all packages the build is done with, from one
 	// goroutine and never after Run has returned. Nil, as it should be when
 	// nobody watches a first build, costs nothing; else `go list` runs beside
-	// the build to know the total.
+	// the build to know the total. Not used with the user's own -v.
 	Progress func(done, total int)
 }
 
@@ -77,6 +77,9 @@ func run(ctx context.Context, r Request) Result {
 	goflags, err := r.goflags(ctx)
 	if err != nil {
 		return Result{Err: err}
+	}
+	if namesPackages(r.Flags, goflags) {
+		r.Progress = nil // the names that it counts by are what the user wants to see
 	}
 	args, err := arguments(r, goflags)
 	if err != nil {
