@@ -42,14 +42,14 @@ func explanation(file string, missing bool, class change.Class, hooks []config.H
 	if class.Reason != "" {
 		fmt.Fprintf(&b, "  why: %s\n", class.Reason)
 	}
-	for _, i := range class.Outputs {
-		fmt.Fprintf(&b, "  written by hook %q (its outputs match)\n", hooks[i].Name)
-	}
 	if missing {
 		b.WriteString("  the file does not exist: this is what creating it would do\n")
 	}
 	if class.Ignored() && class.Suggest != "" {
-		fmt.Fprintf(&b, "  to restart on it, write in %s: %s\n", config.File, class.Suggest)
+		fmt.Fprintf(&b, "  to restart on it, set watch.include in %s:\n", config.File)
+		// As a table, not as the dotted key that class has: at the end of a
+		// file that would belong to its last table.
+		fmt.Fprintf(&b, "    [watch]\n    %s\n", strings.TrimPrefix(class.Suggest, "watch."))
 	}
 	return b.String()
 }
@@ -64,7 +64,7 @@ func verdict(class change.Class, hooks []config.Hook) string {
 	if class.Config {
 		steps = append(steps, "read again")
 	}
-	build, restart := class.Source || class.Shape, class.Runtime || class.Env || class.Config
+	build, restart := class.Source, class.Runtime || class.Env || class.Config
 	migrates := false
 	for _, i := range class.Hooks {
 		hook := hooks[i]
@@ -74,6 +74,8 @@ func verdict(class change.Class, hooks []config.Hook) string {
 		migrates = migrates || hook.Migrates
 	}
 	switch {
+	case class.Shape && !build && !restart && len(steps) == 0:
+		return "nothing, unless the line that keeps it out of the build changes"
 	case build && (restart || migrates):
 		steps = append(steps, "rebuild", "restart")
 	case build:
