@@ -134,7 +134,7 @@ func TestParseValues(t *testing.T) {
 [app]
 package = "./cmd/shop"
 env_files = [".env", "../shared/.env", "/etc/shop.env"]
-stop_signal = "usr1"
+stop_signal = "int"
 grace = "0s"
 [watch]
 include = ["./templates/", "sql/*.sql"]
@@ -164,7 +164,7 @@ migrates = true
 	want.Path, want.Dir = "/repo/devguard.toml", "/repo"
 	want.App.Package, want.App.BuildDir = "./cmd/shop", "/repo"
 	want.App.EnvFiles = []string{"/repo/.env", "/shared/.env", "/etc/shop.env"}
-	want.App.StopSignal, want.App.Grace = syscall.SIGUSR1, 0
+	want.App.StopSignal, want.App.Grace = syscall.SIGINT, 0
 	want.Watch = Watch{Include: []string{"templates/**", "sql/*.sql"}, Poll: Poll{PollOn, 250 * time.Millisecond}}
 	want.Ready.TCP = "127.0.0.1:8080"
 	second := defaultDatabase()
