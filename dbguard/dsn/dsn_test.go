@@ -129,7 +129,7 @@ func TestRedact(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
-	names := Names{URLs: []string{"DATABASE_URL", "SUPABASE_DATABASE_URL"}, Direct: "DIRECT_URL"}
+	names := Names{URLs: []string{"DATABASE_URL", "SUPABASE_DATABASE_URL"}, Direct: []string{"DIRECT_URL"}}
 	const a, b = "postgres://u:p@a/x", "postgres://u:p@b/x"
 	for _, c := range []struct {
 		name  string

@@ -14,7 +14,7 @@ var ErrNone = errors.New("no database URL found")
 // Names are the variables that a database is configured by.
 type Names struct {
 	URLs   []string // the app's URL, first come first
-	Direct string   // the same database without its pooler; may be empty
+	Direct []string // the same databases without their poolers
 }
 
 // Role says what a found connection is to the app.
@@ -71,8 +71,8 @@ func Find(env map[string]string, files Files, names Names) ([]Found, error) {
 	for _, name := range names.URLs {
 		add(name, App)
 	}
-	if names.Direct != "" {
-		add(names.Direct, Direct)
+	for _, name := range names.Direct {
+		add(name, Direct)
 	}
 	if hasSet(env, len(found) > 0) {
 		found = append(found, Found{Name: "PGHOST", Role: App, Settings: Settings{}.With(env)})
@@ -114,7 +114,7 @@ func appendFound(found []Found, f Found, env map[string]string) ([]Found, error)
 // that cannot be read is none.
 func appendOthers(found []Found, env map[string]string, names Names) []Found {
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		if !IsURL(env[name]) || name == names.Direct || slices.Contains(names.URLs, name) {
+		if !IsURL(env[name]) || slices.Contains(names.Direct, name) || slices.Contains(names.URLs, name) {
 			continue
 		}
 		if more, err := appendFound(found, Found{Name: name, Value: env[name], Role: Other}, env); err == nil {

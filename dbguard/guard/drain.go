@@ -1,0 +1,390 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/devguard/devguard/dbguard/catalog"
+	"github.com/devguard/devguard/dbguard/dsn"
+	"github.com/devguard/devguard/dbguard/sockets"
+)
+
+const (
+	// firstPoll and lastPoll bound the wait between two looks at sessions that
+	// were told to end: an idle one is gone after a millisecond or two, one with
+	// a large transaction takes its time.
+	firstPoll = time.Millisecond
+	lastPoll  = 20 * time.Millisecond
+	// fullPoll is the wait before another try at a server without a free
+	// session: the sessions of the dead app are about to free some.
+	fullPoll = 20 * time.Millisecond
+)
+
+// Drain ends what the servers still hold of the app's generations up to gen,
+// whose processes must be gone, verifies that and logs it, once for each
+// upstream. It returns when that is done, or after the drain timeout.
+func (g *Guard) Drain(ctx context.Context, gen int) {
+	used := g.usedBy(gen)
+	dials := map[*upstream]*dialing{}
+	for _, u := range used {
+		dials[u] = g.takeDial(u)
+	}
+	conns, noted := g.notedUntil(gen)
+	var all sync.WaitGroup
+	for _, u := range used {
+		all.Go(func() {
+			d := drain{g: g, u: u, to: g.access(u), gen: gen, conns: conns, noted: noted, dials: dials, ahead: dials[u]}
+			d.run(ctx)
+		})
+	}
+	all.Wait()
+	g.forget(used, gen)
+}
+
+// notedUntil returns the sockets noted of generations up to gen, and whether
+// generation gen was looked at.
+func (g *Guard) notedUntil(gen int) (conns []sockets.Conn, noted bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for n, list := range g.noted {
+		if n <= gen {
+			conns = append(conns, list...)
+		}
+	}
+	_, noted = g.noted[gen]
+	return conns, noted
+}
+
+// forget makes upstreams that were drained up to gen wait for the next
+// generation that is given them.
+func (g *Guard) forget(used []*upstream, gen int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, u := range used {
+		u.first = 0
+		if u.last > gen {
+			u.first = gen + 1
+		}
+	}
+	for n := range g.noted {
+		if n <= gen {
+			delete(g.noted, n)
+		}
+	}
+}
+
+// drain is the end of the generations up to gen on one upstream.
+type drain struct {
+	g     *Guard
+	u     *upstream
+	to    *access
+	gen   int                    // 0: only sessions of previous runs
+	conns []sockets.Conn         // the app's, of those generations
+	noted bool                   // conns are all that generation gen had when it was told to stop
+	dials map[*upstream]*dialing // of all upstreams drained together
+	ahead *dialing               // ours of them, nil when there is none or it was used
+
+	line       *line
+	sessions   map[catalog.Session]bool // ours that were found; true once told to end
+	terminated int
+	left       []catalog.Session
+}
+
+// run drains within the upstream's time and reports.
+func (d *drain) run(ctx context.Context) {
+	begun := time.Now()
+	d.sessions = map[catalog.Session]bool{}
+	ctx, cancel := context.WithTimeout(ctx, d.to.timeout)
+	defer cancel()
+	err := d.attempt(ctx)
+	for err != nil && d.worthRetry(err) && wait(ctx, fullPoll) {
+		d.ahead = nil
+		err = d.attempt(ctx)
+	}
+	d.report(ctx, err, time.Since(begun))
+	if d.line != nil {
+		// The restart does not wait for the server to let go of our own session.
+		d.g.closeLater(ctx, d.line.close)
+	}
+}
+
+// errNotOurs says that there is nothing to drain or to report.
+var errNotOurs = errors.New("the app does not use this upstream")
+
+// errPooled says that nothing can be told apart there.
+var errPooled = errors.New("reached through a pooler")
+
+// worthRetry reports whether another session may succeed: always while the
+// server is full, once when the session dialled ahead turned out to be broken.
+func (d *drain) worthRetry(err error) bool {
+	var server *pgconn.PgError
+	if errors.As(err, &server) && isFull(server) {
+		return true
+	}
+	return d.ahead != nil && d.line != nil && d.line.conn.IsClosed()
+}
+
+// wait waits for a time, and returns false when ctx ends first.
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// attempt gets a session and ends with it all that is ours.
+func (d *drain) attempt(ctx context.Context) error {
+	if d.line != nil {
+		d.line.close(ctx)
+		d.line = nil
+	}
+	if err := d.dial(ctx); err != nil {
+		return err
+	}
+	if !d.direct(ctx) {
+		return errPooled
+	}
+	return d.end(ctx)
+}
+
+// dial sets the line: the one dialled ahead, else a new one.
+func (d *drain) dial(ctx context.Context) (err error) {
+	if d.ahead == nil {
+		if d.to.role == dsn.Other {
+			return errNotOurs // and Note did not see the app use it
+		}
+		if v, known := d.g.verdictOf(d.u); known && v.kind != postgres && v.kind != unknown {
+			return errPooled
+		}
+		d.line, err = dialLine(ctx, d.to.config)
+		return err
+	}
+	select {
+	case <-d.ahead.done:
+	case <-ctx.Done():
+		d.abandon(ctx)
+		return ctx.Err()
+	}
+	if d.ahead.unused {
+		return errNotOurs
+	}
+	d.line = d.ahead.line
+	return d.ahead.err
+}
+
+// abandon leaves a session that is still being dialled to be closed later. Once
+// the Guard is closed the dial ends at once, and can be waited for.
+func (d *drain) abandon(ctx context.Context) {
+	d.g.closeLater(ctx, d.ahead.close)
+}
+
+// closeLater runs what closes a session in the background, and at once when the
+// Guard itself is closed.
+func (g *Guard) closeLater(ctx context.Context, f func(context.Context)) {
+	if !g.background(func() { f(g.ctx) }) {
+		f(ctx)
+	}
+}
+
+// direct reports whether the line leads to a server itself. Addresses that are
+// not translated prove it; else the probe must have compared two sessions.
+func (d *drain) direct(ctx context.Context) bool {
+	if d.line.mapped || d.line.direct && d.line.me.Unix() {
+		return true
+	}
+	d.g.ensureProbe(d.u)
+	return d.line.direct && d.g.awaitProbe(ctx, d.u).kind == postgres
+}
+
+// end tells all sessions that are ours to end until none is left, or time is
+// short. A session that shows up meanwhile, because the server was still
+// starting it, is ended too.
+func (d *drain) end(ctx context.Context) error {
+	filter := d.filter()
+	p := d.proof()
+	deadline, _ := ctx.Deadline()
+	for poll := firstPoll; ; poll = min(2*poll, lastPoll) {
+		found, err := catalog.Find(ctx, d.line.conn, filter)
+		if err != nil {
+			return err
+		}
+		if d.left = d.ours(ctx, found, p); len(d.left) == 0 {
+			return nil
+		}
+		if err := d.terminate(ctx); err != nil {
+			return err
+		}
+		// What is left must still be described within the drain timeout.
+		if time.Until(deadline) < poll+d.to.timeout/8 || !wait(ctx, poll) {
+			return nil
+		}
+	}
+}
+
+// filter says what to look for.
+func (d *drain) filter() catalog.Filter {
+	f := catalog.Filter{Skip: d.g.siblings(d.u)}
+	for _, run := range d.g.options.Previous {
+		f.Labels = append(f.Labels, labelOf(run))
+	}
+	if d.gen > 0 {
+		f.Labels = append(f.Labels, labelOf(d.g.options.RunID))
+	}
+	if d.line.mapped {
+		server := d.line.remote()
+		for _, c := range d.conns {
+			if sameServer(c.Remote, server) {
+				f.Clients = append(f.Clients, c.Local)
+			}
+		}
+	}
+	return f
+}
+
+// siblings returns the databases and roles that other upstreams of the same
+// server answer for.
+func (g *Guard) siblings(u *upstream) (list [][2]string) {
+	for _, other := range g.known() {
+		if other != u && other.id.Server == u.id.Server {
+			list = append(list, [2]string{other.id.Database, other.id.User})
+		}
+	}
+	return list
+}
+
+// ours returns the sessions of found that are provably the app's, and reports
+// those that merely look like it.
+func (d *drain) ours(ctx context.Context, found []catalog.Session, p *proof) []catalog.Session {
+	var list []catalog.Session
+	for _, s := range found {
+		if !d.ended(s) {
+			continue
+		}
+		if _, known := d.sessions[s]; known || p.of(ctx, s) {
+			list = append(list, s)
+		} else if strings.HasPrefix(s.App, "devguard:") {
+			d.g.sayBypass(d.u, s)
+		}
+	}
+	return list
+}
+
+// ended reports whether s would be of a generation that has ended: one found
+// by its socket is, one found by its label says so.
+func (d *drain) ended(s catalog.Session) bool {
+	number, ofThisRun := strings.CutPrefix(s.App, labelOf(d.g.options.RunID))
+	if !ofThisRun {
+		return true
+	}
+	gen, err := strconv.Atoi(number)
+	return err == nil && gen <= d.gen
+}
+
+// terminate tells those of the left sessions to end that were not told yet.
+func (d *drain) terminate(ctx context.Context) error {
+	fresh := slices.DeleteFunc(slices.Clone(d.left), func(s catalog.Session) bool { return d.sessions[s] })
+	for _, s := range fresh {
+		d.sessions[s] = false
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	told, err := catalog.Terminate(ctx, d.line.conn, fresh)
+	if err != nil {
+		return err
+	}
+	d.terminated += told
+	for _, s := range fresh {
+		d.sessions[s] = true
+	}
+	return nil
+}
+
+// report writes the `drained` line.
+func (d *drain) report(ctx context.Context, err error, took time.Duration) {
+	if errors.Is(err, errNotOurs) || d.gen == 0 && err == nil && len(d.sessions) == 0 {
+		return
+	}
+	attrs := []slog.Attr{slog.String("database", d.u.subject)}
+	if d.gen > 0 {
+		attrs = append(attrs, slog.Int("gen", d.gen))
+	}
+	level := slog.LevelInfo
+	if err == nil {
+		attrs = append(attrs, slog.Int("sessions", len(d.sessions)), slog.Int("terminated", d.terminated), slog.Int("left", len(d.left)))
+		if len(d.left) > 0 {
+			level = slog.LevelWarn
+			attrs = append(attrs, slog.Any("remaining", d.remaining(ctx)))
+		}
+	} else {
+		// Nothing is known, and the `database` line has said why.
+		level = slog.LevelDebug
+		attrs = append(attrs, slog.String("reason", d.failure(err)))
+	}
+	attrs = append(attrs, slog.Int64("ms", took.Milliseconds()))
+	d.g.log.LogAttrs(ctx, level, "drained", attrs...)
+}
+
+// failure returns why nothing could be drained, and makes the next generation
+// probe again, after a `database` line, if that is news.
+func (d *drain) failure(err error) string {
+	pooled := errors.Is(err, errPooled)
+	d.g.mu.Lock()
+	if v, done := d.u.probe.result(); done && (!pooled || v.kind == postgres) {
+		d.u.probe = nil
+	}
+	d.g.mu.Unlock()
+	if pooled {
+		return err.Error()
+	}
+	t := explain(err, d.to.settings)
+	d.g.sayKind(d.u, verdict{kind: unknown, reason: t.reason})
+	return t.reason
+}
+
+// remaining describes the sessions that did not go, one line each.
+func (d *drain) remaining(ctx context.Context) []string {
+	details, err := catalog.Describe(ctx, d.line.conn, d.left)
+	if err != nil {
+		return []string{"not known: " + explain(err, d.to.settings).reason}
+	}
+	lines := []string{}
+	for _, s := range details {
+		text := "pid " + strconv.Itoa(int(s.PID)) + " " + s.State
+		for _, part := range [][2]string{{"query", s.Query}, {"locks", s.Locks}, {"waits", s.Waits}} {
+			if part[1] != "" {
+				text += "; " + part[0] + ": " + part[1]
+			}
+		}
+		lines = append(lines, text)
+	}
+	return lines
+}
+
+// Sweep ends the sessions that killed devguards of this name left behind, on
+// the servers that are known by now; a later Drain does it on the others. It
+// returns when that is done, or after the drain timeout.
+func (g *Guard) Sweep(ctx context.Context) {
+	if len(g.options.Previous) == 0 {
+		return
+	}
+	var all sync.WaitGroup
+	for _, u := range g.known() {
+		if to := g.access(u); to.role != dsn.Other {
+			all.Go(func() { (&drain{g: g, u: u, to: to}).run(ctx) })
+		}
+	}
+	all.Wait()
+}
