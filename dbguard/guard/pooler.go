@@ -35,14 +35,14 @@ func probePooler(ctx context.Context, l *line, config *pgconn.Config) verdict {
 	}
 	defer closeConn(ctx, b)
 	p := &pair{a: l.conn, b: b, statement: "devguard_" + rand.Text()}
-	shared, err := p.look(ctx)
+	how, err := p.look(ctx)
 	switch {
 	case errors.Is(err, errStarved):
 		return unknown.verdict("something pools sessions there, and no server was free to find out how")
 	case err != nil:
 		return unknown.verdict("something between here and the server pools sessions, and the probe was cut off")
-	case shared != "":
-		return transactionPooler.verdict("a transaction pooler: " + shared)
+	case how != ownServers:
+		return transactionPooler.verdict("a transaction pooler: " + string(how))
 	case l.direct:
 		return verdict{kind: postgres, reached: true}
 	}
@@ -52,19 +52,26 @@ func probePooler(ctx context.Context, l *line, config *pgconn.Config) verdict {
 // errStarved says that neither session got a server in time.
 var errStarved = errors.New("no server was free")
 
-// look returns how the two sessions were seen to share servers, "" when they
-// were not.
-func (p *pair) look(ctx context.Context) (shared string, err error) {
+// sharing says how two sessions use servers; those of its values that are
+// neither of the two below describe how they share them.
+type sharing string
+
+const (
+	undecided  sharing = ""
+	ownServers sharing = "each has its own"
+)
+
+// look returns how the two sessions use servers.
+func (p *pair) look(ctx context.Context) (sharing, error) {
 	if err := p.prepare(ctx); err != nil {
-		return "", err
+		return undecided, err
 	}
 	for range probeRounds {
-		shared, err := p.round(ctx)
-		if shared != "" || err != nil {
-			return shared, err
+		if how, err := p.round(ctx); how != undecided || err != nil {
+			return how, err
 		}
 	}
-	return "", p.forget(ctx, p.a)
+	return ownServers, p.forget(ctx, p.a)
 }
 
 // prepare makes the statement, and remembers on which server.
@@ -82,41 +89,41 @@ func (p *pair) prepare(ctx context.Context) (err error) {
 }
 
 // round opens a transaction on b, looks where a is now, and ends it.
-func (p *pair) round(ctx context.Context) (shared string, err error) {
+func (p *pair) round(ctx context.Context) (how sharing, err error) {
 	on, err := begin(ctx, p.b)
 	if pgconn.Timeout(err) {
 		// b waits for a server. If a has one all the same, it is a's own.
 		if _, err := begin(ctx, p.a); err != nil {
-			return "", errStarved
+			return undecided, errStarved
 		}
-		return "", errors.Join(commit(ctx, p.a), p.forget(ctx, p.a))
+		return ownServers, errors.Join(commit(ctx, p.a), p.forget(ctx, p.a))
 	}
 	if err != nil {
-		return "", err
+		return undecided, err
 	}
 	now, err := begin(ctx, p.a)
 	if pgconn.Timeout(err) { // a waits for the server that b holds: a pool of one
 		return "its only server was taken by another client between two transactions", errors.Join(p.forget(ctx, p.b), commit(ctx, p.b))
 	}
 	if err != nil {
-		return "", err
+		return undecided, err
 	}
 	if slices.Contains(p.seen, on) || !slices.Contains(p.seen, now) {
-		shared = "a client's transactions move between servers, where " + p.survived(ctx)
+		how = "a client's transactions move between servers, where " + p.survived(ctx)
 		if on == p.home {
 			err = p.forget(ctx, p.b)
 		}
 	}
 	p.seen = append(p.seen, now)
-	if now == p.home && shared != "" {
+	if now == p.home && how != undecided {
 		err = errors.Join(err, p.forget(ctx, p.a))
 	}
-	return shared, errors.Join(err, commit(ctx, p.a), commit(ctx, p.b))
+	return how, errors.Join(err, commit(ctx, p.a), commit(ctx, p.b))
 }
 
 // survived says whether the statement of a is known where a is now. In a
 // transaction that fails, which is rolled back by the commit that follows.
-func (p *pair) survived(ctx context.Context) string {
+func (p *pair) survived(ctx context.Context) sharing {
 	ctx, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
 	if p.a.ExecPrepared(ctx, p.statement, nil, nil, nil).Read().Err != nil {
