@@ -54,16 +54,20 @@ func runWarden() {
 			break
 		}
 	}
-	for began := time.Now(); time.Since(began) < giveUp; time.Sleep(time.Millisecond) {
+	for began := time.Now(); !reapOrphans() && time.Since(began) < giveUp; time.Sleep(time.Millisecond) {
 		killTree(0, false)
-		for {
-			pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
-			if err == unix.ECHILD {
-				return
-			}
-			if err == nil && pid == 0 {
-				break
-			}
+	}
+}
+
+// reapOrphans reports whether no child is left.
+func reapOrphans() bool {
+	for {
+		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
+		if err == unix.ECHILD {
+			return true
+		}
+		if err == nil && pid == 0 {
+			return false
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -26,6 +27,9 @@ func TestMain(m *testing.M) {
 	proc.Guardian()
 	if path := os.Getenv("PROC_TEST_DEVGUARD"); path != "" {
 		actAsDevguard(path)
+	}
+	if os.Getenv("PROC_TEST_ORPHANS") != "" {
+		makeOrphans()
 	}
 	code := m.Run()
 	if apps.dir != "" {
@@ -52,6 +56,12 @@ func actAsDevguard(path string) {
 	fmt.Println("gone", i.Exit())
 	l.Close()
 	os.Exit(0)
+}
+
+func notify(sig os.Signal) <-chan os.Signal {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, sig)
+	return c
 }
 
 // apps builds what the tests run, once.

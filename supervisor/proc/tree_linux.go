@@ -3,6 +3,7 @@ package proc
 import (
 	"bytes"
 	"os"
+	"slices"
 	"strconv"
 )
 
@@ -15,29 +16,57 @@ type member struct {
 
 // members are the descendants of the roots, parents first, without the roots.
 // The group plays no role here: a guardian's descendants are the whole tree.
+// While processes fork and exit, any look may miss one; who must have them all
+// looks until there is none.
 func members(_ int, roots ...int) []member {
-	children := map[int][]member{}
-	for _, p := range processes() {
-		children[p.ppid] = append(children[p.ppid], p)
+	childrenOf := listed
+	if _, err := os.Stat("/proc/thread-self/children"); err != nil {
+		childrenOf = scanned() // a kernel without CONFIG_PROC_CHILDREN: ten times the work
 	}
 	var tree []member
 	seen := map[int]bool{}
-	queue := roots
-	for len(queue) > 0 {
-		parent := queue[0]
-		queue = queue[1:]
-		if seen[parent] {
-			continue
-		}
-		seen[parent] = true
-		for _, p := range children[parent] {
-			if !seen[p.pid] {
+	for _, root := range roots {
+		seen[root] = true
+	}
+	for queue := slices.Clone(roots); len(queue) > 0; queue = queue[1:] {
+		for _, p := range childrenOf(queue[0]) {
+			// Another parent: an orphan that has just come to a guardian, or a
+			// pid that somebody else has by now.
+			if !seen[p.pid] && seen[p.ppid] {
+				seen[p.pid] = true
 				tree = append(tree, p)
 				queue = append(queue, p.pid)
 			}
 		}
 	}
 	return tree
+}
+
+// listed asks the kernel for the children of each thread of pid.
+func listed(pid int) []member {
+	var children []member
+	tasks := "/proc/" + strconv.Itoa(pid) + "/task"
+	entries, _ := os.ReadDir(tasks)
+	for _, task := range entries {
+		b, _ := os.ReadFile(tasks + "/" + task.Name() + "/children")
+		for _, f := range bytes.Fields(b) {
+			if child, err := strconv.Atoi(string(f)); err == nil {
+				if p, ok := readMember(child); ok {
+					children = append(children, p)
+				}
+			}
+		}
+	}
+	return children
+}
+
+// scanned finds children by looking at every process once.
+func scanned() func(pid int) []member {
+	children := map[int][]member{}
+	for _, p := range processes() {
+		children[p.ppid] = append(children[p.ppid], p)
+	}
+	return func(pid int) []member { return children[pid] }
 }
 
 // processes are all that /proc shows. One that exits meanwhile is left out.
