@@ -43,6 +43,7 @@ func TestDataAndAddressAreKept(t *testing.T) {
 }
 
 func TestPasswordIsAsked(t *testing.T) {
+	t.Parallel()
 	project, _ := newProject(t)
 	s := acquire(t, Options{Project: project, settings: noSync})
 	wrong := strings.Replace(s.URL(), s.password, "wrong", 1)
@@ -60,6 +61,7 @@ func TestPasswordIsAsked(t *testing.T) {
 
 // TestRaceOfDevguards starts several at once, kills all but one, then that one.
 func TestRaceOfDevguards(t *testing.T) {
+	t.Parallel()
 	project, l := newProject(t)
 	var all []*devguard
 	for range 4 {
@@ -81,6 +83,7 @@ func TestRaceOfDevguards(t *testing.T) {
 
 // TestArriveWhileStopping takes a share at the moment the last one is dropped.
 func TestArriveWhileStopping(t *testing.T) {
+	t.Parallel()
 	project, _ := newProject(t)
 	for range 6 {
 		s := acquire(t, Options{Project: project, settings: noSync})
@@ -90,6 +93,7 @@ func TestArriveWhileStopping(t *testing.T) {
 }
 
 func TestSharesInOneProcess(t *testing.T) {
+	t.Parallel()
 	project, l := newProject(t)
 	var wg sync.WaitGroup
 	servers := make([]*Server, 3)
@@ -127,6 +131,7 @@ func TestGuardianKilled(t *testing.T) {
 
 // TestEverythingKilled is a crash: the log is replayed.
 func TestEverythingKilled(t *testing.T) {
+	t.Parallel()
 	project, l := newProject(t)
 	d := spawn(t, self(t), project, nil)
 	url := d.url(t)
@@ -145,6 +150,7 @@ func TestEverythingKilled(t *testing.T) {
 
 // TestOnlyServerKilled leaves a session that computes and does not notice.
 func TestOnlyServerKilled(t *testing.T) {
+	t.Parallel()
 	project, l := newProject(t)
 	s := acquire(t, Options{Project: project, settings: noSync})
 	busy, err := pgconn.Connect(t.Context(), s.URL())
@@ -210,6 +216,7 @@ func TestHopeless(t *testing.T) {
 
 // TestLinkedProject is the same project by another path.
 func TestLinkedProject(t *testing.T) {
+	t.Parallel()
 	project, _ := newProject(t)
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(project, link); err != nil {
@@ -240,6 +247,7 @@ func TestPortTaken(t *testing.T) {
 
 // TestStalePidFile has a pid file whose pid is now an innocent program's.
 func TestStalePidFile(t *testing.T) {
+	t.Parallel()
 	project, l := newProject(t)
 	acquire(t, Options{Project: project, settings: noSync}).Close()
 	awaitStopped(t, l)
@@ -251,6 +259,7 @@ func TestStalePidFile(t *testing.T) {
 }
 
 func TestCancelledStartLeavesNothing(t *testing.T) {
+	t.Parallel()
 	project, l := newProject(t)
 	for _, after := range []time.Duration{0, 20 * time.Millisecond, 100 * time.Millisecond} {
 		ctx, cancel := context.WithTimeout(t.Context(), after)

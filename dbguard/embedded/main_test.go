@@ -33,7 +33,11 @@ func TestMain(m *testing.M) {
 // helper is a devguard of one share: it says its URL and waits for the end of
 // its standard input.
 func helper(project string) int {
-	s, err := Acquire(context.Background(), Options{Project: project, settings: noSync})
+	o := Options{Project: project, settings: noSync}
+	if os.Getenv("EMBEDDED_TEST_FETCH") != "" {
+		o.find = none
+	}
+	s, err := Acquire(context.Background(), o)
 	if err != nil {
 		fmt.Println("error:", err)
 		return 1
@@ -118,7 +122,8 @@ func account(t *testing.T) *Account {
 }
 
 // newProject makes a project folder; the test fails if a process of its server
-// is left after it.
+// is left after it. Tests that want a port back, or run what they have just
+// written (a fork beside the write makes that fail), are not parallel.
 func newProject(t *testing.T) (string, layout) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "my prøject's "+strings.Repeat("long ", 25)) // longer than a socket's path may be

@@ -10,6 +10,7 @@ import (
 )
 
 func TestOtherMajorVersion(t *testing.T) {
+	t.Parallel()
 	project, l := newProject(t)
 	acquire(t, Options{Project: project, settings: noSync}).Close()
 	awaitStopped(t, l)

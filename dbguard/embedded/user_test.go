@@ -3,6 +3,7 @@ package embedded
 import (
 	"io"
 	"os"
+	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
@@ -10,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestOrdinaryUser runs a devguard as nobody, in a home of its own: everything
-// lies in the project then.
+// TestOrdinaryUser runs a devguard as nobody, in a home of its own: the data lies
+// in the project then, the fetched programs in the user's cache.
 func TestOrdinaryUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Log("every other test of this run is this test")
@@ -19,31 +20,23 @@ func TestOrdinaryUser(t *testing.T) {
 	}
 	account(t)
 	nobody := nobodyAccount(t)
-	home, err := os.MkdirTemp("", "embedded-nobody-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(home)
-	if err := os.Chmod(home, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	exe := filepath.Join(home, "devguard.test") // go test's own folder is closed to others
-	copyFile(t, self(t), exe)
-	project := filepath.Join(home, "project")
-	if err := os.Mkdir(project, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, dir := range []string{home, project} {
-		if err := nobody.Own(dir); err != nil {
-			t.Fatal(err)
-		}
-	}
+	home, exe, project := homeOf(t, nobody)
 	l := layout{State: filepath.Join(project, ".devguard")}
 	l.Dir = filepath.Join(l.State, "embedded")
 	l.Home = l.Dir
 
-	d := spawn(t, exe, project, nobody, "HOME="+home, "XDG_CACHE_HOME=")
+	env := []string{"HOME=" + home, "XDG_CACHE_HOME="}
+	_, err := exec.LookPath("npm")
+	if err == nil {
+		env = append(env, "EMBEDDED_TEST_FETCH=1")
+	}
+	d := spawn(t, exe, project, nobody, env...)
 	query(t, d.url(t), "select 1")
+	if err == nil {
+		if _, err := os.Stat(filepath.Join(home, ".cache/devguard/postgres", fetchedVersion)); err != nil {
+			t.Errorf("the fetched programs: %v", err)
+		}
+	}
 	info, err := os.Stat(l.data())
 	if err != nil || info.Mode().Perm() != 0o700 || owner(info) != nobody.UID {
 		t.Errorf("the data folder: %v %v", info, err)
@@ -58,6 +51,25 @@ func TestOrdinaryUser(t *testing.T) {
 	}
 	d.kill()
 	awaitStopped(t, l)
+}
+
+// homeOf makes a home with a devguard and a project; go test's own folder is
+// closed to others.
+func homeOf(t *testing.T, a *Account) (home, exe, project string) {
+	t.Helper()
+	home, err := os.MkdirTemp("", "embedded-nobody-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(home) })
+	exe, project = filepath.Join(home, "devguard.test"), filepath.Join(home, "project")
+	copyFile(t, self(t), exe)
+	for _, err := range []error{os.Chmod(home, 0o755), os.Mkdir(project, 0o700), a.Own(home), a.Own(project)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return home, exe, project
 }
 
 func nobodyAccount(t *testing.T) *Account {
