@@ -22,7 +22,6 @@ type devguard struct {
 	warden, inner int
 	app           int
 	tree          []int // what the app printed of itself
-	before        int
 }
 
 func startDevguard(t *testing.T, name string, args ...string) *devguard {
