@@ -1,0 +1,239 @@
+package logfmt
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+)
+
+// log writes one event in one format, without its time.
+func log(t *testing.T, e Event, format string, level slog.Level, color bool) string {
+	t.Helper()
+	var b bytes.Buffer
+	l := New(&b, format, level, color)
+	if l.Enabled(t.Context(), e.Level) {
+		r := slog.NewRecord(time.Time{}, e.Level, e.Msg, 0)
+		r.AddAttrs(e.Attrs...)
+		if err := l.Handler().Handle(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// helpful is an error with a hint.
+type helpful struct{ error }
+
+func (helpful) Hint() string { return "install it" }
+
+const second = time.Second
+
+// lines has every event with what each format makes of it. pretty is at debug;
+// quiet says that it is not shown at info.
+var lines = map[string]struct {
+	event              Event
+	pretty, text, json string
+	quiet              bool
+}{
+	"watching": {Watching(41, 249, "events"),
+		"watching 249 files in 41 directories",
+		`level=INFO msg=watching dirs=41 files=249 mode=events`,
+		`{"level":"INFO","msg":"watching","dirs":41,"files":249,"mode":"events"}`, false},
+	"watching by polling": {Watching(1, 1, "poll"),
+		"watching 1 file in 1 directory by looking every second: file events do not arrive here",
+		`level=INFO msg=watching dirs=1 files=1 mode=poll`,
+		`{"level":"INFO","msg":"watching","dirs":1,"files":1,"mode":"poll"}`, false},
+	"changed": {Changed(3, []string{"handler.go"}),
+		"handler.go changed",
+		`level=INFO msg=changed gen=3 paths=[handler.go]`,
+		`{"level":"INFO","msg":"changed","gen":3,"paths":["handler.go"]}`, false},
+	"changed, two": {Changed(3, []string{"a.go", "b.go"}),
+		"a.go and b.go changed",
+		`level=INFO msg=changed gen=3 paths="[a.go b.go]"`,
+		`{"level":"INFO","msg":"changed","gen":3,"paths":["a.go","b.go"]}`, false},
+	"changed, many": {Changed(3, []string{"a.go", "b.go", "c.go", "d.go"}),
+		"a.go, b.go and 2 more changed",
+		`level=INFO msg=changed gen=3 paths="[a.go b.go c.go d.go]"`,
+		`{"level":"INFO","msg":"changed","gen":3,"paths":["a.go","b.go","c.go","d.go"]}`, false},
+	"changed, none": {Changed(3, nil),
+		"something changed",
+		`level=INFO msg=changed gen=3 paths=[]`,
+		`{"level":"INFO","msg":"changed","gen":3,"paths":[]}`, false},
+	"ignored": {Ignored([]string{"README.md"}, "not of the import graph"),
+		"ignored README.md: not of the import graph",
+		`level=DEBUG msg=ignored paths=[README.md] reason="not of the import graph"`,
+		`{"level":"DEBUG","msg":"ignored","paths":["README.md"],"reason":"not of the import graph"}`, true},
+	"hook started": {HookStarted(3, "prisma"),
+		"running hook prisma",
+		`level=INFO msg="hook started" gen=3 hook=prisma`,
+		`{"level":"INFO","msg":"hook started","gen":3,"hook":"prisma"}`, false},
+	"hook finished": {HookFinished(3, "prisma", 1060*time.Millisecond),
+		"hook prisma done in 1.1 s",
+		`level=INFO msg="hook finished" gen=3 hook=prisma ms=1060`,
+		`{"level":"INFO","msg":"hook finished","gen":3,"hook":"prisma","ms":1060}`, false},
+	"hook failed": {HookFailed(3, "prisma", second, 1, "", 2, errors.New("hook prisma failed with exit code 1")),
+		"hook prisma failed with exit code 1 after 1.0 s; generation 2 keeps serving",
+		`level=ERROR msg="hook failed" gen=3 hook=prisma ms=1000 code=1 serving=2 error="hook prisma failed with exit code 1"`,
+		`{"level":"ERROR","msg":"hook failed","gen":3,"hook":"prisma","ms":1000,"code":1,"serving":2,"error":"hook prisma failed with exit code 1"}`, false},
+	"hook failed, hint": {HookFailed(1, "prisma", 0, -1, "", 0, fmt.Errorf("start: %w", helpful{errors.New("no npx\nat all")})),
+		"hook prisma failed: start: no npx after 0 ms\n         at all\n         hint: install it",
+		`level=ERROR msg="hook failed" gen=1 hook=prisma ms=0 code=-1 error="start: no npx\nat all" hint="install it"`,
+		`{"level":"ERROR","msg":"hook failed","gen":1,"hook":"prisma","ms":0,"code":-1,"error":"start: no npx\nat all","hint":"install it"}`, false},
+	"hook killed": {HookFailed(1, "gen", 0, -1, "SIGKILL", 0, nil),
+		"hook gen failed by SIGKILL after 0 ms",
+		`level=ERROR msg="hook failed" gen=1 hook=gen ms=0 code=-1 signal=SIGKILL`,
+		`{"level":"ERROR","msg":"hook failed","gen":1,"hook":"gen","ms":0,"code":-1,"signal":"SIGKILL"}`, false},
+	"hook held": {HookHeld(3, "migrate", "git is in the middle of a rebase"),
+		"hook migrate is held: git is in the middle of a rebase\n         hint: it runs by itself once that is over; the key r runs it now",
+		`level=WARN msg="hook held" gen=3 hook=migrate reason="git is in the middle of a rebase"`,
+		`{"level":"WARN","msg":"hook held","gen":3,"hook":"migrate","reason":"git is in the middle of a rebase"}`, false},
+	"hook suspended": {HookSuspended(3, "templ", []string{"x.templ"}),
+		"hook templ is suspended: it ran again and again, because x.templ changed\n         hint: a hook must not write what it watches; edit another of its files, or press r, to run it again",
+		`level=WARN msg="hook suspended" gen=3 hook=templ paths=[x.templ]`,
+		`{"level":"WARN","msg":"hook suspended","gen":3,"hook":"templ","paths":["x.templ"]}`, false},
+	"build started": {BuildStarted(3),
+		"building",
+		`level=INFO msg="build started" gen=3`,
+		`{"level":"INFO","msg":"build started","gen":3}`, true},
+	"build finished": {BuildFinished(3, 411600*time.Microsecond),
+		"built in 412 ms",
+		`level=INFO msg="build finished" gen=3 ms=412`,
+		`{"level":"INFO","msg":"build finished","gen":3,"ms":412}`, false},
+	"build failed": {BuildFailed(3, 412*time.Millisecond, 2, errors.New("exit status 1"),
+		ReadSource(".", []Diagnostic{{File: "none.go", Line: 3, Col: 2, Msg: "undefined: foo"}})),
+		"build failed after 412 ms: 1 error; generation 2 keeps serving\n         none.go:3:2: undefined: foo",
+		`level=ERROR msg="build failed" gen=3 ms=412 serving=2 errors="none.go:3:2: undefined: foo"`,
+		`{"level":"ERROR","msg":"build failed","gen":3,"ms":412,"serving":2,"errors":["none.go:3:2: undefined: foo"]}`, false},
+	"build failed otherwise": {BuildFailed(1, 5*time.Millisecond, 0, helpful{errors.New("there is no go command")}, Diagnostics{}),
+		"build failed after 5 ms: there is no go command\n         hint: install it",
+		`level=ERROR msg="build failed" gen=1 ms=5 error="there is no go command" hint="install it"`,
+		`{"level":"ERROR","msg":"build failed","gen":1,"ms":5,"error":"there is no go command","hint":"install it"}`, false},
+	"build cancelled": {BuildCancelled(3, 100*time.Millisecond),
+		"build cancelled after 100 ms by a newer change",
+		`level=INFO msg="build cancelled" gen=3 ms=100`,
+		`{"level":"INFO","msg":"build cancelled","gen":3,"ms":100}`, true},
+	"restart skipped": {RestartSkipped(3, "the binary is the same"),
+		"no restart: the binary is the same",
+		`level=INFO msg="restart skipped" gen=3 reason="the binary is the same"`,
+		`{"level":"INFO","msg":"restart skipped","gen":3,"reason":"the binary is the same"}`, false},
+	"instance stopping": {InstanceStopping(2, 4711),
+		"stopping process 4711",
+		`level=INFO msg="instance stopping" gen=2 pid=4711`,
+		`{"level":"INFO","msg":"instance stopping","gen":2,"pid":4711}`, true},
+	"drained": {Drained(2, Drain{Upstream: "db:5432/shop", Took: 12 * time.Millisecond, Sessions: 7, Cancelled: 2, RolledBack: 1, Terminated: 7, Statements: Unknown}),
+		"drained 7 sessions in 12 ms (2 cancelled, 1 rolled back, 7 terminated)",
+		`level=INFO msg=drained gen=2 upstream=db:5432/shop sessions=7 cancelled=2 rolled_back=1 terminated=7 left=0 ms=12`,
+		`{"level":"INFO","msg":"drained","gen":2,"upstream":"db:5432/shop","sessions":7,"cancelled":2,"rolled_back":1,"terminated":7,"left":0,"ms":12}`, false},
+	"drained, nothing": {Drained(2, Drain{}),
+		"drained 0 sessions in 0 ms",
+		`level=INFO msg=drained gen=2 sessions=0 cancelled=0 rolled_back=0 terminated=0 statements=0 left=0 ms=0`,
+		`{"level":"INFO","msg":"drained","gen":2,"sessions":0,"cancelled":0,"rolled_back":0,"terminated":0,"statements":0,"left":0,"ms":0}`, true},
+	"drained, left": {Drained(2, Drain{Took: 2 * second, Sessions: 1, Cancelled: Unknown, RolledBack: Unknown, Terminated: Unknown, Statements: Unknown, Left: 1, Holders: []string{"pid 12: SELECT 1"}}),
+		"drained 1 session in 2.0 s, 1 is left\n         pid 12: SELECT 1",
+		`level=WARN msg=drained gen=2 sessions=1 left=1 holders="[pid 12: SELECT 1]" ms=2000`,
+		`{"level":"WARN","msg":"drained","gen":2,"sessions":1,"left":1,"holders":["pid 12: SELECT 1"],"ms":2000}`, false},
+	"instance started": {InstanceStarted(3, 4712),
+		"started process 4712",
+		`level=INFO msg="instance started" gen=3 pid=4712`,
+		`{"level":"INFO","msg":"instance started","gen":3,"pid":4712}`, true},
+	"instance ready": {InstanceReady(3, "http", 36*time.Millisecond, 431*time.Millisecond),
+		"ready in 431 ms (save to ready)",
+		`level=INFO msg="instance ready" gen=3 rule=http ms=36 save_to_ready_ms=431`,
+		`{"level":"INFO","msg":"instance ready","gen":3,"rule":"http","ms":36,"save_to_ready_ms":431}`, false},
+	"instance ready, alive": {InstanceReady(1, "alive", second, 0),
+		"ready in 1.0 s (from start, alive, listening on nothing)",
+		`level=INFO msg="instance ready" gen=1 rule=alive ms=1000`,
+		`{"level":"INFO","msg":"instance ready","gen":1,"rule":"alive","ms":1000}`, false},
+	"instance not ready": {InstanceNotReady(3, helpful{errors.New("not ready after 30s: awaited GET /healthz, last seen: status 503")}),
+		"not ready after 30s: awaited GET /healthz, last seen: status 503\n         hint: install it",
+		`level=WARN msg="instance not ready" gen=3 error="not ready after 30s: awaited GET /healthz, last seen: status 503" hint="install it"`,
+		`{"level":"WARN","msg":"instance not ready","gen":3,"error":"not ready after 30s: awaited GET /healthz, last seen: status 503","hint":"install it"}`, false},
+	"instance exited": {InstanceExited(3, 2, "", false),
+		"the app exited with code 2",
+		`level=ERROR msg="instance exited" gen=3 code=2`,
+		`{"level":"ERROR","msg":"instance exited","gen":3,"code":2}`, false},
+	"instance exited, well": {InstanceExited(3, 0, "", false),
+		"the app exited with code 0",
+		`level=WARN msg="instance exited" gen=3 code=0`,
+		`{"level":"WARN","msg":"instance exited","gen":3,"code":0}`, false},
+	"instance exited, asked": {InstanceExited(3, -1, "SIGKILL", true),
+		"the app was ended by SIGKILL",
+		`level=INFO msg="instance exited" gen=3 code=-1 signal=SIGKILL`,
+		`{"level":"INFO","msg":"instance exited","gen":3,"code":-1,"signal":"SIGKILL"}`, true},
+	"instance waiting": {CrashWaiting(3, 200*time.Millisecond),
+		"starting again in 200 ms, or at the next save",
+		`level=WARN msg="instance waiting" gen=3 ms=200`,
+		`{"level":"WARN","msg":"instance waiting","gen":3,"ms":200}`, false},
+	"start failed": {Failed(MsgStartFailed, 3, errors.New("no such file")),
+		"the app did not start: no such file",
+		`level=ERROR msg="instance start failed" gen=3 error="no such file"`,
+		`{"level":"ERROR","msg":"instance start failed","gen":3,"error":"no such file"}`, false},
+	"stop trouble": {Failed(MsgStopTrouble, 3, errors.New("pid 7 is left")),
+		"the app did not stop as it should: pid 7 is left",
+		`level=ERROR msg="instance stop failed" gen=3 error="pid 7 is left"`,
+		`{"level":"ERROR","msg":"instance stop failed","gen":3,"error":"pid 7 is left"}`, false},
+	"configuration applied": {ConfigApplied(),
+		"devguard.toml read again",
+		`level=INFO msg="configuration applied"`,
+		`{"level":"INFO","msg":"configuration applied"}`, false},
+	"configuration invalid": {Failed(MsgConfigInvalid, 0, errors.New("devguard.toml:3:1: unknown key \"app.pakage\"")),
+		`devguard.toml is not valid, the old one stays: devguard.toml:3:1: unknown key "app.pakage"`,
+		`level=ERROR msg="configuration invalid" error="devguard.toml:3:1: unknown key \"app.pakage\""`,
+		`{"level":"ERROR","msg":"configuration invalid","error":"devguard.toml:3:1: unknown key \"app.pakage\""}`, false},
+	"list failed": {Failed(MsgListFailed, 0, errors.New("no go.mod")),
+		"cannot list what the package is built from: no go.mod",
+		`level=ERROR msg="listing packages failed" error="no go.mod"`,
+		`{"level":"ERROR","msg":"listing packages failed","error":"no go.mod"}`, false},
+	"note": {Note(true, "events were lost, looked at everything again", "raise fs.inotify.max_queued_events"),
+		"warning: events were lost, looked at everything again\n         hint: raise fs.inotify.max_queued_events",
+		`level=WARN msg="events were lost, looked at everything again" hint="raise fs.inotify.max_queued_events"`,
+		`{"level":"WARN","msg":"events were lost, looked at everything again","hint":"raise fs.inotify.max_queued_events"}`, false},
+	"note, good": {Note(false, "switched to polling", ""),
+		"switched to polling", `level=INFO msg="switched to polling"`, `{"level":"INFO","msg":"switched to polling"}`, false},
+	"database": {Database("drain", "postgres", "DATABASE_URL of the environment"),
+		"database: mode drain (postgres), DATABASE_URL of the environment",
+		`level=INFO msg=database mode=drain kind=postgres reason="DATABASE_URL of the environment"`,
+		`{"level":"INFO","msg":"database","mode":"drain","kind":"postgres","reason":"DATABASE_URL of the environment"}`, false},
+	"bypass": {Bypass(12, "10.0.0.1:5432", "use DATABASE_URL"),
+		"a session of process 12 goes past devguard to 10.0.0.1:5432\n         hint: use DATABASE_URL",
+		`level=WARN msg=bypass pid=12 remote=10.0.0.1:5432 hint="use DATABASE_URL"`,
+		`{"level":"WARN","msg":"bypass","pid":12,"remote":"10.0.0.1:5432","hint":"use DATABASE_URL"}`, false},
+}
+
+func TestLines(t *testing.T) {
+	for name, tt := range lines {
+		t.Run(name, func(t *testing.T) {
+			if got := log(t, tt.event, "pretty", slog.LevelDebug, false); got != tt.pretty {
+				t.Errorf("pretty\n got %s\nwant %s", got, tt.pretty)
+			}
+			if got := log(t, tt.event, "pretty", slog.LevelInfo, false); (got == "") != tt.quiet {
+				t.Errorf("pretty at info: %q", got)
+			}
+			if got := log(t, tt.event, "text", slog.LevelDebug, false); got != tt.text {
+				t.Errorf("text\n got %s\nwant %s", got, tt.text)
+			}
+			got := log(t, tt.event, "json", slog.LevelDebug, false)
+			if got != tt.json || !json.Valid([]byte(got)) {
+				t.Errorf("json\n got %s\nwant %s", got, tt.json)
+			}
+		})
+	}
+}
+
+// Every msg has words and a line of the table above; a new one must get both.
+func TestEveryMessageIsPinned(t *testing.T) {
+	seen := map[string]bool{}
+	for _, tt := range lines {
+		seen[tt.event.Msg] = true
+	}
+	for msg := range vocabulary {
+		if !seen[msg] {
+			t.Errorf("no line for %q", msg)
+		}
+	}
+}

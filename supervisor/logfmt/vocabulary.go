@@ -1,0 +1,170 @@
+package logfmt
+
+import (
+	"log/slog"
+	"strings"
+)
+
+// vocabulary has the words for every msg, by what they may say. Reading it from
+// top to bottom is reading what a user sees.
+var vocabulary = map[string]func(s *sentence, f *fields, p palette){
+	MsgWatching: func(s *sentence, f *fields, p palette) {
+		dirs, files := f.count("dirs"), f.count("files")
+		s.text = "watching " + number(files, "file", "files") + " in " + number(dirs, "directory", "directories")
+		if f.text("mode") == "poll" {
+			s.text += " by looking every second: file events do not arrive here"
+		}
+		s.style = p.faint
+	},
+	MsgChanged: func(s *sentence, f *fields, p palette) { s.text = names(f.list("paths")) + " changed" },
+	MsgIgnored: func(s *sentence, f *fields, _ palette) {
+		s.text = "ignored " + names(f.list("paths"))
+		if reason := f.text("reason"); reason != "" {
+			s.text += ": " + reason
+		}
+	},
+
+	MsgHookStarted: func(s *sentence, f *fields, p palette) {
+		s.text, s.style = "running hook "+f.text("hook"), p.faint
+	},
+	MsgHookFinished: func(s *sentence, f *fields, p palette) {
+		s.text = "hook " + f.text("hook") + " done in " + f.took("ms")
+	},
+	MsgHookFailed: hookFailed,
+	MsgHookHeld: func(s *sentence, f *fields, p palette) {
+		s.text = "hook " + f.text("hook") + " is held: " + f.text("reason")
+		s.addBlock(p, "hint: it runs by itself once that is over; the key r runs it now")
+	},
+	MsgHookSuspended: func(s *sentence, f *fields, p palette) {
+		s.text = "hook " + f.text("hook") + " is suspended: it ran again and again, because " + names(f.list("paths")) + " changed"
+		s.addBlock(p, "hint: a hook must not write what it watches; edit another of its files, or press r, to run it again")
+	},
+
+	MsgBuildStarted:  func(s *sentence, f *fields, p palette) { s.text, s.style, s.quiet = "building", p.faint, true },
+	MsgBuildFinished: func(s *sentence, f *fields, p palette) { s.text = "built in " + f.took("ms") },
+	MsgBuildFailed:   buildFailed,
+	MsgBuildCancelled: func(s *sentence, f *fields, p palette) {
+		s.quiet, s.style = true, p.faint
+		s.text = "build cancelled after " + f.took("ms") + " by a newer change"
+	},
+	MsgRestartSkipped: func(s *sentence, f *fields, p palette) {
+		s.text, s.style = "no restart: "+f.text("reason"), p.faint
+	},
+
+	MsgInstanceStopping: func(s *sentence, f *fields, p palette) {
+		s.text, s.style, s.quiet = "stopping process "+f.text("pid"), p.faint, true
+	},
+	MsgDrained: drained,
+	MsgInstanceStarted: func(s *sentence, f *fields, p palette) {
+		s.text, s.style, s.quiet = "started process "+f.text("pid"), p.faint, true
+	},
+	MsgInstanceReady: instanceReady,
+	MsgInstanceNotReady: func(s *sentence, f *fields, _ palette) {
+		lines := f.lines("error")
+		s.text = strings.Join(lines, " ")
+	},
+	MsgInstanceExited: instanceExited,
+	MsgCrashWaiting: func(s *sentence, f *fields, _ palette) {
+		s.text = "starting again in " + f.took("ms") + ", or at the next save"
+	},
+	MsgStartFailed:   func(s *sentence, _ *fields, _ palette) { s.text = "the app did not start" },
+	MsgStopTrouble:   func(s *sentence, _ *fields, _ palette) { s.text = "the app did not stop as it should" },
+	MsgConfigApplied: func(s *sentence, _ *fields, _ palette) { s.text = "devguard.toml read again" },
+	MsgConfigInvalid: func(s *sentence, _ *fields, _ palette) { s.text = "devguard.toml is not valid, the old one stays" },
+	MsgListFailed:    func(s *sentence, _ *fields, _ palette) { s.text = "cannot list what the package is built from" },
+
+	MsgDatabase: func(s *sentence, f *fields, p palette) {
+		s.text, s.style = "database: mode "+f.text("mode"), p.faint
+		if kind := f.text("kind"); kind != "" && kind != "unknown" {
+			s.text += " (" + kind + ")"
+		}
+		if reason := f.text("reason"); reason != "" {
+			s.text += ", " + reason
+		}
+	},
+	MsgBypass: func(s *sentence, f *fields, _ palette) {
+		s.text = "a session of process " + f.text("pid") + " goes past devguard to " + f.text("remote")
+	},
+}
+
+func hookFailed(s *sentence, f *fields, _ palette) {
+	name, code, signal := f.text("hook"), f.text("code"), f.text("signal")
+	failed, more := "with exit code "+code, []string(nil)
+	if signal != "" {
+		failed = "by " + signal
+	}
+	s.text = "hook " + name + " failed " + failed
+	if lines := f.lines("error"); len(lines) > 0 {
+		s.text, more = lines[0], lines[1:]
+		if !strings.HasPrefix(s.text, "hook "+name) { // as those of package hook do
+			s.text = "hook " + name + " failed: " + s.text
+		}
+	}
+	s.text += " after " + f.took("ms") + keeps(f)
+	s.block = append(s.block, more...)
+}
+
+// keeps says which generation is still there, if one is.
+func keeps(f *fields) string {
+	if serving := f.text("serving"); serving != "" {
+		return "; generation " + serving + " keeps serving"
+	}
+	return ""
+}
+
+func buildFailed(s *sentence, f *fields, p palette) {
+	s.text = "build failed after " + f.took("ms")
+	v, _ := f.take("errors")
+	if errs, ok := v.Any().(Diagnostics); ok {
+		s.text += ": " + number(int64(errs.total), "error", "errors")
+		s.block = append(s.block, errs.block(p)...)
+	}
+	s.text += keeps(f)
+}
+
+func drained(s *sentence, f *fields, p palette) {
+	sessions, left := f.count("sessions"), f.count("left")
+	var done []string
+	for _, part := range []struct{ key, words string }{
+		{"cancelled", " cancelled"}, {"rolled_back", " rolled back"}, {"terminated", " terminated"},
+	} {
+		if v := f.text(part.key); v != "" && v != "0" {
+			done = append(done, v+part.words)
+		}
+	}
+	s.text = "drained " + number(sessions, "session", "sessions") + " in " + f.took("ms")
+	f.drop("upstream", "statements")
+	if len(done) > 0 {
+		s.text += " (" + strings.Join(done, ", ") + ")"
+	}
+	if left == 0 {
+		s.style = p.faint
+		s.quiet = sessions == 0
+		return
+	}
+	s.text += ", " + number(left, "is", "are") + " left"
+	for _, holder := range f.list("holders") {
+		s.block = append(s.block, clean(holder))
+	}
+}
+
+func instanceReady(s *sentence, f *fields, p palette) {
+	took, save, rule := f.took("ms"), f.count("save_to_ready_ms"), f.text("rule")
+	what := "from start"
+	if save > 0 {
+		took, what = duration(save), "save to ready"
+	}
+	if rule == "alive" {
+		what += ", alive, listening on nothing"
+	}
+	s.text, s.style = "ready in "+took+" ("+what+")", p.green
+}
+
+func instanceExited(s *sentence, f *fields, p palette) {
+	code, signal := f.text("code"), f.text("signal")
+	s.text = "the app exited with code " + code
+	if signal != "" {
+		s.text = "the app was ended by " + signal
+	}
+	s.quiet = s.level <= slog.LevelInfo // devguard asked it to
+}
