@@ -107,7 +107,11 @@ func (d *drain) run(ctx context.Context) {
 	err := d.attempt(ctx)
 	for err != nil && d.worthRetry(err) && wait(ctx, fullPoll) {
 		d.ahead = nil
-		err = d.attempt(ctx)
+		again := d.attempt(ctx)
+		if again != nil && ctx.Err() != nil {
+			break // that one was cut off: why the last whole one failed says more
+		}
+		err = again
 	}
 	d.report(ctx, err, time.Since(begun))
 	if d.line != nil {

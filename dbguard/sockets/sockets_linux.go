@@ -35,7 +35,7 @@ func Listening(pids []int) []netip.AddrPort {
 // exactly of the network namespace that this process is in.
 func Established() ([]Conn, error) {
 	var list []Conn
-	err := tables("/proc/self/net/", established, func(r row) {
+	err := tables(ownNet, established, func(r row) {
 		list = append(list, Conn{r.local, r.remote})
 	})
 	return sortedConns(list), err
@@ -45,7 +45,7 @@ func Established() ([]Conn, error) {
 // false when nobody listens, or the process is another user's and hidden.
 func Owner(port int) (pid int, name string, ok bool) {
 	wanted := map[uint64]bool{}
-	_ = tables("/proc/self/net/", listen, func(r row) {
+	_ = tables(ownNet, listen, func(r row) {
 		if int(r.local.Port()) == port {
 			wanted[r.inode] = true
 		}
@@ -86,6 +86,7 @@ func each(pids []int, want state, yield func(row)) error {
 	}
 	var failed []error
 	spaces := map[string]*space{}
+	own, _ := os.Readlink("/proc/self/ns/net")
 	for _, pid := range pids {
 		dir := "/proc/" + strconv.Itoa(pid) + "/"
 		name, err := os.Readlink(dir + "ns/net")
@@ -95,6 +96,9 @@ func each(pids []int, want state, yield func(row)) error {
 		s := spaces[name]
 		if s == nil {
 			s = &space{dir + "net/", map[uint64]bool{}}
+			if name == own {
+				s.dir = ownNet
+			}
 			spaces[name] = s
 		}
 		if err := inodes(pid, s.held); err != nil {
@@ -141,9 +145,29 @@ func inodes(pid int, held map[uint64]bool) error {
 	return nil
 }
 
+// ownNet is the procfs directory of our own network namespace.
+const ownNet = "/proc/self/net/"
+
 // tables yields the sockets in state want of the network namespace whose
-// procfs directory is dir. IPv6 may be absent from the kernel.
+// procfs directory is dir: for our own it asks the kernel, which is much
+// cheaper, and reads procfs only where that is not possible.
 func tables(dir string, want state, yield func(row)) error {
+	if dir != ownNet {
+		return procfs(dir, want, yield)
+	}
+	var rows []row // a dump that fails half way counts for nothing
+	if err := diagnose(want, func(r row) { rows = append(rows, r) }); err != nil {
+		return procfs(dir, want, yield)
+	}
+	for _, r := range rows {
+		yield(r)
+	}
+	return nil
+}
+
+// procfs yields the sockets in state want from the tables in dir. IPv6 may be
+// absent from the kernel.
+func procfs(dir string, want state, yield func(row)) error {
 	for _, name := range []string{"tcp", "tcp6"} {
 		table, err := os.ReadFile(dir + name)
 		if err := unlessGone(err); err != nil {

@@ -88,6 +88,11 @@ func TestOwner(t *testing.T) {
 }
 
 func BenchmarkConnections(b *testing.B) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
 	pids := []int{os.Getpid()}
 	for b.Loop() {
 		if _, err := Connections(pids); err != nil {
