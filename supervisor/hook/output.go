@@ -67,11 +67,9 @@ func (o *output) file(w io.Writer) (*os.File, error) {
 	}
 	o.pipes = append(o.pipes, pr)
 	o.ours = append(o.ours, pw)
-	o.copying.Add(1)
-	go func() {
-		defer o.copying.Done()
+	o.copying.Go(func() {
 		o.copy(w, pr)
-	}()
+	})
 	return pw, nil
 }
 

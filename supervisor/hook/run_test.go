@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package hook
 
@@ -264,8 +264,8 @@ func TestOutputGoesToAFileDirectly(t *testing.T) {
 
 // slow takes its time for every write and is not comparable.
 type slow struct {
-	to   *buffer
-	wait []<-chan time.Time
+	to *buffer
+	_  []int
 }
 
 func (s slow) Write(p []byte) (int, error) {

@@ -84,7 +84,7 @@ func (s Spec) program() string {
 	if len(s.Command) > 0 {
 		return s.Command[0]
 	}
-	for _, word := range strings.Fields(s.Shell) {
+	for word := range strings.FieldsSeq(s.Shell) {
 		if !strings.Contains(word, "=") { // NAME=value before the command
 			return word
 		}

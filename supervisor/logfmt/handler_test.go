@@ -147,12 +147,12 @@ func FuzzPretty(f *testing.F) {
 
 func TestKeysHelp(t *testing.T) {
 	keys := regexp.MustCompile(`(?m)^(?:keys:)? +(\S)  `).FindAllStringSubmatch(KeysHelp, -1)
-	var got string
+	var got strings.Builder
 	for _, k := range keys {
-		got += k[1]
+		got.WriteString(k[1])
 	}
-	if got != "rq?" {
-		t.Errorf("keys %q", got)
+	if got.String() != "rq?" {
+		t.Errorf("keys %q", got.String())
 	}
 }
 

@@ -117,7 +117,8 @@ func newCheck(rule Rule, target Target) (check, error) {
 
 // poll looks until the check is ok.
 func poll(ctx context.Context, c check, timeout time.Duration, started time.Time) (Result, error) {
-	timed, cancel := context.WithDeadline(ctx, started.Add(timeout))
+	deadline := started.Add(timeout)
+	timed, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	seen := look{awaited: c.rule(), last: "nothing yet"}
 	for first := true; ; first = false {
@@ -128,7 +129,9 @@ func poll(ctx context.Context, c check, timeout time.Duration, started time.Time
 			return Result{}, context.Cause(ctx)
 		case l.ok:
 			return Result{Rule: c.rule(), Took: time.Since(started), Awaited: l.awaited}, nil
-		case first || timed.Err() == nil: // a look cut short says nothing new
+		case first || time.Now().Before(deadline):
+			// A look cut short says nothing new. The clock is asked, not
+			// timed: a dialer notices the deadline before the context does.
 			seen = l
 		}
 		pause := time.NewTimer(step(time.Since(started), time.Since(begin)))
