@@ -193,7 +193,7 @@ func TestServerKilledUnderItsGuardian(t *testing.T) {
 	defer cancel()
 	for s.ping(ctx) != nil {
 		if ctx.Err() != nil {
-			t.Fatal("the server does not come back")
+			t.Fatalf("the server does not come back:\n%s", logSince(l.log(), 0))
 		}
 		pause(ctx)
 	}

@@ -27,10 +27,8 @@ func leftovers(data string) (postmaster int, others []int) {
 	for _, dir := range dirs {
 		pid, _ := strconv.Atoi(filepath.Base(dir))
 		cwd, _ := os.Readlink(filepath.Join(dir, "cwd"))
-		exe, _ := os.Readlink(filepath.Join(dir, "exe"))
-		exe = strings.TrimSuffix(exe, " (deleted)") // replaced by a package update
 		switch {
-		case cwd != real || filepath.Base(exe) != "postgres":
+		case cwd != real || !maybeServer(dir):
 		case pid == first:
 			postmaster = pid
 		default:
@@ -40,17 +38,26 @@ func leftovers(data string) (postmaster int, others []int) {
 	return postmaster, others
 }
 
+// maybeServer reports whether the process runs postgres, or is on its way out:
+// it loses its program first, then, some milliseconds later, its part of the
+// server's shared memory, its sockets, and last its working directory.
+func maybeServer(dir string) bool {
+	exe, err := os.Readlink(filepath.Join(dir, "exe"))
+	exe = strings.TrimSuffix(exe, " (deleted)") // replaced by a package update
+	return errors.Is(err, fs.ErrNotExist) || err == nil && filepath.Base(exe) == "postgres"
+}
+
 // notServer reports that pid certainly is no live server on the data directory:
 // another program, a server elsewhere, or a zombie, which has no program and
 // stays for as long as its parent likes (PID 1 of many containers: for ever).
 func notServer(pid int, data string) bool {
-	if _, err := os.Stat("/proc/self/exe"); err != nil {
-		return false // no /proc: nothing is certain
-	}
 	dir := filepath.Join("/proc", strconv.Itoa(pid))
+	if stat, err := os.ReadFile(filepath.Join(dir, "stat")); err == nil && strings.Contains(string(stat), ") Z ") {
+		return true
+	}
 	exe, err := os.Readlink(filepath.Join(dir, "exe"))
 	if err != nil {
-		return errors.Is(err, fs.ErrNotExist)
+		return false // gone, or of another user: no trouble to a server
 	}
 	if filepath.Base(strings.TrimSuffix(exe, " (deleted)")) != "postgres" {
 		return true

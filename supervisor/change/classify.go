@@ -109,7 +109,7 @@ func (r *Rules) outside(path string) string {
 	if dir := r.usuallyExcluded(path); dir != "" {
 		return "inside " + dir
 	}
-	if glob := r.matchAny(r.Exclude, path); glob != "" {
+	if glob := r.exclude(path); glob != "" {
 		return fmt.Sprintf("matches watch.exclude %q", glob)
 	}
 	if r.Ignored != nil && r.Ignored(path) {

@@ -174,3 +174,19 @@ func (r *Rules) reaches(glob, dir string) bool {
 	depth := strings.Count(filepath.ToSlash(rel), "/") + 1
 	return strings.Contains(rest, "**") || depth <= strings.Count(rest, "/")
 }
+
+// Excludes reports whether watch.exclude matches a path, a directory that it is
+// in, or all that is in it.
+func (r *Rules) Excludes(path string) bool { return r.exclude(path) != "" }
+
+func (r *Rules) exclude(path string) string {
+	if len(r.Exclude) == 0 {
+		return ""
+	}
+	for up := path; r.under(up); up = filepath.Dir(up) {
+		if glob := r.matchAny(r.Exclude, up); glob != "" {
+			return glob
+		}
+	}
+	return r.matchAny(r.Exclude, path)
+}

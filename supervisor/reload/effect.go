@@ -111,6 +111,7 @@ type Log struct {
 	PID         int
 	Code        int
 	Signal      string
+	Asked       bool // the exit was devguard's wish
 	Err         error
 	Detail      any
 }

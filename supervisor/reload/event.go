@@ -81,6 +81,7 @@ type Exited struct {
 	ID     ID
 	Code   int    // -1 with a signal
 	Signal string // "SIGKILL", or empty
+	Detail any    // shown by the caller, not looked at
 }
 
 // ReadyDone answers AwaitReady.

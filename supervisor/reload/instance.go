@@ -174,7 +174,10 @@ func (m *machine) exited(ev Exited) {
 		return
 	}
 	m.inst.await = 0
-	m.log(Log{What: LogInstanceExited, Gen: m.inst.gen, PID: m.inst.pid, Code: ev.Code, Signal: ev.Signal})
+	m.log(Log{
+		What: LogInstanceExited, Gen: m.inst.gen, PID: m.inst.pid, Code: ev.Code, Signal: ev.Signal,
+		Asked: m.inst.phase == stopping, Detail: ev.Detail,
+	})
 	if m.inst.phase == running {
 		m.inst.crash = ev.Code != 0
 		if m.now.Sub(m.inst.since) >= steady {

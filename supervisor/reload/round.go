@@ -37,7 +37,7 @@ func (m *machine) openRound() {
 
 // nextStep is the order of one round: configuration, graph, hooks, build.
 func (m *machine) nextStep() {
-	if m.tree.Config != m.config {
+	if m.known && m.tree.Config != m.config {
 		m.work = work{kind: configuring, watch: m.tree.Config}
 		m.work.id = m.issue(func(id ID) Effect { return LoadConfig{id} })
 		return
@@ -75,16 +75,14 @@ func (m *machine) listedGraph(ev Listed) {
 		return
 	}
 	before, adopted := m.observe(ev.Snapshot)
-	if before.Version == 0 && !ev.StaleConfig {
-		m.config = m.tree.Config
+	if !m.known && !ev.StaleConfig {
+		m.config = ev.Snapshot.Config
 	}
-	m.relist = false
-	m.again = m.again || differs(before, m.tree)
-	if !adopted {
-		return // a newer snapshot will show whether the shape moved on
+	m.known, m.relist, m.listed = true, false, ev.Snapshot.Shape
+	m.again = m.again || differs(before, m.tree) || m.listed != m.tree.Shape
+	if adopted {
+		m.rebase(before, ev.Adopted)
 	}
-	m.listed = ev.Snapshot.Shape
-	m.rebase(before, ev.Adopted)
 }
 
 // listFailed reports whether nothing more can be made of a failed listing. A

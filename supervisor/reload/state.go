@@ -20,6 +20,7 @@ const (
 // Hook is what deciding needs to know of one [[hook]].
 type Hook struct {
 	Name     string
+	Key      string // differs when another command would run
 	Then     Then
 	Migrates bool
 	Last     change.Digest // fingerprint of the last success, from an earlier run of devguard; zero if none
@@ -40,6 +41,7 @@ type State struct {
 	inFlight int // effects not answered yet
 
 	tree  change.Snapshot // the newest one
+	known bool            // the first listing was answered: tree is all there is
 	burst change.Burst    // changes that are still coming
 
 	work  work      // what the round is doing
@@ -133,14 +135,14 @@ func New(opts Options) State {
 	return s
 }
 
-// setOptions replaces the settings; a hook of the same name keeps its history.
+// setOptions replaces the settings; a hook that is still the same keeps its history.
 func (s *State) setOptions(opts Options) {
 	old := s.hooks
 	oldNames := s.opts.Hooks
 	s.hooks = make([]hookState, len(opts.Hooks))
 	for i, h := range opts.Hooks {
 		s.hooks[i].ok = h.Last
-		j := slices.IndexFunc(oldNames, func(o Hook) bool { return o.Name == h.Name })
+		j := slices.IndexFunc(oldNames, func(o Hook) bool { return o.Name == h.Name && o.Key == h.Key })
 		if j >= 0 {
 			s.hooks[i] = old[j]
 		}

@@ -121,8 +121,8 @@ func (m *machine) observe(snap change.Snapshot) (before change.Snapshot, adopted
 func (m *machine) changed(set change.Set) {
 	before, adopted := m.observe(set.Snapshot)
 	m.logSet(set)
-	if !adopted {
-		return
+	if !adopted || !m.known {
+		return // what is there when devguard starts is no edit
 	}
 	if !differs(before, set.Snapshot) {
 		m.outdate(set)

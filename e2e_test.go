@@ -1,0 +1,373 @@
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// limit bounds every wait of these tests: far more than anything needs on a
+// slow machine, so that only what never comes fails.
+const limit = 60 * time.Second
+
+// devguard is one running `devguard run` and everything it said.
+type devguard struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	marker string // in the environment of all its processes
+	out    lockedBuffer
+
+	mu    sync.Mutex
+	lines []line
+	more  chan struct{} // closed and replaced with every line
+	ended chan struct{}
+	err   error
+}
+
+// line is one line of the JSON log.
+type line struct {
+	Msg   string
+	Attrs map[string]any
+	Raw   string
+}
+
+func (l line) int(key string) int {
+	f, ok := l.Attrs[key].(float64)
+	if !ok {
+		return -1
+	}
+	return int(f)
+}
+
+func (l line) str(key string) string { s, _ := l.Attrs[key].(string); return s }
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// run starts devguard in dir with a JSON log. The test fails if anything of it
+// is left when it ends.
+func run(t *testing.T, dir string, env []string, args ...string) *devguard {
+	t.Helper()
+	d := &devguard{
+		t:      t,
+		marker: fmt.Sprintf("DEVGUARD_TEST_MARKER=%s-%d", strings.ReplaceAll(t.Name(), "/", "-"), time.Now().UnixNano()),
+		more:   make(chan struct{}),
+		ended:  make(chan struct{}),
+	}
+	d.cmd = exec.Command(binary(t), append([]string{"run", "--log-format", "json"}, args...)...)
+	d.cmd.Dir = dir
+	d.cmd.Env = append(cleanEnv(), append(env, d.marker)...)
+	d.cmd.Stdout = &d.out
+	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	d.cmd.WaitDelay = 5 * time.Second
+	stderr, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.cmd.Stderr = w
+	if err := d.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	go d.read(stderr)
+	go func() { d.err = d.cmd.Wait(); close(d.ended) }()
+	t.Cleanup(d.cleanUp)
+	return d
+}
+
+// cleanEnv is the environment without what would reach a real database.
+func cleanEnv() []string {
+	var env []string
+	for _, kv := range os.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		if !strings.HasPrefix(name, "PG") && !strings.Contains(name, "DATABASE_URL") && name != "DIRECT_URL" && name != "PORT" {
+			env = append(env, kv)
+		}
+	}
+	return env
+}
+
+// read keeps every line of stderr; what is not JSON has an empty Msg.
+func (d *devguard) read(r io.Reader) {
+	scan := bufio.NewScanner(r)
+	scan.Buffer(nil, 1<<20)
+	for scan.Scan() {
+		l := line{Raw: scan.Text()}
+		if json.Unmarshal(scan.Bytes(), &l.Attrs) == nil {
+			l.Msg = l.str("msg")
+		}
+		d.mu.Lock()
+		d.lines = append(d.lines, l)
+		close(d.more)
+		d.more = make(chan struct{})
+		d.mu.Unlock()
+	}
+}
+
+// mark is a place in the log: waits look at what comes after it.
+func (d *devguard) mark() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.lines)
+}
+
+// since returns the lines from a mark on.
+func (d *devguard) since(mark int) []line {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]line(nil), d.lines[mark:]...)
+}
+
+// wait returns the first line from mark on with that msg for which ok holds.
+func (d *devguard) wait(mark int, msg string, ok func(line) bool) line {
+	d.t.Helper()
+	timeout := time.After(limit)
+	for at := mark; ; {
+		d.mu.Lock()
+		more := d.more
+		for ; at < len(d.lines); at++ {
+			if l := d.lines[at]; l.Msg == msg && (ok == nil || ok(l)) {
+				d.mu.Unlock()
+				return l
+			}
+		}
+		d.mu.Unlock()
+		select {
+		case <-more:
+		case <-d.ended:
+			d.t.Fatalf("devguard ended (%v) before %q\n%s", d.err, msg, d.log())
+		case <-timeout:
+			d.t.Fatalf("no %q within %v\n%s", msg, limit, d.log())
+		}
+	}
+}
+
+// count returns how many lines from mark on have that msg.
+func (d *devguard) count(mark int, msg string) int {
+	n := 0
+	for _, l := range d.since(mark) {
+		if l.Msg == msg {
+			n++
+		}
+	}
+	return n
+}
+
+func (d *devguard) log() string {
+	var b strings.Builder
+	for _, l := range d.since(0) {
+		fmt.Fprintln(&b, l.Raw)
+	}
+	return b.String() + "--- stdout of the app\n" + d.out.String()
+}
+
+// ready waits until the first generation serves.
+func (d *devguard) ready() line { d.t.Helper(); return d.wait(0, "instance ready", nil) }
+
+// stop ends devguard like Ctrl-C and returns its exit code.
+func (d *devguard) stop() int {
+	d.t.Helper()
+	d.cmd.Process.Signal(syscall.SIGINT)
+	select {
+	case <-d.ended:
+	case <-time.After(limit):
+		d.t.Fatalf("devguard does not stop\n%s", d.log())
+	}
+	return d.cmd.ProcessState.ExitCode()
+}
+
+func (d *devguard) cleanUp() {
+	select {
+	case <-d.ended:
+	default:
+		d.cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-d.ended:
+		case <-time.After(limit):
+			d.t.Errorf("devguard does not stop\n%s", d.log())
+			d.cmd.Process.Kill()
+		}
+	}
+	d.nothingLeft()
+	if d.t.Failed() {
+		d.t.Logf("log of devguard:\n%s", d.log())
+	}
+}
+
+// nothingLeft waits until no process of this devguard exists, guardians and
+// grandchildren included.
+func (d *devguard) nothingLeft() {
+	d.t.Helper()
+	var left []string
+	ok := poll(10*time.Second, func() bool { left = d.processes(); return len(left) == 0 })
+	if !ok {
+		d.t.Errorf("processes left behind: %v", left)
+	}
+}
+
+// processes lists the processes that carry the marker in their environment.
+func (d *devguard) processes() []string {
+	var found []string
+	dirs, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, environ := range dirs {
+		data, err := os.ReadFile(environ)
+		if err != nil || !bytes.Contains(data, []byte(d.marker)) {
+			continue
+		}
+		cmdline, _ := os.ReadFile(filepath.Join(filepath.Dir(environ), "cmdline"))
+		found = append(found, filepath.Base(filepath.Dir(environ))+":"+strings.ReplaceAll(string(cmdline), "\x00", " "))
+	}
+	return found
+}
+
+// poll asks until ok or the time is over.
+func poll(d time.Duration, ok func() bool) bool {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(d); time.Now().Before(end); <-tick.C {
+		if ok() {
+			return true
+		}
+	}
+	return ok()
+}
+
+// binary builds devguard once for all tests.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "devguard-e2e-")
+	if err != nil {
+		return "", err
+	}
+	out := filepath.Join(dir, "devguard")
+	b, err := exec.Command("go", append([]string{"build", "-o", out}, append(raceFlag, ".")...)...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, b)
+	}
+	return out, nil
+})
+
+func binary(t *testing.T) string {
+	t.Helper()
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// project writes a module of these files into a new directory; "go.mod" is
+// made when it is not among them.
+func project(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if files["go.mod"] == "" {
+		write(t, filepath.Join(dir, "go.mod"), "module example.com/app\n\ngo 1.25\n")
+	}
+	for name, text := range files {
+		write(t, filepath.Join(dir, name), text)
+	}
+	return dir
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// edit replaces old by new in a file, as an editor saves it.
+func edit(t *testing.T, path, old, new string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(data), old) {
+		t.Fatalf("%s does not contain %q", path, old)
+	}
+	write(t, path, strings.Replace(string(data), old, new, 1))
+}
+
+// freePort returns a port that nothing listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
+
+// get returns the body of a page, or "" when there is no good answer.
+func get(url string) string {
+	client := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get(url)
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	if resp.StatusCode != http.StatusOK {
+		return ""
+	}
+	return string(body)
+}
+
+// serves waits until url answers with a body that contains want.
+func (d *devguard) serves(url, want string) {
+	d.t.Helper()
+	var body string
+	if !poll(limit, func() bool { body = get(url); return strings.Contains(body, want) }) {
+		d.t.Fatalf("%s does not serve %q but %q\n%s", url, want, body, d.log())
+	}
+}
+
+// server is a program that answers every request with its version and pid.
+const server = `package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+)
+
+const version = "v1"
+
+func main() {
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "%s pid=%d.", version, os.Getpid()) })
+	fmt.Println(http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil))
+	os.Exit(1)
+}
+`

@@ -1,0 +1,327 @@
+// Command devguard runs a Go service while you edit it: it rebuilds and
+// restarts it when something it is made of changes, ends its Postgres sessions
+// before each restart, and runs schema hooks. See README.md.
+//
+// main turns os.Args into a command, wires the packages together, and turns
+// errors into exit codes: 0 stopped by the user, 1 failed, 2 usage or
+// configuration. Nothing else calls os.Exit, because that would leave processes
+// behind.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/devguard/devguard/dbguard/embedded"
+	"github.com/devguard/devguard/dbguard/guard"
+	"github.com/devguard/devguard/dbguard/sockets"
+	"github.com/devguard/devguard/supervisor"
+	"github.com/devguard/devguard/supervisor/cmd"
+	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/logfmt"
+	"github.com/devguard/devguard/supervisor/proc"
+	"github.com/devguard/devguard/supervisor/state"
+	"github.com/devguard/devguard/supervisor/term"
+)
+
+func main() {
+	proc.Guardian()     // does not return in the guardian of an app
+	embedded.Guardian() // nor in that of an embedded server
+	os.Exit(execute(os.Args))
+}
+
+// execute runs one command line and returns the exit code.
+func execute(args []string) int {
+	err := newApp(args).Run(parsed(args))
+	if err == nil {
+		return 0
+	}
+	logfmt.PrintError(os.Stderr, err)
+	var usage *cmd.UsageError
+	var invalid config.Errors
+	if errors.As(err, &usage) || errors.As(err, &invalid) {
+		return 2
+	}
+	return 1
+}
+
+// parsed is what the flag parser may see: it must not meet the "--".
+func parsed(args []string) []string {
+	before, _, _ := cmd.SplitArgs(args)
+	return before
+}
+
+func newApp(args []string) *cli.App {
+	verb := func(name, usage, argsUsage, help string, flags []cli.Flag, action cli.ActionFunc) *cli.Command {
+		return &cli.Command{
+			Name: name, Usage: usage, ArgsUsage: argsUsage, Description: help, Flags: flags, Action: action,
+			HideHelpCommand: true,
+			OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return cmd.FlagError(err, flags) },
+		}
+	}
+	return &cli.App{
+		Name:            "devguard",
+		Usage:           cmd.AppUsage,
+		Description:     cmd.AppHelp,
+		HideVersion:     true,
+		ExitErrHandler:  func(*cli.Context, error) {}, // execute prints and decides
+		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return cmd.FlagError(err, nil) },
+		CommandNotFound: nil,
+		Action:          noVerb,
+		Commands: []*cli.Command{
+			verb("run", cmd.RunUsage, cmd.RunArgs, cmd.RunHelp, cmd.RunFlags(), func(c *cli.Context) error { return run(c, args) }),
+			verb("explain", cmd.ExplainUsage, cmd.ExplainArgs, cmd.ExplainHelp, cmd.PlaceFlags(), func(c *cli.Context) error { return explain(c, args) }),
+			verb("init", cmd.InitUsage, cmd.InitArgs, cmd.InitHelp, cmd.PlaceFlags()[:1], initProject),
+			verb("completion", cmd.CompletionUsage, cmd.CompletionArgs, "", nil, completion),
+		},
+	}
+}
+
+// noVerb answers a command line without a verb that we know.
+func noVerb(c *cli.Context) error {
+	if c.NArg() == 0 {
+		return cli.ShowAppHelp(c)
+	}
+	word := c.Args().First()
+	hint := "devguard help lists what there is; to run a package: devguard run " + word
+	if near := config.Nearest(word, []string{"run", "explain", "init", "completion", "help"}); near != "" {
+		hint = "did you mean devguard " + near + "?"
+	}
+	return &cmd.UsageError{Msg: fmt.Sprintf("there is no command %q", word), Hint: hint}
+}
+
+func completion(c *cli.Context) error {
+	script, err := cmd.Completion(c.Args().First())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(os.Stdout, script)
+	return err
+}
+
+func initProject(c *cli.Context) error {
+	dir, err := filepath.Abs(c.String(cmd.DirFlag))
+	if err != nil {
+		return err
+	}
+	return cmd.Init(os.Stdout, dir, os.Environ())
+}
+
+// place is where a command line works: the app's directory and the
+// configuration that counts there.
+type place struct {
+	work, path string
+	flags      config.Overrides
+}
+
+// placeOf reads the flags and the one argument of run and explain.
+func placeOf(c *cli.Context, args []string, what string, flags []cli.Flag) (p place, arg string, err error) {
+	before, after, dash := cmd.SplitArgs(args)
+	line := cmd.Line{Before: before, Positional: c.Args().Slice(), After: after, HasDash: dash, Flags: flags}
+	if arg, err = line.One(what); err != nil {
+		return p, "", err
+	}
+	if p.work, err = filepath.Abs(c.String(cmd.DirFlag)); err != nil {
+		return p, "", fmt.Errorf("working directory: %w", err)
+	}
+	if p.path = c.String(cmd.ConfigFlag); p.path == "" {
+		if p.path, err = config.Find(p.work); err != nil {
+			return p, "", err
+		}
+	}
+	p.flags = cmd.Overrides(c)
+	p.flags.Args, p.flags.HasArgs = after, dash
+	return p, arg, nil
+}
+
+func (p place) load() (*config.Config, error) {
+	cfg, err := config.Load(p.path, p.work, p.flags)
+	if err != nil {
+		return nil, err
+	}
+	return config.Resolve(cfg)
+}
+
+// explain answers `devguard explain FILE`.
+func explain(c *cli.Context, args []string) error {
+	p, file, err := placeOf(c, args, "FILE", cmd.PlaceFlags())
+	if err != nil {
+		return err
+	}
+	if file == "" || p.flags.HasArgs {
+		return &cmd.UsageError{Msg: "explain wants one file", Hint: "write: devguard explain FILE"}
+	}
+	cfg, err := p.load()
+	if err != nil {
+		return err
+	}
+	classify, err := supervisor.Classifier(c.Context, cfg, os.Environ())
+	if err != nil {
+		return err
+	}
+	return cmd.Explain(os.Stdout, cfg, file, classify)
+}
+
+// run answers `devguard run`.
+func run(c *cli.Context, args []string) error {
+	p, pkg, err := placeOf(c, args, "PACKAGE", cmd.RunFlags())
+	if err != nil {
+		return err
+	}
+	p.flags.Package = pkg
+	// What the configuration is made of is kept, so that an edit while
+	// devguard starts is noticed.
+	contents, _ := os.ReadFile(p.path)
+	cfg, err := p.load()
+	if err != nil {
+		return err
+	}
+	st, err := state.Open(cfg.Dir, cfg.Name)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	return supervise(c.Context, p, cfg, st, contents)
+}
+
+// supervise runs one app until the user ends it.
+func supervise(ctx context.Context, p place, cfg *config.Config, st *state.State, contents []byte) error {
+	log, screen, terminal := logger(cfg)
+	for _, note := range st.Notes() {
+		log.Warn(note)
+	}
+	tidy(ctx, log, st)
+	open, forget, err := databases(ctx, log, st)
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	defer signal.Stop(signals)
+	keys, restore := keyboard(log, cfg)
+	defer restore()
+	err = supervisor.Run(ctx, supervisor.Options{
+		Config: cfg, LoadConfig: p.load, ConfigBytes: contents,
+		OpenDatabase: open, Listening: sockets.Listening, PortOwner: sockets.Owner,
+		State: st, Environ: os.Environ(),
+		Log: log, Screen: screen, Progress: terminal,
+		Signals: signals, Keys: keys,
+	})
+	forget()
+	return err
+}
+
+// tidy ends what a devguard that was killed has left.
+func tidy(ctx context.Context, log *slog.Logger, st *state.State) {
+	ended, err := st.EndLeftovers(ctx)
+	for _, l := range ended {
+		log.Info("ended a process that an earlier devguard left behind", "pid", l.PID)
+	}
+	if err != nil {
+		log.Warn(err.Error())
+	}
+}
+
+// logger makes the log that cfg asks for, on stderr.
+func logger(cfg *config.Config) (log *slog.Logger, screen *logfmt.Screen, pretty bool) {
+	terminal := term.IsTerminal(os.Stderr)
+	format, level := cfg.LogFormat, slog.LevelInfo
+	if format == "" && terminal {
+		format = "pretty"
+	}
+	if cfg.Verbose {
+		level = slog.LevelDebug
+	}
+	pretty = terminal && format == "pretty"
+	screen = logfmt.NewScreen(os.Stderr, pretty)
+	return logfmt.New(screen, format, level, logfmt.UseColor(terminal, os.Getenv)), screen, pretty
+}
+
+// keyboard returns the keys of the terminal, nil when the app has it or there
+// is none, and what gives the terminal back.
+func keyboard(log *slog.Logger, cfg *config.Config) (<-chan rune, func()) {
+	if cfg.App.Stdin || !term.IsTerminal(os.Stdin) {
+		return nil, func() {}
+	}
+	keys, err := term.Open(os.Stdin)
+	if err != nil {
+		log.Debug("no keys: " + err.Error())
+		return nil, func() {}
+	}
+	return keys.Keys(), keys.Close
+}
+
+// closeWait bounds how long the database side may take to end its sessions
+// when devguard ends.
+const closeWait = 10 * time.Second
+
+// databases returns what opens the database side for a configuration, and what
+// forgets this run once it has ended well: all of it carries one run id, by
+// which a later devguard finds what a killed one left.
+func databases(ctx context.Context, log *slog.Logger, st *state.State) (func(*config.Config) (supervisor.Database, error), func(), error) {
+	id := make([]byte, 16)
+	rand.Read(id) // never fails: crypto/rand
+	runID, previous := hex.EncodeToString(id), st.PreviousRuns()
+	if err := st.AddRun(runID); err != nil {
+		return nil, nil, err
+	}
+	open := func(cfg *config.Config) (supervisor.Database, error) {
+		return openDatabase(ctx, log, cfg, runID, previous)
+	}
+	forget := func() {
+		for _, id := range append(previous, runID) {
+			if err := st.ForgetRun(id); err != nil {
+				log.Warn(err.Error())
+			}
+		}
+	}
+	return open, forget, nil
+}
+
+func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, runID string, previous []string) (supervisor.Database, error) {
+	o := guard.Options{
+		Project: cfg.Dir, Dir: cfg.Work, RunID: runID, Previous: previous, Log: log,
+		Embedded: func(ctx context.Context, project string) (string, func(context.Context) error, error) {
+			server, err := embedded.Acquire(ctx, embedded.Options{Project: project, Log: log})
+			if err != nil {
+				return "", nil, err
+			}
+			return server.URL(), func(context.Context) error { return server.Close() }, nil
+		},
+	}
+	for _, d := range cfg.Databases {
+		o.Databases = append(o.Databases, guard.Database{
+			URLEnv: d.URLEnv, DirectURLEnv: d.DirectURLEnv, Mode: string(d.Mode), Embedded: d.Embedded, DrainTimeout: d.DrainTimeout,
+		})
+	}
+	var err error
+	if o.Env, err = config.ReadEnvFiles(cfg.App.EnvFiles, os.Environ()); err != nil {
+		return supervisor.Database{}, err
+	}
+	g, err := guard.Open(ctx, o)
+	if err != nil {
+		return supervisor.Database{}, err
+	}
+	swept := make(chan struct{})
+	go func() { defer close(swept); g.Sweep(ctx) }()
+	return supervisor.Database{
+		AppEnv: g.AppEnv, HookEnv: g.HookEnv, Note: g.Note, Drain: g.Drain,
+		Close: func() error {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
+			defer cancel()
+			<-swept // bounded by the drain timeout
+			return g.Close(ctx)
+		},
+	}, nil
+}

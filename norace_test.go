@@ -1,0 +1,6 @@
+//go:build !race
+
+package main_test
+
+// raceFlag is empty: see race_test.go.
+var raceFlag []string

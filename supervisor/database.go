@@ -1,0 +1,53 @@
+package supervisor
+
+import "context"
+
+// Database is what the loop needs of the database side. A nil function does
+// nothing. A generation keeps the Database that it was started with, also when
+// devguard.toml has brought a new one since.
+type Database struct {
+	// AppEnv returns the environment of a generation made of base. It waits
+	// only for a server that devguard itself starts.
+	AppEnv func(ctx context.Context, gen int, base []string) ([]string, error)
+	// HookEnv returns the environment of a hook.
+	HookEnv func(ctx context.Context, base []string, migrates bool) ([]string, error)
+	// Note is told the pids of a generation while they still hold their sockets.
+	Note func(gen int, pids []int)
+	// Drain ends the sessions of a generation whose processes are gone.
+	Drain func(ctx context.Context, gen int)
+	// Close ends what the Database holds.
+	Close func() error
+}
+
+func (d Database) appEnv(ctx context.Context, gen int, base []string) ([]string, error) {
+	if d.AppEnv == nil {
+		return base, nil
+	}
+	return d.AppEnv(ctx, gen, base)
+}
+
+func (d Database) hookEnv(ctx context.Context, base []string, migrates bool) ([]string, error) {
+	if d.HookEnv == nil {
+		return base, nil
+	}
+	return d.HookEnv(ctx, base, migrates)
+}
+
+func (d Database) note(gen int, pids []int) {
+	if d.Note != nil {
+		d.Note(gen, pids)
+	}
+}
+
+func (d Database) drain(ctx context.Context, gen int) {
+	if d.Drain != nil {
+		d.Drain(ctx, gen)
+	}
+}
+
+func (d Database) close() error {
+	if d.Close == nil {
+		return nil
+	}
+	return d.Close()
+}

@@ -1,0 +1,81 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/devguard/devguard/supervisor/reload"
+)
+
+// do starts one effect. It never blocks.
+func (s *Supervisor) do(e reload.Effect) {
+	switch e := e.(type) {
+	case reload.Log:
+		s.log(e)
+	case reload.Cancel:
+		if cancel := s.cancels[e.ID]; cancel != nil {
+			cancel()
+		}
+	case reload.List:
+		s.run(e.ID, s.list(e), func(err error) reload.Event { return reload.Listed{ID: e.ID, Err: err} })
+	case reload.LoadConfig:
+		s.run(e.ID, s.loadConfig(e), func(err error) reload.Event { return reload.ConfigLoaded{ID: e.ID, Err: err} })
+	case reload.RunHook:
+		s.run(e.ID, s.runHook(e), func(err error) reload.Event { return reload.HookDone{ID: e.ID, Err: err} })
+	case reload.Build:
+		s.run(e.ID, s.build(e), func(err error) reload.Event { return reload.Built{ID: e.ID, Err: err} })
+	default:
+		s.doInstance(e)
+	}
+}
+
+func (s *Supervisor) doInstance(e reload.Effect) {
+	switch e := e.(type) {
+	case reload.Start:
+		s.run(e.ID, s.start(e), func(err error) reload.Event { return reload.Started{ID: e.ID, Err: err} })
+	case reload.Await:
+		s.run(e.ID, s.await(e), func(error) reload.Event { return reload.Exited{ID: e.ID, Code: -1} })
+	case reload.AwaitReady:
+		s.run(e.ID, s.awaitReady(e), func(err error) reload.Event { return reload.ReadyDone{ID: e.ID, Err: err} })
+	case reload.Stop:
+		s.run(e.ID, s.stop(e), func(err error) reload.Event { return reload.Stopped{ID: e.ID, Err: err} })
+	case reload.Drain:
+		s.run(e.ID, s.drain(e), func(err error) reload.Event { return reload.Drained{ID: e.ID, Err: err} })
+	default:
+		panic(fmt.Sprintf("BUG: effect %T is not known", e))
+	}
+}
+
+// doer does one effect and says what came of it.
+type doer func(context.Context) outcome
+
+// run gives an effect its goroutine. failed makes the event for a doer that
+// panicked.
+func (s *Supervisor) run(id reload.ID, do doer, failed func(error) reload.Event) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancels[id] = cancel
+	go func() {
+		defer cancel()
+		out := guarded(ctx, do, failed)
+		adopt := out.adopt
+		out.adopt = func(s *Supervisor) {
+			delete(s.cancels, id)
+			if adopt != nil {
+				adopt(s)
+			}
+		}
+		s.outcomes <- out
+	}()
+}
+
+// guarded turns a panic of a doer into its answer: a bug in one build must not
+// take the running app down.
+func guarded(ctx context.Context, do doer, failed func(error) reload.Event) (out outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			out = outcome{event: failed(fmt.Errorf("BUG in devguard, please report: %v\n%s", p, debug.Stack()))}
+		}
+	}()
+	return do(ctx)
+}

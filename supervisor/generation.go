@@ -1,0 +1,197 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/proc"
+	"github.com/devguard/devguard/supervisor/ready"
+	"github.com/devguard/devguard/supervisor/reload"
+)
+
+// generation is one started app and what it was started with.
+type generation struct {
+	tree  *proc.Instance
+	cfg   *config.Config
+	db    Database
+	port  string // PORT of its environment
+	since time.Time
+}
+
+// start starts a generation. What its environment needs (a server of our own
+// that is still coming up) is waited for here, beside the loop.
+func (s *Supervisor) start(e reload.Start) doer {
+	cfg, db := s.cfg, s.db
+	return func(ctx context.Context) outcome {
+		gen, err := s.launch(ctx, e, cfg, db)
+		if err != nil {
+			return outcome{event: reload.Started{ID: e.ID, Err: err}}
+		}
+		ev := reload.Started{ID: e.ID, PID: gen.tree.PID()}
+		return outcome{ev, func(s *Supervisor) { s.instances[e.Gen] = gen }}
+	}
+}
+
+func (s *Supervisor) launch(ctx context.Context, e reload.Start, cfg *config.Config, db Database) (*generation, error) {
+	env, err := s.baseEnv(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if env, err = db.appEnv(ctx, e.Gen, env); err != nil {
+		return nil, fmt.Errorf("prepare the database: %w", err)
+	}
+	spec := proc.Spec{
+		Path: e.Binary, Args: cfg.App.Args, Dir: cfg.Work,
+		Env:    append(env, "DEVGUARD=1", "DEVGUARD_NAME="+cfg.Name, "DEVGUARD_GEN="+strconv.Itoa(e.Gen), "PWD="+cfg.Work),
+		Stdout: os.Stdout, Stderr: os.Stderr,
+	}
+	if len(cfg.App.Command) > 0 {
+		spec.Path, spec.Args = cfg.App.Command[0], append(cfg.App.Command[1:len(cfg.App.Command):len(cfg.App.Command)], cfg.App.Args...)
+	}
+	if cfg.App.Stdin {
+		spec.Stdin, spec.Foreground = os.Stdin, true
+	}
+	tree, err := s.launcher.Start(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.State.Record(e.Gen, tree.PID(), tree.Guardians()...); err != nil {
+		s.Log.Warn("a killed devguard could not be cleaned up after: " + err.Error())
+	}
+	return &generation{tree, cfg, db, lookup(env, "PORT"), time.Now()}, nil
+}
+
+// lookup returns the value that counts of a variable: the last one.
+func lookup(env []string, name string) (value string) {
+	for _, kv := range env {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
+
+// baseEnv is the environment that the user's shell would give the app, with
+// the env files read now.
+func (s *Supervisor) baseEnv(cfg *config.Config) ([]string, error) {
+	return config.ReadEnvFiles(cfg.App.EnvFiles, s.Environ)
+}
+
+func (s *Supervisor) await(e reload.Await) doer {
+	g := s.instances[e.Gen]
+	ports := append(g.ports(), s.ports...)
+	return func(context.Context) outcome {
+		<-g.tree.Done()
+		exit := g.tree.Exit()
+		ev := reload.Exited{ID: e.ID, Code: exit.Code, Signal: exit.Signal}
+		if exit.Code > 0 {
+			ev.Detail = s.portTaken(ports)
+		}
+		return outcome{event: ev}
+	}
+}
+
+// portTaken names who listens on a port that an app which has failed may have
+// wanted: in most frameworks that is an error in the app's own words, which do
+// not say who. Nil when nobody does.
+func (s *Supervisor) portTaken(ports []int) any {
+	for _, port := range ports {
+		if pid, name, ok := s.PortOwner(port); ok {
+			return change.Note{
+				Warn: true,
+				Msg:  fmt.Sprintf("port %d is in use by process %d (%s)", port, pid, name),
+				Hint: fmt.Sprintf("end it (kill %d), or have the app listen elsewhere", pid),
+			}
+		}
+	}
+	return nil
+}
+
+// ports are those that a generation was told of: PORT and [ready].
+func (g *generation) ports() []int {
+	var ports []int
+	for _, text := range []string{g.port, g.cfg.Ready.TCP, g.cfg.Ready.HTTP} {
+		if u, err := url.Parse(text); err == nil && u.Port() != "" {
+			text = u.Port()
+		} else if _, p, err := net.SplitHostPort(text); err == nil {
+			text = p
+		}
+		if n, err := strconv.Atoi(text); err == nil {
+			ports = append(ports, n)
+		}
+	}
+	return ports
+}
+
+func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
+	g := s.instances[e.Gen]
+	rule := ready.Rule{HTTP: g.cfg.Ready.HTTP, TCP: g.cfg.Ready.TCP, Timeout: g.cfg.Ready.Timeout}
+	target := ready.Target{
+		Exited:  g.tree.Done(),
+		Started: g.since,
+	}
+	target.Listening = func() []netip.AddrPort { return s.Listening(g.tree.Pids()) }
+	return func(ctx context.Context) outcome {
+		res, err := ready.Wait(ctx, rule, target)
+		s.launcher.Prepare() // the next start finds its guardian waiting; if not, it makes one
+		var ports []int
+		if err == nil {
+			for _, addr := range target.Listening() {
+				ports = append(ports, int(addr.Port()))
+			}
+		}
+		return outcome{
+			reload.ReadyDone{ID: e.ID, Rule: res.Rule, Took: res.Took, Err: err, Cancelled: ctx.Err() != nil || g.exited()},
+			func(s *Supervisor) { s.ports = ports },
+		}
+	}
+}
+
+// exited reports whether the app's main process is gone.
+func (g *generation) exited() bool {
+	select {
+	case <-g.tree.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// stop ends the process tree of a generation. Cancelled, it kills at once.
+func (s *Supervisor) stop(e reload.Stop) doer {
+	g := s.instances[e.Gen]
+	return func(ctx context.Context) outcome {
+		res := g.tree.Stop(ctx, proc.StopSpec{
+			Signal: g.cfg.App.StopSignal,
+			Grace:  g.cfg.App.Grace,
+			Note:   func(pids []int) { g.db.note(e.Gen, pids) },
+		})
+		ev := reload.Stopped{ID: e.ID, Killed: res.Killed, Took: res.Took}
+		if len(res.Left) > 0 {
+			ev.Err = fmt.Errorf("processes %v did not end after SIGKILL; they may still hold the port", res.Left)
+		}
+		return outcome{event: ev}
+	}
+}
+
+// drain ends what a generation left in the database; of one whose start
+// failed, too.
+func (s *Supervisor) drain(e reload.Drain) doer {
+	db := s.db
+	if g := s.instances[e.Gen]; g != nil {
+		db = g.db
+	}
+	return func(ctx context.Context) outcome {
+		db.drain(ctx, e.Gen)
+		return outcome{reload.Drained{ID: e.ID}, func(s *Supervisor) { delete(s.instances, e.Gen) }}
+	}
+}

@@ -1,0 +1,151 @@
+package supervisor
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/hook"
+	"github.com/devguard/devguard/supervisor/logfmt"
+	"github.com/devguard/devguard/supervisor/reload"
+)
+
+// log writes a line that the decider asked for. The wording is logfmt's.
+func (s *Supervisor) log(l reload.Log) {
+	for _, e := range s.events(l) {
+		e.To(s.Log)
+	}
+}
+
+func (s *Supervisor) events(l reload.Log) []logfmt.Event {
+	switch l.What {
+	case reload.LogChanged:
+		return one(logfmt.Changed(l.Gen, s.names(l.Paths)))
+	case reload.LogIgnored:
+		return s.ignored(l.Paths)
+	case reload.LogNote:
+		return one(logfmt.Note(l.Note.Warn, l.Note.Msg, l.Note.Hint))
+	case reload.LogConfigApplied:
+		return one(logfmt.ConfigApplied())
+	case reload.LogConfigInvalid:
+		return one(logfmt.Failed(logfmt.MsgConfigInvalid, 0, l.Err))
+	case reload.LogListFailed:
+		return one(logfmt.Failed(logfmt.MsgListFailed, 0, l.Err))
+	case reload.LogHookStarted, reload.LogHookFinished, reload.LogHookFailed, reload.LogHookHeld, reload.LogHookSuspended:
+		return one(s.hookEvent(l))
+	case reload.LogBuildStarted, reload.LogBuildFinished, reload.LogBuildFailed, reload.LogBuildCancelled, reload.LogRestartSkipped:
+		return one(s.buildEvent(l))
+	}
+	return s.instanceEvents(l)
+}
+
+func one(e logfmt.Event) []logfmt.Event { return []logfmt.Event{e} }
+
+func (s *Supervisor) hookEvent(l reload.Log) logfmt.Event {
+	switch l.What {
+	case reload.LogHookStarted:
+		return logfmt.HookStarted(l.Gen, l.Hook)
+	case reload.LogHookFinished:
+		return logfmt.HookFinished(l.Gen, l.Hook, l.Took)
+	case reload.LogHookHeld:
+		return logfmt.HookHeld(l.Gen, l.Hook, "git is in the middle of a rebase, merge or bisect")
+	case reload.LogHookSuspended:
+		return logfmt.HookSuspended(l.Gen, l.Hook, s.names(l.Paths))
+	}
+	res, ran := l.Detail.(hook.Result)
+	if !ran {
+		res.Code = -1
+	}
+	return logfmt.HookFailed(l.Gen, l.Hook, l.Took, res.Code, res.Signal, s.serving(), l.Err)
+}
+
+func (s *Supervisor) buildEvent(l reload.Log) logfmt.Event {
+	switch l.What {
+	case reload.LogBuildStarted:
+		return logfmt.BuildStarted(l.Gen)
+	case reload.LogBuildFinished:
+		return logfmt.BuildFinished(l.Gen, l.Took)
+	case reload.LogBuildCancelled:
+		return logfmt.BuildCancelled(l.Gen, l.Took)
+	case reload.LogRestartSkipped:
+		return logfmt.RestartSkipped(l.Gen, l.Reason)
+	}
+	errs, _ := l.Detail.(logfmt.Diagnostics)
+	return logfmt.BuildFailed(l.Gen, l.Took, s.serving(), l.Err, errs)
+}
+
+func (s *Supervisor) instanceEvents(l reload.Log) []logfmt.Event {
+	switch l.What {
+	case reload.LogInstanceStopping:
+		return one(logfmt.InstanceStopping(l.Gen, l.PID))
+	case reload.LogInstanceStarted:
+		return one(logfmt.InstanceStarted(l.Gen, l.PID))
+	case reload.LogInstanceReady:
+		return one(logfmt.InstanceReady(l.Gen, l.Rule, l.Took, l.SaveToReady))
+	case reload.LogInstanceNotReady:
+		return one(logfmt.InstanceNotReady(l.Gen, l.Err))
+	case reload.LogInstanceExited:
+		exited := one(logfmt.InstanceExited(l.Gen, l.Code, l.Signal, l.Asked))
+		if note, ok := l.Detail.(change.Note); ok && !l.Asked {
+			exited = append(exited, logfmt.Note(note.Warn, note.Msg, note.Hint))
+		}
+		return exited
+	case reload.LogStartFailed:
+		return one(logfmt.Failed(logfmt.MsgStartFailed, l.Gen, l.Err))
+	case reload.LogStopTrouble:
+		return one(logfmt.Failed(logfmt.MsgStopTrouble, l.Gen, l.Err))
+	case reload.LogCrashWaiting:
+		return one(logfmt.CrashWaiting(l.Gen, l.Took))
+	}
+	panic(fmt.Sprintf("BUG: no words for line %d of the log", l.What))
+}
+
+// serving is the generation that runs, 0 if none does.
+func (s *Supervisor) serving() int {
+	for gen, g := range s.instances {
+		if !g.exited() {
+			return gen
+		}
+	}
+	return 0
+}
+
+// names are paths as devguard.toml would name them.
+func (s *Supervisor) names(paths []change.Path) []string {
+	out := make([]string, len(paths))
+	for i, p := range paths {
+		out[i] = s.cfg.Rel(p.Name)
+	}
+	return out
+}
+
+// ignored is one line for each reason.
+func (s *Supervisor) ignored(paths []change.Path) []logfmt.Event {
+	if !s.Log.Enabled(nil, slog.LevelDebug) {
+		return nil
+	}
+	var out []logfmt.Event
+	var same []change.Path
+	for i, p := range paths {
+		same = append(same, p)
+		if i+1 == len(paths) || paths[i+1].Class.Reason != p.Class.Reason {
+			out = append(out, logfmt.Ignored(s.names(same), p.Class.Reason))
+			same = nil
+		}
+	}
+	return out
+}
+
+// logWatching says what is watched when that is news.
+func (s *Supervisor) logWatching(w watched) {
+	if w != s.watched {
+		s.watched = w
+		logfmt.Watching(w.dirs, w.files, w.mode).To(s.Log)
+	}
+}
+
+// watched is what the line `watching` says.
+type watched struct {
+	dirs, files int
+	mode        string
+}

@@ -1,0 +1,115 @@
+package supervisor
+
+import (
+	"encoding/hex"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/graph"
+	"github.com/devguard/devguard/supervisor/reload"
+	"github.com/devguard/devguard/supervisor/watch"
+)
+
+// Rules are the rules of classification that a configuration and a graph make.
+// g is nil for a command.
+func Rules(cfg *config.Config, g *change.Graph) *change.Rules {
+	r := &change.Rules{
+		Base:     cfg.Dir,
+		Graph:    g,
+		Command:  len(cfg.App.Command) > 0,
+		Include:  cfg.Watch.Include,
+		Exclude:  cfg.Watch.Exclude,
+		EnvFiles: cfg.App.EnvFiles,
+		Config:   cfg.Path,
+	}
+	if r.Command {
+		r.Base = cfg.Work
+	}
+	for _, h := range cfg.Hooks {
+		r.Hooks = append(r.Hooks, change.Hook{Name: h.Name, Watch: h.Watch, Outputs: h.Outputs})
+	}
+	return r
+}
+
+// watchPlan is what the watcher has to look at.
+func watchPlan(cfg *config.Config, g *change.Graph) watch.Plan {
+	p := watch.Plan{Rules: Rules(cfg, g), GitDir: gitDir(cfg.Dir), Header: graph.Header}
+	if p.Rules.Command {
+		p.Walk = []watch.Root{{Dir: cfg.Work}}
+	} else {
+		p.Walk = []watch.Root{{Dir: includeRoot(cfg, g)}}
+	}
+	return p
+}
+
+// includeRoot is the tree that watch.include is about: the configuration's
+// directory, or without a configuration the main module.
+func includeRoot(cfg *config.Config, g *change.Graph) string {
+	if cfg.Path == "" && g != nil && len(g.Roots) > 0 {
+		return g.Roots[0]
+	}
+	return cfg.Dir
+}
+
+// gitDir is where git keeps the state of the work tree that dir is in; "" when
+// there is no git or no repository.
+func gitDir(dir string) string {
+	cmd := exec.Command("git", "rev-parse", "--git-dir")
+	cmd.Dir = dir
+	out, err := cmd.Output()
+	if err != nil {
+		return ""
+	}
+	path := strings.TrimSuffix(string(out), "\n")
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	return path
+}
+
+func watchOptions(cfg *config.Config) watch.Options {
+	switch cfg.Watch.Poll.Mode {
+	case config.PollOff:
+		return watch.Options{Poll: watch.PollOff}
+	case config.PollOn:
+		return watch.Options{Poll: cfg.Watch.Poll.Every}
+	}
+	return watch.Options{Poll: watch.PollAuto}
+}
+
+// decisions are the settings that the decider needs. last are the fingerprints
+// of hooks that earlier runs have left.
+func decisions(cfg *config.Config, last map[string]string) reload.Options {
+	o := reload.Options{Command: len(cfg.App.Command) > 0, RestartOnCrash: cfg.App.RestartOnCrash}
+	for _, h := range cfg.Hooks {
+		hook := reload.Hook{Name: h.Name, Key: hookKey(h), Migrates: h.Migrates}
+		switch h.Then {
+		case config.ThenRestart:
+			hook.Then = reload.ThenRestart
+		case config.ThenNone:
+			hook.Then = reload.ThenNone
+		}
+		hex.Decode(hook.Last[:], []byte(last[hook.Key])) // nonsense matches no file
+		o.Hooks = append(o.Hooks, hook)
+	}
+	return o
+}
+
+// hookKey is what the fingerprint of a hook is kept under: an edited command
+// is another hook, which has not run yet.
+func hookKey(h config.Hook) string {
+	return strings.Join(append([]string{h.Name, h.Shell}, h.Command...), "\x00")
+}
+
+// sameBuild reports whether two configurations build the same thing alike.
+func sameBuild(a, b *config.Config) bool {
+	return samePackage(a, b) && slices.Equal(a.Build.Flags, b.Build.Flags)
+}
+
+func samePackage(a, b *config.Config) bool {
+	return a.App.Package == b.App.Package && a.App.BuildDir == b.App.BuildDir
+}

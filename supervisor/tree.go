@@ -1,0 +1,153 @@
+package supervisor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/build"
+	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/graph"
+	"github.com/devguard/devguard/supervisor/reload"
+	"github.com/devguard/devguard/supervisor/watch"
+)
+
+// maxLists bounds how often a listing is repeated because files changed while
+// it ran; the watcher asks for another one anyway if they go on changing.
+const maxLists = 3
+
+// list reads the import graph and hands it to the watcher. Files that the
+// graph gained and that changed while the go command was reading them may have
+// been listed half-written, so it reads again.
+func (s *Supervisor) list(e reload.List) doer {
+	cfg, old, first := s.cfg, s.graph, s.graph == nil
+	return func(ctx context.Context) outcome {
+		ev := reload.Listed{ID: e.ID}
+		g := old
+		for range maxLists {
+			began := time.Now()
+			g, ev.Err = load(ctx, cfg, s.Environ, old)
+			ev.Fatal = g == nil && ev.Err != nil || graph.Fatal(ev.Err)
+			if ev.Fatal && first {
+				return outcome{event: ev}
+			}
+			snap, err := s.watch.Apply(ctx, watchPlan(cfg, g))
+			if err != nil {
+				ev.Err = errors.Join(ev.Err, err)
+				return outcome{event: ev}
+			}
+			ev.Snapshot, ev.Adopted = snap, adopted(old, g)
+			if ev.Adopted.Before(began) {
+				break
+			}
+		}
+		if first {
+			ev.StaleConfig = s.configChanged(cfg)
+		}
+		goflags, err := build.Goflags(ctx, cfg.App.BuildDir, s.Environ)
+		dirs, files, mode := s.watch.Stats()
+		return outcome{ev, func(s *Supervisor) {
+			s.graph = g
+			if err == nil {
+				s.goflags = &goflags
+			}
+			s.logWatching(watched{dirs, files, mode})
+		}}
+	}
+}
+
+// load returns the graph of the configured package; nil for a command. Of a
+// broken tree it returns what there is together with what there was, so that
+// the repair is seen wherever it is made.
+func load(ctx context.Context, cfg *config.Config, environ []string, old *change.Graph) (*change.Graph, error) {
+	if len(cfg.App.Command) > 0 {
+		return nil, nil
+	}
+	g, err := graph.Load(ctx, graph.Request{
+		Dir:     cfg.App.BuildDir,
+		Package: cfg.App.Package,
+		Flags:   cfg.Build.Flags,
+		Env:     environ,
+	})
+	switch {
+	case err == nil, old == nil:
+		return g, err
+	case g == nil:
+		return old, err
+	}
+	return graph.Union(old, g), err
+}
+
+// adopted returns the latest change time of the files that g has and old had
+// not.
+func adopted(old, g *change.Graph) time.Time {
+	var latest time.Time
+	if g == nil {
+		return latest
+	}
+	for name := range g.Files {
+		if old != nil {
+			if _, known := old.Files[name]; known {
+				continue
+			}
+		}
+		if info, err := os.Stat(name); err == nil && info.ModTime().After(latest) {
+			latest = info.ModTime()
+		}
+	}
+	return latest
+}
+
+// Classifier returns what a change of a file would ask for, for explain.
+func Classifier(ctx context.Context, cfg *config.Config, environ []string) (func(path string) change.Class, error) {
+	g, err := load(ctx, cfg, environ, nil)
+	if graph.Fatal(err) || g == nil && err != nil {
+		return nil, err
+	}
+	rules := Rules(cfg, g)
+	rules.Ignored = watch.GitIgnored(ctx)
+	return rules.Classify, nil
+}
+
+// configChanged reports whether devguard.toml was edited between the reading of
+// the configuration and the first look of the watcher.
+func (s *Supervisor) configChanged(cfg *config.Config) bool {
+	if cfg.Path == "" {
+		return false
+	}
+	now, err := os.ReadFile(cfg.Path)
+	return err != nil || !bytes.Equal(now, s.ConfigBytes)
+}
+
+// loadConfig reads devguard.toml again.
+func (s *Supervisor) loadConfig(e reload.LoadConfig) doer {
+	old := s.cfg
+	return func(ctx context.Context) outcome {
+		ev := reload.ConfigLoaded{ID: e.ID}
+		cfg, err := s.LoadConfig()
+		if err != nil {
+			ev.Err = err
+			return outcome{event: ev}
+		}
+		db, err := s.OpenDatabase(cfg)
+		if err != nil {
+			ev.Err = err
+			return outcome{event: ev}
+		}
+		ev.Options = decisions(cfg, s.State.LoadHooks())
+		ev.Rebuild = !sameBuild(old, cfg)
+		return outcome{ev, func(s *Supervisor) { s.applyConfig(cfg, db) }}
+	}
+}
+
+// applyConfig makes cfg the one that effects are started with from now on.
+func (s *Supervisor) applyConfig(cfg *config.Config, db Database) {
+	if !samePackage(s.cfg, cfg) {
+		s.graph = nil
+	}
+	s.retired = append(s.retired, s.db)
+	s.cfg, s.db = cfg, db
+}

@@ -1,0 +1,129 @@
+package watch
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// ignorer asks git what it ignores: only git knows all its rules and the user's
+// global ones. Without git, or outside a repository, nothing is ignored. It may
+// be used by several goroutines once made.
+type ignorer struct {
+	git string                 // path of the binary; "" if there is none
+	ask func(path string) bool // asked instead, if not nil
+}
+
+func newIgnorer() *ignorer {
+	git, err := exec.LookPath("git")
+	if err != nil {
+		git = ""
+	}
+	return &ignorer{git: git}
+}
+
+// GitIgnored returns a function that asks git whether it ignores a path, for
+// change.Rules of somebody who does not watch.
+func GitIgnored(ctx context.Context) func(path string) bool {
+	g := newIgnorer()
+	return func(path string) bool { return g.ignored(ctx, []string{path})[path] }
+}
+
+// ignored returns those of the paths that git ignores. Paths that git has no
+// answer for are not ignored.
+func (g *ignorer) ignored(ctx context.Context, paths []string) map[string]bool {
+	out := map[string]bool{}
+	if g.ask != nil {
+		for _, p := range paths {
+			out[p] = g.ask(p)
+		}
+		return out
+	}
+	if g.git == "" {
+		return out
+	}
+	for top, qs := range questions(paths) {
+		for range maxSkips {
+			n := g.check(ctx, top, qs, out)
+			if n >= len(qs) || ctx.Err() != nil {
+				break
+			}
+			qs = qs[n+1:] // git gave up at this one
+		}
+	}
+	return out
+}
+
+// maxSkips bounds how many paths that git refuses (of a submodule, or in a
+// directory that has just become a link) are stepped over.
+const maxSkips = 20
+
+// question is a path and how git is asked about it.
+type question struct{ path, rel string }
+
+// questions sorts paths by the repository they are in.
+func questions(paths []string) map[string][]question {
+	tops := map[string]string{}
+	reals := map[string]string{}
+	out := map[string][]question{}
+	for _, p := range paths {
+		parent := filepath.Dir(p)
+		real, ok := reals[parent]
+		if !ok {
+			var err error
+			if real, err = filepath.EvalSymlinks(parent); err != nil {
+				continue
+			}
+			reals[parent] = real
+		}
+		top := repository(real, tops)
+		if top == "" {
+			continue
+		}
+		if rel, err := filepath.Rel(top, filepath.Join(real, filepath.Base(p))); err == nil {
+			out[top] = append(out[top], question{p, filepath.ToSlash(rel)})
+		}
+	}
+	return out
+}
+
+// repository returns the work tree that a directory is in; "" if none.
+func repository(dir string, seen map[string]string) string {
+	if top, ok := seen[dir]; ok {
+		return top
+	}
+	top := ""
+	if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+		top = dir
+	} else if parent := filepath.Dir(dir); parent != dir {
+		top = repository(parent, seen)
+	}
+	seen[dir] = top
+	return top
+}
+
+// check asks git about paths of one repository and returns how many it
+// answered.
+func (g *ignorer) check(ctx context.Context, top string, qs []question, out map[string]bool) int {
+	var in bytes.Buffer
+	for _, q := range qs {
+		in.WriteString(q.rel)
+		in.WriteByte(0)
+	}
+	cmd := exec.CommandContext(ctx, g.git, "check-ignore", "-z", "--stdin", "--verbose", "--non-matching")
+	cmd.Dir = top
+	cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_LITERAL_PATHSPECS=1")
+	cmd.Stdin = &in
+	answer, _ := cmd.Output() // it fails for one path, after the answers for those before it
+	fields := strings.Split(string(answer), "\x00")
+	n := 0
+	for ; n < len(qs) && 4*n+3 < len(fields); n++ { // source, line, pattern, path
+		if pattern := fields[4*n+2]; pattern != "" && !strings.HasPrefix(pattern, "!") {
+			out[qs[n].path] = true
+		}
+	}
+	return n
+}

@@ -1,0 +1,191 @@
+package watch
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+// look is the state of one file, as found.
+type look struct {
+	stamp   stamp
+	present bool // a regular file, perhaps behind symbolic links
+	link    bool // the name itself is a symbolic link
+	racy    bool // stamp does not yet vouch for the contents
+	sum     change.Digest
+	head    change.Digest // what `go list` depends on; zero if it is not of the graph
+	same    bool          // the stamp is that of an earlier look, whose digests stand
+}
+
+// glance is what to look for: a name, what it is to the graph, and the state
+// known so far.
+type glance struct {
+	name  string
+	class change.Class
+	known look
+}
+
+// reader looks at files. It is frozen and may be used by several goroutines.
+type reader struct {
+	header func(name string, src []byte) change.Digest
+}
+
+// maxRuntimeHash is the size from which a file that only the running app reads
+// is known by size and time instead of contents: nobody wants a database dump
+// under the tree read at each start.
+const maxRuntimeHash = 64 << 20
+
+// lookAll looks at many files, on several processors when there are many.
+func (r reader) lookAll(ctx context.Context, what []glance) []look {
+	out := make([]look, len(what))
+	var next atomic.Int64
+	work := func() {
+		for ctx.Err() == nil {
+			i := int(next.Add(1)) - 1
+			if i >= len(what) {
+				return
+			}
+			out[i] = r.look(ctx, what[i])
+		}
+	}
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), 4, len(what)/8) {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+	return out
+}
+
+// look looks at one file: at its stamp, and only when that does not vouch for
+// them at its contents. An interrupted look is worth nothing.
+func (r reader) look(ctx context.Context, g glance) look {
+	info, err := os.Lstat(g.name)
+	link := err == nil && info.Mode()&fs.ModeSymlink != 0
+	if link {
+		info, err = os.Stat(g.name)
+	}
+	if err != nil || !info.Mode().IsRegular() {
+		return look{link: link}
+	}
+	s := stampOf(g.name, info)
+	if k := g.known; k.present && !k.racy && k.stamp == s && k.link == link {
+		k.same = true
+		return k
+	}
+	return r.read(ctx, g, link, s)
+}
+
+func (r reader) read(ctx context.Context, g glance, link bool, s stamp) look {
+	out := look{link: link, present: true, stamp: s}
+	if onlyRuntime(g.class) && s.size > maxRuntimeHash {
+		out.sum = stampDigest(s)
+		return out
+	}
+	began := time.Now()
+	f, err := openRegular(g.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return look{link: link}
+	}
+	if err == nil {
+		defer f.Close()
+		var info fs.FileInfo
+		if info, err = f.Stat(); err == nil {
+			out.stamp = stampOf(g.name, info) // of what is read, not of what was there before
+			out.sum, out.head, err = r.digests(ctx, g, f)
+		}
+	}
+	if err != nil { // no permission, a bad disk: a state like any other, until it changes
+		out.sum = change.DigestOf([]byte("unreadable: " + err.Error()))
+		out.head = out.sum
+	}
+	out.racy = out.stamp.racy(began)
+	return out
+}
+
+func (r reader) digests(ctx context.Context, g glance, f io.Reader) (sum, head change.Digest, err error) {
+	if goSource(g.class.Role) {
+		var src bytes.Buffer
+		if _, err := io.Copy(&src, contextReader{ctx, f}); err != nil {
+			return sum, head, err
+		}
+		sum = change.DigestOf(src.Bytes())
+		return sum, r.headOf(g.name, src.Bytes(), sum), nil
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, contextReader{ctx, f}); err != nil {
+		return sum, head, err
+	}
+	sum = change.Digest(h.Sum(nil)[:len(sum)])
+	switch g.class.Role {
+	case 0:
+	case change.Module:
+		head = sum
+	default:
+		head = exists
+	}
+	return sum, head, nil
+}
+
+// exists is the head of a file of which `go list` only wants to know that it
+// is there.
+var exists = change.DigestOf([]byte("exists"))
+
+func (r reader) headOf(name string, src []byte, sum change.Digest) change.Digest {
+	if r.header == nil {
+		return sum
+	}
+	return r.header(name, src)
+}
+
+func goSource(role change.Role) bool { return role == change.GoFile || role == change.Excluded }
+
+func onlyRuntime(c change.Class) bool {
+	return c.Runtime && c.Role == 0 && len(c.Hooks) == 0 && !c.Env && !c.Config
+}
+
+func stampDigest(s stamp) change.Digest {
+	b := binary.LittleEndian.AppendUint64(nil, uint64(s.size))
+	b = binary.LittleEndian.AppendUint64(b, uint64(s.mtime))
+	return change.DigestOf(b)
+}
+
+// contextReader ends a long read when its context does.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// isDir reports whether path leads to a directory.
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// slashRel names path relative to base for digests that outlive this run.
+func slashRel(base, path string) string {
+	rel, err := filepath.Rel(base, path)
+	if err != nil {
+		return filepath.ToSlash(path)
+	}
+	return filepath.ToSlash(rel)
+}

@@ -1,0 +1,159 @@
+package watch
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+// Plan says what to watch.
+type Plan struct {
+	Rules *change.Rules // Ignored may be nil: git is asked then, if there is one
+
+	// Dirs are watched without what is beneath them: package directories, those
+	// of embedded files, of env files and of the configuration. They need not
+	// exist. What Rules name themselves (the graph's directories and module
+	// roots, the configuration, env files, where hooks look) need not be
+	// repeated.
+	Dirs []string
+
+	// Walk are directories that are searched in the background for the files
+	// that Rules.Include names, and in command mode the tree.
+	Walk []Root
+
+	// GitDir is what `git rev-parse --git-dir` prints, absolute; "" if there is
+	// none.
+	GitDir string
+
+	// Header returns the digest of what `go list` depends on in a Go file:
+	// package clause, imports, constraints, embed lines. Nil: of the whole file.
+	Header func(name string, src []byte) change.Digest
+}
+
+// Root is a directory tree to walk.
+type Root struct{ Dir string }
+
+// dirs returns the directories that the plan asks for, and why.
+func (p *Plan) dirs() map[string]dirKind {
+	out := map[string]dirKind{}
+	add := func(path string, kind dirKind) { out[filepath.Clean(path)] |= kind }
+	for _, d := range p.Dirs {
+		add(d, listed)
+	}
+	if g := p.Rules.Graph; g != nil {
+		for _, d := range g.Dirs {
+			add(d.Path, listed)
+		}
+		for _, r := range g.Roots {
+			add(r, chained)
+			add(filepath.Join(r, "vendor"), chained)
+		}
+		for name, role := range g.Files {
+			if role == change.Module {
+				add(filepath.Dir(name), chained)
+				continue
+			}
+			add(filepath.Dir(name), listed)
+		}
+	}
+	if p.Rules.Config != "" {
+		add(filepath.Dir(p.Rules.Config), chained)
+	}
+	for _, f := range p.envFiles() {
+		add(filepath.Dir(f), chained)
+	}
+	if p.GitDir != "" {
+		add(p.GitDir, gitDir)
+	}
+	p.hookDirs(add)
+	p.chain(out)
+	return out
+}
+
+func (p *Plan) hookDirs(add func(string, dirKind)) {
+	for _, h := range p.Rules.Hooks {
+		for _, glob := range h.Watch {
+			dir, _ := p.Rules.Split(glob)
+			add(dir, listed)
+		}
+		for _, glob := range h.Outputs {
+			dir, _ := p.Rules.Split(glob)
+			add(dir, chained)
+		}
+	}
+}
+
+func (p *Plan) envFiles() []string {
+	out := make([]string, 0, len(p.Rules.EnvFiles))
+	for _, f := range p.Rules.EnvFiles {
+		if !filepath.IsAbs(f) {
+			f = filepath.Join(p.Rules.Base, f)
+		}
+		out = append(out, filepath.Clean(f))
+	}
+	return out
+}
+
+// chain adds the directories between each one and the module root or base that
+// it lies in: the kernel tells a directory that itself was moved, but not that
+// its parent was.
+func (p *Plan) chain(dirs map[string]dirKind) {
+	tops := []string{filepath.Clean(p.Rules.Base)}
+	if g := p.Rules.Graph; g != nil {
+		tops = append(tops, g.Roots...)
+	}
+	for d, kind := range dirs {
+		if kind == gitDir {
+			continue
+		}
+		top := ""
+		for _, t := range tops {
+			if beneath(d, t) && (top == "" || len(t) < len(top)) {
+				top = t
+			}
+		}
+		for top != "" && d != top {
+			d = filepath.Dir(d)
+			dirs[d] |= chained
+		}
+	}
+}
+
+// known returns the files that are looked at whether a directory lists them or
+// not.
+func (p *Plan) known() []string {
+	out := p.envFiles()
+	if p.Rules.Config != "" {
+		out = append(out, filepath.Clean(p.Rules.Config))
+	}
+	if g := p.Rules.Graph; g != nil {
+		for name := range g.Files {
+			out = append(out, name)
+		}
+		for _, r := range g.Roots { // the go command takes them up as soon as they are there
+			for _, name := range []string{"go.mod", "go.sum", "go.work", "vendor/modules.txt"} {
+				if path := filepath.Join(r, filepath.FromSlash(name)); p.Rules.Classify(path).Role == change.Module {
+					out = append(out, path)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// sameWalk reports whether both plans find the same files in the background.
+func (p *Plan) sameWalk(q *Plan) bool {
+	return q.Rules != nil && slices.Equal(p.Walk, q.Walk) && p.Rules.Base == q.Rules.Base &&
+		p.Rules.Command == q.Rules.Command &&
+		slices.Equal(p.Rules.Include, q.Rules.Include) && slices.Equal(p.Rules.Exclude, q.Rules.Exclude)
+}
+
+// beneath reports whether path is dir or in it.
+func beneath(path, dir string) bool {
+	if !strings.HasPrefix(path, dir) {
+		return false
+	}
+	return len(path) == len(dir) || path[len(dir)] == filepath.Separator || strings.HasSuffix(dir, string(filepath.Separator))
+}

@@ -1,0 +1,117 @@
+package watch
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+// poller is the part of the loop's state that says whether and how files are
+// looked at without events.
+type poller struct {
+	ticker  *time.Ticker
+	tick    <-chan time.Time // nil: no polling, and nothing to wake for
+	polling bool             // events are not relied on: look at everything
+
+	// suspects are files whose change a sweep found before an event; if none
+	// comes by the next sweep, none would have come.
+	suspects map[string]struct{}
+}
+
+func (l *loop) mode() string {
+	if l.polling {
+		return "poll"
+	}
+	return "events"
+}
+
+// choosePolling decides, for a new plan, whether to poll.
+func (l *loop) choosePolling() {
+	switch {
+	case l.opts.Poll > 0:
+		l.startPolling(l.opts.Poll, true)
+	case l.opts.Poll == PollOff:
+	case l.tree.source == nil:
+		l.startPolling(autoPoll, true)
+	case l.tick == nil:
+		if dir, fsType := l.remote(); dir != "" {
+			l.startPolling(autoPoll, false)
+			l.note(change.Note{
+				Msg:  "the file system of " + dir + " (" + fsType + ") may not report every change: looking at the graph's files every second too",
+				Hint: `watch.poll = "off" turns this off`,
+			})
+		}
+	}
+}
+
+// remote returns a directory of the graph on a file system that is not known to
+// be local; "" if there is none.
+func (l *loop) remote() (dir, fsType string) {
+	paths := make([]string, 0, len(l.tree.dirs))
+	for path, d := range l.tree.dirs {
+		if d.kind&(listed|chained) != 0 && d.watch != nil {
+			paths = append(paths, path)
+		}
+	}
+	for _, r := range l.plan.Walk {
+		paths = append(paths, filepath.Clean(r.Dir))
+	}
+	slices.Sort(paths)
+	for _, path := range paths {
+		if local, fsType := l.opts.Local(path); !local {
+			return path, fsType
+		}
+	}
+	return "", ""
+}
+
+func (l *loop) startPolling(every time.Duration, all bool) {
+	l.polling = l.polling || all
+	if l.ticker == nil {
+		l.ticker = time.NewTicker(every)
+		l.tick = l.ticker.C
+	}
+}
+
+func (l *loop) stopPolling() {
+	if l.ticker != nil {
+		l.ticker.Stop()
+	}
+}
+
+// poll is one sweep.
+func (l *loop) poll(ctx context.Context, now time.Time) {
+	if len(l.suspects) > 0 && !l.polling {
+		l.polling = true
+		l.note(change.Note{
+			Warn: true,
+			Msg:  "a change of " + first(l.suspects) + " was found that no event told of: polling every second from now on",
+			Hint: "events do not arrive on some network and container file systems; watch.poll sets the interval",
+		})
+	}
+	l.suspects = nil
+	out := findings{at: now}
+	if l.sweep(ctx, l.polling, &out) != nil {
+		return // closing
+	}
+	if !l.polling {
+		l.suspects = make(map[string]struct{}, len(out.paths))
+		for _, p := range out.paths {
+			l.suspects[p.Name] = struct{}{}
+		}
+	}
+	l.publish(out)
+}
+
+func first(set map[string]struct{}) string {
+	name := ""
+	for s := range set {
+		if name == "" || s < name {
+			name = s
+		}
+	}
+	return name
+}

@@ -1,0 +1,46 @@
+package watch
+
+import (
+	"io/fs"
+	"time"
+)
+
+// stamp is what stat tells of a file. Equal stamps mean equal contents, except
+// for a file that was read within a clock tick of its last change.
+type stamp struct {
+	size         int64
+	mode         fs.FileMode
+	mtime, ctime int64 // ns since 1970
+	id           fileID
+}
+
+// fileID identifies a file or directory behind whatever name. The path is used
+// only where the system gives no numbers.
+type fileID struct {
+	dev, ino uint64
+	path     string
+}
+
+// A file's times come from a clock that ticks at most every 10 ms, or every two
+// seconds on file systems that keep whole seconds (FAT, HFS+, some NFS). The
+// longer of each is a guess with room.
+const (
+	tick       = 50 * time.Millisecond
+	coarseTick = 2500 * time.Millisecond
+)
+
+// racy reports whether a later write could have left the same stamp on a file
+// that was read at the given time.
+func (s stamp) racy(read time.Time) bool {
+	t := tick
+	if s.mtime%int64(time.Second) == 0 && s.ctime%int64(time.Second) == 0 {
+		t = coarseTick
+	}
+	return time.Unix(0, max(s.mtime, s.ctime)).Add(t).After(read)
+}
+
+// after reports whether the file changed after the given time, or so near to it
+// that one cannot tell.
+func (s stamp) after(t time.Time) bool {
+	return time.Unix(0, max(s.mtime, s.ctime)).Add(tick).After(t)
+}

@@ -1,0 +1,338 @@
+package watch
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+// maxDirs bounds how many directories are searched for files that globs match.
+// It is the smallest max_user_watches that Linux has had as its default.
+const maxDirs = 8192
+
+// walks is the part of the loop's state about work in the background: a walk
+// looks for the files that include globs match, an adoption asks git about
+// paths that events told of and takes them in. They do not wait for each other.
+type walks struct {
+	wg     sync.WaitGroup
+	cancel context.CancelFunc // of the walk that runs; nil if none
+	due    *walk              // to start when that has ended
+	epoch  int                // of the newest walk
+
+	asked    []string // for the next adoption
+	adopting bool
+}
+
+// walk is one search. It runs beside the loop and owns nothing of it.
+type walk struct {
+	roots []string
+	rules *change.Rules
+	git   *ignorer
+	read  reader
+	since time.Time // files changed after it are changes, others are only found
+	epoch int
+	fresh bool // everything found is new
+	limit int
+	dirs  map[string]int // walked, by the directory below the root
+	count int
+	full  bool // the limit was reached
+}
+
+// walkAgain starts a walk from the roots, or, if one runs, ends that first.
+func (l *loop) walkAgain(since time.Time) {
+	l.epoch++
+	w := l.newWalk(since)
+	w.epoch = l.epoch
+	for _, r := range l.plan.Walk {
+		w.roots = append(w.roots, filepath.Clean(r.Dir))
+	}
+	l.due = w
+	if l.cancel != nil {
+		l.cancel()
+	}
+}
+
+func (l *loop) newWalk(since time.Time) *walk {
+	return &walk{
+		rules: l.plan.Rules, git: l.ignore, read: l.reader(), since: since,
+		limit: maxDirs, dirs: map[string]int{},
+	}
+}
+
+// wanted reports whether a file is one that git must be asked about.
+func (l *loop) wanted(path string) bool { return l.plan.Rules.Classify(path).Runtime }
+
+// ask has git asked about a path, which is taken in unless git ignores it.
+func (l *loop) ask(path string) { l.asked = append(l.asked, path) }
+
+// gitRules starts a new walk after a file changed that says what git ignores.
+func (l *loop) gitRules() {
+	if len(l.plan.Walk) > 0 && l.ignore.ask == nil {
+		l.walkAgain(time.Now())
+	}
+}
+
+// startWalks starts what is due.
+func (l *loop) startWalks(ctx context.Context) {
+	if l.due != nil && l.cancel == nil {
+		w := l.due
+		l.due = nil
+		var walkCtx context.Context
+		walkCtx, l.cancel = context.WithCancel(ctx)
+		l.walks.wg.Go(func() {
+			w.run(walkCtx, l.w)
+			l.w.ask(ctx, func(l *loop) error { l.walked(walkCtx, w); return nil })
+		})
+	}
+	if len(l.asked) > 0 && !l.adopting {
+		w := l.newWalk(time.Time{})
+		w.roots, w.fresh, w.epoch = l.asked, true, l.epoch
+		l.asked, l.adopting = nil, true
+		l.walks.wg.Go(func() {
+			w.run(ctx, l.w)
+			l.w.ask(ctx, func(l *loop) error { l.adopting = false; l.full(w); return nil })
+		})
+	}
+}
+
+func (l *loop) stopWalks() {
+	if l.cancel != nil {
+		l.cancel()
+	}
+	l.walks.wg.Wait()
+}
+
+// walked ends a walk. What it did not see any more, because git ignores it now
+// or the rules have changed, is forgotten; that is no change of contents.
+func (l *loop) walked(ctx context.Context, w *walk) {
+	done := ctx.Err() == nil
+	l.cancel()
+	l.cancel = nil
+	if !done || l.due != nil {
+		return
+	}
+	for name, f := range l.files {
+		if onlyRuntime(f.class) && f.epoch < w.epoch {
+			delete(l.files, name)
+		}
+	}
+	for _, d := range l.tree.dirs {
+		if d.kind&walked == 0 || d.epoch >= w.epoch {
+			continue
+		}
+		if d.kind &^= walked; d.kind == 0 {
+			l.tree.drop(d)
+		}
+	}
+	l.full(w)
+	l.limits()
+	l.publish(findings{at: time.Now()})
+}
+
+// full says that a walk has reached its limit, and where the directories are.
+func (l *loop) full(w *walk) {
+	if !w.full {
+		return
+	}
+	type part struct {
+		dir string
+		n   int
+	}
+	var parts []part
+	for dir, n := range w.dirs {
+		parts = append(parts, part{dir, n})
+	}
+	slices.SortFunc(parts, func(a, b part) int { return cmp.Or(b.n-a.n, cmp.Compare(a.dir, b.dir)) })
+	text := ""
+	for i, p := range parts[:min(3, len(parts))] {
+		if i > 0 {
+			text += ", "
+		}
+		text += fmt.Sprintf("%s (%d)", p.dir, p.n)
+	}
+	l.note(change.Note{
+		Warn: true,
+		Msg:  fmt.Sprintf("looked for watch.include in %d directories and stopped; most are in %s", w.limit, text),
+		Hint: "exclude them with watch.exclude or .gitignore, or name narrower directories in watch.include; Go code is not concerned",
+	})
+}
+
+// run walks breadth first, so that the limit cuts off what is deepest.
+func (w *walk) run(ctx context.Context, to *Watcher) {
+	level, files := w.start(ctx)
+	w.adopt(ctx, to, files)
+	for len(level) > 0 && ctx.Err() == nil {
+		next, files := w.level(ctx, to, level)
+		ignored := w.git.ignored(ctx, slices.Concat(next, files))
+		drop := func(path string) bool { return ignored[path] }
+		level = slices.DeleteFunc(next, drop)
+		w.adopt(ctx, to, slices.DeleteFunc(files, drop))
+	}
+}
+
+// start sorts the roots into directories and files. The roots of a walk are
+// searched whatever git says of them; those of an adoption were found.
+func (w *walk) start(ctx context.Context) (dirs, files []string) {
+	roots := w.roots
+	if w.fresh {
+		ignored := w.git.ignored(ctx, roots)
+		roots = slices.DeleteFunc(slices.Clone(roots), func(p string) bool { return ignored[p] })
+	}
+	for _, r := range roots {
+		info, err := os.Stat(r)
+		switch {
+		case err != nil:
+		case info.IsDir():
+			dirs = append(dirs, r)
+		default:
+			files = append(files, r)
+		}
+	}
+	return dirs, files
+}
+
+// chunk is how many directories are watched at one go, so that the loop is not
+// kept from a save for longer than that takes: some 0.5 ms.
+const chunk = 64
+
+// level watches and then lists directories; it returns what it found in them.
+func (w *walk) level(ctx context.Context, to *Watcher, dirs []string) (next, files []string) {
+	for part := range slices.Chunk(dirs, chunk) {
+		if room := w.limit - w.count; len(part) > room {
+			part, w.full = part[:room], true
+		}
+		w.count += len(part)
+		if to.ask(ctx, func(l *loop) error { part = l.watchWalked(part, w); return nil }) != nil {
+			return nil, nil
+		}
+		for _, d := range part {
+			w.dirs[w.below(d)]++
+			n, f := w.list(d)
+			next, files = append(next, n...), append(files, f...)
+		}
+		if w.full {
+			return nil, files
+		}
+	}
+	return next, files
+}
+
+// watchWalked watches directories for a walk; it returns those to search.
+func (l *loop) watchWalked(dirs []string, w *walk) []string {
+	var out []string
+	for _, path := range dirs {
+		if l.circular(path) {
+			continue
+		}
+		d := l.tree.want(path, walked)
+		d.epoch = w.epoch
+		out = append(out, path)
+	}
+	l.limits()
+	return out
+}
+
+func (w *walk) list(dir string) (dirs, files []string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil // gone again, or not ours to read
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if e.IsDir() || e.Type()&os.ModeSymlink != 0 && isDir(path) {
+			if !change.SkipDir(e.Name()) && !moduleCache(path) && !w.rules.Excludes(path) {
+				dirs = append(dirs, path)
+			}
+			continue
+		}
+		if c := w.rules.Classify(path); c.Runtime {
+			files = append(files, path)
+		}
+	}
+	return dirs, files
+}
+
+// moduleCache reports whether a directory is $GOPATH/pkg/mod, which some keep
+// inside the tree.
+func moduleCache(dir string) bool {
+	return filepath.Base(dir) == "mod" && filepath.Base(filepath.Dir(dir)) == "pkg" && isDir(filepath.Join(dir, "cache", "download"))
+}
+
+// below names the directory right beneath a root that dir is in.
+func (w *walk) below(dir string) string {
+	for _, r := range w.roots {
+		if dir == r || !beneath(dir, r) {
+			continue
+		}
+		for filepath.Dir(dir) != r {
+			dir = filepath.Dir(dir)
+		}
+		return dir
+	}
+	return dir
+}
+
+// adopt reads files and hands them to the loop.
+func (w *walk) adopt(ctx context.Context, to *Watcher, paths []string) {
+	for part := range slices.Chunk(paths, chunk) {
+		work := make([]glance, len(part))
+		for i, path := range part {
+			work[i] = glance{name: path, class: w.rules.Classify(path)}
+		}
+		looks := w.read.lookAll(ctx, work)
+		if ctx.Err() != nil || to.ask(ctx, func(l *loop) error { l.found(ctx, w, work, looks); return nil }) != nil {
+			return
+		}
+	}
+}
+
+// found takes in what a walk read. A file that is known already is looked at
+// again, since what the walk has seen of it may be the older state.
+func (l *loop) found(ctx context.Context, w *walk, work []glance, looks []look) {
+	if w.epoch != l.epoch && !w.fresh {
+		return // its successor walks again
+	}
+	out := findings{at: time.Now()}
+	again := map[string]hint{}
+	for i, g := range work {
+		f := l.files[g.name]
+		switch {
+		case f != nil:
+			f.epoch = w.epoch
+			if w.fresh {
+				again[g.name] = hint{trust: true}
+			}
+		case counts(l.plan.Rules.Classify(g.name)): // of the graph since the walk began
+			again[g.name] = hint{trust: true}
+		case looks[i].present:
+			l.foundNew(w, g.name, looks[i], &out)
+		}
+	}
+	if l.check(ctx, again, &out) == nil && len(out.paths) > 0 {
+		l.publish(out)
+	}
+}
+
+func (l *loop) foundNew(w *walk, name string, now look, out *findings) {
+	f := &file{name: name, class: l.plan.Rules.Classify(name), epoch: w.epoch}
+	if f.class.Ignored() {
+		return
+	}
+	l.files[name] = f
+	if now.link {
+		l.follow(name)
+	}
+	f.look = now
+	l.sums.put(f)
+	if w.fresh || now.stamp.after(w.since) {
+		l.sums.shift(f, look{}, now)
+		out.paths = append(out.paths, change.Path{Name: name, Op: change.Create, Class: f.class})
+	}
+}

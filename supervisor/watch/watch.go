@@ -1,0 +1,188 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+// Values of Options.Poll that are not an interval.
+const (
+	PollAuto time.Duration = 0  // where the file system is not known to deliver events
+	PollOff  time.Duration = -1 // never
+)
+
+// minPoll is the shortest interval accepted: below it the sweeps of a middling
+// service (a thousand files, a microsecond or two each) take the machine.
+const minPoll = 10 * time.Millisecond
+
+// autoPoll is how often the graph's files are looked at on a file system that
+// is not known to be local (design.md §4).
+const autoPoll = time.Second
+
+// Options are how to watch. The zero value is what design.md §4 says.
+type Options struct {
+	// Poll is PollAuto, PollOff or an interval of at least 10 ms. With an
+	// interval no events are asked for at all.
+	Poll time.Duration
+
+	// Local reports whether the file system that dir is on delivers an event
+	// for every change, and what it is called. Nil asks the system.
+	Local func(dir string) (local bool, fsType string)
+
+	open func() (*source, error) // tests: another source of events
+}
+
+// ErrClosed is returned by methods of a Watcher that was closed.
+var ErrClosed = errors.New("the watcher is closed")
+
+// Watcher watches the files that a Plan names. Its methods may be called from
+// any goroutine.
+type Watcher struct {
+	ctx     context.Context
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+	asks    chan func(*loop)
+	changes chan change.Set
+	source  *source // nil when events are not used
+}
+
+// New returns a watcher that watches nothing yet. That the system refuses
+// events is no error: the watcher polls, and says so in a Note.
+func New(opts Options) (*Watcher, error) {
+	if opts.Poll > 0 && opts.Poll < minPoll || opts.Poll < PollOff {
+		return nil, fmt.Errorf("watch.poll is %s: use \"auto\", \"off\" or an interval of at least %s", opts.Poll, minPoll)
+	}
+	if opts.Local == nil {
+		opts.Local = local
+	}
+	if opts.open == nil {
+		opts.open = openSource
+	}
+	w := &Watcher{asks: make(chan func(*loop)), changes: make(chan change.Set)}
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	l := newLoop(w, opts)
+	if opts.Poll <= 0 {
+		var err error
+		if w.source, err = opts.open(); err != nil {
+			l.note(noEvents(err, l.remedy()))
+		}
+	}
+	l.tree.source = w.source
+	w.start(l)
+	return w, nil
+}
+
+func (w *Watcher) start(l *loop) {
+	posts := make(chan change.Set)
+	l.posts = posts
+	w.wg.Go(func() { mailbox(w.ctx, posts, w.changes) })
+	if w.source != nil {
+		batches := make(chan batch)
+		l.batches = batches
+		w.wg.Go(func() { drain(w.ctx, w.source, batches) })
+	}
+	w.wg.Go(func() { l.run(w.ctx) })
+}
+
+// Apply adopts a plan: at start, and each time the graph or the configuration
+// has changed. It sets watches first and reads files then, and returns when the
+// files of the graph and of hooks are known; files that only match include
+// globs are found later, in the background. What is known of files that were
+// watched before is kept: changes found in them are also sent as a Set.
+//
+// The plan and what it points to must not be changed afterwards. When ctx ends
+// first, the plan is adopted only in part: call Apply again.
+func (w *Watcher) Apply(ctx context.Context, plan Plan) (change.Snapshot, error) {
+	var snap change.Snapshot
+	err := w.ask(ctx, func(l *loop) error {
+		var err error
+		snap, err = l.apply(ctx, plan)
+		return err
+	})
+	if err != nil {
+		return change.Snapshot{}, fmt.Errorf("watch files: %w", err)
+	}
+	return snap, nil
+}
+
+// Sync looks at all files of the graph and of hooks now, without waiting for
+// events. The changes it finds are in the snapshot it returns and are sent as a
+// Set too.
+func (w *Watcher) Sync(ctx context.Context) (change.Snapshot, error) {
+	var snap change.Snapshot
+	err := w.ask(ctx, func(l *loop) error {
+		var err error
+		snap, err = l.sync(ctx)
+		return err
+	})
+	if err != nil {
+		return change.Snapshot{}, fmt.Errorf("look at watched files: %w", err)
+	}
+	return snap, nil
+}
+
+// Changes returns the channel of change sets. It is never closed.
+func (w *Watcher) Changes() <-chan change.Set { return w.changes }
+
+// Stats returns the number of directories watched, of files whose contents are
+// known, and the mode: "events" or "poll". Zeros after Close.
+func (w *Watcher) Stats() (dirs, files int, mode string) {
+	w.ask(context.Background(), func(l *loop) error {
+		dirs, files, mode = len(l.tree.dirs), len(l.files), l.mode()
+		return nil
+	})
+	return dirs, files, mode
+}
+
+// Close ends all watching and waits for it. Close may be called twice.
+func (w *Watcher) Close() error {
+	w.cancel()
+	var err error
+	if w.source != nil {
+		err = w.source.close()
+	}
+	w.wg.Wait()
+	return err
+}
+
+// ask has the loop run f and returns its error. Once begun, f is waited for: it
+// ends soon when ctx does.
+func (w *Watcher) ask(ctx context.Context, f func(*loop) error) error {
+	done := make(chan error, 1)
+	select {
+	case w.asks <- func(l *loop) { done <- f(l) }:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.ctx.Done():
+		return ErrClosed
+	}
+	return <-done
+}
+
+// source is where events come from.
+type source struct {
+	events <-chan fsnotify.Event
+	errors <-chan error
+	add    func(dir string) error
+	remove func(dir string) error
+	list   func() []string
+	close  func() error
+}
+
+// eventBuffer spares a change of goroutines for each event of a burst.
+const eventBuffer = 1024
+
+func openSource() (*source, error) {
+	fs, err := fsnotify.NewBufferedWatcher(eventBuffer)
+	if err != nil {
+		return nil, err
+	}
+	return &source{fs.Events, fs.Errors, fs.Add, fs.Remove, fs.WatchList, fs.Close}, nil
+}

@@ -1,0 +1,270 @@
+package watch
+
+import (
+	"context"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+// patience is how long a test waits for what must come. It is reached only by
+// failures.
+const patience = 20 * time.Second
+
+// world is a small module in a temporary directory, and a watcher of it.
+type world struct {
+	*testing.T
+	root string
+	plan Plan
+	w    *Watcher
+	seen seen
+}
+
+// seen is what the sets have told so far.
+type seen struct {
+	change.Snapshot
+	ops     map[string]change.Op
+	ignored map[string]string // path to reason
+	notes   []change.Note
+	sets    int
+	events  int
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	root, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &world{T: t, root: root}
+	d.reset()
+	d.write("go.mod", "module example.com/m\n")
+	d.write("main.go", "package main\n\nfunc main() {}\n")
+	d.write("a/a.go", "package a\n")
+	d.write("a/page/x.html", "<p>")
+	d.write(".env", "A=1\n")
+	d.write("devguard.toml", "")
+	d.write("db/schema.sql", "create table t ();\n")
+	d.write("tmpl/index.html", "<html>")
+	d.plan = d.makePlan()
+	return d
+}
+
+func (d *world) makePlan() Plan {
+	return Plan{
+		Rules: &change.Rules{
+			Base: d.root,
+			Graph: &change.Graph{
+				Package: "example.com/m",
+				Files: map[string]change.Role{
+					d.path("go.mod"):        change.Module,
+					d.path("main.go"):       change.GoFile,
+					d.path("a/a.go"):        change.GoFile,
+					d.path("a/page/x.html"): change.Embedded,
+				},
+				Dirs: []change.Dir{
+					{Path: d.root, Package: "example.com/m"},
+					{Path: d.path("a"), Package: "example.com/m/a", Embeds: []string{"page"}},
+				},
+				Roots: []string{d.root},
+				Match: func(_, name string) bool { return !strings.Contains(name, "_windows") },
+			},
+			Include:  []string{"**/*.html"},
+			EnvFiles: []string{".env"},
+			Config:   d.path("devguard.toml"),
+			Hooks:    []change.Hook{{Name: "sql", Watch: []string{"db/**/*.sql"}, Outputs: []string{"gen/**"}}},
+		},
+		Walk:   []Root{{Dir: d.root}},
+		Header: header,
+	}
+}
+
+// header is the part of a file up to its first empty line.
+func header(_ string, src []byte) change.Digest {
+	head, _, _ := strings.Cut(string(src), "\n\n")
+	return change.DigestOf([]byte(strings.TrimSpace(head)))
+}
+
+func (d *world) path(name string) string { return filepath.Join(d.root, filepath.FromSlash(name)) }
+
+func (d *world) write(name, contents string) {
+	d.Helper()
+	path := d.path(name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		d.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(contents), 0o644); err != nil {
+		d.Fatal(err)
+	}
+}
+
+func (d *world) must(err error) {
+	d.Helper()
+	if err != nil {
+		d.Fatal(err)
+	}
+}
+
+func (d *world) rename(from, to string) {
+	d.Helper()
+	d.must(os.Rename(d.path(from), d.path(to)))
+}
+
+func (d *world) remove(name string) { d.Helper(); d.must(os.RemoveAll(d.path(name))) }
+
+func (d *world) mkdir(name string) { d.Helper(); d.must(os.MkdirAll(d.path(name), 0o755)) }
+
+func (d *world) link(target, name string) { d.Helper(); d.must(os.Symlink(target, d.path(name))) }
+
+// start makes the watcher and applies the plan. The end of the test closes it
+// and checks that nothing is left.
+func (d *world) start(opts Options) change.Snapshot {
+	d.Helper()
+	w, err := New(opts)
+	d.must(err)
+	d.w = w
+	d.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			d.Errorf("close: %v", err)
+		}
+		noGoroutines(d.T)
+	})
+	return d.apply()
+}
+
+func (d *world) apply() change.Snapshot {
+	d.Helper()
+	snap, err := d.w.Apply(context.Background(), d.plan)
+	d.must(err)
+	return snap
+}
+
+func (d *world) sync() change.Snapshot {
+	d.Helper()
+	snap, err := d.w.Sync(context.Background())
+	d.must(err)
+	return snap
+}
+
+func (d *world) reset() {
+	d.seen = seen{ops: map[string]change.Op{}, ignored: map[string]string{}}
+}
+
+func (s *seen) add(set change.Set) {
+	if set.Version > s.Version {
+		s.Snapshot = set.Snapshot
+	}
+	for _, p := range set.Paths {
+		s.ops[p.Name] = p.Op
+	}
+	for _, p := range set.Ignored {
+		s.ignored[p.Name] = p.Class.Reason
+	}
+	s.notes = append(s.notes, set.Notes...)
+	s.sets++
+	s.events += set.Events
+}
+
+// until reads sets until ok says that what was awaited has come.
+func (d *world) until(what string, ok func() bool) {
+	d.Helper()
+	deadline := time.After(patience)
+	for !ok() {
+		select {
+		case set := <-d.w.Changes():
+			d.seen.add(set)
+		case <-deadline:
+			dirs, files, mode := d.w.Stats()
+			d.Fatalf("waited in vain for %s\nseen: %+v\nstats: %d dirs, %d files, %s", what, d.seen, dirs, files, mode)
+		}
+	}
+}
+
+// untilTold waits until the sets have told of a path.
+func (d *world) untilTold(name string) {
+	d.Helper()
+	d.until(name, func() bool { return d.seen.ops[d.path(name)] != "" })
+}
+
+// quiet waits until all events so far have been looked at: a file that a hook
+// watches is written and awaited.
+func (d *world) quiet() {
+	d.Helper()
+	name := "db/cookie" + time.Now().Format("150405.000000000") + ".sql"
+	d.write(name, "x")
+	d.untilTold(name)
+	d.remove(name)
+	d.until("the end of "+name, func() bool { return d.seen.ops[d.path(name)] == change.Remove })
+}
+
+// settled waits until what the watcher knows is what one that starts now finds.
+func (d *world) settled() {
+	d.Helper()
+	var want change.Snapshot
+	d.until("the state of the disk", func() bool {
+		want = d.scratch()
+		return sameTree(d.seen.Snapshot, want)
+	})
+}
+
+func sameTree(a, b change.Snapshot) bool {
+	a.Seq, a.Runtime = b.Seq, b.Runtime // these are of the past
+	return sameState(a, b)
+}
+
+func (d *world) scratch() change.Snapshot {
+	d.Helper()
+	plan := d.plan
+	plan.Walk = nil
+	w, err := New(Options{Poll: time.Hour})
+	d.must(err)
+	defer w.Close()
+	snap, err := w.Apply(context.Background(), plan)
+	d.must(err)
+	return snap
+}
+
+// noGoroutines checks that none of ours is left.
+func noGoroutines(t *testing.T) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		buf := make([]byte, 1<<20)
+		var left []string
+		for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+			if strings.Contains(g, "watch.(*") && !strings.Contains(g, "testing.tRunner") || strings.Contains(g, "fsnotify.(*") {
+				left = append(left, g)
+			}
+		}
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("goroutines are left:\n%s", strings.Join(left, "\n\n"))
+		}
+		runtime.Gosched()
+	}
+}
+
+func (s *seen) noteWith(text string) bool {
+	for _, n := range s.notes {
+		if strings.Contains(n.Msg, text) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *seen) paths() []string {
+	var out []string
+	for p := range maps.Keys(s.ops) {
+		out = append(out, p)
+	}
+	return out
+}

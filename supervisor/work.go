@@ -1,0 +1,111 @@
+package supervisor
+
+import (
+	"context"
+	"encoding/hex"
+	"os"
+	"path"
+	"regexp"
+	"runtime"
+
+	"github.com/devguard/devguard/supervisor/build"
+	"github.com/devguard/devguard/supervisor/hook"
+	"github.com/devguard/devguard/supervisor/logfmt"
+	"github.com/devguard/devguard/supervisor/reload"
+)
+
+// build runs one go build and looks at its inputs once more when it is done:
+// an event may still be in the kernel's queue.
+func (s *Supervisor) build(e reload.Build) doer {
+	cfg, g, first := s.cfg, s.graph, s.first
+	req := build.Request{
+		Dir:     cfg.App.BuildDir,
+		Package: cfg.App.Package,
+		Out:     s.State.BinaryPath(e.Gen, binaryName(g.Package)),
+		Flags:   cfg.Build.Flags,
+		Env:     s.Environ,
+		Tmp:     s.State.TmpDir(),
+		Goflags: s.goflags,
+	}
+	if first && s.Progress {
+		req.Progress = s.Screen.Packages
+	}
+	return func(ctx context.Context) outcome {
+		res := build.Run(ctx, req)
+		s.Screen.Clear()
+		snap, err := s.watch.Sync(context.WithoutCancel(ctx))
+		if res.Err == nil {
+			res.Err = err
+		}
+		ev := reload.Built{
+			ID: e.ID, Snapshot: snap, Binary: res.Digest, Path: res.Out,
+			Took: res.Took, Cancelled: res.Cancelled, Err: res.Err,
+		}
+		if res.Err != nil {
+			ev.Detail = diagnostics(req.Dir, res.Diagnostics)
+		}
+		return outcome{ev, func(s *Supervisor) { s.first = s.first && res.Cancelled }}
+	}
+}
+
+// diagnostics are the messages of a build as they are shown, with the lines
+// they are about.
+func diagnostics(dir string, all []build.Diagnostic) logfmt.Diagnostics {
+	out := make([]logfmt.Diagnostic, len(all))
+	for i, d := range all {
+		out[i] = logfmt.Diagnostic(d)
+	}
+	return logfmt.ReadSource(dir, out)
+}
+
+// majorVersion is the last element of an import path that the go command
+// leaves out of the binary's name.
+var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
+
+// binaryName is the name that `go build` gives the program of a package.
+func binaryName(importPath string) string {
+	name := path.Base(importPath)
+	if dir := path.Dir(importPath); majorVersion.MatchString(name) && dir != "." {
+		name = path.Base(dir)
+	}
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	return name
+}
+
+// runHook runs one hook and lets the watcher see what it wrote before anything
+// is decided.
+func (s *Supervisor) runHook(e reload.RunHook) doer {
+	cfg, db := s.cfg, s.db
+	h := cfg.Hooks[e.Hook]
+	changed := make([]string, len(e.Changed))
+	for i, p := range e.Changed {
+		changed[i] = cfg.Rel(p.Name)
+	}
+	return func(ctx context.Context) outcome {
+		ev := reload.HookDone{ID: e.ID}
+		env, err := s.baseEnv(cfg)
+		if err == nil {
+			env, err = db.hookEnv(ctx, env, h.Migrates)
+		}
+		if err != nil {
+			ev.Err = err
+			return outcome{event: ev}
+		}
+		res := hook.Run(ctx, hook.Spec{
+			Name: h.Name, Shell: h.Shell, Command: h.Command,
+			Dir: cfg.Dir, Env: env, Changed: changed,
+			Stdout: os.Stderr, Stderr: os.Stderr, // as they are: colours stay
+		})
+		ev.Took, ev.Err, ev.Detail = res.Took, res.Err, res
+		if res.Err == nil {
+			ev.Err = s.State.SaveHook(hookKey(h), hex.EncodeToString(e.Watch[:]))
+		}
+		ev.Snapshot, err = s.watch.Sync(context.WithoutCancel(ctx))
+		if ev.Err == nil {
+			ev.Err = err
+		}
+		return outcome{event: ev}
+	}
+}
