@@ -58,8 +58,8 @@ func TestSessions(t *testing.T) {
 	me := open(t, s, "bob", "asker")
 	labelled := open(t, s, "bob", "tool:1:7")
 	own := open(t, s, "bob", "mine")
-	colleague := open(t, s, "bob", "psql")
-	eve := open(t, s, "eve", "tool:1:8")
+	open(t, s, "bob", "psql")
+	open(t, s, "eve", "tool:1:8")
 
 	t.Run("me", func(t *testing.T) {
 		self, err := Me(ctx, me)
@@ -92,24 +92,39 @@ func TestSessions(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("describe", func(t *testing.T) {
-		run(t, own, "create table pg_temp.secrets (a text); begin; insert into pg_temp.secrets values ('hunter2'), ($x$hunter2$x$)")
-		found, err := Find(ctx, me, Filter{Clients: []netip.AddrPort{local(own)}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		details, err := Describe(ctx, me, found)
-		if err != nil || len(details) != 1 {
-			t.Fatalf("%+v, %v", details, err)
-		}
-		d := details[0]
-		if d.State != "idle in transaction" || !strings.Contains(d.Locks, "RowExclusiveLock on") || !strings.Contains(d.Query, "insert into") {
-			t.Errorf("%+v", d)
-		}
-		if strings.Contains(d.Query, "hunter2") {
-			t.Errorf("the query shows its literals: %s", d.Query)
-		}
-	})
+}
+
+func TestDescribe(t *testing.T) {
+	s := pgtest.Start(t)
+	s.CreateRole(t, "bob", "pw", "")
+	ctx := t.Context()
+	me, own := open(t, s, "bob", "asker"), open(t, s, "bob", "mine")
+	run(t, own, "create table pg_temp.secrets (a text); begin; insert into pg_temp.secrets values ('hunter2'), ($x$hunter2$x$)")
+	found, err := Find(ctx, me, Filter{Clients: []netip.AddrPort{local(own)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	details, err := Describe(ctx, me, found)
+	if err != nil || len(details) != 1 {
+		t.Fatalf("%+v, %v", details, err)
+	}
+	d := details[0]
+	if d.State != "idle in transaction" || !strings.Contains(d.Locks, "RowExclusiveLock on") || !strings.Contains(d.Query, "insert into") {
+		t.Errorf("%+v", d)
+	}
+	if strings.Contains(d.Query, "hunter2") {
+		t.Errorf("the query shows its literals: %s", d.Query)
+	}
+}
+
+func TestTerminate(t *testing.T) {
+	s := pgtest.Start(t)
+	s.CreateRole(t, "bob", "pw", "")
+	s.CreateRole(t, "eve", "pw", "")
+	ctx := t.Context()
+	me := open(t, s, "bob", "asker")
+	labelled, own := open(t, s, "bob", "tool:1:7"), open(t, s, "bob", "mine")
+	colleague, eve := open(t, s, "bob", "psql"), open(t, s, "eve", "tool:1:8")
 	t.Run("a start that differs is another session", func(t *testing.T) {
 		found, err := Find(ctx, me, Filter{Labels: []string{"tool:1:"}})
 		if err != nil {

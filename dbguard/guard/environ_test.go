@@ -55,6 +55,11 @@ func TestAppEnv(t *testing.T) {
 			t.Error("the same server is known to take options")
 		}
 	})
+}
+
+func TestAppEnvWithoutADatabase(t *testing.T) {
+	s, dev := server(t)
+	url := s.URL(dev)
 	t.Run("off and nothing", func(t *testing.T) {
 		for _, c := range []struct{ mode, env, reason string }{
 			{"off", "DATABASE_URL=" + url, "switched off"},

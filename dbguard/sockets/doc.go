@@ -3,8 +3,8 @@
 // port that it wanted.
 //
 // It reads what the operating system tells any user and changes nothing. Linux
-// reads procfs, macOS asks lsof and netstat; elsewhere Connections and
-// Established return ErrUnsupported, Listening and Owner find nothing.
+// is asked through netlink and procfs, macOS through lsof and netstat;
+// elsewhere Connections and Established return ErrUnsupported, Listening and Owner find nothing.
 //
 // Answers are sorted, hold each socket once, and are momentary: a socket may
 // have come or gone by the time they are read. IPv4 addresses in IPv6 form are
