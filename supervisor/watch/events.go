@@ -96,10 +96,18 @@ func (l *loop) inGitDir(path string) bool {
 // them looked at: what happened between the old watch and the new one was not
 // told.
 func (l *loop) retouch(touched map[string]struct{}, hints map[string]hint) {
+	for _, name := range l.tree.reach(touched) {
+		hints[name] = hint{op: fsnotify.Write}
+	}
 	for _, d := range l.tree.renew(touched) {
 		touched[d.path] = struct{}{} // the other names of an exchanged directory too
 	}
 	for name := range l.files {
+		if within(name, touched) {
+			hints[name] = hint{op: fsnotify.Write}
+		}
+	}
+	for _, name := range l.plan.known() {
 		if within(name, touched) {
 			hints[name] = hint{op: fsnotify.Write}
 		}

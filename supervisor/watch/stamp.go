@@ -21,10 +21,11 @@ type fileID struct {
 	path     string
 }
 
-// A file's times come from a clock that ticks at most every 10 ms, or every two
+// A file's times come from a clock that ticks every 1 to 10 ms, or every two
 // seconds on file systems that keep whole seconds (FAT, HFS+, some NFS). The
-// longer of each is a guess with room.
+// latter two values have room, since to read a file once more is cheap.
 const (
+	kernelTick = 10 * time.Millisecond // CONFIG_HZ=100, the slowest in use
 	tick       = 50 * time.Millisecond
 	coarseTick = 2500 * time.Millisecond
 )
@@ -36,11 +37,11 @@ func (s stamp) racy(read time.Time) bool {
 	if s.mtime%int64(time.Second) == 0 && s.ctime%int64(time.Second) == 0 {
 		t = coarseTick
 	}
-	return time.Unix(0, max(s.mtime, s.ctime)).Add(t).After(read)
+	return time.Unix(0, s.ctime).Add(t).After(read)
 }
 
-// after reports whether the file changed after the given time, or so near to it
-// that one cannot tell.
+// after reports whether the file changed after the given time, or within the
+// clock tick before it.
 func (s stamp) after(t time.Time) bool {
-	return time.Unix(0, max(s.mtime, s.ctime)).Add(tick).After(t)
+	return time.Unix(0, s.ctime).Add(kernelTick).After(t)
 }

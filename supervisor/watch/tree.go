@@ -214,6 +214,39 @@ func (t *tree) renew(touched map[string]struct{}) []*dir {
 	return out
 }
 
+// reach adds to touched directories those that are reached through them by
+// symbolic links, and returns the files that are.
+func (t *tree) reach(touched map[string]struct{}) (files []string) {
+	for more := true; more; {
+		more = false
+		for path, tos := range t.via {
+			if !within(path, touched) {
+				continue
+			}
+			for to := range tos {
+				if _, ok := touched[to]; ok {
+					continue
+				}
+				if t.dirs[to] != nil {
+					touched[to] = struct{}{}
+					more = true
+				}
+			}
+		}
+	}
+	for path, tos := range t.via {
+		if !within(path, touched) {
+			continue
+		}
+		for to := range tos {
+			if t.dirs[to] == nil {
+				files = append(files, to)
+			}
+		}
+	}
+	return files
+}
+
 // prune forgets walked directories that are gone, and the fallbacks that
 // nothing needs any more.
 func (t *tree) prune() {

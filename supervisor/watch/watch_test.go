@@ -404,7 +404,7 @@ func TestGitState(t *testing.T) {
 	for _, name := range []string{"index.lock", "MERGE_HEAD", "BISECT_LOG", "rebase-merge/x", "rebase-apply/x"} {
 		d.write(".git/"+name, "")
 		d.until(name, func() bool { return d.seen.GitBusy && d.seen.GitLock == (name == "index.lock") })
-		d.remove(".git/" + filepath.Dir(name+"/x")[:len(filepath.Dir(name+"/x"))])
+		d.remove(".git/" + filepath.Dir(name + "/x")[:len(filepath.Dir(name+"/x"))])
 		if filepath.Dir(name) != "." {
 			d.remove(".git/" + filepath.Dir(name))
 		}
@@ -605,7 +605,7 @@ func TestRealOverflow(t *testing.T) {
 	resume := make(chan struct{})
 	pause <- resume
 	for i := range queue/2 + 2*eventBuffer { // each makes two or more events
-		d.write("a/f"+strconv.Itoa(i%997)+".txt", strconv.Itoa(i))
+		d.write("a/f"+strconv.Itoa(i)+".txt", strconv.Itoa(i))
 	}
 	d.write("a/a.go", "package a // in the flood\n")
 	d.write("new/deep/x.html", "<p>")

@@ -129,6 +129,7 @@ func (d *world) start(opts Options) change.Snapshot {
 	w, err := New(opts)
 	d.must(err)
 	d.w = w
+	d.age()
 	d.Cleanup(func() {
 		if err := w.Close(); err != nil {
 			d.Errorf("close: %v", err)
@@ -136,6 +137,21 @@ func (d *world) start(opts Options) change.Snapshot {
 		noGoroutines(d.T)
 	})
 	return d.apply()
+}
+
+// age waits until the files written so far are older than a tick of the clock
+// that the file system uses, so that they are not taken for changes.
+func (d *world) age() {
+	d.Helper()
+	probe := filepath.Join(d.TempDir(), "probe")
+	now := func() time.Time {
+		d.must(os.WriteFile(probe, nil, 0o644))
+		info, err := os.Stat(probe)
+		d.must(err)
+		return info.ModTime()
+	}
+	for end := now().Add(2 * kernelTick); now().Before(end); {
+	}
 }
 
 func (d *world) apply() change.Snapshot {
@@ -175,10 +191,13 @@ func (s *seen) add(set change.Set) {
 func (d *world) until(what string, ok func() bool) {
 	d.Helper()
 	deadline := time.After(patience)
+	again := time.NewTicker(10 * time.Millisecond) // for what no set tells
+	defer again.Stop()
 	for !ok() {
 		select {
 		case set := <-d.w.Changes():
 			d.seen.add(set)
+		case <-again.C:
 		case <-deadline:
 			dirs, files, mode := d.w.Stats()
 			d.Fatalf("waited in vain for %s\nseen: %+v\nstats: %d dirs, %d files, %s", what, d.seen, dirs, files, mode)
