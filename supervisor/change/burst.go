@@ -1,6 +1,9 @@
 package change
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // How long a burst of changes is given to end (latency.md §7: one save is over
 // within 2.3 ms of its first event in every editor, the largest gap in a git
@@ -30,20 +33,11 @@ func (b Burst) Add(names []string, now time.Time, gitLock bool) Burst {
 	b.locked = b.locked || gitLock
 	b.names = b.names[:len(b.names):len(b.names)]
 	for _, n := range names {
-		if len(b.names) < many && !contains(b.names, n) {
+		if len(b.names) < many && !slices.Contains(b.names, n) {
 			b.names = append(b.names, n)
 		}
 	}
 	return b
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // Deadline returns when the burst is over unless more comes; zero when there

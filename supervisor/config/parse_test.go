@@ -13,89 +13,90 @@ func parse(text string) (*Config, error) {
 	return Parse("devguard.toml", "/repo/devguard.toml", "/repo/app", []byte(text))
 }
 
+var parseProblems = []struct{ name, text, want string }{
+	{"mistyped key", "[watch]\ninclde = []", `2:1: unknown key "watch.inclde"; did you mean "watch.include"?`},
+	{"swapped letters", "[app]\n  garce = '1s'", `2:3: unknown key "app.garce"; did you mean "app.grace"?`},
+	{"upper case", "[app]\nGrace = '1s'", `2:1: unknown key "app.Grace"; did you mean "app.grace"?`},
+	{"mistyped table", "[wach]\ninclude = []", `1:2: unknown key "wach"; did you mean "watch"?`},
+	{"key in the wrong table", "grace = '1s'", `1:1: unknown key "grace"; did you mean "app.grace"?`},
+	{"dotted key", "app.stdn = true", `1:5: unknown key "app.stdn"; did you mean "app.stdin"?`},
+	{"inline table", "app = { grce = '1s' }", `1:9: unknown key "app.grce"; did you mean "app.grace"?`},
+	{"quoted key", "\"app.stdin\" = true", `1:1: unknown key "\"app.stdin\""; the keys here are app, build, database, hook, log_format, name, ready, verbose, watch`},
+	{"second hook", "[[hook]]\nname='a'\nrun='a'\nwatch=['a']\n[[hook]]\nname='b'\nrun='b'\nwacth=['b']\nwatch=['b']",
+		`8:1: unknown key "hook.wacth"; did you mean "hook.watch"?`},
+	{"far from any", "[build]\nxyzzy = 1", `2:1: unknown key "build.xyzzy"; the keys here are flags`},
+	{"front is later", "[front]\nlisten = ':1'", `1:2: unknown key "front"; the keys here are app, build, database, hook, log_format, name, ready, verbose, watch`},
+	{"fast is later", "[build]\nfast = 'auto'", `2:1: unknown key "build.fast"; the keys here are flags`},
+	{"listen is later", "[[database]]\nlisten = ''", `2:1: unknown key "database.listen"; the keys here are direct_url_env, drain_timeout, embedded, mode, url_env`},
+
+	{"syntax", "[app]\ngrace = ", `2:8: expected value, not end of input`},
+	{"key twice", "[app]\nstdin = true\nstdin = false", `3:1: key stdin is already defined`},
+	{"unquoted string", "[app]\ngrace = 5s", `2:10: strings must be quoted`},
+
+	{"integer for duration", "[app]\ngrace = 5", `2:9: app.grace: want a duration in quotes, like "5s" or "500ms", not an integer`},
+	{"string for boolean", "[app]\nstdin = 'yes'", `2:9: app.stdin: want true or false, without quotes, not a string`},
+	{"string for list", "[build]\nflags = '-race'", `2:9: build.flags: want a list of strings, like ["-race", "-tags", "dev"], not a string`},
+	{"integer in list", "[app]\nargs = ['-port',\n  8080]", `3:3: app.args: want a string in quotes, not an integer`},
+	{"table for value", "[app.grace]\nx = 1", `1:6: app.grace: want a duration in quotes, like "5s" or "500ms", not a table`},
+	{"value for table", "app = 1", `1:7: app: want a table: write [app], not an integer`},
+	{"list of tables for table", "[[app]]", `1:3: app: want a table: write [app], not a list`},
+	{"table for list of tables", "[hook]\nname = 'x'", `1:2: hook: want a list of tables: write [[hook]], with two brackets, not a table`},
+	{"date", "[app]\npackage = 2020-01-01", `2:11: app.package: want a string in quotes, not a date or time`},
+
+	{"bad duration", "[app]\ngrace = '5'", `2:9: app.grace: "5" is not a duration; write a number and a unit, like "5s", "500ms" or "1m30s"`},
+	{"negative grace", "[app]\ngrace = '-1s'", `2:9: app.grace: "-1s" is negative; write "0s" or more`},
+	{"no timeout", "[ready]\ntimeout = '0s'", `2:11: ready.timeout: "0s" is too short; write "1ms" or more`},
+	{"busy poll", "[watch]\npoll = '1us'", `2:8: watch.poll: "1us" is too short; write "10ms" or more`},
+	{"poll word", "[watch]\npoll = 'always'", `2:8: watch.poll: "always" is not a duration; write a number and a unit, like "5s", "500ms" or "1m30s"`},
+	{"empty poll", "[watch]\npoll = ''", `2:8: watch.poll: is empty; write "auto", "off" or an interval, like "2s"`},
+
+	{"bad glob", "[watch]\ninclude = ['ok/**', 'a[b']", `2:21: watch.include: "a[b" is not a valid glob; check its brackets and braces; a backslash makes the next character ordinary`},
+	{"negated glob", "[watch]\ninclude = ['!a']", `2:12: watch.include: "!a" begins with '!', which does not negate here; use watch.exclude`},
+	{"absolute glob", "[watch]\nexclude = ['/a/**']", `2:12: watch.exclude: "/a/**" is an absolute path; write it relative to the directory of devguard.toml`},
+	{"empty glob", "[watch]\nexclude = ['']", `2:12: watch.exclude: "" is not a glob; write a path or a glob, like "templates/**"`},
+
+	{"package beside command", "[app]\npackage = './x'\ncommand = ['npm']", `3:1: app.command: cannot stand beside app.package; keep one of them`},
+	{"pattern of packages", "[app]\npackage = './...'", `2:11: app.package: "./..." is a pattern of packages; name the one to run, like ./cmd/app`},
+	{"flag as package", "[app]\npackage = '-race'", `2:11: app.package: "-race" is a flag, not a package; write a package, like ./cmd/app`},
+	{"nameless command", "[app]\ncommand = ['']", `2:12: app.command: is empty; write the program's name first`},
+	{"unknown signal", "[app]\nstop_signal = 'SIGTRM'", `2:15: app.stop_signal: "SIGTRM" is not a signal that stops a process here; did you mean "SIGTERM"?`},
+	{"signal number", "[app]\nstop_signal = 15", `2:15: app.stop_signal: want a string in quotes, not an integer`},
+	{"empty env file", "[app]\nenv_files = [' ']", `2:14: app.env_files: is empty; write the path of a file`},
+	{"NUL", "[app]\npackage = \"a\\u0000\"", `2:11: app.package: contains a NUL character; remove it`},
+
+	{"output flag", "[build]\nflags = ['-o', 'x']", `2:10: build.flags: -o cannot be used; devguard chooses where the program is written`},
+	{"words in one flag", "[build]\nflags = ['-tags dev']", `2:10: build.flags: "-tags" and its value are one element; write "-tags", "..."`},
+	{"not a flag", "[build]\nflags = ['-race', './x']", `2:19: build.flags: an element is not a flag; write packages in app.package and arguments of the app in app.args`},
+	{"flag without value", "[build]\nflags = ['-tags']", `2:10: build.flags: -tags has no value; write "-tags=..."`},
+
+	{"http word", "[ready]\nhttp = 'healthz'", `2:8: ready.http: is neither a path nor a full URL; write a path, like "/healthz", or a URL with http:// or https://`},
+	{"http and tcp", "[ready]\nhttp = '/x'\ntcp = ':1'", `3:7: ready.tcp: cannot stand beside ready.http; keep one of them`},
+	{"tcp host only", "[ready]\ntcp = 'localhost'", `2:7: ready.tcp: is not an address; write host:port, like "127.0.0.1:8080"`},
+	{"tcp port", "[ready]\ntcp = ':70000'", `2:7: ready.tcp: does not end in a port, 1 to 65535; write host:port, like "127.0.0.1:8080"`},
+
+	{"mode", "[[database]]\nmode = 'drian'", `2:8: database.mode: "drian" is not a value of it; did you mean "drain"?`},
+	{"later mode", "[[database]]\nmode = 'session'", `2:8: database.mode: "session" is not in this version; write one of auto, drain, off`},
+	{"URL for variable", "[[database]]\nurl_env = ['postgres://u:secret@h/d']", `2:12: database.url_env: is not the name of a variable; write the variable's name, like DATABASE_URL, not its value`},
+	{"variable in two", "[[database]]\nurl_env=['A']\n[[database]]\nurl_env=['A']", `4:10: database.url_env: A is named twice; name each variable in one [[database]] only`},
+	{"embedded without variable", "[[database]]\nurl_env=[]\nembedded=true", `3:10: database.embedded: needs a variable in url_env to hand its URL to the app; name one, like url_env = ["DATABASE_URL"]`},
+
+	{"hook without name", "[[hook]]\nrun='x'\nwatch=['x']", `1:3: hook.name: is missing; write name = "..."; messages and DEVGUARD_HOOK use it`},
+	{"hook without run", "[[hook]]\nname='x'\nwatch=['x']", `1:3: hook.run: is missing; write run = "..."`},
+	{"hook without watch", "[[hook]]\nname='x'\nrun='x'", `1:3: hook.watch: is missing: the hook would run once and never again; write watch = ["..."], the files that the hook reads`},
+	{"empty run", "[[hook]]\nname='x'\nwatch=['x']\nrun=' '", `4:5: hook.run: is empty; write the command to run`},
+	{"empty run list", "[[hook]]\nname='x'\nwatch=['x']\nrun=[]", `4:1: hook.run: is empty; write the program and its arguments`},
+	{"run of another type", "[[hook]]\nname='x'\nwatch=['x']\nrun=true", `4:5: hook.run: want a command in quotes, or a list of strings, like ["sqlc", "generate"], not true or false`},
+	{"duplicate hook", "[[hook]]\nname='x'\nwatch=['x']\nrun='x'\n[[hook]]\nname='x'\nwatch=['x']\nrun='x'", `6:6: hook.name: "x" is already the hook of line 1; give each hook a name of its own`},
+	{"unknown then", "[[hook]]\nname='x'\nwatch=['x']\nrun='x'\nthen='rebiuld'", `5:6: hook.then: "rebiuld" is not a value of it; did you mean "rebuild"?`},
+	{"later then", "[[hook]]\nname='x'\nwatch=['x']\nrun='x'\nthen='reload'", `5:6: hook.then: "reload" is not in this version; write one of rebuild, restart, none`},
+
+	{"name with slash", "name = '../x'", `1:8: name: "../x" cannot be the name of a folder everywhere; ` + nameRule},
+	{"reserved name", "name = 'Embedded'", `1:8: name: "Embedded" is taken by the embedded database; ` + nameRule},
+	{"log format", "log_format = 'jsn'", `1:14: log_format: "jsn" is not a value of it; did you mean "json"?`},
+}
+
 func TestParseProblems(t *testing.T) {
-	tests := []struct{ name, text, want string }{
-		{"mistyped key", "[watch]\ninclde = []", `2:1: unknown key "watch.inclde"; did you mean "watch.include"?`},
-		{"swapped letters", "[app]\n  garce = '1s'", `2:3: unknown key "app.garce"; did you mean "app.grace"?`},
-		{"upper case", "[app]\nGrace = '1s'", `2:1: unknown key "app.Grace"; did you mean "app.grace"?`},
-		{"mistyped table", "[wach]\ninclude = []", `1:2: unknown key "wach"; did you mean "watch"?`},
-		{"key in the wrong table", "grace = '1s'", `1:1: unknown key "grace"; did you mean "app.grace"?`},
-		{"dotted key", "app.stdn = true", `1:5: unknown key "app.stdn"; did you mean "app.stdin"?`},
-		{"inline table", "app = { grce = '1s' }", `1:9: unknown key "app.grce"; did you mean "app.grace"?`},
-		{"quoted key", "\"app.stdin\" = true", `1:1: unknown key "\"app.stdin\""; the keys here are app, build, database, hook, log_format, name, ready, verbose, watch`},
-		{"second hook", "[[hook]]\nname='a'\nrun='a'\nwatch=['a']\n[[hook]]\nname='b'\nrun='b'\nwacth=['b']\nwatch=['b']",
-			`8:1: unknown key "hook.wacth"; did you mean "hook.watch"?`},
-		{"far from any", "[build]\nxyzzy = 1", `2:1: unknown key "build.xyzzy"; the keys here are flags`},
-		{"front is later", "[front]\nlisten = ':1'", `1:2: unknown key "front"; the keys here are app, build, database, hook, log_format, name, ready, verbose, watch`},
-		{"fast is later", "[build]\nfast = 'auto'", `2:1: unknown key "build.fast"; the keys here are flags`},
-		{"listen is later", "[[database]]\nlisten = ''", `2:1: unknown key "database.listen"; the keys here are direct_url_env, drain_timeout, embedded, mode, url_env`},
-
-		{"syntax", "[app]\ngrace = ", `2:8: expected value, not end of input`},
-		{"key twice", "[app]\nstdin = true\nstdin = false", `3:1: key stdin is already defined`},
-		{"unquoted string", "[app]\ngrace = 5s", `2:10: strings must be quoted`},
-
-		{"integer for duration", "[app]\ngrace = 5", `2:9: app.grace: want a duration in quotes, like "5s" or "500ms", not an integer`},
-		{"string for boolean", "[app]\nstdin = 'yes'", `2:9: app.stdin: want true or false, without quotes, not a string`},
-		{"string for list", "[build]\nflags = '-race'", `2:9: build.flags: want a list of strings, like ["-race", "-tags", "dev"], not a string`},
-		{"integer in list", "[app]\nargs = ['-port',\n  8080]", `3:3: app.args: want a string in quotes, not an integer`},
-		{"table for value", "[app.grace]\nx = 1", `1:6: app.grace: want a duration in quotes, like "5s" or "500ms", not a table`},
-		{"value for table", "app = 1", `1:7: app: want a table: write [app], not an integer`},
-		{"list of tables for table", "[[app]]", `1:3: app: want a table: write [app], not a list`},
-		{"table for list of tables", "[hook]\nname = 'x'", `1:2: hook: want a list of tables: write [[hook]], with two brackets, not a table`},
-		{"date", "[app]\npackage = 2020-01-01", `2:11: app.package: want a string in quotes, not a date or time`},
-
-		{"bad duration", "[app]\ngrace = '5'", `2:9: app.grace: "5" is not a duration; write a number and a unit, like "5s", "500ms" or "1m30s"`},
-		{"negative grace", "[app]\ngrace = '-1s'", `2:9: app.grace: "-1s" is negative; write "0s" or more`},
-		{"no timeout", "[ready]\ntimeout = '0s'", `2:11: ready.timeout: "0s" is too short; write "1ms" or more`},
-		{"busy poll", "[watch]\npoll = '1us'", `2:8: watch.poll: "1us" is too short; write "10ms" or more`},
-		{"poll word", "[watch]\npoll = 'always'", `2:8: watch.poll: "always" is not a duration; write a number and a unit, like "5s", "500ms" or "1m30s"`},
-		{"empty poll", "[watch]\npoll = ''", `2:8: watch.poll: is empty; write "auto", "off" or an interval, like "2s"`},
-
-		{"bad glob", "[watch]\ninclude = ['ok/**', 'a[b']", `2:21: watch.include: "a[b" is not a valid glob; check its brackets and braces; a backslash makes the next character ordinary`},
-		{"negated glob", "[watch]\ninclude = ['!a']", `2:12: watch.include: "!a" begins with '!', which does not negate here; use watch.exclude`},
-		{"absolute glob", "[watch]\nexclude = ['/a/**']", `2:12: watch.exclude: "/a/**" is an absolute path; write it relative to the directory of devguard.toml`},
-		{"empty glob", "[watch]\nexclude = ['']", `2:12: watch.exclude: "" is not a glob; write a path or a glob, like "templates/**"`},
-
-		{"package beside command", "[app]\npackage = './x'\ncommand = ['npm']", `3:1: app.command: cannot stand beside app.package; keep one of them`},
-		{"pattern of packages", "[app]\npackage = './...'", `2:11: app.package: "./..." is a pattern of packages; name the one to run, like ./cmd/app`},
-		{"flag as package", "[app]\npackage = '-race'", `2:11: app.package: "-race" is a flag, not a package; write a package, like ./cmd/app`},
-		{"nameless command", "[app]\ncommand = ['']", `2:12: app.command: is empty; write the program's name first`},
-		{"unknown signal", "[app]\nstop_signal = 'SIGTRM'", `2:15: app.stop_signal: "SIGTRM" is not a signal that stops a process here; did you mean "SIGTERM"?`},
-		{"signal number", "[app]\nstop_signal = 15", `2:15: app.stop_signal: want a string in quotes, not an integer`},
-		{"empty env file", "[app]\nenv_files = [' ']", `2:14: app.env_files: is empty; write the path of a file`},
-		{"NUL", "[app]\npackage = \"a\\u0000\"", `2:11: app.package: contains a NUL character; remove it`},
-
-		{"output flag", "[build]\nflags = ['-o', 'x']", `2:10: build.flags: -o cannot be used; devguard chooses where the program is written`},
-		{"words in one flag", "[build]\nflags = ['-tags dev']", `2:10: build.flags: "-tags" and its value are one element; write "-tags", "..."`},
-		{"not a flag", "[build]\nflags = ['-race', './x']", `2:19: build.flags: an element is not a flag; write packages in app.package and arguments of the app in app.args`},
-		{"flag without value", "[build]\nflags = ['-tags']", `2:10: build.flags: -tags has no value; write "-tags=..."`},
-
-		{"http word", "[ready]\nhttp = 'healthz'", `2:8: ready.http: is neither a path nor a full URL; write a path, like "/healthz", or a URL with http:// or https://`},
-		{"http and tcp", "[ready]\nhttp = '/x'\ntcp = ':1'", `3:7: ready.tcp: cannot stand beside ready.http; keep one of them`},
-		{"tcp host only", "[ready]\ntcp = 'localhost'", `2:7: ready.tcp: is not an address; write host:port, like "127.0.0.1:8080"`},
-		{"tcp port", "[ready]\ntcp = ':70000'", `2:7: ready.tcp: does not end in a port, 1 to 65535; write host:port, like "127.0.0.1:8080"`},
-
-		{"mode", "[[database]]\nmode = 'drian'", `2:8: database.mode: "drian" is not a value of it; did you mean "drain"?`},
-		{"later mode", "[[database]]\nmode = 'session'", `2:8: database.mode: "session" is not in this version; write one of auto, drain, off`},
-		{"URL for variable", "[[database]]\nurl_env = ['postgres://u:secret@h/d']", `2:12: database.url_env: is not the name of a variable; write the variable's name, like DATABASE_URL, not its value`},
-		{"variable in two", "[[database]]\nurl_env=['A']\n[[database]]\nurl_env=['A']", `4:10: database.url_env: A is named twice; name each variable in one [[database]] only`},
-		{"embedded without variable", "[[database]]\nurl_env=[]\nembedded=true", `3:10: database.embedded: needs a variable in url_env to hand its URL to the app; name one, like url_env = ["DATABASE_URL"]`},
-
-		{"hook without name", "[[hook]]\nrun='x'\nwatch=['x']", `1:3: hook.name: is missing; write name = "..."; messages and DEVGUARD_HOOK use it`},
-		{"hook without run", "[[hook]]\nname='x'\nwatch=['x']", `1:3: hook.run: is missing; write run = "..."`},
-		{"hook without watch", "[[hook]]\nname='x'\nrun='x'", `1:3: hook.watch: is missing: the hook would run once and never again; write watch = ["..."], the files that the hook reads`},
-		{"empty run", "[[hook]]\nname='x'\nwatch=['x']\nrun=' '", `4:5: hook.run: is empty; write the command to run`},
-		{"empty run list", "[[hook]]\nname='x'\nwatch=['x']\nrun=[]", `4:1: hook.run: is empty; write the program and its arguments`},
-		{"run of another type", "[[hook]]\nname='x'\nwatch=['x']\nrun=true", `4:5: hook.run: want a command in quotes, or a list of strings, like ["sqlc", "generate"], not true or false`},
-		{"duplicate hook", "[[hook]]\nname='x'\nwatch=['x']\nrun='x'\n[[hook]]\nname='x'\nwatch=['x']\nrun='x'", `6:6: hook.name: "x" is already the hook of line 1; give each hook a name of its own`},
-		{"unknown then", "[[hook]]\nname='x'\nwatch=['x']\nrun='x'\nthen='rebiuld'", `5:6: hook.then: "rebiuld" is not a value of it; did you mean "rebuild"?`},
-		{"later then", "[[hook]]\nname='x'\nwatch=['x']\nrun='x'\nthen='reload'", `5:6: hook.then: "reload" is not in this version; write one of rebuild, restart, none`},
-
-		{"name with slash", "name = '../x'", `1:8: name: "../x" cannot be the name of a folder everywhere; ` + nameRule},
-		{"reserved name", "name = 'Embedded'", `1:8: name: "Embedded" is taken by the embedded database; ` + nameRule},
-		{"log format", "log_format = 'jsn'", `1:14: log_format: "jsn" is not a value of it; did you mean "json"?`},
-	}
-	for _, test := range tests {
+	for _, test := range parseProblems {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := parse(test.text)
 			if err == nil || err.Error() != "devguard.toml:"+test.want {
