@@ -108,7 +108,7 @@ func (d *drain) run(ctx context.Context) {
 	for err != nil && d.worthRetry(err) && wait(ctx, fullPoll) {
 		d.ahead = nil
 		again := d.attempt(ctx)
-		if again != nil && ctx.Err() != nil {
+		if again != nil && timedOut(again) {
 			break // that one was cut off: why the last whole one failed says more
 		}
 		err = again

@@ -122,18 +122,25 @@ func explain(err error, s dsn.Settings) trouble {
 	case errors.As(err, &server):
 		reason := s.Scrub(fmt.Sprintf("the server refuses us: %s (%s)", oneLine(server.Message), server.Code))
 		return trouble{reason, true, isFull(server)}
-	case errors.As(err, &unknown):
+	case errors.As(err, &unknown) && !unknown.IsTimeout:
 		return trouble{reason: fmt.Sprintf("the host %q is not known", unknown.Name)}
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
 		return trouble{reason: "nothing listens there"}
 	case errors.As(err, &unverified), errors.As(err, &authority):
 		return trouble{reason: s.Scrub("its certificate is not accepted: " + oneLine(errors.Unwrap(err).Error())), reached: true}
-	case pgconn.Timeout(err), errors.Is(err, context.DeadlineExceeded):
+	case timedOut(err):
 		return trouble{reason: "no answer in time"}
 	case errors.As(err, &op): // its text would hold our port, a new one each time
 		return trouble{reason: s.Scrub(fmt.Sprintf("%s: %v", op.Op, op.Err)), reached: op.Op != "dial"}
 	}
 	return trouble{reason: s.Scrub(oneLine(err.Error())), reached: true}
+}
+
+// timedOut reports whether err says that time ran out. The clock of ctx is no
+// help: a socket's own deadline may fire a moment before it.
+func timedOut(err error) bool {
+	var network net.Error
+	return pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) && network.Timeout()
 }
 
 // isFull reports whether the server or a pooler has no session left for us.

@@ -160,6 +160,7 @@ func TestALabelOnALivingPoolersSession(t *testing.T) {
 			t.Errorf("a session of the pooler was ended: %v", line)
 		}
 	}
+	log.last(t, "bypass") // it was seen, under the app's label
 }
 
 func TestUnixSocket(t *testing.T) {
