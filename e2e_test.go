@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -23,12 +24,17 @@ import (
 // slow machine, so that only what never comes fails.
 const limit = 60 * time.Second
 
+// campaign asks for the long versions of tests that have one, minutes instead
+// of seconds.
+var campaign = flag.Bool("campaign", false, "run the long versions of the end-to-end tests")
+
 // devguard is one running `devguard run` and everything it said.
 type devguard struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	marker string // in the environment of all its processes
 	out    lockedBuffer
+	stderr *os.File // what d.read reads
 
 	mu    sync.Mutex
 	lines []line
@@ -75,6 +81,14 @@ func (b *lockedBuffer) String() string {
 // is left when it ends.
 func run(t *testing.T, dir string, env []string, args ...string) *devguard {
 	t.Helper()
+	d := prepare(t, dir, env, args...)
+	d.start()
+	return d
+}
+
+// prepare is run without the start: the command may still be changed.
+func prepare(t *testing.T, dir string, env []string, args ...string) *devguard {
+	t.Helper()
 	d := &devguard{
 		t:      t,
 		marker: fmt.Sprintf("DEVGUARD_TEST_MARKER=%s-%d", strings.ReplaceAll(t.Name(), "/", "-"), time.Now().UnixNano()),
@@ -87,19 +101,23 @@ func run(t *testing.T, dir string, env []string, args ...string) *devguard {
 	d.cmd.Stdout = &d.out
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	d.cmd.WaitDelay = 5 * time.Second
-	stderr, w, err := os.Pipe()
+	return d
+}
+
+func (d *devguard) start() {
+	d.t.Helper()
+	r, w, err := os.Pipe()
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	d.cmd.Stderr = w
+	d.stderr, d.cmd.Stderr = r, w
 	if err := d.cmd.Start(); err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	w.Close()
-	go d.read(stderr)
+	go d.read(r)
 	go func() { d.err = d.cmd.Wait(); close(d.ended) }()
-	t.Cleanup(d.cleanUp)
-	return d
+	d.t.Cleanup(d.cleanUp)
 }
 
 // cleanEnv is the environment without what would reach a real database.
