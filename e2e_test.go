@@ -97,7 +97,8 @@ func prepare(t *testing.T, dir string, env []string, args ...string) *devguard {
 	}
 	d.cmd = exec.Command(binary(t), append([]string{"run", "--log-format", "json"}, args...)...)
 	d.cmd.Dir = dir
-	d.cmd.Env = append(cleanEnv(), append(env, d.marker)...)
+	// The race detector's exit handler sleeps for a second unless told not to.
+	d.cmd.Env = append(cleanEnv(), append(env, d.marker, "GORACE=atexit_sleep_ms=0")...)
 	d.cmd.Stdout = &d.out
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	d.cmd.WaitDelay = 5 * time.Second
@@ -234,6 +235,9 @@ func (d *devguard) cleanUp() {
 		}
 	}
 	d.nothingLeft()
+	if strings.Contains(d.log(), "WARNING: DATA RACE") {
+		d.t.Error("devguard has a data race")
+	}
 	if d.t.Failed() {
 		d.t.Logf("log of devguard:\n%s", d.log())
 	}
