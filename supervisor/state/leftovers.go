@@ -79,6 +79,13 @@ func (p process) alive() bool {
 	return ok && start == p.Start
 }
 
+// owner is what tells our processes from others.
+type owner struct {
+	name string
+	dir  string   // our folder, absolute
+	runs []string // ids of earlier runs
+}
+
 // guardWait is how long guardians that are still alive get to end their tree
 // themselves; they know all of it. It takes them milliseconds.
 const guardWait = 3 * time.Second
@@ -93,7 +100,7 @@ func (s *State) Leftovers() []Leftover {
 	s.mu.Lock()
 	records, runs := slices.Clone(s.leftovers), slices.Clone(s.previous)
 	s.mu.Unlock()
-	return find(records, s.name, runs)
+	return find(records, owner{s.name, s.dir, runs})
 }
 
 // EndLeftovers ends them with SIGKILL and returns what it has ended. A process
@@ -102,6 +109,8 @@ func (s *State) Leftovers() []Leftover {
 //   - it is in the group that such a process leads, or
 //   - on Linux, it is in the group of a recorded app, is younger than it, and
 //     its environment names this devguard and generation, or
+//   - on Linux, its program lies in our folder and its environment names this
+//     devguard: the app's own program, started again in a session of its own, or
 //   - on Linux, its environment holds the run id of an earlier devguard of this
 //     name: 128 random bits that only that devguard gave away.
 //

@@ -21,8 +21,9 @@ import (
 var testRun = strings.Repeat("5eed", 8)
 
 // startApps leaves what an unguarded devguard would: an app with a child in its
-// group, one whose leader has gone, a daemon with only the run's label, and a
-// stranger in a group of its own that is none of ours.
+// group, one whose leader has gone, a daemon with only the run's label, a
+// stranger in a group of its own that is none of ours, and the app's own program
+// started by somebody else.
 func startApps(s *state.State) {
 	launch := func(attr *syscall.SysProcAttr, env string, gen int, script string) *exec.Cmd {
 		c := exec.Command("sh", "-c", script)
@@ -48,6 +49,11 @@ func startApps(s *state.State) {
 	s.AddRun(testRun)
 	launch(&syscall.SysProcAttr{Setsid: true}, "PGAPPNAME=devguard:"+testRun+":2", 7, "sleep 300 & echo $!; wait")
 	launch(group, "PGAPPNAME=devguard:"+strings.Repeat("beef", 8)+":2", 1, "sleep 300 & echo $!; wait")
+	program := filepath.Join(s.Dir(), "2", "app")
+	os.MkdirAll(filepath.Dir(program), 0o700)
+	exec.Command("cp", "-L", "/bin/sleep", program).Run()
+	launch(&syscall.SysProcAttr{Setsid: true}, "X=1", 2, program+" 300 & echo $!; wait")
+	launch(&syscall.SysProcAttr{Setsid: true}, "X=1", 2, "DEVGUARD_NAME= "+program+" 300 & echo $!; wait")
 }
 
 func TestLeftoversOfAKilledDevguard(t *testing.T) {
@@ -59,13 +65,13 @@ func TestLeftoversOfAKilledDevguard(t *testing.T) {
 	for i, line := range said {
 		fmt.Sscan(line, &pids[i][0], &pids[i][1])
 	}
-	strangers := pids[3][:]
+	strangers := append(pids[3][:], pids[5][:]...)
 	t.Cleanup(func() {
 		for _, pid := range strangers {
 			syscall.Kill(pid, syscall.SIGKILL)
 		}
 	})
-	want := []int{pids[0][0], pids[0][1], pids[1][1], pids[2][0], pids[2][1]}
+	want := []int{pids[0][0], pids[0][1], pids[1][1], pids[2][0], pids[2][1], pids[4][1]}
 	slices.Sort(want)
 
 	s := open(t, dir)

@@ -21,7 +21,7 @@ func startTime(pid int) (string, bool) {
 
 // find knows an app by pid and start time, and while that lives its group. The
 // environment of other processes is not readable here.
-func find(records []record, _ string, _ []string) []Leftover {
+func find(records []record, _ owner) []Leftover {
 	var found []Leftover
 	for _, r := range records {
 		if !r.App.alive() || r.App.PID == os.Getppid() {

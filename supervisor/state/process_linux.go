@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,9 +50,12 @@ func startTime(pid int) (string, bool) {
 }
 
 // find looks at every process once; without records and run ids at none.
-func find(records []record, name string, runs []string) []Leftover {
-	if len(records) == 0 && len(runs) == 0 {
+func find(records []record, o owner) []Leftover {
+	if len(records) == 0 && len(o.runs) == 0 {
 		return nil
+	}
+	if real, err := filepath.EvalSymlinks(o.dir); err == nil {
+		o.dir = real // as /proc/<pid>/exe names it
 	}
 	var found []Leftover
 	spared := ancestors()
@@ -62,7 +66,7 @@ func find(records []record, name string, runs []string) []Leftover {
 			continue
 		}
 		if s, ok := readStat(pid); ok {
-			if gen, ours := s.whose(records, name, runs); ours {
+			if gen, ours := s.whose(records, o); ours {
 				found = append(found, Leftover{PID: pid, Gen: gen, start: s.start()})
 			}
 		}
@@ -85,20 +89,23 @@ func ancestors() []int {
 	return all
 }
 
-func (s stat) whose(records []record, name string, runs []string) (gen int, ours bool) {
+func (s stat) whose(records []record, o owner) (gen int, ours bool) {
 	for _, r := range records {
 		if s.start() == r.App.Start && s.pid == r.App.PID {
 			return r.Gen, true
 		}
-		if s.group == r.Group && s.inGroupOf(r, name) {
+		if s.group == r.Group && s.inGroupOf(r, o.name) {
 			return r.Gen, true
 		}
 	}
-	if len(runs) == 0 {
+	if s.runsFrom(o) {
+		return 0, true
+	}
+	if len(o.runs) == 0 {
 		return 0, false
 	}
 	env := environ(s.pid)
-	return 0, slices.ContainsFunc(runs, func(id string) bool {
+	return 0, slices.ContainsFunc(o.runs, func(id string) bool {
 		return bytes.Contains(env, []byte("devguard:"+id+":"))
 	})
 }
@@ -115,11 +122,19 @@ func (s stat) inGroupOf(r record, name string) bool {
 	if !ok || err != nil || boot != bootID() || s.ticks < since {
 		return false
 	}
-	env := bytes.Split(environ(s.pid), []byte{0})
-	has := func(entry string) bool {
-		return slices.ContainsFunc(env, func(b []byte) bool { return string(b) == entry })
-	}
-	return has("DEVGUARD_NAME="+name) && has("DEVGUARD_GEN="+strconv.Itoa(r.Gen))
+	return s.has("DEVGUARD_NAME="+name) && s.has("DEVGUARD_GEN="+strconv.Itoa(r.Gen))
+}
+
+// runsFrom reports whether the process is a program of our folder that a
+// devguard of our name has started: somebody may run one by hand.
+func (s stat) runsFrom(o owner) bool {
+	exe, err := os.Readlink("/proc/" + strconv.Itoa(s.pid) + "/exe")
+	return err == nil && strings.HasPrefix(exe, o.dir+"/") && s.has("DEVGUARD_NAME="+o.name)
+}
+
+// has reports whether the process was started with that environment entry.
+func (s stat) has(entry string) bool {
+	return slices.ContainsFunc(bytes.Split(environ(s.pid), []byte{0}), func(b []byte) bool { return string(b) == entry })
 }
 
 // environ is what the process was started with; only its owner and root may read it.

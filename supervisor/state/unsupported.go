@@ -6,7 +6,7 @@ package state
 // recorded and none is ended.
 func startTime(int) (string, bool) { return "", false }
 
-func find([]record, string, []string) []Leftover { return nil }
+func find([]record, owner) []Leftover { return nil }
 
 func (process) kill() {}
 
