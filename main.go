@@ -209,6 +209,7 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *state.State
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
+	outliveOutput()
 	keys, restore := keyboard(log, cfg)
 	defer restore()
 	err = supervisor.Run(ctx, supervisor.Options{
@@ -221,6 +222,11 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *state.State
 	forget()
 	return err
 }
+
+// outliveOutput lets devguard go on when nobody reads its log any more: at Ctrl-C
+// a `| tee` ends first, and the app still wants its grace. Caught, not ignored:
+// what is ignored stays so in the app.
+func outliveOutput() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // tidy ends what a devguard that was killed has left.
 func tidy(ctx context.Context, log *slog.Logger, st *state.State) {
