@@ -38,7 +38,7 @@ type Request struct {
 // Result is what came of one build.
 type Result struct {
 	Out         string        // the binary, or "" if there is none
-	Digest      change.Digest // of the binary, its build ID masked; zero if there is none
+	Digest      change.Digest // of the binary, its build ID masked; comparable in this process; zero if there is none
 	Took        time.Duration // until every process of the build was gone
 	Diagnostics []Diagnostic  // Output, parsed; also warnings of a build that succeeded
 	Output      string        // all that the go command printed
