@@ -73,17 +73,10 @@ var vocabulary = map[string]func(s *sentence, f *fields, p palette){
 	MsgConfigInvalid: func(s *sentence, _ *fields, _ palette) { s.text = "devguard.toml is not valid, the old one stays" },
 	MsgListFailed:    func(s *sentence, _ *fields, _ palette) { s.text = "cannot list what the package is built from" },
 
-	MsgDatabase: func(s *sentence, f *fields, p palette) {
-		s.text, s.style = "database: mode "+f.text("mode"), p.faint
-		if kind := f.text("kind"); kind != "" && kind != "unknown" {
-			s.text += " (" + kind + ")"
-		}
-		if reason := f.text("reason"); reason != "" {
-			s.text += ", " + reason
-		}
-	},
+	MsgDatabase: database,
 	MsgBypass: func(s *sentence, f *fields, _ palette) {
-		s.text = "a session of process " + f.text("pid") + " goes past devguard to " + f.text("remote")
+		s.text = "the database session of server process " + f.text("pid") + " is not ended: it came from " + f.text("remote")
+		f.drop("database")
 	},
 }
 
@@ -122,6 +115,22 @@ func buildFailed(s *sentence, f *fields, p palette) {
 	s.text += keeps(f)
 }
 
+// database says what is done for a database, and why not more. What devguard
+// cannot use is no obstacle for the app.
+func database(s *sentence, f *fields, p palette) {
+	mode, kind, reason, env, server := f.text("mode"), f.text("kind"), f.text("reason"), f.text("env"), f.text("database")
+	switch {
+	case mode == "off" && env == "":
+		s.text, s.style = "no database is guarded: "+reason, p.faint
+	case mode == "off":
+		s.text = "the database of " + env + " is not guarded: " + reason
+	case kind == "unknown":
+		s.text = "database " + server + " is not guarded: " + reason
+	default:
+		s.text, s.style = "database "+server+": "+reason, p.faint
+	}
+}
+
 func drained(s *sentence, f *fields, p palette) {
 	sessions, left := f.count("sessions"), f.count("left")
 	var done []string
@@ -132,8 +141,13 @@ func drained(s *sentence, f *fields, p palette) {
 			done = append(done, v+part.words)
 		}
 	}
-	s.text = "drained " + number(sessions, "session", "sessions") + " in " + f.took("ms")
-	f.drop("upstream", "statements")
+	took, reason, server := f.took("ms"), f.text("reason"), f.text("database")
+	f.drop("statements")
+	if reason != "" {
+		s.text = "sessions on " + server + " are not drained: " + reason
+		return
+	}
+	s.text = "drained " + number(sessions, "session", "sessions") + " in " + took
 	if len(done) > 0 {
 		s.text += " (" + strings.Join(done, ", ") + ")"
 	}
@@ -142,9 +156,9 @@ func drained(s *sentence, f *fields, p palette) {
 		s.quiet = sessions == 0
 		return
 	}
-	s.text += ", " + number(left, "is", "are") + " left"
-	for _, holder := range f.list("holders") {
-		s.block = append(s.block, clean(holder))
+	s.text += ", " + number(left, "is", "are") + " left on " + server
+	for _, one := range f.list("remaining") {
+		s.block = append(s.block, clean(one))
 	}
 }
 
