@@ -19,6 +19,7 @@ type Instance struct {
 
 	started chan error // one value: nil once the app is executed
 	done    chan struct{}
+	empty   chan struct{} // closed when the tree is gone; its guardian may still be exiting
 	gone    chan struct{}
 
 	// Written by run before started, done; readable after.
@@ -35,6 +36,7 @@ func newInstance(g *guardian, spec Spec) *Instance {
 		guardian: g,
 		started:  make(chan error, 1),
 		done:     make(chan struct{}),
+		empty:    make(chan struct{}),
 		gone:     make(chan struct{}),
 		killed:   make(chan struct{}),
 	}
@@ -58,6 +60,16 @@ func (i *Instance) Done() <-chan struct{} { return i.done }
 
 // Gone is closed when the whole tree is gone, its guardian included.
 func (i *Instance) Gone() <-chan struct{} { return i.gone }
+
+// ended reports whether Gone is closed.
+func (i *Instance) ended() bool {
+	select {
+	case <-i.gone:
+		return true
+	default:
+		return false
+	}
+}
 
 // Exit is how the main process ended; it waits for Done.
 func (i *Instance) Exit() Exit {
@@ -86,11 +98,15 @@ func (i *Instance) run() {
 			close(i.done)
 		case opGone:
 			said = true
+			close(i.empty)
 		}
 	}
 	i.finish(said)
 	if !exited {
 		close(i.done)
+	}
+	if !said {
+		close(i.empty)
 	}
 	close(i.gone)
 }
@@ -171,7 +187,8 @@ func (i *Instance) Kill() {
 // process and its group are not gone within the grace, SIGKILL to the whole
 // tree. When they are gone early, what is left outside the group is killed at
 // once. The end of ctx, or Kill, ends the grace. Stop always returns, at the
-// latest about three seconds after the SIGKILL.
+// latest about three seconds after the SIGKILL. It does not wait for the
+// guardian, which has nothing left to do; see Launcher.Close.
 func (i *Instance) Stop(ctx context.Context, spec StopSpec) StopResult {
 	if spec.Signal == 0 {
 		spec.Signal = syscall.SIGTERM
@@ -184,11 +201,11 @@ func (i *Instance) Stop(ctx context.Context, spec StopSpec) StopResult {
 		res.Killed = true
 		i.note(spec.Note)
 		i.Kill()
-		i.waitGone(killWait)
+		i.waitEmpty(killWait)
 	}
 	res.Took = time.Since(began)
 	select {
-	case <-i.gone:
+	case <-i.empty:
 	default:
 		res.Left = i.Pids()
 	}
@@ -209,7 +226,7 @@ func (i *Instance) waitGrace(ctx context.Context, grace time.Duration) bool {
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
-	case <-i.gone:
+	case <-i.empty:
 		return true
 	case <-timer.C:
 	case <-ctx.Done():
@@ -218,11 +235,11 @@ func (i *Instance) waitGrace(ctx context.Context, grace time.Duration) bool {
 	return false
 }
 
-func (i *Instance) waitGone(limit time.Duration) {
+func (i *Instance) waitEmpty(limit time.Duration) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
-	case <-i.gone:
+	case <-i.empty:
 	case <-timer.C:
 	}
 }
@@ -232,7 +249,7 @@ func (i *Instance) waitGone(limit time.Duration) {
 // main process, when it lives, is the first.
 func (i *Instance) Pids() []int {
 	select {
-	case <-i.gone:
+	case <-i.empty:
 		return nil
 	default:
 	}

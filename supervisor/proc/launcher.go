@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -15,9 +16,10 @@ import (
 // Launcher starts instances. Its zero value is ready. Prepare, Start and Close
 // may be called from several goroutines.
 type Launcher struct {
-	mu     sync.Mutex
-	idle   *guardian
-	closed bool
+	mu      sync.Mutex
+	idle    *guardian
+	started []*Instance // whose guardians may be there
+	closed  bool
 }
 
 // guardian is one guardian process as devguard sees it: the child that devguard
@@ -55,15 +57,30 @@ func (l *Launcher) Prepare() error {
 
 var errClosed = errors.New("the launcher is closed")
 
-// Close ends the prepared guardian, if any, and waits for it. Instances live on.
+// Close ends the prepared guardian, if any, and waits for it and for those of
+// trees that are gone. Instances live on.
 func (l *Launcher) Close() {
 	l.mu.Lock()
-	g := l.idle
-	l.idle, l.closed = nil, true
+	g, started := l.idle, l.started
+	l.idle, l.started, l.closed = nil, nil, true
 	l.mu.Unlock()
 	if g != nil {
 		g.end()
 	}
+	for _, i := range started {
+		select {
+		case <-i.empty:
+			<-i.gone
+		default:
+		}
+	}
+}
+
+// keep has Close wait for i's guardian.
+func (l *Launcher) keep(i *Instance) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.started = append(slices.DeleteFunc(l.started, (*Instance).ended), i)
 }
 
 // Start runs spec under a guardian of its own. ctx bounds the start alone: when
@@ -81,7 +98,7 @@ func (l *Launcher) Start(ctx context.Context, spec Spec) (*Instance, error) {
 	if g := l.take(); g != nil {
 		// Somebody may have killed it while it was waiting. All of it is gone
 		// when that is known, so a second attempt cannot be a second instance.
-		if i, err := startOn(ctx, g, start, msg, spec); !errors.Is(err, errLost) {
+		if i, err := l.startOn(ctx, g, start, msg, spec); !errors.Is(err, errLost) {
 			return i, err
 		}
 	}
@@ -89,7 +106,7 @@ func (l *Launcher) Start(ctx context.Context, spec Spec) (*Instance, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start guardian: %w", err)
 	}
-	return startOn(ctx, g, start, msg, spec)
+	return l.startOn(ctx, g, start, msg, spec)
 }
 
 // Start is Launcher.Start without a prepared guardian.
@@ -109,7 +126,7 @@ func (l *Launcher) take() *guardian {
 var errLost = errors.New("its guardian was killed")
 
 // startOn has g execute the app and waits until it has.
-func startOn(ctx context.Context, g *guardian, start *startSpec, msg []byte, spec Spec) (*Instance, error) {
+func (l *Launcher) startOn(ctx context.Context, g *guardian, start *startSpec, msg []byte, spec Spec) (*Instance, error) {
 	files, closeNull, err := spec.files()
 	if err != nil {
 		g.end()
@@ -130,6 +147,7 @@ func startOn(ctx context.Context, g *guardian, start *startSpec, msg []byte, spe
 		err = ctx.Err()
 	}
 	if err == nil {
+		l.keep(i)
 		return i, nil
 	}
 	<-i.gone

@@ -128,3 +128,20 @@ func TestGroupMembersGetTheGrace(t *testing.T) {
 		t.Errorf("the child could not finish: %q", got)
 	}
 }
+
+func TestCloseWaitsForTheGuardiansOfStoppedTrees(t *testing.T) {
+	var l proc.Launcher
+	running, stopped := startWith(t, &l, proc.Spec{Path: "sleep", Args: []string{"60"}}), startWith(t, &l, proc.Spec{Path: "sleep", Args: []string{"60"}})
+	stopped.Stop(t.Context(), proc.StopSpec{Grace: time.Minute})
+	l.Close()
+	for _, pid := range stopped.Guardians() {
+		if alive(pid) {
+			t.Errorf("the guardian %d of a stopped tree outlives Close", pid)
+		}
+	}
+	for _, pid := range append(running.Guardians(), running.PID()) {
+		if !alive(pid) {
+			t.Errorf("process %d of a running tree did not survive Close", pid)
+		}
+	}
+}
