@@ -19,9 +19,9 @@ import (
 // it ran; the watcher asks for another one anyway if they go on changing.
 const maxLists = 3
 
-// list reads the import graph and hands it to the watcher. Files that the
-// graph gained and that changed while the go command was reading them may have
-// been listed half-written, so it reads again.
+// list reads the import graph and hands it to the watcher. Files that changed
+// while the go command was reading them may have been listed as they were, or
+// half-written, so it reads again.
 func (s *Supervisor) list(e reload.List) doer {
 	cfg, old, first := s.cfg, s.graph, s.graph == nil
 	return func(ctx context.Context) outcome {
@@ -29,18 +29,22 @@ func (s *Supervisor) list(e reload.List) doer {
 		g := old
 		for range maxLists {
 			began := time.Now()
+			before, err := s.watch.Sync(ctx)
+			if err != nil {
+				ev.Err = err
+				return outcome{event: ev}
+			}
 			g, ev.Err = load(ctx, cfg, s.Environ, old)
 			ev.Fatal = g == nil && ev.Err != nil || graph.Fatal(ev.Err)
 			if ev.Fatal && first {
 				return outcome{event: ev}
 			}
-			snap, err := s.watch.Apply(ctx, watchPlan(cfg, g))
-			if err != nil {
+			if ev.Snapshot, err = s.watch.Apply(ctx, watchPlan(cfg, g)); err != nil {
 				ev.Err = errors.Join(ev.Err, err)
 				return outcome{event: ev}
 			}
-			ev.Snapshot, ev.Adopted = snap, adopted(old, g)
-			if ev.Adopted.Before(began) {
+			ev.Adopted, ev.Stale = ev.Snapshot.Adopted, ev.Snapshot.Headers != before.Headers
+			if !ev.Stale && ev.Adopted.Before(began) {
 				break
 			}
 		}
@@ -79,26 +83,6 @@ func load(ctx context.Context, cfg *config.Config, environ []string, old *change
 		return old, err
 	}
 	return graph.Union(old, g), err
-}
-
-// adopted returns the latest change time of the files that g has and old had
-// not.
-func adopted(old, g *change.Graph) time.Time {
-	var latest time.Time
-	if g == nil {
-		return latest
-	}
-	for name := range g.Files {
-		if old != nil {
-			if _, known := old.Files[name]; known {
-				continue
-			}
-		}
-		if info, err := os.Stat(name); err == nil && info.ModTime().After(latest) {
-			latest = info.ModTime()
-		}
-	}
-	return latest
 }
 
 // Classifier returns what a change of a file would ask for, for explain.

@@ -33,6 +33,9 @@ type Listed struct {
 	// the graph; zero when it added none. A build started before it may have
 	// read them half-written.
 	Adopted time.Time
+	// Stale says that files changed while they were listed: the graph may be
+	// that of an earlier state than Snapshot.
+	Stale bool
 	// StaleConfig says that devguard.toml is no longer what the settings were
 	// made of; only the first listing, which has no snapshot before it, looks.
 	StaleConfig bool

@@ -70,7 +70,7 @@ func (m *machine) listedGraph(ev Listed) {
 	if ev.ID != m.listing {
 		return
 	}
-	m.listing = 0
+	m.listing, m.listErr = 0, nil
 	if ev.Err != nil && m.listFailed(ev) {
 		return
 	}
@@ -79,6 +79,9 @@ func (m *machine) listedGraph(ev Listed) {
 		m.config = ev.Snapshot.Config
 	}
 	m.known, m.relist, m.listed = true, false, ev.Snapshot.Shape
+	if ev.Stale {
+		m.listed = change.Digest{}
+	}
 	m.again = m.again || differs(before, m.tree) || m.listed != m.tree.Shape
 	if adopted {
 		m.rebase(before, ev.Adopted)
@@ -92,12 +95,24 @@ func (m *machine) listFailed(ev Listed) bool {
 		m.err, m.closing = ev.Err, graceful
 		return true
 	}
-	m.log(Log{What: LogListFailed, Err: ev.Err})
+	m.listErr = ev.Err
 	if ev.Snapshot.Version == 0 {
 		m.relist, m.listed = false, m.tree.Shape
 		return true
 	}
 	return false
+}
+
+// tellListing says why a listing failed, once there is nothing to list or to
+// build: a build that fails has said the same, and the next listing may be good.
+func (m *machine) tellListing() {
+	if m.listErr == nil || m.listing != 0 || m.work.kind != idle || m.round.open || m.again || m.settling() {
+		return
+	}
+	if !m.built.failed {
+		m.log(Log{What: LogListFailed, Err: m.listErr})
+	}
+	m.listErr = nil
 }
 
 // rebase carries the verdict about the last build over to a larger or smaller

@@ -50,6 +50,7 @@ type State struct {
 	saved time.Time // first change that no build or restart has taken up
 
 	listing ID            // List in flight, beside the round
+	listErr error         // of the last listing, not said yet
 	listed  change.Digest // Shape that the graph was listed at
 	relist  bool          // the graph or the rules are unknown: list before anything else
 	config  change.Digest // devguard.toml as applied or refused, once known

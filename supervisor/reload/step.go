@@ -98,6 +98,7 @@ func (m *machine) plan() {
 	}
 	m.settle()
 	m.advanceRound()
+	m.tellListing()
 	m.advanceInstance()
 }
 

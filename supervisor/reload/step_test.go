@@ -360,3 +360,73 @@ func TestStateIsAValue(t *testing.T) {
 		t.Fatal("Step changed the state that it was given")
 	}
 }
+
+// A broken tree breaks both the listing and the build: one error is enough.
+func TestListingErrorIsSaidOnce(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		broken    bool
+		listFirst bool
+		said      int
+	}{
+		{"the build fails later", true, true, 0},
+		{"the build failed before", true, false, 0},
+		{"the build is good", false, true, 1},
+		{"the build was good", false, false, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := served(t, Options{})
+			w.broken = tt.broken
+			w.edit("/src/a.go", func(s *change.Snapshot) { s.Source, s.Shape = digest(2), digest(2); s.Seq++ })
+			w.pass(5 * time.Millisecond)
+			l, _ := w.inFlight("list")
+			b, _ := w.inFlight("build")
+			if tt.listFirst {
+				w.answer(l, true)
+				w.answer(b, tt.broken)
+			} else {
+				w.answer(b, tt.broken)
+				w.answer(l, true)
+			}
+			w.calm()
+			if n := w.said(LogListFailed); n != tt.said {
+				t.Errorf("said %d times, want %d", n, tt.said)
+			}
+		})
+	}
+}
+
+func TestListingErrorIsForgottenByTheRepair(t *testing.T) {
+	w := served(t, Options{})
+	save := func(n uint64) {
+		w.edit("/src/a.go", func(s *change.Snapshot) { s.Source, s.Shape = digest(n), digest(n); s.Seq++ })
+		w.pass(5 * time.Millisecond)
+	}
+	save(2)
+	b, _ := w.inFlight("build")
+	w.answer(b, true)
+	l, _ := w.inFlight("list")
+	save(3)
+	w.answer(l, true)
+	w.calm()
+	if n := w.said(LogListFailed); n != 0 {
+		t.Errorf("said %d times", n)
+	}
+}
+
+// What is edited while the go command reads may be missing in its answer.
+func TestStaleListingIsRepeated(t *testing.T) {
+	w := served(t, Options{})
+	save := func(n uint64) {
+		w.edit("/src/a.go", func(s *change.Snapshot) { s.Source, s.Shape = digest(n), digest(n); s.Seq++ })
+		w.pass(5 * time.Millisecond)
+	}
+	save(2)
+	l, _ := w.inFlight("list")
+	save(3)
+	w.answer(l, false)
+	w.calm()
+	if w.lists != 3 { // at the start, and for each save
+		t.Errorf("%d listings", w.lists)
+	}
+}

@@ -22,12 +22,14 @@ type world struct {
 	starts   []Start
 	exits    map[int]bool // generations whose main process is gone
 	broken   bool         // builds fail
+	lists    int          // listings issued
+	wrote    map[ID]bool  // listings during which files of the graph changed
 }
 
 func newWorld(t testing.TB, opts Options) *world {
 	w := &world{
 		t: t, now: time.Unix(1e9, 0), canceled: map[ID]bool{}, alive: map[int]bool{},
-		exits: map[int]bool{},
+		exits: map[int]bool{}, wrote: map[ID]bool{},
 	}
 	w.tree = change.Snapshot{Version: 1, Seq: 1, Source: digest(1), Shape: digest(1), Runtime: digest(1), Config: digest(1)}
 	for range opts.Hooks {
@@ -86,6 +88,8 @@ func (w *world) allowed(e Effect) {
 		}
 	}
 	switch e := e.(type) {
+	case List:
+		w.lists++
 	case Build:
 		busy("build", "hook")
 	case RunHook:
@@ -177,7 +181,7 @@ func (w *world) answer(e Effect, fail bool) {
 	}
 	switch e := e.(type) {
 	case List:
-		w.step(Listed{ID: id, Snapshot: w.snap(), Err: err})
+		w.step(Listed{ID: id, Snapshot: w.snap(), Stale: w.wrote[id], Err: err})
 	case LoadConfig:
 		w.step(ConfigLoaded{ID: id, Options: w.st.opts, Err: err})
 	case RunHook:
@@ -225,6 +229,9 @@ func (w *world) snap() change.Snapshot {
 // edit changes a part of the tree and tells the decider.
 func (w *world) edit(name string, f func(*change.Snapshot)) {
 	w.t.Helper()
+	if l, ok := w.inFlight("list"); ok {
+		w.wrote[idOf(l)] = true
+	}
 	f(&w.tree)
 	w.step(Changed{change.Set{Snapshot: w.snap(), At: w.now, Paths: []change.Path{{Name: name, Op: change.Write}}}})
 }
