@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,7 +52,7 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, cfg *config.Con
 	}
 	spec := proc.Spec{
 		Path: e.Binary, Args: cfg.App.Args, Dir: cfg.Work,
-		Env:    append(env, "DEVGUARD=1", "DEVGUARD_NAME="+cfg.Name, "DEVGUARD_GEN="+strconv.Itoa(e.Gen), "PWD="+cfg.Work),
+		Env:    with(env, "DEVGUARD=1", "DEVGUARD_NAME="+cfg.Name, "DEVGUARD_GEN="+strconv.Itoa(e.Gen), "PWD="+cfg.Work),
 		Stdout: os.Stdout, Stderr: os.Stderr,
 	}
 	if len(cfg.App.Command) > 0 {
@@ -68,6 +69,16 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, cfg *config.Con
 		s.Log.Warn("a killed devguard could not be cleaned up after: " + err.Error())
 	}
 	return &generation{tree, cfg, db, lookup(env, "PORT"), time.Now()}, nil
+}
+
+// with returns env with variables set, each of them once: of two entries with
+// one name some programs take the first, some the last.
+func with(env []string, vars ...string) []string {
+	set := func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return slices.ContainsFunc(vars, func(v string) bool { return strings.HasPrefix(v, name+"=") })
+	}
+	return append(slices.DeleteFunc(slices.Clone(env), set), vars...)
 }
 
 // lookup returns the value that counts of a variable: the last one.
@@ -142,17 +153,19 @@ func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 	target.Listening = func() []netip.AddrPort { return s.Listening(g.tree.Pids()) }
 	return func(ctx context.Context) outcome {
 		res, err := ready.Wait(ctx, rule, target)
+		ev := reload.ReadyDone{ID: e.ID, Rule: res.Rule, Took: res.Took, Err: err, Cancelled: ctx.Err() != nil || g.exited()}
+		if ev.Cancelled {
+			return outcome{event: ev}
+		}
 		s.launcher.Prepare() // the next start finds its guardian waiting; if not, it makes one
+		if err != nil {
+			return outcome{event: ev}
+		}
 		var ports []int
-		if err == nil {
-			for _, addr := range target.Listening() {
-				ports = append(ports, int(addr.Port()))
-			}
+		for _, addr := range target.Listening() {
+			ports = append(ports, int(addr.Port()))
 		}
-		return outcome{
-			reload.ReadyDone{ID: e.ID, Rule: res.Rule, Took: res.Took, Err: err, Cancelled: ctx.Err() != nil || g.exited()},
-			func(s *Supervisor) { s.ports = ports },
-		}
+		return outcome{ev, func(s *Supervisor) { s.ports = ports }}
 	}
 }
 

@@ -56,9 +56,11 @@ type Supervisor struct {
 	// Owned by the loop; effects get copies.
 	cfg       *config.Config
 	db        Database
-	retired   []Database // of earlier configurations
-	graph     *change.Graph
-	goflags   *string // of the go command, once known
+	retired   []Database    // of earlier configurations
+	graph     *change.Graph // nil for a command, and while nothing can be listed
+	listed    bool          // some listing was taken over
+	listing   reload.ID     // the newest
+	goflags   *string       // of the go command, once known
 	instances map[int]*generation
 	cancels   map[reload.ID]context.CancelFunc
 
@@ -160,7 +162,10 @@ func (s *Supervisor) next(ctx *context.Context, timer *time.Timer) reload.Event 
 				return reload.Interrupt{}
 			}
 			s.forward(syscall.SIGQUIT)
-		case key := <-s.Keys:
+		case key, ok := <-s.Keys:
+			if !ok {
+				s.Keys = nil // the terminal is gone
+			}
 			if ev := s.key(key); ev != nil {
 				return ev
 			}

@@ -23,7 +23,8 @@ const maxLists = 3
 // while the go command was reading them may have been listed as they were, or
 // half-written, so it reads again.
 func (s *Supervisor) list(e reload.List) doer {
-	cfg, old, first := s.cfg, s.graph, s.graph == nil
+	cfg, old, first := s.cfg, s.graph, !s.listed
+	s.listing = e.ID
 	return func(ctx context.Context) outcome {
 		ev := reload.Listed{ID: e.ID}
 		g := old
@@ -35,6 +36,9 @@ func (s *Supervisor) list(e reload.List) doer {
 				return outcome{event: ev}
 			}
 			g, ev.Err = load(ctx, cfg, s.Environ, old)
+			if ctx.Err() != nil {
+				return outcome{event: ev} // what cancelled it lists anew, perhaps by another plan
+			}
 			ev.Fatal = g == nil && ev.Err != nil || graph.Fatal(ev.Err)
 			if ev.Fatal && first {
 				return outcome{event: ev}
@@ -54,7 +58,10 @@ func (s *Supervisor) list(e reload.List) doer {
 		goflags, err := build.Goflags(ctx, cfg.App.BuildDir, s.Environ)
 		dirs, files, mode := s.watch.Stats()
 		return outcome{ev, func(s *Supervisor) {
-			s.graph = g
+			if s.listing != e.ID {
+				return // cancelled: made with settings of before
+			}
+			s.graph, s.listed = g, true
 			if err == nil {
 				s.goflags = &goflags
 			}

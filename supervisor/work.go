@@ -9,6 +9,7 @@ import (
 	"runtime"
 
 	"github.com/devguard/devguard/supervisor/build"
+	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/hook"
 	"github.com/devguard/devguard/supervisor/logfmt"
 	"github.com/devguard/devguard/supervisor/reload"
@@ -17,11 +18,15 @@ import (
 // build runs one go build and looks at its inputs once more when it is done:
 // an event may still be in the kernel's queue.
 func (s *Supervisor) build(e reload.Build) doer {
-	cfg, g, first := s.cfg, s.graph, s.first
+	cfg, first := s.cfg, s.first
+	program := cfg.Name // while the package cannot be listed
+	if s.graph != nil {
+		program = s.graph.Package
+	}
 	req := build.Request{
 		Dir:     cfg.App.BuildDir,
 		Package: cfg.App.Package,
-		Out:     s.State.BinaryPath(e.Gen, binaryName(g.Package)),
+		Out:     s.State.BinaryPath(e.Gen, binaryName(program)),
 		Flags:   cfg.Build.Flags,
 		Env:     s.Environ,
 		Tmp:     s.State.TmpDir(),
@@ -33,7 +38,11 @@ func (s *Supervisor) build(e reload.Build) doer {
 	return func(ctx context.Context) outcome {
 		res := build.Run(ctx, req)
 		s.Screen.Clear()
-		snap, err := s.watch.Sync(context.WithoutCancel(ctx))
+		var snap change.Snapshot // none: the next build looks
+		var err error
+		if !res.Cancelled {
+			snap, err = s.watch.Sync(context.WithoutCancel(ctx))
+		}
 		if res.Err == nil {
 			res.Err = err
 		}

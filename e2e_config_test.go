@@ -1,0 +1,31 @@
+package main_test
+
+import (
+	"path/filepath"
+	"testing"
+)
+
+// A package in devguard.toml that does not exist is an error of the build: the
+// app goes on, and the repair is seen.
+func TestConfigurationThatNamesNoPackage(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	dir := project(t, map[string]string{"cmd/app/main.go": server, "devguard.toml": "[app]\npackage = './cmd/app'\n"})
+	d := run(t, dir, []string{"PORT=" + port})
+	d.ready()
+	toml := filepath.Join(dir, "devguard.toml")
+
+	mark := d.mark()
+	edit(t, toml, "./cmd/app", "example.com/app/nosuch")
+	if l := d.wait(mark, "build failed", nil); l.int("serving") != 1 {
+		t.Errorf("serving: %s", l.Raw)
+	}
+	d.serves("http://127.0.0.1:"+port, "v1")
+
+	mark = d.mark()
+	edit(t, toml, "example.com/app/nosuch", "./cmd/app")
+	d.wait(mark, "instance ready", nil)
+	if code := d.stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}

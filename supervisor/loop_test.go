@@ -1,0 +1,58 @@
+package supervisor
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/reload"
+	"github.com/devguard/devguard/supervisor/state"
+	"github.com/devguard/devguard/supervisor/watch"
+)
+
+func TestWithSetsEachVariableOnce(t *testing.T) {
+	env := []string{"PWD=/a", "A=1", "PWDX=2", "DEVGUARD=0", "=C:=x"}
+	got := with(env, "DEVGUARD=1", "PWD=/b")
+	if want := []string{"A=1", "PWDX=2", "=C:=x", "DEVGUARD=1", "PWD=/b"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	if env[0] != "PWD=/a" || env[4] != "=C:=x" {
+		t.Errorf("it changed its argument: %q", env)
+	}
+}
+
+// A closed channel is always ready: the loop must not come back to it.
+func TestKeysOfATerminalThatIsGone(t *testing.T) {
+	w, err := watch.New(watch.Options{Poll: watch.PollOff})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	keys := make(chan rune)
+	close(keys)
+	s := &Supervisor{Options: Options{Keys: keys}, watch: w}
+	ctx := context.Context(t.Context())
+	for s.Keys != nil {
+		if ev, ok := s.next(&ctx, time.NewTimer(time.Millisecond)).(reload.Tick); !ok {
+			t.Fatalf("got %T", ev)
+		}
+	}
+}
+
+// A package that cannot be listed has no graph, and is built all the same: the
+// go command says what is wrong.
+func TestBuildWithoutAGraph(t *testing.T) {
+	st, err := state.Open(t.TempDir(), "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	cfg := config.Default(t.TempDir())
+	cfg.Name = "app"
+	s := &Supervisor{Options: Options{State: st}, cfg: cfg}
+	if s.build(reload.Build{ID: 1, Gen: 1}) == nil {
+		t.Error("nothing to do")
+	}
+}
