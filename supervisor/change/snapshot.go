@@ -27,6 +27,15 @@ type Snapshot struct {
 	// build reads B, write A back).
 	Seq uint64
 
+	// Headers grows with every change seen of what Shape is made of: a listing
+	// during which it grew may have read either state.
+	Headers uint64
+
+	// Adopted is the latest change of the files and directories that a new plan
+	// brought, which nobody watched before; zero in all snapshots but that of
+	// the plan. What read them before that time may have read another state.
+	Adopted time.Time
+
 	Source Digest // what the build reads: contents of the graph's files
 	Shape  Digest // what `go list` depends on: imports, constraints, package clauses, embed lines, go.mod ..., and which files exist
 	// Runtime is of what changed, since each was first seen, in the files that

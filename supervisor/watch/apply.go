@@ -27,7 +27,8 @@ func (l *loop) apply(ctx context.Context, plan Plan) (change.Snapshot, error) {
 	began := time.Now()
 	before := l.plan
 	l.plan = plan
-	l.recount()
+	out := findings{at: began}
+	l.recount(&out)
 	old := l.listedDirs()
 	l.tree.adopt(plan.dirs())
 	l.choosePolling()
@@ -39,7 +40,6 @@ func (l *loop) apply(ctx context.Context, plan Plan) (change.Snapshot, error) {
 	for name := range l.files {
 		hints[name] = hint{trust: true}
 	}
-	out := findings{at: began}
 	if err := l.check(ctx, hints, &out); err != nil {
 		l.plan.Walk = nil // so that the next plan walks
 		return change.Snapshot{}, err
@@ -51,7 +51,10 @@ func (l *loop) apply(ctx context.Context, plan Plan) (change.Snapshot, error) {
 		l.walkAgain(began)
 	}
 	out.ignored = nil
-	return l.publish(out), nil
+	l.foundDirs(old, &out)
+	snap := l.publish(out)
+	snap.Adopted = out.found
+	return snap, nil
 }
 
 func (l *loop) listedDirs() map[string]bool {
@@ -64,9 +67,25 @@ func (l *loop) listedDirs() map[string]bool {
 	return out
 }
 
+// foundDirs takes note of when the directories that were not listed before last
+// changed: what was removed from them has left no other trace.
+func (l *loop) foundDirs(old map[string]bool, out *findings) {
+	for path, d := range l.tree.dirs {
+		if d.kind&listed == 0 || old[path] {
+			continue
+		}
+		if _, _, missing := trace(path); missing != "" {
+			path = filepath.Dir(missing)
+		}
+		if info, err := os.Stat(path); err == nil {
+			out.find(stampOf(path, info).ctime)
+		}
+	}
+}
+
 // recount classifies all files by the new rules and builds the sums from them.
 // The sum of runtime files stays: rules change no contents.
-func (l *loop) recount() {
+func (l *loop) recount(out *findings) {
 	runtime := l.sums.runtime
 	n := len(l.plan.Rules.Hooks)
 	l.sums = sums{base: l.plan.Rules.Base, runtime: runtime, hooks: make([]change.Sum, n)}
@@ -79,6 +98,9 @@ func (l *loop) recount() {
 		}
 		if headKind(c.Role) != headKind(f.class.Role) {
 			f.racy = true // another digest is wanted of it
+		}
+		if f.class.Role == 0 && c.Role != 0 {
+			out.find(f.stamp.ctime) // the graph has it now
 		}
 		f.class = c
 		l.sums.put(f)

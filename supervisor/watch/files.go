@@ -148,6 +148,9 @@ func (l *loop) become(f *file, now look, h hint, out *findings) {
 		f.look = now
 		return
 	}
+	if f.class.Role != 0 && f.head != now.head && !h.found {
+		l.headers++
+	}
 	l.sums.take(f)
 	l.sums.shift(f, f.look, now)
 	f.look = now
@@ -158,6 +161,7 @@ func (l *loop) become(f *file, now look, h hint, out *findings) {
 	p := change.Path{Name: f.name, Op: op, Class: f.class}
 	switch {
 	case h.found:
+		out.find(now.stamp.ctime)
 	case op != change.Chmod:
 		out.paths = append(out.paths, p)
 	case h.op != 0:

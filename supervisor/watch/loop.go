@@ -25,6 +25,7 @@ type loop struct {
 
 	version uint64
 	seq     uint64
+	headers uint64
 	last    change.Snapshot // the newest one made
 
 	later     map[string]time.Time // emptied or gone just now: looked at again soon
@@ -82,6 +83,7 @@ func (l *loop) note(n change.Note) {
 func (l *loop) snapshot() change.Snapshot {
 	s := change.Snapshot{
 		Seq:     l.seq,
+		Headers: l.headers,
 		Source:  l.sums.source.Digest(),
 		Shape:   l.sums.shape.Digest(),
 		Runtime: l.sums.runtime.Digest(),
@@ -128,6 +130,15 @@ type findings struct {
 	events  int
 	paths   []change.Path
 	ignored []change.Path
+	found   time.Time // latest change of the files that were found
+}
+
+// find takes note of something found that last changed at a time, in ns since
+// 1970.
+func (f *findings) find(changed int64) {
+	if t := time.Unix(0, changed).Add(kernelTick); t.After(f.found) {
+		f.found = t
+	}
 }
 
 // sameState reports whether two snapshots ask for the same.
