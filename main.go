@@ -319,14 +319,11 @@ func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, run
 	if err != nil {
 		return supervisor.Database{}, err
 	}
-	swept := make(chan struct{})
-	go func() { defer close(swept); g.Sweep(ctx) }()
 	return supervisor.Database{
 		AppEnv: g.AppEnv, HookEnv: g.HookEnv, Note: g.Note, Drain: g.Drain,
 		Close: func() error {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
 			defer cancel()
-			<-swept // bounded by the drain timeout
 			return g.Close(ctx)
 		},
 	}, nil

@@ -8,9 +8,10 @@
 //     label or come from a socket that the app was seen to hold, on a server
 //     reached directly, when nobody else can have them (see proof). Everything
 //     else is reported as `bypass`, or not seen at all.
-//   - Nothing of a database is waited for, except in Drain and Sweep within the
-//     drain timeout, in HookEnv of a migrating hook within probeWait, and for
-//     an embedded server that was asked for.
+//   - Nothing of a database is waited for, except in Drain within the drain
+//     timeout, likewise before the first app or migration after a devguard that
+//     was killed, in HookEnv of a migrating hook within probeWait, and for an
+//     embedded server that was asked for.
 //   - A database that is down, refuses us or is none changes nothing for the
 //     app: one `database` line says why, once.
 //   - No session is held while a generation merely runs: there is one during

@@ -376,19 +376,3 @@ func (d *drain) remaining(ctx context.Context) []string {
 	}
 	return lines
 }
-
-// Sweep ends the sessions that killed devguards of this name left behind, on
-// the servers that are known by now; a later Drain does it on the others. It
-// returns when that is done, or after the drain timeout.
-func (g *Guard) Sweep(ctx context.Context) {
-	if len(g.options.Previous) == 0 {
-		return
-	}
-	var all sync.WaitGroup
-	for _, u := range g.known() {
-		if to := g.access(u); to.role != dsn.Other {
-			all.Go(func() { (&drain{g: g, u: u, to: to}).run(ctx) })
-		}
-	}
-	all.Wait()
-}

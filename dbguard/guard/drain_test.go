@@ -149,13 +149,17 @@ func TestAPortUsedAgain(t *testing.T) {
 	}
 }
 
+// What a killed devguard left is gone when the app is given its environment.
 func TestSweep(t *testing.T) {
 	s, dev := server(t)
 	first, _ := open(t, Options{RunID: runB})
 	a := startApp(t, appEnv(t, first, 7, "DATABASE_URL="+s.URL(dev)), "query tx")
 	a.kill()
-	g, log := open(t, Options{Previous: []string{runB}, Env: []string{"DATABASE_URL=" + s.URL(dev)}})
-	g.Sweep(t.Context())
+	g, log := open(t, Options{Previous: []string{runB}})
+	env := []string{"DATABASE_URL=" + s.URL(dev)}
+	if _, err := g.AppEnv(t.Context(), 1, env); err != nil {
+		t.Fatal(err)
+	}
 	if rest := held(t, s); rest != "" {
 		t.Errorf("left: %s", rest)
 	}
@@ -163,7 +167,7 @@ func TestSweep(t *testing.T) {
 	if _, has := line["gen"]; has || number(line, "terminated") < 1 {
 		t.Errorf("drained: %v", line)
 	}
-	g.Sweep(t.Context())
+	appEnv(t, g, 2, env...)
 	if n := len(log.lines(t, "drained")); n != 1 {
 		t.Errorf("a sweep with nothing to do is logged: %d lines", n)
 	}

@@ -30,8 +30,9 @@ func label(run string, gen int) string { return fmt.Sprintf("%s%d", labelOf(run)
 func labelOf(run string) string { return "devguard:" + run + ":" }
 
 // AppEnv returns the environment of generation gen of the app, made of base:
-// the process environment with the env_files. Its errors are about the embedded
-// database alone.
+// the process environment with the env_files. After a devguard that was killed
+// it waits until that one's sessions are ended, within the drain timeout. Its
+// errors are about the embedded database alone.
 func (g *Guard) AppEnv(ctx context.Context, gen int, base []string) ([]string, error) {
 	base, err := g.withPrivate(ctx, base)
 	if err != nil {
@@ -42,6 +43,7 @@ func (g *Guard) AppEnv(ctx context.Context, gen int, base []string) ([]string, e
 	if len(s.upstreams) == 0 {
 		return env.pairs(), nil
 	}
+	g.awaitSweeps(ctx, s.upstreams)
 	if !env.has("PGAPPNAME") {
 		env.set("PGAPPNAME", label(g.options.RunID, gen))
 	}
@@ -79,7 +81,9 @@ func (g *Guard) HookEnv(ctx context.Context, base []string, migrates bool) ([]st
 			g.goDirect(&env, direct)
 		}
 	}
-	if g.direct(ctx, g.survey(dsn.Env(env.pairs()), 0)) {
+	s := g.survey(dsn.Env(env.pairs()), 0)
+	g.awaitSweeps(ctx, s.upstreams) // a killed app's locks would block a migration
+	if g.direct(ctx, s) {
 		env.prepend("PGOPTIONS", lockTimeout)
 	}
 	return env.pairs(), nil

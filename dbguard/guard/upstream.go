@@ -24,8 +24,9 @@ type upstream struct {
 	first  int // the first generation that was given it and not drained; 0: none
 	last   int // the last generation that was given it
 
-	probe *probing // the latest probe, nil when there was none
-	dial  *dialing // the session for the next drain, nil when there is none
+	probe *probing      // the latest probe, nil when there was none
+	dial  *dialing      // the session for the next drain, nil when there is none
+	swept chan struct{} // closed when what killed devguards left is ended; nil when nobody began
 }
 
 // access is how an upstream is reached, as the environment said it last.
@@ -71,6 +72,7 @@ func (g *Guard) survey(env map[string]string, gen int) survey {
 	for _, u := range s.upstreams {
 		if g.access(u).role != dsn.Other {
 			g.ensureProbe(u)
+			g.ensureSweep(u)
 		}
 	}
 	return s
