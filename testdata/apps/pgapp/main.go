@@ -49,7 +49,7 @@ func main() {
 // and devguard's own, which may still be on their way out, are not counted.
 const left = `
 with other as (
-  select pid from pg_stat_activity where usename = current_user and pid <> pg_backend_pid()
+  select pid from pg_stat_activity where usename = current_user and backend_type = 'client backend' and pid <> pg_backend_pid()
     and application_name <> 'devguard' and pid <> all (string_to_array($1, ',')::int[]))
 select (select count(*) from other), (select count(*) from pg_locks where pid in (select pid from other))`
 
@@ -65,6 +65,7 @@ func follow(ctx context.Context, gen int, plan []string) error {
 	if err := conn.QueryRow(ctx, left, os.Getenv("PGAPP_SPARE")).Scan(&sessions, &locks); err != nil {
 		return err
 	}
+	fmt.Printf("gen=%d is connected to %s:%d/%s\n", gen, conn.Config().Host, conn.Config().Port, conn.Config().Database)
 	fmt.Printf("gen=%d found sessions=%d locks=%d\n", gen, sessions, locks)
 	conn.Close(ctx)
 	named := false
