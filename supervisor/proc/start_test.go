@@ -129,7 +129,7 @@ func TestStartErrors(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := proc.Start(t.Context(), tc.spec)
 			var start *proc.StartError
-			if !errors.As(err, &start) || !errors.Is(err, tc.want) || !strings.Contains(start.Hint, tc.hint) {
+			if !errors.As(err, &start) || !errors.Is(err, tc.want) || !strings.Contains(start.Hint(), tc.hint) {
 				t.Errorf("got %v (%+v), want %v and a hint with %q", err, start, tc.want, tc.hint)
 			}
 		})

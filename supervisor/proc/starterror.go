@@ -13,7 +13,7 @@ import (
 type StartError struct {
 	Path string
 	Err  error  // what the system said: a syscall.Errno, or an error of the look-up
-	Hint string // what next; may be empty
+	Next string // what to do; may be empty
 }
 
 // Error reads "start /x/app: exec format error".
@@ -21,6 +21,9 @@ func (e *StartError) Error() string { return fmt.Sprintf("start %s: %v", e.Path,
 
 // Unwrap returns the system's error.
 func (e *StartError) Unwrap() error { return e.Err }
+
+// Hint says what to do next, or is empty.
+func (e *StartError) Hint() string { return e.Next }
 
 func lookError(name string, err error) error {
 	hint := "it is in no directory of PATH; install it, or write the path of the file"
@@ -34,18 +37,18 @@ func lookError(name string, err error) error {
 	if errors.As(err, &e) {
 		err = e.Err // without "exec:" and the name, which StartError says
 	}
-	return &StartError{Path: name, Err: err, Hint: hint}
+	return &StartError{Path: name, Err: err, Next: hint}
 }
 
 // newStartError asks the file system what the errno leaves open. The answer may
 // be late, so it is only a hint.
 func newStartError(path, dir string, e startErrno) error {
 	if st, err := os.Stat(dir); err != nil {
-		return &StartError{Path: path, Err: fmt.Errorf("working directory: %w", err), Hint: "create the directory, or name another one"}
+		return &StartError{Path: path, Err: fmt.Errorf("working directory: %w", err), Next: "create the directory, or name another one"}
 	} else if !st.IsDir() {
-		return &StartError{Path: path, Err: fmt.Errorf("working directory %s: %w", dir, syscall.ENOTDIR), Hint: "name a directory"}
+		return &StartError{Path: path, Err: fmt.Errorf("working directory %s: %w", dir, syscall.ENOTDIR), Next: "name a directory"}
 	}
-	return &StartError{Path: path, Err: e.Errno, Hint: execHint(path, e.Errno)}
+	return &StartError{Path: path, Err: e.Errno, Next: execHint(path, e.Errno)}
 }
 
 func execHint(path string, errno syscall.Errno) string {

@@ -13,7 +13,7 @@ type Error struct {
 	Op   string // "create", "lock" ...; with Path
 	Path string
 	Err  error
-	Hint string // what next; may be empty
+	Next string // what to do; may be empty
 }
 
 // Error reads "cannot create /x/.devguard: read-only file system".
@@ -27,12 +27,15 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Hint says what to do next, or is empty.
+func (e *Error) Hint() string { return e.Next }
+
 // HeldError says that a devguard of that name runs already.
 type HeldError struct {
 	Name string
 	Dir  string // its folder
 	PID  int    // 0 while it has not written it yet
-	Hint string
+	Next string
 }
 
 // Error names the other devguard.
@@ -43,12 +46,15 @@ func (e *HeldError) Error() string {
 	return fmt.Sprintf("another devguard runs here under the name %q: pid %d", e.Name, e.PID)
 }
 
+// Hint says how to go on.
+func (e *HeldError) Hint() string { return e.Next }
+
 func (s *State) held() error {
-	e := &HeldError{Name: s.name, Dir: s.dir, Hint: "stop it, or run this one beside it with --name OTHER"}
+	e := &HeldError{Name: s.name, Dir: s.dir, Next: "stop it, or run this one beside it with --name OTHER"}
 	var c control
 	s.read(controlFile, parseControl(&c))
 	if e.PID = c.PID; e.PID > 0 {
-		e.Hint = fmt.Sprintf("stop it (kill %d), or run this one beside it with --name OTHER", e.PID)
+		e.Next = fmt.Sprintf("stop it (kill %d), or run this one beside it with --name OTHER", e.PID)
 	}
 	return e
 }
@@ -62,15 +68,15 @@ func explain(op, path string, err error) error {
 	e := &Error{Op: op, Path: path, Err: err}
 	switch {
 	case errors.Is(err, syscall.EROFS):
-		e.Hint = "devguard keeps its state beside the configuration; make that file system writable, or work on a copy"
+		e.Next = "devguard keeps its state beside the configuration; make that file system writable, or work on a copy"
 	case errors.Is(err, fs.ErrPermission):
-		e.Hint = fmt.Sprintf("it must belong to you and be writable; if devguard once ran as root: sudo chown -R \"$USER\" %s", filepath.Dir(path))
+		e.Next = fmt.Sprintf("it must belong to you and be writable; if devguard once ran as root: sudo chown -R \"$USER\" %s", filepath.Dir(path))
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, errQuota):
-		e.Hint = "free some space; old binaries lie in " + filepath.Dir(path)
+		e.Next = "free some space; old binaries lie in " + filepath.Dir(path)
 	case errors.Is(err, fs.ErrNotExist):
-		e.Hint = "the directory was removed; create it again"
+		e.Next = "the directory was removed; create it again"
 	case errors.Is(err, syscall.ENOTSUP), errors.Is(err, errNoLocks):
-		e.Hint = "the file system knows no locks; mount it with them, or move the project to a local one"
+		e.Next = "the file system knows no locks; mount it with them, or move the project to a local one"
 	}
 	return e
 }

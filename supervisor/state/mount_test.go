@@ -37,8 +37,8 @@ func wantError(t *testing.T, err, want error, words ...string) {
 		t.Fatalf("got %v, want %v", err, want)
 	}
 	for _, w := range append(words, state.Folder) {
-		if !strings.Contains(e.Error()+" "+e.Hint, w) {
-			t.Errorf("%q is not said: %v (%s)", w, e, e.Hint)
+		if !strings.Contains(e.Error()+" "+e.Hint(), w) {
+			t.Errorf("%q is not said: %v (%s)", w, e, e.Hint())
 		}
 	}
 }

@@ -82,11 +82,11 @@ func checkName(name string) error {
 	bad := name == "" || len(name) > 200 || strings.HasPrefix(name, ".") ||
 		strings.ContainsFunc(name, func(r rune) bool { return r == '/' || r == '\\' || !unicode.IsPrint(r) })
 	if bad {
-		return &Error{Err: fmt.Errorf("%q cannot be the name of a folder", name), Hint: "choose one of letters, digits, - and _ with --name"}
+		return &Error{Err: fmt.Errorf("%q cannot be the name of a folder", name), Next: "choose one of letters, digits, - and _ with --name"}
 	}
 	for _, r := range reserved {
 		if strings.EqualFold(name, r) { // file systems may not tell case apart
-			return &Error{Err: fmt.Errorf("the name %q is devguard's own", name), Hint: "choose another with --name"}
+			return &Error{Err: fmt.Errorf("the name %q is devguard's own", name), Next: "choose another with --name"}
 		}
 	}
 	return nil
@@ -108,7 +108,7 @@ func (s *State) makeFolders() error {
 	}
 	if noexec(s.dir) {
 		return &Error{Op: "run programs from", Path: s.dir, Err: errors.New("the file system is mounted noexec"),
-			Hint: "remount it with exec, or move the project to a file system that allows it"}
+			Next: "remount it with exec, or move the project to a file system that allows it"}
 	}
 	return nil
 }
@@ -124,7 +124,7 @@ func privateDir(dir string) error {
 	case err != nil:
 		return explain("read", dir, err)
 	case !st.IsDir():
-		return &Error{Op: "create", Path: dir, Err: errors.New("a file is in its place"), Hint: "move that file away"}
+		return &Error{Op: "create", Path: dir, Err: errors.New("a file is in its place"), Next: "move that file away"}
 	case st.Mode().Perm() != 0o700:
 		if err := os.Chmod(dir, 0o700); err != nil {
 			return explain("make private", dir, err)

@@ -101,7 +101,7 @@ func TestSecondDevguardOfOneName(t *testing.T) {
 	first, _ := holder(t, dir)
 	_, err := state.Open(dir, "app")
 	var held *state.HeldError
-	if !errors.As(err, &held) || held.PID != first.Process.Pid || !strings.Contains(held.Hint, "--name") {
+	if !errors.As(err, &held) || held.PID != first.Process.Pid || !strings.Contains(held.Hint(), "--name") {
 		t.Fatalf("got %v %+v, want the holder's pid %d", err, held, first.Process.Pid)
 	}
 	other, err := state.Open(dir, "other")
@@ -156,7 +156,7 @@ func TestBadNames(t *testing.T) {
 	for _, name := range []string{"", ".", "..", ".x", "a/b", "a\\b", "a\nb", "embedded", "Embedded", strings.Repeat("x", 300)} {
 		_, err := state.Open(t.TempDir(), name)
 		var e *state.Error
-		if !errors.As(err, &e) || !strings.Contains(e.Hint, "--name") {
+		if !errors.As(err, &e) || !strings.Contains(e.Hint(), "--name") {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
