@@ -31,6 +31,7 @@ func (s *Supervisor) build(e reload.Build) doer {
 		Env:     s.Environ,
 		Tmp:     s.State.TmpDir(),
 		Goflags: s.goflags,
+		Again:   !first,
 	}
 	if first && s.Progress {
 		req.Progress = s.Screen.Packages

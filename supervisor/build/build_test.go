@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -31,7 +32,7 @@ func newProject(t *testing.T, files ...string) *project {
 	p.write(files...)
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
-		if name != "GOFLAGS" && name != "GOWORK" && name != "GOENV" {
+		if name != "GOGC" && name != "GOFLAGS" && name != "GOWORK" && name != "GOENV" {
 			p.env = append(p.env, kv)
 		}
 	}
@@ -311,5 +312,31 @@ func TestProgress(t *testing.T) {
 	r.Progress = func(int, int) {}
 	if res := p.fail(r); res.Output != "# example.com/app/a\na/a.go:3:9: undefined: undefined\n" {
 		t.Errorf("output: %q", res.Output)
+	}
+}
+
+// TestAgain: a later build is given more memory, unless the user has said how
+// much.
+func TestAgain(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("needs a shell")
+	}
+	p := newProject(t, "go.mod", goMod, "main.go", hello)
+	log, tool := filepath.Join(t.TempDir(), "log"), filepath.Join(t.TempDir(), "tool")
+	if err := os.WriteFile(tool, []byte("#!/bin/sh\necho \"$GOGC\" >"+log+"\nexec \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ again, user, want string }{
+		{"", "", ""}, {"again", "", "400"}, {"again", "50", "50"},
+	} {
+		r := p.request("-toolexec=" + tool)
+		r.Again = tt.again != ""
+		if tt.user != "" {
+			r.Env = append(slices.Clone(r.Env), "GOGC="+tt.user)
+		}
+		p.build(r)
+		if got, err := os.ReadFile(log); err != nil || strings.TrimSpace(string(got)) != tt.want {
+			t.Errorf("again %q, GOGC of the user %q: the tools had %q (%v), want %q", tt.again, tt.user, got, err, tt.want)
+		}
 	}
 }

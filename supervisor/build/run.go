@@ -22,6 +22,7 @@ type Request struct {
 	Flags   []string // the user's go build flags; see CheckFlags
 	Env     []string // nil is this process's own
 	Tmp     string   // absolute: a directory of ours alone, made if missing, empty when Run returns
+	Again   bool     // a build like it was just done, so little is left to compile; see leisure
 
 	// Goflags is what `go env GOFLAGS` answers in Dir. It changes hardly ever:
 	// who builds often asks once (see Goflags) and saves 5 ms a build. Nil: Run
@@ -151,6 +152,13 @@ func environ(env []string, dir string) []string {
 	return append(env[:len(env):len(env)], "PWD="+dir)
 }
 
+// leisure makes the go command collect garbage less often, unless the user has
+// set GOGC: a build with nothing to compile takes 0.76 of the time (24 ms of 96),
+// and 42 MB instead of 30. The compiler has such a setting built in; with it the
+// largest one of a build from nothing took 607 MB instead of 419, so only builds
+// that compile little get it.
+const leisure = "GOGC=400"
+
 // execute runs the go command in a group of its own and returns what it
 // printed.
 func execute(ctx context.Context, r Request, tool string, args []string) (string, error) {
@@ -162,6 +170,9 @@ func execute(ctx context.Context, r Request, tool string, args []string) (string
 	// The linker and the C compiler know TMPDIR only, and leave their files
 	// there when they are killed.
 	env := append(environ(r.Env, r.Dir), "GOTMPDIR="+r.Tmp, "TMPDIR="+r.Tmp)
+	if r.Again {
+		env = append([]string{leisure}, env...) // of one name the last counts
+	}
 	command := func(args ...string) *exec.Cmd {
 		cmd := exec.CommandContext(ctx, tool, args...)
 		cmd.Dir, cmd.Env = r.Dir, env

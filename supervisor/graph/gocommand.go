@@ -34,9 +34,10 @@ func (t *asker) run(ctx context.Context, env []string, args ...string) ([]byte, 
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
 	}
-	// The go command names directories by PWD: the user's name for a symbolic
-	// link, not its target.
-	cmd.Env = slices.Concat(cmd.Env, []string{"PWD=" + t.req.Dir}, env)
+	// Less garbage collection, unless the user has set GOGC, makes go list a
+	// fifth faster and costs 10 MB. The go command names directories by PWD: the
+	// user's name for a symbolic link, not its target.
+	cmd.Env = slices.Concat([]string{"GOGC=400"}, cmd.Env, []string{"PWD=" + t.req.Dir}, env)
 	cmd.SysProcAttr = die()
 	cmd.WaitDelay = 2 * time.Second // for what a killed command has started (git)
 	var out, stderr bytes.Buffer
