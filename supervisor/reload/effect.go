@@ -27,8 +27,9 @@ type RunHook struct {
 
 // Build builds the package.
 type Build struct {
-	ID  ID
-	Gen int // the generation it would become
+	ID   ID
+	Gen  int    // the generation it would become
+	Keep [2]int // the generations whose binaries are still of use: running, newest good one
 }
 
 // Start starts a generation of the app.
@@ -38,7 +39,8 @@ type Start struct {
 	Binary string // empty for a command
 }
 
-// Await waits for the main process of a generation.
+// Await waits for the main process of a generation. It is cancelled when even
+// SIGKILL has not ended that.
 type Await struct {
 	ID  ID
 	Gen int

@@ -85,6 +85,8 @@ type Exited struct {
 	Code   int    // -1 with a signal
 	Signal string // "SIGKILL", or empty
 	Detail any    // shown by the caller, not looked at
+
+	Cancelled bool // it is still there, and nobody waits any more
 }
 
 // ReadyDone answers AwaitReady.

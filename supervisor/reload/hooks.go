@@ -103,8 +103,11 @@ func (m *machine) hookDone(ev HookDone) {
 		return
 	}
 	i, spec := m.work.hook, m.opts.Hooks[m.work.hook]
-	h, watch := &m.hooks[i], m.work.watch
+	h, watch, ending := &m.hooks[i], m.work.watch, m.work.cancelled
 	m.work = work{}
+	if ending {
+		return // by the user's wish, and nothing comes after it
+	}
 	if before, adopted := m.observe(ev.Snapshot); adopted && differs(before, m.tree) {
 		m.again = true
 	}
@@ -119,10 +122,12 @@ func (m *machine) hookDone(ev HookDone) {
 }
 
 func (m *machine) hookFailed(i int, ev HookDone, watch change.Digest) {
-	m.hooks[i].bad, m.hooks[i].failed = true, watch
+	// What it has left of its outputs is not that of its last success any more.
+	m.hooks[i].ok, m.hooks[i].bad, m.hooks[i].failed = change.Digest{}, true, watch
 	m.log(Log{What: LogHookFailed, Gen: m.nextGen(), Hook: m.opts.Hooks[i].Name, Took: ev.Took, Err: ev.Err, Detail: ev.Detail})
 	if m.built.ever || m.opts.Command && m.inst.gen > 0 {
-		m.round.open = false // at the very start the app is built all the same
+		m.closeRound() // at the very start the app is built all the same
+		m.served()
 	}
 }
 

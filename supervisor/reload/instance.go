@@ -20,6 +20,7 @@ type instance struct {
 	phase phase
 	gen   int       // the newest generation started, also when it is gone
 	made  made      // what that generation is made of
+	from  int       // the generation that its binary was built for
 	pid   int       // with running
 	since time.Time // with running: when it was started
 	saved time.Time // the save that it serves; zero if none
@@ -113,7 +114,7 @@ func (m *machine) start() {
 		gen = m.binary.gen
 	}
 	m.inst = instance{
-		phase: starting, gen: gen, saved: m.pending,
+		phase: starting, gen: gen, from: m.binary.gen, saved: m.pending,
 		made: made{m.binary.digest, m.tree.Runtime, m.tree.Env},
 	}
 	m.swap, m.pending = false, time.Time{}
@@ -128,7 +129,9 @@ func (m *machine) started(ev Started) {
 	m.inst.start = 0
 	gen := m.inst.gen
 	if ev.Err != nil {
-		m.log(Log{What: LogStartFailed, Gen: gen, Err: ev.Err})
+		if !m.inst.aborted {
+			m.log(Log{What: LogStartFailed, Gen: gen, Err: ev.Err})
+		}
 		m.beginDrain() // what it opened before it failed
 		return
 	}
@@ -167,6 +170,9 @@ func (m *machine) stop() {
 	if m.inst.await != 0 {
 		m.log(Log{What: LogInstanceStopping, Gen: gen, PID: m.inst.pid})
 	}
+	if m.closing == atOnce { // the second interrupt came before there was anything to stop
+		m.cancel(m.inst.stop)
+	}
 }
 
 func (m *machine) exited(ev Exited) {
@@ -174,10 +180,12 @@ func (m *machine) exited(ev Exited) {
 		return
 	}
 	m.inst.await = 0
-	m.log(Log{
-		What: LogInstanceExited, Gen: m.inst.gen, PID: m.inst.pid, Code: ev.Code, Signal: ev.Signal,
-		Asked: m.inst.phase == stopping, Detail: ev.Detail,
-	})
+	if !ev.Cancelled {
+		m.log(Log{
+			What: LogInstanceExited, Gen: m.inst.gen, PID: m.inst.pid, Code: ev.Code, Signal: ev.Signal,
+			Asked: m.inst.phase == stopping, Detail: ev.Detail,
+		})
+	}
 	if m.inst.phase == running {
 		m.inst.crash = ev.Code != 0
 		if m.now.Sub(m.inst.since) >= steady {
@@ -195,6 +203,9 @@ func (m *machine) stopped(ev Stopped) {
 	m.inst.stop = 0
 	if ev.Err != nil {
 		m.log(Log{What: LogStopTrouble, Gen: m.inst.gen, Took: ev.Took, Err: ev.Err})
+		if m.inst.await != 0 {
+			m.cancel(m.inst.await) // it may never end
+		}
 	}
 	m.drainWhenGone()
 }

@@ -28,6 +28,10 @@ func (m *machine) advanceRound() {
 	if m.round.open {
 		m.nextStep()
 	}
+	if m.again && !m.round.open { // it came too late for the round that has just ended
+		m.openRound()
+		m.nextStep()
+	}
 }
 
 func (m *machine) openRound() {
@@ -166,7 +170,9 @@ func (m *machine) buildDue() bool {
 func (m *machine) build() {
 	m.work = work{kind: building, gen: m.nextGen(), seq: m.tree.Seq, started: m.now, forced: m.force.build}
 	m.force.build = false
-	m.work.id = m.issue(func(id ID) Effect { return Build{ID: id, Gen: m.work.gen} })
+	m.work.id = m.issue(func(id ID) Effect {
+		return Build{ID: id, Gen: m.work.gen, Keep: [2]int{m.inst.from, m.binary.gen}}
+	})
 	m.log(Log{What: LogBuildStarted, Gen: m.work.gen})
 }
 
@@ -209,6 +215,9 @@ func (m *machine) buildDone(ev Built) {
 	m.observe(ev.Snapshot)
 	if m.tree.Seq != w.seq && w.stale.IsZero() {
 		w.stale = m.now
+		if m.saved.IsZero() {
+			m.saved = m.now
+		}
 	}
 	// A build may end before its cancellation reaches it, or only the last
 	// sweep finds the change: what it read is then not one state of the tree.
@@ -269,7 +278,18 @@ func (m *machine) endRound() {
 	if _, ok := m.restartReason(m.saved); ok && !m.built.failed && !m.swap {
 		m.due(m.saved)
 	}
-	m.saved = time.Time{} // served by what is due, or shown to be broken
+	m.served()
+}
+
+// served forgets the changes that the round was about: what is due serves them,
+// or they were shown to be broken.
+func (m *machine) served() {
+	switch {
+	case !m.again:
+		m.saved = time.Time{}
+	case !m.saved.IsZero():
+		m.saved = m.now // there is a newer one; when it came was not kept
+	}
 }
 
 func (m *machine) closeRound() {

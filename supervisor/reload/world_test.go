@@ -195,12 +195,12 @@ func (w *world) answer(e Effect, fail bool) {
 		w.step(Started{ID: id, PID: 1000 + e.Gen, Err: err})
 	case Await:
 		w.exits[e.Gen] = true
-		w.step(Exited{ID: id, Code: map[bool]int{true: 1}[fail]})
+		w.step(Exited{ID: id, Code: map[bool]int{true: 1}[fail], Cancelled: w.canceled[id]})
 	case AwaitReady:
 		w.step(ReadyDone{ID: id, Rule: "http", Cancelled: w.canceled[id], Err: err})
 	case Stop:
 		delete(w.alive, e.Gen)
-		w.step(Stopped{ID: id, Killed: fail})
+		w.step(Stopped{ID: id, Killed: fail, Err: err})
 	case Drain:
 		w.step(Drained{ID: id})
 	}
