@@ -66,7 +66,7 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, cfg *config.Con
 		return nil, err
 	}
 	if err := s.State.Record(e.Gen, tree.PID(), tree.Guardians()...); err != nil {
-		s.Log.Warn("a killed devguard could not be cleaned up after: " + err.Error())
+		s.warn(fmt.Errorf("if devguard is killed now, the app may be left running: %w", err))
 	}
 	return &generation{tree, cfg, db, lookup(env, "PORT"), time.Now()}, nil
 }
@@ -100,8 +100,12 @@ func (s *Supervisor) baseEnv(cfg *config.Config) ([]string, error) {
 func (s *Supervisor) await(e reload.Await) doer {
 	g := s.instances[e.Gen]
 	ports := append(g.ports(), s.ports...)
-	return func(context.Context) outcome {
-		<-g.tree.Done()
+	return func(ctx context.Context) outcome {
+		select {
+		case <-g.tree.Done():
+		case <-ctx.Done():
+			return outcome{event: reload.Exited{ID: e.ID, Code: -1, Cancelled: true}}
+		}
 		exit := g.tree.Exit()
 		ev := reload.Exited{ID: e.ID, Code: exit.Code, Signal: exit.Signal}
 		if exit.Code > 0 {

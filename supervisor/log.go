@@ -39,6 +39,13 @@ func (s *Supervisor) events(l reload.Log) []logfmt.Event {
 	return s.instanceEvents(l)
 }
 
+// warn says what went wrong and stops nothing. It may be called from anywhere.
+func (s *Supervisor) warn(err error) {
+	if err != nil {
+		logfmt.Warning(err).To(s.Log)
+	}
+}
+
 func one(e logfmt.Event) []logfmt.Event { return []logfmt.Event{e} }
 
 func (s *Supervisor) hookEvent(l reload.Log) logfmt.Event {

@@ -114,9 +114,7 @@ func (s *Supervisor) close() {
 	s.launcher.Close()
 	s.watch.Close()
 	for _, db := range append(s.retired, s.db) {
-		if err := db.close(); err != nil {
-			s.Log.Warn(err.Error())
-		}
+		s.warn(db.close())
 	}
 }
 

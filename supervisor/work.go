@@ -37,6 +37,7 @@ func (s *Supervisor) build(e reload.Build) doer {
 		req.Progress = s.Screen.Packages
 	}
 	return func(ctx context.Context) outcome {
+		s.warn(s.State.Prune(append(e.Keep[:], e.Gen)...))
 		res := build.Run(ctx, req)
 		s.Screen.Clear()
 		var snap change.Snapshot // none: the next build looks
@@ -109,9 +110,11 @@ func (s *Supervisor) runHook(e reload.RunHook) doer {
 			Stdout: os.Stderr, Stderr: os.Stderr, // as they are: colours stay
 		})
 		ev.Took, ev.Err, ev.Detail = res.Took, res.Err, res
+		fingerprint := "" // what a failure has left is of no state
 		if res.Err == nil {
-			ev.Err = s.State.SaveHook(hookKey(h), hex.EncodeToString(e.Watch[:]))
+			fingerprint = hex.EncodeToString(e.Watch[:])
 		}
+		s.warn(s.State.SaveHook(hookKey(h), fingerprint))
 		ev.Snapshot, err = s.watch.Sync(context.WithoutCancel(ctx))
 		if ev.Err == nil {
 			ev.Err = err

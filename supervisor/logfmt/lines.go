@@ -145,3 +145,6 @@ func Note(warn bool, msg, hint string) Event {
 	}
 	return event(level, msg).withString("hint", hint)
 }
+
+// Warning is an error that stops nothing.
+func Warning(err error) Event { return Note(true, err.Error(), hintOf(err)) }

@@ -37,7 +37,7 @@ var vocabulary = map[string]func(s *sentence, f *fields, p palette){
 	},
 	MsgHookSuspended: func(s *sentence, f *fields, p palette) {
 		s.text = "hook " + f.text("hook") + " is suspended: it ran again and again, because " + names(f.list("paths")) + " changed"
-		s.addBlock(p, "hint: a hook must not write what it watches; edit another of its files, or press r, to run it again")
+		s.addBlock(p, "hint: a hook must not write what it watches; it runs again after an edit elsewhere, or when you press r")
 	},
 
 	MsgBuildStarted:  func(s *sentence, f *fields, p palette) { s.text, s.style, s.quiet = "building", p.faint, true },
