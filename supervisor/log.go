@@ -3,6 +3,7 @@ package supervisor
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/hook"
@@ -57,7 +58,9 @@ func (s *Supervisor) hookEvent(l reload.Log) logfmt.Event {
 	case reload.LogHookHeld:
 		return logfmt.HookHeld(l.Gen, l.Hook, "git is in the middle of a rebase, merge or bisect")
 	case reload.LogHookSuspended:
-		return logfmt.HookSuspended(l.Gen, l.Hook, s.names(l.Paths))
+		names := s.names(l.Paths) // a name for each of its runs
+		slices.Sort(names)
+		return logfmt.HookSuspended(l.Gen, l.Hook, slices.Compact(names))
 	}
 	res, ran := l.Detail.(hook.Result)
 	if !ran {

@@ -5,9 +5,10 @@
 // The plans are separated by ";", generation n follows the one at n modulo
 // their number. A word is a session: idle, tx (an open transaction with a row
 // lock), query (a long query in such a transaction), temp (temporary table,
-// prepared statement, advisory lock, LISTEN), migrate-lock (an open transaction
-// that has read the table). Two words change the app itself: named (it sets an
-// application_name of its own), deaf (it ignores SIGTERM).
+// prepared statement, advisory lock, LISTEN). Two words change the app itself:
+// named (it sets an application_name of its own), deaf (it ignores SIGTERM).
+//
+// With an argument it is a migration: it runs the SQL of that file.
 package main
 
 import (
@@ -27,6 +28,13 @@ import (
 const version = "v1"
 
 func main() {
+	if len(os.Args) > 1 {
+		if err := migrate(context.Background(), os.Args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	gen, _ := strconv.Atoi(os.Getenv("DEVGUARD_GEN"))
 	plans := strings.Split(os.Getenv("PGAPP_PLANS"), ";")
 	plan := strings.Fields(plans[gen%len(plans)])
@@ -43,6 +51,23 @@ func main() {
 	fmt.Printf("gen=%d serves %s\n", gen, strings.Join(plan, " "))
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "gen=%d %s", gen, version) })
 	fmt.Println(http.Serve(listener, nil))
+}
+
+// migrate runs a file of SQL.
+func migrate(ctx context.Context, file string) error {
+	sql, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, os.Getenv("DATABASE_URL"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, string(sql), pgx.QueryExecModeSimpleProtocol); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
 }
 
 // left counts what the role's other sessions hold: those of PGAPP_SPARE (pids)
@@ -103,8 +128,7 @@ func hold(ctx context.Context, id int, state string, named bool) error {
 	lock := fmt.Sprintf("begin; update things set n = n + 1 where id = %d", id)
 	sql := map[string]string{
 		"idle": "select 1", "tx": lock, "query": lock,
-		"temp":         "create temp table t (a int); prepare p as select 1; select pg_advisory_lock(7); listen x",
-		"migrate-lock": "begin; select count(*) from things",
+		"temp": "create temp table t (a int); prepare p as select 1; select pg_advisory_lock(7); listen x",
 	}[state]
 	if _, err := conn.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 		return err
