@@ -20,12 +20,16 @@ func explain(err error, r Request, res Result) error {
 	case errors.Is(err, errArchive):
 		return fmt.Errorf("%s cannot be run: %w", r.pkg(), err)
 	case !errors.As(err, &exit):
+		if gone := checkDir(r.Dir); gone != nil {
+			return gone // the system blames the program
+		}
 		return err
 	case says(res, "no space left on device"):
-		return fmt.Errorf("the disk is full: make room where the build writes (%s, %s and the directory of `go env GOCACHE`; "+
-			"`go clean -cache` empties that one): %w", filepath.Dir(r.Out), r.Tmp, err)
+		return &machineError{fmt.Errorf("the disk is full: %w", err),
+			fmt.Sprintf("make room where the build writes: %s, %s, and the directory of `go env GOCACHE`, which `go clean -cache` empties", filepath.Dir(r.Out), r.Tmp)}
 	case says(res, "read-only file system"), says(res, "permission denied"):
-		return fmt.Errorf("the build may not write or read a file: %s: %w", first(res), err)
+		return &machineError{fmt.Errorf("the build may not write or read a file: %s: %w", first(res), err),
+			"give yourself the right to it, or set GOCACHE and GOMODCACHE to directories of yours"}
 	case len(res.Diagnostics) == 0:
 		return fmt.Errorf("go build: %w", err)
 	case len(res.Diagnostics) > 1:
@@ -33,6 +37,19 @@ func explain(err error, r Request, res Result) error {
 	}
 	return errors.New(first(res))
 }
+
+// machineError is about the machine, not about the source; the compiler's own
+// message does not say what to do next.
+type machineError struct {
+	err  error
+	hint string
+}
+
+func (e *machineError) Error() string { return e.err.Error() }
+func (e *machineError) Unwrap() error { return e.err }
+
+// Hint says what to do next.
+func (e *machineError) Hint() string { return e.hint }
 
 // says reports whether a message that is of no source file has text.
 func says(res Result, text string) bool {

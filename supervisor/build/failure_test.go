@@ -71,18 +71,22 @@ func TestNoToolchain(t *testing.T) {
 // TestExplain: what cannot be provoked safely.
 func TestExplain(t *testing.T) {
 	exit := exec.Command("go", "nonsense").Run()
-	tests := []struct{ output, want string }{
-		{"# p\nwrite $WORK/b001/_pkg_.a: no space left on device\n", "the disk is full: make room where the build writes (/state, /tmp/b"},
-		{"# p\nopen /state/app: permission denied\n", "the build may not write or read a file: open /state/app: permission denied"},
-		{"mkdir /root/.cache/go-build: read-only file system\n", "may not write or read a file"},
-		{"main.go:1:2: undefined: \"permission denied\"\n", "main.go:1:2: undefined"},
-		{"", "go build: exit status 2"},
+	tests := []struct{ output, want, hint string }{
+		{"# p\nwrite $WORK/b001/_pkg_.a: no space left on device\n", "the disk is full", "make room where the build writes: /state, /tmp/b"},
+		{"# p\nopen /state/app: permission denied\n", "the build may not write or read a file: open /state/app: permission denied", "GOCACHE"},
+		{"mkdir /root/.cache/go-build: read-only file system\n", "may not write or read a file", "GOCACHE"},
+		{"main.go:1:2: undefined: \"permission denied\"\n", "main.go:1:2: undefined", ""},
+		{"", "go build: exit status 2", ""},
 	}
 	for _, tt := range tests {
-		r := Request{Out: "/state/app", Tmp: "/tmp/b"}
+		r := Request{Dir: "/", Out: "/state/app", Tmp: "/tmp/b"}
 		err := explain(exit, r, Result{Output: tt.output, Diagnostics: Parse(tt.output, "/")})
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%q: %v, want %q", tt.output, err, tt.want)
+		}
+		var hinted interface{ Hint() string }
+		if errors.As(err, &hinted) != (tt.hint != "") || tt.hint != "" && !strings.Contains(hinted.Hint(), tt.hint) {
+			t.Errorf("%q: the hint of %v is not about %q", tt.output, err, tt.hint)
 		}
 	}
 }

@@ -97,10 +97,8 @@ func run(ctx context.Context, r Request) Result {
 
 // prepare checks what the go command would report badly or late.
 func prepare(r Request) (tool string, err error) {
-	if info, err := os.Stat(r.Dir); err != nil {
-		return "", fmt.Errorf("the directory to build in is gone: %w", err)
-	} else if !info.IsDir() {
-		return "", fmt.Errorf("the directory to build in, %s, is a file", r.Dir)
+	if err := checkDir(r.Dir); err != nil {
+		return "", err
 	}
 	if tool, err = exec.LookPath("go"); err != nil {
 		return "", fmt.Errorf("no go command on PATH: install Go from https://go.dev/dl/ or add its bin directory to PATH: %w", err)
@@ -111,6 +109,17 @@ func prepare(r Request) (tool string, err error) {
 		}
 	}
 	return tool, nil
+}
+
+func checkDir(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the directory to build in is gone: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("the directory to build in, %s, is a file", dir)
+	}
+	return nil
 }
 
 // Goflags returns what the go command takes from GOFLAGS in dir: of the
