@@ -20,6 +20,7 @@ type hookState struct {
 	bad       bool          // the last run failed, at the fingerprint failed
 	failed    change.Digest
 	missing   bool          // it ran and its outputs are missing all the same
+	late      bool          // due since a round that the failure of another has ended
 	held      bool          // said to be waiting for git
 	suspended bool          // it feeds itself
 	runs      []time.Time   // since the last edit elsewhere
@@ -115,7 +116,7 @@ func (m *machine) hookDone(ev HookDone) {
 		m.hookFailed(i, ev, watch)
 		return
 	}
-	h.ok, h.bad, h.missing = watch, false, m.hookTree(i).Missing
+	h.ok, h.bad, h.late, h.missing = watch, false, false, m.hookTree(i).Missing
 	m.log(Log{What: LogHookFinished, Gen: m.nextGen(), Hook: spec.Name, Took: ev.Took, Detail: ev.Detail})
 	m.hookThen(spec)
 	m.suspendLoop(i)
@@ -125,9 +126,16 @@ func (m *machine) hookFailed(i int, ev HookDone, watch change.Digest) {
 	// What it has left of its outputs is not that of its last success any more.
 	m.hooks[i].ok, m.hooks[i].bad, m.hooks[i].failed = change.Digest{}, true, watch
 	m.log(Log{What: LogHookFailed, Gen: m.nextGen(), Hook: m.opts.Hooks[i].Name, Took: ev.Took, Err: ev.Err, Detail: ev.Detail})
+	if m.hooks[i].late {
+		m.hooks[i].late = false
+		return // the edit that this round is about is elsewhere
+	}
 	if m.built.ever || m.opts.Command && m.inst.gen > 0 {
 		m.closeRound() // at the very start the app is built all the same
 		m.served()
+		for j := range m.hooks {
+			m.hooks[j].late = m.hookDue(j)
+		}
 	}
 }
 
@@ -167,5 +175,6 @@ func (m *machine) askHooks(paths []change.Path) {
 			}
 		}
 		h.asked = slices.Concat(h.asked, own)
+		h.late = h.late && len(own) == 0
 	}
 }

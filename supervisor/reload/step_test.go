@@ -210,6 +210,25 @@ func TestFailedHookEndsItsRound(t *testing.T) {
 	}
 }
 
+// The second of two hooks that fail has its turn in the round of the next edit:
+// that edit is elsewhere, and is built.
+func TestHookThatIsLateDoesNotEndTheRound(t *testing.T) {
+	w := served(t, hooks(2))
+	w.edit("/schema", func(s *change.Snapshot) { s.Hooks[0].Watch, s.Hooks[1].Watch = digest(2), digest(2) })
+	w.pass(time.Second)
+	h, _ := w.inFlight("hook")
+	w.answer(h, true)
+	w.calm()
+	w.editSource(2)
+	w.pass(time.Second)
+	h, _ = w.inFlight("hook")
+	w.answer(h, true)
+	w.calm()
+	if len(w.starts) != 2 {
+		t.Fatalf("%d starts: the edit was lost", len(w.starts))
+	}
+}
+
 func TestFailedHookAtStartDoesNotKeepTheAppFromStarting(t *testing.T) {
 	w := newWorld(t, hooks(2))
 	w.answer(w.flight[0], false)
