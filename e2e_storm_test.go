@@ -1,0 +1,184 @@
+package main_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// stormSeed repeats one storm, after those before it in the same process: what
+// went wrong may have begun in them.
+var stormSeed = flag.Uint64("storm", 0, "run only the process of storms that begins with this seed")
+
+// A storm is a few edits of all kinds in quick succession, ending in a tree that
+// builds. Several of them hit one devguard, as in a day's work.
+const stormsPerProcess = 15
+
+// TestStorms holds P1: whatever happens to the tree, the last state is served.
+func TestStorms(t *testing.T) {
+	processes := 4
+	if *campaign {
+		processes = 40
+	}
+	for i := range processes {
+		seed := uint64(1000 * (i + 1))
+		if *stormSeed != 0 && *stormSeed != seed {
+			continue
+		}
+		t.Run(fmt.Sprint("seed-", seed), func(t *testing.T) {
+			if !*campaign {
+				t.Parallel()
+			}
+			storms(t, seed)
+		})
+	}
+}
+
+// storms lets a number of storms loose on one devguard.
+func storms(t *testing.T, seed uint64) {
+	s := &storm{t: t, base: t.TempDir(), r: rand.New(rand.NewPCG(seed, 0))}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("repeat with: go test -run TestStorms -storm %d\n%s", seed, strings.Join(s.story, "\n"))
+		}
+	})
+	s.world = newWorld()
+	s.files = map[string]string{}
+	s.become(s.world)
+	s.git("init", "-q", "-b", "main")
+	s.commit()
+	args := []string{"--db", "off"}
+	if *stormVerbose {
+		args = append(args, "-v")
+	}
+	s.d = run(t, s.app(), nil, args...)
+	s.served(true)
+	for i := range stormsPerProcess {
+		s.say("--- storm %d", i)
+		for range 2 + s.r.IntN(9) {
+			s.edit()
+			s.pause()
+		}
+		s.repair()
+		s.served(*campaign || i%4 == 0)
+	}
+	if code := s.d.stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+var stormVerbose = flag.Bool("storm-v", false, "let devguard tell what it ignores in storms")
+
+// storm is one process of storms.
+type storm struct {
+	t     *testing.T
+	r     *rand.Rand
+	d     *devguard
+	base  string
+	world world             // as it should be
+	files map[string]string // as the last edit left them, by path below base
+	dirty map[string]bool   // broken or missing on purpose
+	made  int               // versions made up so far
+	kept  []kept            // commits
+	story []string
+}
+
+// kept is a state of the tree that git has.
+type kept struct {
+	commit string
+	world  world
+}
+
+func (s *storm) app() string             { return filepath.Join(s.base, "app") }
+func (s *storm) path(name string) string { return filepath.Join(s.base, filepath.FromSlash(name)) }
+
+func (s *storm) say(format string, args ...any) {
+	s.story = append(s.story, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
+}
+
+// pause lets some time pass between two edits, of the lengths at which things
+// go wrong: none, within a burst, during a listing, during a build.
+func (s *storm) pause() {
+	var d time.Duration
+	switch n := s.r.IntN(10); {
+	case n < 4:
+		return
+	case n < 6:
+		d = time.Duration(s.r.IntN(6000)) * time.Microsecond
+	case n < 8:
+		d = time.Duration(s.r.IntN(60)) * time.Millisecond
+	default:
+		d = time.Duration(s.r.IntN(400)) * time.Millisecond
+	}
+	<-time.After(d)
+}
+
+// served waits until what the tree says is what runs. With build, what the tree
+// says is asked of a plain go build too.
+func (s *storm) served(build bool) {
+	s.t.Helper()
+	want := s.world.version()
+	if build {
+		if got := s.oracle(); got != want {
+			s.t.Fatalf("BUG in this test: go build says %q, the model says %q", got, want)
+		}
+	}
+	if !poll(limit/3, func() bool { return s.serving() == want }) {
+		s.say("--- not served: %s", want)
+		s.t.Fatalf("the tree is quiet, but %q is served, not %q\n%s", s.serving(), want, s.d.log())
+	}
+}
+
+// serving is what the newest instance says that it was built of.
+func (s *storm) serving() string {
+	out := s.d.out.String()
+	i := strings.LastIndex(out, "serving ")
+	if i < 0 || !strings.HasSuffix(out, "\n") {
+		return ""
+	}
+	text, pid, _ := strings.Cut(strings.TrimSpace(out[i+len("serving "):]), " pid=")
+	var n int
+	fmt.Sscan(pid, &n)
+	if n == 0 || syscall.Kill(n, 0) != nil {
+		return "(nothing: the last was " + text + ")"
+	}
+	return text
+}
+
+// oracle builds and runs the tree as one does by hand.
+func (s *storm) oracle() string {
+	s.t.Helper()
+	out := filepath.Join(s.base, "oracle.out")
+	build := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-w", "-o", out, ".")
+	build.Dir = s.app()
+	if msg, err := build.CombinedOutput(); err != nil {
+		s.t.Fatalf("BUG in this test: the tree does not build: %v\n%s", err, msg)
+	}
+	once := exec.Command(out)
+	once.Dir = s.app()
+	once.Env = append(os.Environ(), "ONCE=1")
+	text, err := once.Output()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	version, _, _ := strings.Cut(string(text), " pid=")
+	return strings.TrimPrefix(version, "serving ")
+}
+
+func (s *storm) git(args ...string) string {
+	s.t.Helper()
+	cmd := exec.Command("git", append([]string{"-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "gc.auto=0"}, args...)...)
+	cmd.Dir = s.base
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
