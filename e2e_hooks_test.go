@@ -345,3 +345,48 @@ func prisma(t *testing.T) string {
 	}
 	return dir
 }
+
+// The shop's own generator: a schema edit is a run of it, a build and a restart.
+func TestGoGenerator(t *testing.T) {
+	s := database(t)
+	base := t.TempDir()
+	for _, name := range []string{"shop", "shopkit"} {
+		if err := os.CopyFS(filepath.Join(base, name), os.DirFS("testdata/"+name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := filepath.Join(base, "shop")
+	if err := os.RemoveAll(filepath.Join(dir, ".devguard")); err != nil { // of whoever ran it there
+		t.Fatal(err)
+	}
+	edit(t, filepath.Join(dir, "devguard.toml"), "embedded = true", "")
+	port := freePort(t)
+	d := runApp(t, dir, []string{"DATABASE_URL=" + s.URL(dev), "PORT=" + port})
+	d.ready()
+	for range 2 { // its two hooks
+		d.wait(0, "hook finished", nil)
+	}
+	generated := filepath.Join(dir, "internal/models/models_gen.go")
+	schema := filepath.Join(dir, "schema/models.txt")
+	if strings.Contains(readFile(t, generated), "Comment") {
+		t.Fatal("the schema has the column already")
+	}
+	mark := d.mark()
+	edit(t, schema, "    status      text\n", "    status      text\n    comment     text\n")
+	d.wait(mark, "instance ready", nil)
+	if !strings.Contains(readFile(t, generated), "Comment") {
+		t.Error("the new column is not generated")
+	}
+	if got := d.counts(mark); got != "hook started 1, build started 1, instance started 1" {
+		t.Errorf("an edit of the schema: %s", got)
+	}
+	mark = d.mark()
+	edit(t, schema, "comment     text", "comment     test")
+	l := d.wait(mark, "hook failed", nil)
+	if l.int("serving") != 2 || !strings.Contains(d.log(), "schema/models.txt:") {
+		t.Errorf("the error is not shown with its line: %s\n%s", l.Raw, d.log())
+	}
+	if n := d.count(mark, "instance stopping"); n != 0 {
+		t.Error("the app was stopped")
+	}
+}

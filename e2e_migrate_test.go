@@ -226,3 +226,24 @@ func TestMigrationIsHeldDuringARebase(t *testing.T) {
 		t.Errorf("said %d times that it is held", n)
 	}
 }
+
+// The SQL of a migration is a file that the app may read: it restarts the app,
+// but not while the migration fails.
+func TestFailedMigrationOfAnIncludedFile(t *testing.T) {
+	s := database(t)
+	dir, addr, env := migrated(t, s)
+	edit(t, filepath.Join(dir, "devguard.toml"), `["migrations/*.txt"]`, `["migrations/*"]`)
+	edit(t, filepath.Join(dir, "devguard.toml"), "in migrations/*.txt", "in migrations/*")
+	d := runApp(t, dir, env)
+	d.serves(addr, "v1")
+	d.ready()
+	mark := d.mark()
+	write(t, filepath.Join(dir, "migrations/2.sql"), "alter table shelve add column n int")
+	d.wait(mark, "hook failed", nil)
+	edit(t, filepath.Join(dir, "main.go"), "v1", "v2")
+	d.serves(addr, "v2")
+	d.wait(mark, "instance ready", nil)
+	if got := d.counts(mark); got != "hook started 1, build started 1, instance started 1" {
+		t.Errorf("a failed migration and an edit: %s", got)
+	}
+}
