@@ -29,3 +29,24 @@ func TestConfigurationThatNamesNoPackage(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 }
+
+// A command that does not exist is found out before the one that runs is
+// stopped for it.
+func TestConfigurationThatNamesNoProgram(t *testing.T) {
+	t.Parallel()
+	dir := project(t, map[string]string{"devguard.toml": "[app]\ncommand = ['sleep', '3600']\n"})
+	d := run(t, dir, nil)
+	d.ready()
+	toml := filepath.Join(dir, "devguard.toml")
+	mark := d.mark()
+	edit(t, toml, "'sleep'", "'no-such-program'")
+	refused := d.wait(mark, "restart skipped", nil)
+	if refused.str("level") != "ERROR" || refused.int("serving") != 1 || refused.str("hint") == "" {
+		t.Errorf("says %s", refused.Raw)
+	}
+	edit(t, toml, "'no-such-program', '3600'", "'sleep', '3599'")
+	d.wait(mark, "instance started", nil)
+	if n := d.count(mark, "instance stopping"); n != 1 {
+		t.Errorf("stopped %d times", n)
+	}
+}

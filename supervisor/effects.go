@@ -32,6 +32,8 @@ func (s *Supervisor) do(e reload.Effect) {
 
 func (s *Supervisor) doInstance(e reload.Effect) {
 	switch e := e.(type) {
+	case reload.Check:
+		s.run(e.ID, s.check(e), func(err error) reload.Event { return reload.Checked{ID: e.ID, Err: err} })
 	case reload.Start:
 		s.run(e.ID, s.start(e), func(err error) reload.Event { return reload.Started{ID: e.ID, Err: err} })
 	case reload.Await:

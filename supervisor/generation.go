@@ -42,24 +42,23 @@ func (s *Supervisor) start(e reload.Start) doer {
 	}
 }
 
+// check does what can be done of a start while the generation before still
+// serves.
+func (s *Supervisor) check(e reload.Check) doer {
+	cfg, db := s.cfg, s.db
+	return func(ctx context.Context) outcome {
+		spec, err := s.spec(ctx, e.Gen, e.Binary, cfg, db)
+		if err == nil {
+			err = spec.Check()
+		}
+		return outcome{event: reload.Checked{ID: e.ID, Err: err}}
+	}
+}
+
 func (s *Supervisor) launch(ctx context.Context, e reload.Start, cfg *config.Config, db Database) (*generation, error) {
-	env, err := s.baseEnv(cfg)
+	spec, err := s.spec(ctx, e.Gen, e.Binary, cfg, db)
 	if err != nil {
 		return nil, err
-	}
-	if env, err = db.appEnv(ctx, e.Gen, env); err != nil {
-		return nil, fmt.Errorf("prepare the database: %w", err)
-	}
-	spec := proc.Spec{
-		Path: e.Binary, Args: cfg.App.Args, Dir: cfg.Work,
-		Env:    with(env, "DEVGUARD=1", "DEVGUARD_NAME="+cfg.Name, "DEVGUARD_GEN="+strconv.Itoa(e.Gen), "PWD="+cfg.Work),
-		Stdout: os.Stdout, Stderr: os.Stderr,
-	}
-	if len(cfg.App.Command) > 0 {
-		spec.Path, spec.Args = cfg.App.Command[0], append(cfg.App.Command[1:len(cfg.App.Command):len(cfg.App.Command)], cfg.App.Args...)
-	}
-	if cfg.App.Stdin {
-		spec.Stdin, spec.Foreground = os.Stdin, true
 	}
 	tree, err := s.launcher.Start(ctx, spec)
 	if err != nil {
@@ -68,7 +67,31 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, cfg *config.Con
 	if err := s.State.Record(e.Gen, tree.PID(), tree.Guardians()...); err != nil {
 		s.warn(fmt.Errorf("if devguard is killed now, the app may be left running: %w", err))
 	}
-	return &generation{tree, cfg, db, lookup(env, "PORT"), time.Now()}, nil
+	return &generation{tree, cfg, db, lookup(spec.Env, "PORT"), time.Now()}, nil
+}
+
+// spec is what a generation is started by. Its environment may need a server of
+// our own that is still coming up.
+func (s *Supervisor) spec(ctx context.Context, gen int, binary string, cfg *config.Config, db Database) (spec proc.Spec, err error) {
+	env, err := s.baseEnv(cfg)
+	if err != nil {
+		return spec, err
+	}
+	if env, err = db.appEnv(ctx, gen, env); err != nil {
+		return spec, fmt.Errorf("prepare the database: %w", err)
+	}
+	spec = proc.Spec{
+		Path: binary, Args: cfg.App.Args, Dir: cfg.Work,
+		Env:    with(env, "DEVGUARD=1", "DEVGUARD_NAME="+cfg.Name, "DEVGUARD_GEN="+strconv.Itoa(gen), "PWD="+cfg.Work),
+		Stdout: os.Stdout, Stderr: os.Stderr,
+	}
+	if len(cfg.App.Command) > 0 {
+		spec.Path, spec.Args = cfg.App.Command[0], append(cfg.App.Command[1:len(cfg.App.Command):len(cfg.App.Command)], cfg.App.Args...)
+	}
+	if cfg.App.Stdin {
+		spec.Stdin, spec.Foreground = os.Stdin, true
+	}
+	return spec, nil
 }
 
 // with returns env with variables set, each of them once: of two entries with

@@ -100,6 +100,8 @@ func (s *Supervisor) instanceEvents(l reload.Log) []logfmt.Event {
 			exited = append(exited, logfmt.Note(note.Warn, note.Msg, note.Hint))
 		}
 		return exited
+	case reload.LogRestartRefused:
+		return one(logfmt.RestartRefused(l.Gen, s.serving(), l.Err))
 	case reload.LogStartFailed:
 		return one(logfmt.Failed(logfmt.MsgStartFailed, l.Gen, l.Err))
 	case reload.LogStopTrouble:

@@ -85,6 +85,13 @@ func RestartSkipped(g int, reason string) Event {
 	return event(slog.LevelInfo, MsgRestartSkipped, gen(g), slog.String("reason", reason))
 }
 
+// RestartRefused says why the next generation cannot be started; serving is the
+// one that keeps running.
+func RestartRefused(g, serving int, err error) Event {
+	return event(slog.LevelError, MsgRestartSkipped, gen(g), slog.String("reason", err.Error())).
+		withGen("serving", serving).withString("hint", hintOf(err))
+}
+
 // InstanceStopping says that a generation is asked to end.
 func InstanceStopping(g, pid int) Event {
 	return event(slog.LevelInfo, MsgInstanceStopping, gen(g), slog.Int("pid", pid))

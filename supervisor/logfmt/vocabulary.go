@@ -48,7 +48,11 @@ var vocabulary = map[string]func(s *sentence, f *fields, p palette){
 		s.text = "build cancelled after " + f.took("ms") + " by a newer change"
 	},
 	MsgRestartSkipped: func(s *sentence, f *fields, p palette) {
-		s.text, s.style = "no restart: "+f.text("reason"), p.faint
+		s.text = "no restart: " + f.text("reason")
+		if s.level < slog.LevelError {
+			s.style = p.faint
+		}
+		s.text += keeps(f)
 	},
 
 	MsgInstanceStopping: func(s *sentence, f *fields, p palette) {

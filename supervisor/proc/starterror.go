@@ -25,6 +25,28 @@ func (e *StartError) Unwrap() error { return e.Err }
 // Hint says what to do next, or is empty.
 func (e *StartError) Hint() string { return e.Next }
 
+// Check reports what can be known before Start of why it would fail: a
+// directory or file that is not there, or that may not be executed.
+func (s Spec) Check() error {
+	start, err := s.resolve()
+	if err != nil {
+		return err
+	}
+	path, dir := string(start.Path), string(start.Dir)
+	errno := syscall.Errno(0)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		errno = syscall.ENOENT
+	} else if info, err := os.Stat(path); err != nil {
+		errors.As(err, &errno)
+	} else if info.IsDir() || info.Mode()&0o111 == 0 {
+		errno = syscall.EACCES
+	}
+	if errno == 0 {
+		return nil
+	}
+	return newStartError(path, dir, startErrno{errno})
+}
+
 func lookError(name string, err error) error {
 	hint := "it is in no directory of PATH; install it, or write the path of the file"
 	switch {

@@ -32,6 +32,14 @@ type Build struct {
 	Keep [2]int // the generations whose binaries are still of use: running, newest good one
 }
 
+// Check looks whether a generation could be started, before the one that runs is
+// stopped for it.
+type Check struct {
+	ID     ID
+	Gen    int
+	Binary string // empty for a command
+}
+
 // Start starts a generation of the app.
 type Start struct {
 	ID     ID
@@ -86,6 +94,7 @@ const (
 	LogBuildFailed
 	LogBuildCancelled
 	LogRestartSkipped
+	LogRestartRefused // the next generation could not be started: Err
 	LogInstanceStopping
 	LogInstanceStarted
 	LogInstanceReady
@@ -122,6 +131,7 @@ func (List) effect()       {}
 func (LoadConfig) effect() {}
 func (RunHook) effect()    {}
 func (Build) effect()      {}
+func (Check) effect()      {}
 func (Start) effect()      {}
 func (Await) effect()      {}
 func (AwaitReady) effect() {}

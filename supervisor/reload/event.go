@@ -72,6 +72,12 @@ type Built struct {
 	Detail    any // shown by the caller, not looked at
 }
 
+// Checked answers Check.
+type Checked struct {
+	ID  ID
+	Err error // why the start would fail
+}
+
 // Started answers Start.
 type Started struct {
 	ID  ID
@@ -120,6 +126,7 @@ func (Listed) event()       {}
 func (ConfigLoaded) event() {}
 func (HookDone) event()     {}
 func (Built) event()        {}
+func (Checked) event()      {}
 func (Started) event()      {}
 func (Exited) event()       {}
 func (ReadyDone) event()    {}

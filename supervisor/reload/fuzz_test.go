@@ -48,7 +48,7 @@ func (w *world) play(b byte, n uint64) bool {
 	case 3:
 		w.edit("/schema", func(s *change.Snapshot) { s.Hooks[arg%3].Watch = digest(n) })
 	case 4:
-		w.edit("/a.html", func(s *change.Snapshot) { s.Runtime = digest(n) })
+		w.edit("/a.html", func(s *change.Snapshot) { s.Runtime, s.Env = digest(n), digest(n*uint64(arg&1)) })
 	case 5:
 		w.edit("/go.mod", func(s *change.Snapshot) { s.Shape, s.Source = digest(n), digest(n); s.Seq++ })
 	case 6:
@@ -102,7 +102,7 @@ func (w *world) comesToRest() {
 	switch made := w.st.inst.made; {
 	case w.st.Snapshot().Phase != "running":
 		w.t.Fatalf("at rest nothing runs: %+v", w.st.Snapshot())
-	case !w.st.opts.Command && made.binary != w.tree.Source, made.runtime != w.tree.Runtime:
+	case !w.st.opts.Command && made.binary != w.tree.Source, made.runtime != w.tree.Runtime, made.env != w.tree.Env:
 		w.t.Fatalf("at rest the last state is not served: %+v", w.st.Snapshot())
 	case w.st.listed != w.tree.Shape, w.st.config != w.tree.Config:
 		w.t.Fatalf("at rest the graph or the configuration is old: %+v", w.st.Snapshot())

@@ -26,7 +26,7 @@ type instance struct {
 	saved time.Time // the save that it serves; zero if none
 	retry time.Time // with crashed: when to start again
 
-	start, await, ready, stop, drain ID // effects in flight
+	check, start, await, ready, stop, drain ID // effects in flight
 
 	crash   bool // with stopping and draining: it ended by itself, badly
 	aborted bool // with starting: Start was cancelled
@@ -85,8 +85,8 @@ func (m *machine) restartReason(saved time.Time) (string, bool) {
 func (m *machine) advanceInstance() {
 	switch m.inst.phase {
 	case running:
-		if m.swap && m.work.kind != hooking {
-			m.stop()
+		if m.swap && m.work.kind != hooking && m.inst.check == 0 {
+			m.check()
 		}
 	case none:
 		if m.swap && m.mayStart() {
@@ -108,11 +108,40 @@ func (s State) mayStart() bool {
 	return s.work.kind == idle
 }
 
-func (m *machine) start() {
-	gen := max(m.inst.gen, 0) + 1
-	if m.binary.gen > m.inst.gen {
-		gen = m.binary.gen
+// startGen is the generation that a start now begins.
+func (m *machine) startGen() int { return max(m.inst.gen+1, m.binary.gen) }
+
+// check looks whether the due generation can be started: an env file that cannot
+// be read, or a database of our own that does not come up, must not cost the app
+// that runs.
+func (m *machine) check() {
+	gen := m.startGen()
+	m.inst.check = m.issue(func(id ID) Effect { return Check{ID: id, Gen: gen, Binary: m.binary.path} })
+}
+
+// uncheck gives up a check: what it looked at is not what would be started.
+func (m *machine) uncheck() {
+	if m.inst.check != 0 {
+		m.cancel(m.inst.check)
+		m.inst.check = 0
 	}
+}
+
+func (m *machine) checked(ev Checked) {
+	if ev.ID != m.inst.check {
+		return
+	}
+	m.inst.check = 0
+	if ev.Err == nil {
+		m.stop()
+		return
+	}
+	m.swap, m.pending = false, time.Time{} // the next change asks again
+	m.log(Log{What: LogRestartRefused, Gen: m.startGen(), Err: ev.Err})
+}
+
+func (m *machine) start() {
+	gen := m.startGen()
 	m.inst = instance{
 		phase: starting, gen: gen, from: m.binary.gen, saved: m.pending,
 		made: made{m.binary.digest, m.tree.Runtime, m.tree.Env},
@@ -160,6 +189,7 @@ func (m *machine) readyDone(ev ReadyDone) {
 
 // stop ends the running generation: the tree that is left after a crash, too.
 func (m *machine) stop() {
+	m.uncheck()
 	if m.inst.ready != 0 {
 		m.cancel(m.inst.ready)
 		m.inst.ready = 0

@@ -146,6 +146,7 @@ func (m *machine) configLoaded(ev ConfigLoaded) {
 		return
 	}
 	m.setOptions(ev.Options)
+	m.uncheck()
 	m.relist = true
 	if m.listing != 0 { // it asked with the old settings
 		m.cancel(m.listing)

@@ -75,6 +75,8 @@ func (m *machine) result(ev Event) {
 		m.hookDone(ev)
 	case Built:
 		m.buildDone(ev)
+	case Checked:
+		m.checked(ev)
 	case Started:
 		m.started(ev)
 	case Exited:
@@ -110,6 +112,9 @@ func (m *machine) observe(snap change.Snapshot) (before change.Snapshot, adopted
 		return before, false
 	}
 	m.tree = snap
+	if snap.Env != before.Env {
+		m.uncheck()
+	}
 	for i := range m.hooks {
 		if st := m.hookTree(i); !st.Missing {
 			m.hooks[i].missing = false

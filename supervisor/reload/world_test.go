@@ -94,6 +94,8 @@ func (w *world) allowed(e Effect) {
 		busy("build", "hook")
 	case RunHook:
 		busy("build", "hook", "start", "stop", "drain")
+	case Check:
+		busy("hook", "start", "stop", "drain")
 	case Start:
 		busy("hook", "start", "stop", "drain", "await")
 		if len(w.alive) > 0 {
@@ -119,6 +121,8 @@ func kindOf(e Effect) string {
 		return "hook"
 	case Build:
 		return "build"
+	case Check:
+		return "check"
 	case Start:
 		return "start"
 	case Await:
@@ -142,6 +146,8 @@ func idOf(e Effect) ID {
 	case RunHook:
 		return e.ID
 	case Build:
+		return e.ID
+	case Check:
 		return e.ID
 	case Start:
 		return e.ID
@@ -188,6 +194,8 @@ func (w *world) answer(e Effect, fail bool) {
 		w.step(HookDone{ID: id, Snapshot: w.snap(), Took: time.Second, Err: err})
 	case Build:
 		w.answerBuild(e, err)
+	case Check:
+		w.step(Checked{ID: id, Err: err})
 	case Start:
 		if fail {
 			delete(w.alive, e.Gen)
