@@ -160,15 +160,21 @@ func (l *loop) sweep(ctx context.Context, all bool, out *findings) error {
 	if all {
 		kind |= walked
 	}
-	if dead := l.tree.dead(); len(dead) > 0 {
+	if dead := l.tree.dead(kind); len(dead) > 0 {
 		l.retouch(dead, hints)
 	}
 	now := time.Now()
 	for _, d := range l.tree.dirs {
-		if d.kind&kind != 0 && (all && !l.polling || d.changedSince(now)) {
+		if d.kind&kind != 0 && d.changedSince(now) {
 			l.list(d, now, hints)
 		}
 	}
+	return l.checkAll(ctx, all, hints, out)
+}
+
+// checkAll looks at the files that hints name and all that are known, or all of
+// the graph and of hooks.
+func (l *loop) checkAll(ctx context.Context, all bool, hints map[string]hint, out *findings) error {
 	for name, f := range l.files {
 		if all || counts(f.class) {
 			hints[name] = hint{trust: true}

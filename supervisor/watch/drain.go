@@ -3,6 +3,8 @@ package watch
 import (
 	"context"
 	"errors"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -38,12 +40,14 @@ func (b *batch) add(ev fsnotify.Event) {
 }
 
 func (b *batch) fail(err error) {
-	b.seen()
-	if errors.Is(err, fsnotify.ErrEventOverflow) {
-		b.lost = true
-		return
+	if errors.Is(err, syscall.EINVAL) {
+		return // fsnotify ends a watch that the kernel has ended already: a directory was moved, then deleted
 	}
-	b.err = err
+	b.seen()
+	b.lost = true
+	if !errors.Is(err, fsnotify.ErrEventOverflow) {
+		b.err = err
+	}
 }
 
 func (b *batch) seen() {
@@ -85,22 +89,37 @@ func drain(ctx context.Context, src *source, batches chan<- batch) {
 	}
 }
 
-// mailbox passes sets to the reader and merges those that wait.
+// mailbox passes sets to the reader, the oldest first, and merges those that
+// wait.
 func mailbox(ctx context.Context, in <-chan change.Set, out chan<- change.Set) {
-	var waiting change.Set
-	var to chan<- change.Set // nil while nothing waits
+	var waiting []change.Set
 	for {
+		var to chan<- change.Set
+		var oldest change.Set
+		if len(waiting) > 0 {
+			to, oldest = out, waiting[0]
+		}
 		select {
 		case s := <-in:
-			if to == nil {
-				waiting, to = s, out
-			} else {
-				waiting = waiting.Merge(s)
-			}
-		case to <- waiting:
-			waiting, to = change.Set{}, nil
+			waiting = stack(waiting, s)
+		case to <- oldest:
+			waiting = slices.Delete(waiting, 0, 1)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
+
+// stack adds a set to those that wait. A set is merged with the one before it
+// once it has half as many paths, so that few wait and that no path is merged
+// more than a few times, however long the reader takes.
+func stack(waiting []change.Set, s change.Set) []change.Set {
+	waiting = append(waiting, s)
+	for n := len(waiting); n > 1 && size(waiting[n-1]) >= size(waiting[n-2])/2; n-- {
+		waiting[n-2] = waiting[n-2].Merge(waiting[n-1])
+		waiting = slices.Delete(waiting, n-1, n)
+	}
+	return waiting
+}
+
+func size(s change.Set) int { return 1 + len(s.Paths) }

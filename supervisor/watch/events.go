@@ -14,10 +14,8 @@ import (
 // events looks at what a batch is about.
 func (l *loop) events(ctx context.Context, b batch) {
 	out := findings{at: b.at, events: b.events}
-	if b.err != nil {
-		l.note(change.Note{Warn: true, Msg: "reading file events failed: " + b.err.Error(), Hint: "if edits are not seen, set watch.poll to an interval"})
-	}
-	if b.lost || b.err != nil {
+	if b.lost {
+		l.lost(b.err)
 		l.overflow(ctx, &out)
 		l.publish(out)
 		return
@@ -43,6 +41,18 @@ func (l *loop) events(ctx context.Context, b batch) {
 		l.outputs(out.ignored)
 	}
 	l.publish(out)
+}
+
+// lost says that events are missing.
+func (l *loop) lost(err error) {
+	if err != nil {
+		l.note(change.Note{Warn: true, Msg: "reading file events failed: " + err.Error(), Hint: "if edits are not seen, set watch.poll to an interval"})
+		return
+	}
+	l.notes = append(l.notes, change.Note{
+		Msg:  "more file events than the kernel keeps: looked at all watched files instead",
+		Hint: overflowHint,
+	})
 }
 
 // sorted are the paths of a batch by what they are to us.
@@ -112,13 +122,23 @@ func (l *loop) retouch(touched map[string]struct{}, hints map[string]hint) {
 			hints[name] = hint{op: fsnotify.Write}
 		}
 	}
+	l.listTouched(touched, hints)
+	l.limits()
+}
+
+func (l *loop) listTouched(touched map[string]struct{}, hints map[string]hint) {
 	now := time.Now()
 	for path, d := range l.tree.dirs {
-		if d.kind&(listed|walked) != 0 && within(path, touched) {
+		if !within(path, touched) {
+			continue
+		}
+		if d.kind&(listed|walked) != 0 {
 			l.list(d, now, hints)
 		}
+		if parent := l.tree.dirs[filepath.Dir(path)]; parent != nil && d.watch != nil {
+			l.enter(parent, path, now, hints) // it may have been awaited for another reason only
+		}
 	}
-	l.limits()
 }
 
 // list has the files of a directory looked at that are not known yet, and
@@ -132,7 +152,7 @@ func (l *loop) list(d *dir, now time.Time, hints map[string]hint) {
 	}
 	for _, e := range entries {
 		path := filepath.Join(d.path, e.Name())
-		if l.files[path] != nil {
+		if f := l.files[path]; f != nil && f.present {
 			continue
 		}
 		leads := e.IsDir() || e.Type()&os.ModeSymlink != 0 && isDir(path)
@@ -179,6 +199,7 @@ func (l *loop) enter(parent *dir, path string, now time.Time, hints map[string]h
 // directories are entered, git is asked about the rest.
 func (l *loop) fresh(s sorted, out *findings) {
 	now := time.Now()
+	l.orphaned(s)
 	for path, op := range s.unknown {
 		info, err := os.Stat(path)
 		if err == nil && info.IsDir() {
@@ -201,6 +222,26 @@ func (l *loop) fresh(s sorted, out *findings) {
 	}
 }
 
+// orphaned has the files looked at that were known under a directory that is not
+// watched any more, or not yet: an adoption may have found them just before it
+// was moved away.
+func (l *loop) orphaned(s sorted) {
+	gone := map[string]struct{}{}
+	for path, op := range s.unknown {
+		if op.Has(fsnotify.Remove) || op.Has(fsnotify.Rename) {
+			gone[path] = struct{}{}
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	for name := range l.files {
+		if within(name, gone) {
+			s.hints[name] = hint{op: fsnotify.Remove}
+		}
+	}
+}
+
 // opName says what happened to a path that is not tracked.
 func opName(op fsnotify.Op) change.Op {
 	switch {
@@ -214,11 +255,14 @@ func opName(op fsnotify.Op) change.Op {
 	return change.Chmod
 }
 
-// overflow looks at everything, because events are missing.
+// overflow looks at everything, because events are missing. It trusts no watch
+// either: the end of one may be among what is missing.
 func (l *loop) overflow(ctx context.Context, out *findings) {
-	l.notes = append(l.notes, change.Note{
-		Msg:  "more file events than the kernel keeps: looked at all watched files instead",
-		Hint: overflowHint,
-	})
-	l.sweep(ctx, true, out)
+	all := make(map[string]struct{}, len(l.tree.dirs))
+	for path := range l.tree.dirs {
+		all[path] = struct{}{}
+	}
+	hints := map[string]hint{}
+	l.retouch(all, hints)
+	l.checkAll(ctx, true, hints, out)
 }

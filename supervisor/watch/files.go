@@ -9,7 +9,7 @@ import (
 	"github.com/devguard/devguard/supervisor/change"
 )
 
-// file is a file whose contents count, present or not.
+// file is a file whose contents count.
 type file struct {
 	look
 	name  string
@@ -136,7 +136,7 @@ func (l *loop) settle(g glance, now look, h hint, out *findings) {
 // attributes is none, if the bytes are the same.
 func (l *loop) wrote(f *file, now look, h hint) {
 	same := now.present == f.present && now.sum == f.sum
-	if f.class.Source && !h.found && !(same && (h.op == fsnotify.Chmod || !now.present || now.stamp == f.stamp && h.op == 0)) {
+	if f.class.Source && !h.found && !(same && (h.op == fsnotify.Chmod || !now.present || now.stamp == f.stamp)) {
 		l.seq++
 	}
 }
@@ -158,6 +158,9 @@ func (l *loop) become(f *file, now look, h hint, out *findings) {
 		l.reclassify(f) // a file the graph does not know: its constraint may have been edited
 	}
 	l.sums.put(f)
+	if !now.present && !now.link { // a link that dangles is kept for what it leads to
+		delete(l.files, f.name)
+	}
 	p := change.Path{Name: f.name, Op: op, Class: f.class}
 	switch {
 	case h.found:
@@ -230,6 +233,7 @@ func (l *loop) lookLater(ctx context.Context) {
 			out.at = first
 		}
 	}
+	clear(l.later)
 	if len(hints) == 0 || l.check(ctx, hints, &out) != nil {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -110,12 +111,12 @@ func repository(dir string, seen map[string]string) string {
 func (g *ignorer) check(ctx context.Context, top string, qs []question, out map[string]bool) int {
 	var in bytes.Buffer
 	for _, q := range qs {
-		in.WriteString(q.rel)
+		in.WriteString("./" + q.rel) // a name may begin with a colon
 		in.WriteByte(0)
 	}
 	cmd := exec.CommandContext(ctx, g.git, "check-ignore", "-z", "--stdin", "--verbose", "--non-matching")
 	cmd.Dir = top
-	cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_LITERAL_PATHSPECS=1")
+	cmd.Env = gitEnv()
 	cmd.Stdin = &in
 	answer, _ := cmd.Output() // it fails for one path, after the answers for those before it
 	fields := strings.Split(string(answer), "\x00")
@@ -126,4 +127,14 @@ func (g *ignorer) check(ctx context.Context, top string, qs []question, out map[
 		}
 	}
 	return n
+}
+
+// gitEnv is our environment without what would turn git to another repository
+// (devguard may have been started by a git hook) and with a git that does not
+// write its index for us.
+func gitEnv() []string {
+	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
+		return strings.HasPrefix(kv, "GIT_") && !strings.HasPrefix(kv, "GIT_CONFIG")
+	})
+	return append(env, "GIT_OPTIONAL_LOCKS=0")
 }

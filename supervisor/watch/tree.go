@@ -65,10 +65,11 @@ func (t *tree) want(path string, kind dirKind) *dir {
 	if d == nil {
 		d = &dir{path: path}
 		t.dirs[path] = d
-		d.kind = kind
-		t.attach(d)
 	}
 	d.kind |= kind
+	if d.watch == nil { // new, missing, or just about to be watched anew
+		t.attach(d)
+	}
 	return d
 }
 
@@ -127,21 +128,47 @@ func (t *tree) add(d *dir, real string) bool {
 		return true
 	}
 	id := stampOf(real, info).id
+	orphans := t.stale(real, id)
 	w := t.byID[id]
 	if w == nil {
-		w = &watch{id: id, path: real, dirs: map[string]*dir{}}
-		if old := t.byPath[real]; old != nil { // another directory has taken its name
-			t.unwatch(old)
-		}
 		if err := t.listen(real); err != nil {
 			return !errors.Is(err, fs.ErrNotExist)
 		}
+		w = &watch{id: id, path: real, dirs: map[string]*dir{}}
 		t.byID[id], t.byPath[real] = w, w
 	}
 	w.dirs[d.path] = d
 	d.watch = w
-	info, err = os.Stat(real)
-	return err == nil && stampOf(real, info).id == id
+	for _, o := range orphans {
+		if o != d && o.watch == nil {
+			t.attach(o)
+		}
+	}
+	return isID(real, id)
+}
+
+// stale ends the watches that stand in the way of one of the directory real:
+// of another one that had its name, or, since inode numbers are used again, of
+// one that had its number. It returns those who had them.
+func (t *tree) stale(real string, id fileID) (orphans []*dir) {
+	drop := func(w *watch) {
+		for _, d := range w.dirs {
+			orphans = append(orphans, d)
+		}
+		t.unwatch(w)
+	}
+	if w := t.byPath[real]; w != nil && w.id != id {
+		drop(w)
+	}
+	if w := t.byID[id]; w != nil && w.path != real && !isID(w.path, id) {
+		drop(w)
+	}
+	return orphans
+}
+
+func isID(path string, id fileID) bool {
+	info, err := os.Stat(path)
+	return err == nil && stampOf(path, info).id == id
 }
 
 func (t *tree) listen(path string) error {
@@ -207,7 +234,9 @@ func (t *tree) renew(touched map[string]struct{}) []*dir {
 	}
 	out := make([]*dir, 0, len(affected))
 	for _, d := range affected {
-		t.attach(d)
+		if d.watch == nil { // not yet, for another's sake: a watch set twice drops the events between
+			t.attach(d)
+		}
 		out = append(out, d)
 	}
 	t.prune()
@@ -317,9 +346,9 @@ func (t *tree) retrace(d *dir) {
 
 func (w *watch) isPath(path string) bool { return w != nil && w.path == path }
 
-// dead returns the directories whose watch the kernel has ended without an
+// dead returns the directories of some kinds whose watch the kernel has ended without an
 // event (an unmount), or that are not what is now under their name.
-func (t *tree) dead() map[string]struct{} {
+func (t *tree) dead(kinds dirKind) map[string]struct{} {
 	out := map[string]struct{}{}
 	alive := map[string]bool{}
 	if t.source != nil {
@@ -328,7 +357,7 @@ func (t *tree) dead() map[string]struct{} {
 		}
 	}
 	for path, d := range t.dirs {
-		if d.kind&^(walked|fallback) == 0 {
+		if d.kind&(kinds|chained|gitDir) == 0 {
 			continue
 		}
 		info, err := os.Stat(path)

@@ -312,7 +312,7 @@ func (l *loop) found(ctx context.Context, w *walk, work []glance, looks []look) 
 		case counts(l.plan.Rules.Classify(g.name)): // of the graph since the walk began
 			again[g.name] = hint{trust: true}
 		case looks[i].present:
-			l.foundNew(w, g.name, looks[i], &out)
+			l.foundNew(ctx, w, glance{g.name, g.class, looks[i]}, &out)
 		}
 	}
 	if l.check(ctx, again, &out) == nil && len(out.paths) > 0 {
@@ -320,19 +320,25 @@ func (l *loop) found(ctx context.Context, w *walk, work []glance, looks []look) 
 	}
 }
 
-func (l *loop) foundNew(w *walk, name string, now look, out *findings) {
-	f := &file{name: name, class: l.plan.Rules.Classify(name), epoch: w.epoch}
-	if f.class.Ignored() {
+// foundNew takes in a file not known yet. Events about it were of no interest
+// until now, so it is compared with the disk once more.
+func (l *loop) foundNew(ctx context.Context, w *walk, g glance, out *findings) {
+	now := l.reader().look(ctx, g)
+	c := l.plan.Rules.Classify(g.name)
+	if !now.present || c.Ignored() || ctx.Err() != nil {
 		return
 	}
-	l.files[name] = f
+	f := &file{name: g.name, class: c, look: now, epoch: w.epoch}
+	l.files[g.name] = f
 	if now.link {
-		l.follow(name)
+		l.follow(g.name)
 	}
-	f.look = now
 	l.sums.put(f)
 	if w.fresh || now.stamp.after(w.since) {
 		l.sums.shift(f, look{}, now)
-		out.paths = append(out.paths, change.Path{Name: name, Op: change.Create, Class: f.class})
+		out.paths = append(out.paths, change.Path{Name: g.name, Op: change.Create, Class: c})
+	}
+	if parent := filepath.Dir(g.name); l.tree.dirs[parent] == nil {
+		l.ask(parent) // it was exchanged meanwhile
 	}
 }

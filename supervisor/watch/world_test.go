@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -200,7 +201,7 @@ func (d *world) until(what string, ok func() bool) {
 		case <-again.C:
 		case <-deadline:
 			dirs, files, mode := d.w.Stats()
-			d.Fatalf("waited in vain for %s\nseen: %+v\nstats: %d dirs, %d files, %s", what, d.seen, dirs, files, mode)
+			d.Fatalf("waited in vain for %s\nseen: %+v\nstats: %d dirs, %d files, %s\nfiles that differ from the disk:\n%s", what, d.seen, dirs, files, mode, d.differences())
 		}
 	}
 }
@@ -247,6 +248,59 @@ func (d *world) scratch() change.Snapshot {
 	snap, err := w.Apply(context.Background(), plan)
 	d.must(err)
 	return snap
+}
+
+// differences describes what the watcher has wrong.
+func (d *world) differences() string {
+	plan := d.plan
+	plan.Walk = nil
+	w, err := New(Options{Poll: time.Hour})
+	d.must(err)
+	defer w.Close()
+	_, err = w.Apply(context.Background(), plan)
+	d.must(err)
+	is, should := describe(d.w), describe(w)
+	out := ""
+	for name, text := range is {
+		if should[name] != text && !strings.Contains(text, "runtime") {
+			out += "is     " + name + " " + text + "\n"
+		}
+	}
+	for name, text := range d.pages() {
+		if sum := change.DigestOf([]byte(text)).String(); !strings.HasPrefix(is[name], sum) {
+			out += "should " + name + " " + sum + " is " + is[name] + "\n"
+		}
+	}
+	for name, text := range is {
+		if _, ok := d.pages()[name]; !ok && strings.HasSuffix(text, "runtime") && strings.HasSuffix(name, ".html") {
+			out += "is     " + name + " " + text + "\n"
+		}
+	}
+	for name, text := range should {
+		if is[name] != text {
+			out += "should " + name + " " + text + "\n"
+		}
+	}
+	return out
+}
+
+func describe(w *Watcher) map[string]string {
+	out := map[string]string{}
+	w.ask(context.Background(), func(l *loop) error {
+		for name, f := range l.files {
+			kind := ""
+			if onlyRuntime(f.class) {
+				kind = "runtime"
+			}
+			if f.present {
+				out[name] = fmt.Sprintf("%s %s role %d source %v hooks %v %s", f.sum, f.head, f.class.Role, f.class.Source, f.class.Hooks, kind)
+			}
+		}
+		out["git"] = fmt.Sprint(l.git)
+		out["hooks"] = fmt.Sprint(l.hooks)
+		return nil
+	})
+	return out
 }
 
 // noGoroutines checks that none of ours is left.
