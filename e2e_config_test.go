@@ -1,9 +1,29 @@
 package main_test
 
 import (
+	"errors"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
+
+// Words that a verb would silently leave out are an error.
+func TestWordsThatNobodyReads(t *testing.T) {
+	for line, want := range map[string]string{
+		"init ./sub":     "devguard init -C DIR",
+		"init -- x":      "devguard init -C DIR",
+		"-- npm run dev": "devguard run -- COMMAND",
+	} {
+		cmd := exec.Command(binary(t), strings.Fields(line)...)
+		cmd.Dir = t.TempDir()
+		out, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.Contains(string(out), want) {
+			t.Errorf("%s: %v: %s", line, err, out)
+		}
+	}
+}
 
 // A package in devguard.toml that does not exist is an error of the build: the
 // app goes on, and the repair is seen.

@@ -78,18 +78,21 @@ func newApp(args []string) *cli.App {
 		ExitErrHandler:  func(*cli.Context, error) {}, // execute prints and decides
 		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return cmd.FlagError(err, nil) },
 		CommandNotFound: nil,
-		Action:          noVerb,
+		Action:          func(c *cli.Context) error { return noVerb(c, args) },
 		Commands: []*cli.Command{
 			verb("run", cmd.RunUsage, cmd.RunArgs, cmd.RunHelp, cmd.RunFlags(), func(c *cli.Context) error { return run(c, args) }),
 			verb("explain", cmd.ExplainUsage, cmd.ExplainArgs, cmd.ExplainHelp, cmd.PlaceFlags(), func(c *cli.Context) error { return explain(c, args) }),
-			verb("init", cmd.InitUsage, cmd.InitArgs, cmd.InitHelp, cmd.PlaceFlags()[:1], initProject),
-			verb("completion", cmd.CompletionUsage, cmd.CompletionArgs, "", nil, completion),
+			verb("init", cmd.InitUsage, cmd.InitArgs, cmd.InitHelp, cmd.PlaceFlags()[:1], func(c *cli.Context) error { return initProject(c, args) }),
+			verb("completion", cmd.CompletionUsage, cmd.CompletionArgs, cmd.CompletionHelp, nil, completion),
 		},
 	}
 }
 
 // noVerb answers a command line without a verb that we know.
-func noVerb(c *cli.Context) error {
+func noVerb(c *cli.Context, args []string) error {
+	if _, _, dash := cmd.SplitArgs(args); c.NArg() == 0 && dash {
+		return &cmd.UsageError{Msg: "there is no command before --", Hint: "write: devguard run -- COMMAND [ARGS...]"}
+	}
 	if c.NArg() == 0 {
 		return cli.ShowAppHelp(c)
 	}
@@ -110,7 +113,10 @@ func completion(c *cli.Context) error {
 	return err
 }
 
-func initProject(c *cli.Context) error {
+func initProject(c *cli.Context, args []string) error {
+	if _, _, dash := cmd.SplitArgs(args); c.NArg() > 0 || dash {
+		return &cmd.UsageError{Msg: "init wants no arguments", Hint: "for another directory write: devguard init -C DIR"}
+	}
 	dir, err := filepath.Abs(c.String(cmd.DirFlag))
 	if err != nil {
 		return err
@@ -207,7 +213,10 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *state.State
 		return err
 	}
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup does
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	defer signal.Stop(signals)
 	outliveOutput()
 	keys, restore := keyboard(log, cfg)
@@ -235,7 +244,7 @@ func tidy(ctx context.Context, log *slog.Logger, st *state.State) {
 		log.Info("ended a process that an earlier devguard left behind", "pid", l.PID)
 	}
 	if err != nil {
-		log.Warn(err.Error())
+		logfmt.Warning(err).To(log)
 	}
 }
 
@@ -288,7 +297,7 @@ func databases(ctx context.Context, log *slog.Logger, st *state.State) (func(*co
 	forget := func() {
 		for _, id := range append(previous, runID) {
 			if err := st.ForgetRun(id); err != nil {
-				log.Warn(err.Error())
+				logfmt.Warning(err).To(log)
 			}
 		}
 	}
