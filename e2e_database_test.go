@@ -266,6 +266,24 @@ func TestKilledDevguardIsSweptInTheDatabase(t *testing.T) {
 	must(t, colleague, "commit")
 }
 
+// An app that dies by itself leaves nothing to the one that is started in its
+// place.
+func TestCrashLeavesNothingInTheDatabase(t *testing.T) {
+	s := database(t)
+	d, _ := runCommand(t, "", []string{
+		"DATABASE_URL=" + s.URL(dev), "PGAPP_PLANS=query tx", "PGOPTIONS=-c client_connection_check_interval=0",
+	})
+	d.says("gen=1 serves query tx\n")
+	awaitQuery(t, s, 1)
+	if err := syscall.Kill(d.wait(0, "instance started", nil).int("pid"), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	d.says("gen=2 found sessions=0 locks=0\n")
+	if l := d.wait(0, "drained", ofGen(1)); l.int("terminated") < 1 || l.int("left") != 0 {
+		t.Errorf("drained: %s", l.Raw)
+	}
+}
+
 // A session that does not end is named, and the next generation starts.
 func TestSessionThatStaysIsNamed(t *testing.T) {
 	s := database(t)

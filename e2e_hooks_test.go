@@ -390,3 +390,90 @@ func TestGoGenerator(t *testing.T) {
 		t.Error("the app was stopped")
 	}
 }
+
+// What one hook makes another may watch, in whatever order they are written:
+// an edit is one run of each, one build and one restart.
+func TestHooksInAChain(t *testing.T) {
+	const first = `
+[[hook]]
+name = "first"
+watch = ["schema.txt"]
+run = "sed s/$/!/ schema.txt > middle.txt"
+outputs = ["middle.txt"]
+`
+	const second = `
+[[hook]]
+name = "second"
+watch = ["middle.txt"]
+run = """printf 'package main\\n\\nconst schema = "%s"\\n' "$(cat middle.txt)" > schema.go"""
+outputs = ["schema.go"]
+`
+	for name, config := range map[string]string{"in order": first + second, "the other way round": second + first} {
+		t.Run(name, func(t *testing.T) {
+			dir, url, env := hooked(t, config)
+			write(t, filepath.Join(dir, "middle.txt"), "zero!")
+			d := run(t, dir, env)
+			d.serves(url, "schema=one! ")
+			d.ready()
+			mark := d.mark()
+			write(t, filepath.Join(dir, "schema.txt"), "two")
+			d.serves(url, "schema=two! ")
+			edit(t, filepath.Join(dir, "main.go"), "v1", "v2")
+			d.serves(url, "v2 schema=two! ")
+			d.wait(mark, "instance ready", ofGen(3))
+			if got := d.counts(mark); got != "hook started 2, build started 2, instance started 2" {
+				t.Errorf("after an edit of the schema and one of the code: %s", got)
+			}
+		})
+	}
+}
+
+// blocking is a hook that tells when it has read its input and then waits for
+// the file go.
+const blocking = `
+[[hook]]
+name = "slow"
+watch = ["schema.txt"]
+outputs = ["schema.go"]
+run = """
+text=$(cat schema.txt); touch has-read
+while [ ! -e go ]; do sleep 0.01; done
+printf 'package main\\n\\nconst schema = "%s"\\n' "$text" > schema.go
+"""
+`
+
+// What is saved while a hook runs is not lost on it.
+func TestEditWhileAHookRuns(t *testing.T) {
+	dir, url, env := hooked(t, blocking)
+	d := run(t, dir, env)
+	if !poll(limit, func() bool { _, err := os.Stat(filepath.Join(dir, "has-read")); return err == nil }) {
+		t.Fatal("the hook does not run")
+	}
+	write(t, filepath.Join(dir, "schema.txt"), "two")
+	write(t, filepath.Join(dir, "go"), "")
+	d.serves(url, "schema=two ")
+	if n := d.count(0, "hook started"); n != 2 {
+		t.Errorf("the hook ran %d times", n)
+	}
+}
+
+// A hook ends with devguard, however that ends.
+func TestHookEndsWithDevguard(t *testing.T) {
+	dir, _, env := hooked(t, blocking)
+	for _, end := range []func(*devguard){
+		func(d *devguard) { d.cmd.Process.Kill(); <-d.ended },
+		func(d *devguard) {
+			if code := d.stop(); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+		},
+	} {
+		os.Remove(filepath.Join(dir, "has-read"))
+		d := run(t, dir, env)
+		if !poll(limit, func() bool { _, err := os.Stat(filepath.Join(dir, "has-read")); return err == nil }) {
+			t.Fatal("the hook does not run")
+		}
+		end(d)
+		d.nothingLeft()
+	}
+}
