@@ -40,6 +40,7 @@ const (
 	MsgConfigApplied    = "configuration applied"
 	MsgConfigInvalid    = "configuration invalid"
 	MsgListFailed       = "listing packages failed"
+	MsgEmbedded         = "embedded Postgres started" // of package dbguard/embedded
 )
 
 // Event is one line of the log. It is data: it may be made in one place and

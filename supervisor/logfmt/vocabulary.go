@@ -78,6 +78,11 @@ var vocabulary = map[string]func(s *sentence, f *fields, p palette){
 	MsgListFailed:    func(s *sentence, _ *fields, _ palette) { s.text = "cannot list what the package is built from" },
 
 	MsgDatabase: database,
+	MsgEmbedded: func(s *sentence, f *fields, p palette) {
+		s.text = "embedded Postgres " + f.text("version") + " serves on port " + f.text("port") + " after " + f.took("ms")
+		f.drop("data")
+		s.style = p.faint
+	},
 	MsgBypass: func(s *sentence, f *fields, _ palette) {
 		s.text = "the database session of server process " + f.text("pid") + " is not ended: it came from " + f.text("remote")
 		f.drop("database")
@@ -128,6 +133,8 @@ func database(s *sentence, f *fields, p palette) {
 		s.text, s.style = "no database is guarded: "+reason, p.faint
 	case mode == "off":
 		s.text = "the database of " + env + " is not guarded: " + reason
+	case server == "embedded":
+		s.text, s.style = reason, p.faint
 	case kind == "unknown":
 		s.text = "database " + server + " is not guarded: " + reason
 	default:
