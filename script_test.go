@@ -22,6 +22,7 @@ import (
 //	edit FILE OLD NEW    saves a file with one text replaced
 //	log MSG [REGEXP]     a line of the log since the last edit, waited for
 //	silent MSG           no such line since the last edit
+//	total N MSG          so many lines since the start
 //	end                  devguard ends like at Ctrl-C, with exit code 0
 func TestScript(t *testing.T) {
 	files, err := filepath.Glob("testdata/script/*.txtar")
@@ -37,13 +38,12 @@ func TestScript(t *testing.T) {
 				Files: []string{file},
 				Setup: func(env *testscript.Env) error {
 					env.Vars = append(env.Vars, goEnv...)
-					env.Setenv("PATH", filepath.Dir(binary(t))+string(os.PathListSeparator)+env.Getenv("PATH"))
 					env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"exits": s.exits, "start": s.start, "says": s.says, "edit": s.edit,
-					"log": s.log, "silent": s.silent, "end": s.end,
+					"log": s.log, "silent": s.silent, "total": s.total, "end": s.end,
 				},
 				Condition: func(cond string) (bool, error) {
 					if cond == "root" {
@@ -99,7 +99,7 @@ func (s *script) exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	var exit *exec.ExitError
 	code := 0
-	if err := ts.Exec("devguard", args[1:]...); errors.As(err, &exit) {
+	if err := ts.Exec(binary(s.t), args[1:]...); errors.As(err, &exit) {
 		code = exit.ExitCode()
 	} else if err != nil {
 		ts.Fatalf("devguard: %v", err)
@@ -144,6 +144,12 @@ func (s *script) log(ts *testscript.TestScript, _ bool, args []string) {
 func (s *script) silent(ts *testscript.TestScript, _ bool, args []string) {
 	if n := s.d.count(s.log0, args[0]); n > 0 {
 		ts.Fatalf("%d lines %q\n%s", n, args[0], s.d.log())
+	}
+}
+
+func (s *script) total(ts *testscript.TestScript, _ bool, args []string) {
+	if n := s.d.count(0, args[1]); strconv.Itoa(n) != args[0] {
+		ts.Fatalf("%d lines %q\n%s", n, args[1], s.d.log())
 	}
 }
 
