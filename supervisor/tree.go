@@ -47,8 +47,12 @@ func (s *Supervisor) list(e reload.List) doer {
 				ev.Err = errors.Join(ev.Err, err)
 				return outcome{event: ev}
 			}
-			ev.Adopted, ev.Stale = ev.Snapshot.Adopted, ev.Snapshot.Headers != before.Headers
-			if !ev.Stale && ev.Adopted.Before(began) {
+			found := ev.Snapshot.Adopted
+			if found.After(ev.Adopted) {
+				ev.Adopted = found // the next look finds them known
+			}
+			ev.Stale = ev.Snapshot.Headers != before.Headers
+			if !ev.Stale && found.Before(began) {
 				break
 			}
 		}

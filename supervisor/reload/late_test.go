@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -147,4 +148,37 @@ func TestBuildKeepsTheBinariesInUse(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	w.calm()
+}
+
+// landed takes the first effect of a kind out of flight; its answer is the test's.
+func (w *world) landed(kind string) ID {
+	e, _ := w.inFlight(kind)
+	w.flight = slices.Delete(w.flight, w.find(idOf(e)), w.find(idOf(e))+1)
+	return idOf(e)
+}
+
+// A build ends between the adoption of a file and the answer that tells of it.
+// The file was written after the build had begun, so it may have read less.
+func TestBuildThatOvertakesAListing(t *testing.T) {
+	for name, tt := range map[string]struct {
+		found  time.Duration // after the build's start
+		builds int
+	}{"written before": {-time.Second, 1}, "written since": {time.Second, 2}} {
+		t.Run(name, func(t *testing.T) {
+			w := served(t, Options{})
+			ran := w.said(LogBuildStarted)
+			w.edit("/src/a.go", func(s *change.Snapshot) { s.Source, s.Shape = digest(2), digest(2); s.Seq++ })
+			w.pass(5 * time.Millisecond)
+			found := w.now.Add(tt.found)
+			w.pass(2 * time.Second)
+			w.tree.Source = digest(3) // the set of files is another one
+			listed := w.snap()
+			w.step(Built{ID: w.landed("build"), Snapshot: w.snap(), Binary: digest(3), Path: "bin", Took: time.Second})
+			w.step(Listed{ID: w.landed("list"), Snapshot: listed, Adopted: found})
+			w.calm()
+			if n := w.said(LogBuildStarted) - ran; n != tt.builds {
+				t.Errorf("%d builds, want %d", n, tt.builds)
+			}
+		})
+	}
 }

@@ -87,9 +87,7 @@ func (m *machine) listedGraph(ev Listed) {
 		m.listed = change.Digest{}
 	}
 	m.again = m.again || differs(before, m.tree) || m.listed != m.tree.Shape
-	if adopted {
-		m.rebase(before, ev.Adopted)
-	}
+	m.rebase(before, adopted, ev.Adopted)
 }
 
 // listFailed reports whether nothing more can be made of a failed listing. A
@@ -121,17 +119,22 @@ func (m *machine) tellListing() {
 
 // rebase carries the verdict about the last build over to a larger or smaller
 // set of files: the digest differs because the set does, not because of an
-// edit.
-func (m *machine) rebase(before change.Snapshot, adopted time.Time) {
+// edit. A build that began before the latest change of what was found may have
+// read another state of that, also when it has ended since with the larger set.
+func (m *machine) rebase(before change.Snapshot, adopted bool, found time.Time) {
 	if m.work.kind == building {
-		if adopted.After(m.work.started) && m.work.stale.IsZero() {
+		if found.After(m.work.started) && m.work.stale.IsZero() {
 			m.work.stale = m.now
 		}
 		return
 	}
-	clean := m.built.ever && m.built.source == before.Source && m.tree.Seq == before.Seq
-	if clean && adopted.Before(m.built.started) {
+	early := found.Before(m.built.started)
+	switch {
+	case !m.built.ever:
+	case adopted && early && m.built.source == before.Source && m.tree.Seq == before.Seq:
 		m.built.source = m.tree.Source
+	case !adopted && !early && m.built.source == m.tree.Source:
+		m.built.source, m.again = change.Digest{}, true
 	}
 }
 

@@ -13,7 +13,8 @@ import (
 	"github.com/devguard/devguard/supervisor/change"
 )
 
-// apply adopts a plan.
+// apply adopts a plan. That the plan is about other files is told to who asked
+// for it alone: a reader of sets, who may be faster, would take it for an edit.
 func (l *loop) apply(ctx context.Context, plan Plan) (change.Snapshot, error) {
 	if plan.Rules == nil {
 		return change.Snapshot{}, errors.New("BUG: a plan without rules")
@@ -52,7 +53,10 @@ func (l *loop) apply(ctx context.Context, plan Plan) (change.Snapshot, error) {
 	}
 	out.ignored = nil
 	l.foundDirs(old, &out)
-	snap := l.publish(out)
+	snap := l.snapshot()
+	if len(out.paths)+len(l.notes) > 0 {
+		snap = l.publish(out)
+	}
 	snap.Adopted = out.found
 	return snap, nil
 }
