@@ -36,8 +36,8 @@ func Rules(cfg *config.Config, g *change.Graph) *change.Rules {
 }
 
 // watchPlan is what the watcher has to look at.
-func watchPlan(cfg *config.Config, g *change.Graph) watch.Plan {
-	p := watch.Plan{Rules: Rules(cfg, g), GitDir: gitDir(cfg.Dir), Header: graph.Header}
+func watchPlan(cfg *config.Config, g *change.Graph, gitDir string) watch.Plan {
+	p := watch.Plan{Rules: Rules(cfg, g), GitDir: gitDir, Header: graph.Header}
 	if p.Rules.Command {
 		p.Walk = []watch.Root{{Dir: cfg.Work}}
 	} else {

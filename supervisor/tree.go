@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/build"
@@ -27,6 +28,8 @@ func (s *Supervisor) list(e reload.List) doer {
 	s.listing = e.ID
 	return func(ctx context.Context) outcome {
 		ev := reload.Listed{ID: e.ID}
+		around := askAround(ctx, cfg, s.Environ)
+		defer around()
 		g := old
 		for range maxLists {
 			began := time.Now()
@@ -43,7 +46,7 @@ func (s *Supervisor) list(e reload.List) doer {
 			if ev.Fatal && first {
 				return outcome{event: ev}
 			}
-			if ev.Snapshot, err = s.watch.Apply(ctx, watchPlan(cfg, g)); err != nil {
+			if ev.Snapshot, err = s.watch.Apply(ctx, watchPlan(cfg, g, around().gitDir)); err != nil {
 				ev.Err = errors.Join(ev.Err, err)
 				return outcome{event: ev}
 			}
@@ -59,18 +62,38 @@ func (s *Supervisor) list(e reload.List) doer {
 		if first {
 			ev.StaleConfig = s.configChanged(cfg)
 		}
-		goflags, err := build.Goflags(ctx, cfg.App.BuildDir, s.Environ)
+		said := around()
 		dirs, files, mode := s.watch.Stats()
 		return outcome{ev, func(s *Supervisor) {
 			if s.listing != e.ID {
 				return // cancelled: made with settings of before
 			}
 			s.graph, s.listed = g, true
-			if err == nil {
-				s.goflags = &goflags
+			if said.err == nil {
+				s.goflags = &said.goflags
 			}
 			s.logWatching(watched{dirs, files, mode})
 		}}
+	}
+}
+
+// surroundings is what does not depend on the graph but is wanted with it.
+type surroundings struct {
+	gitDir  string
+	goflags string
+	err     error // of goflags
+}
+
+// askAround asks beside the listing, which takes ten times as long, and returns
+// what waits for the answers.
+func askAround(ctx context.Context, cfg *config.Config, environ []string) func() surroundings {
+	var said surroundings
+	var asked sync.WaitGroup
+	asked.Go(func() { said.goflags, said.err = build.Goflags(ctx, cfg.App.BuildDir, environ) })
+	asked.Go(func() { said.gitDir = gitDir(cfg.Dir) })
+	return func() surroundings {
+		asked.Wait()
+		return said
 	}
 }
 
@@ -134,12 +157,12 @@ func (s *Supervisor) loadConfig(e reload.LoadConfig) doer {
 		}
 		ev.Options = decisions(cfg, s.State.LoadHooks())
 		ev.Rebuild = !sameBuild(old, cfg)
-		return outcome{ev, func(s *Supervisor) { s.applyConfig(cfg, db) }}
+		return outcome{ev, func(s *Supervisor) { s.applyConfig(cfg, &db) }}
 	}
 }
 
 // applyConfig makes cfg the one that effects are started with from now on.
-func (s *Supervisor) applyConfig(cfg *config.Config, db Database) {
+func (s *Supervisor) applyConfig(cfg *config.Config, db *Database) {
 	if !samePackage(s.cfg, cfg) {
 		s.graph = nil
 	}
