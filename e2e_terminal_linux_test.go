@@ -3,6 +3,7 @@ package main_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -11,106 +12,299 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onTerminal starts devguard with a terminal as its standard input, and returns
-// what types there.
-func onTerminal(t *testing.T, dir string, env []string, args ...string) (d *devguard, keyboard func(key string)) {
+// terminal is a pseudo-terminal with the side that a person sits at.
+type terminal struct {
+	t        *testing.T
+	pty, tty *os.File
+	screen   lockedBuffer // what was written to it
+}
+
+func newTerminal(t *testing.T) *terminal {
 	t.Helper()
-	d = prepare(t, dir, env, args...)
-	master, slave := terminal(t)
-	d.cmd.Stdin = slave
-	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true} // of file 0
-	d.start()
-	slave.Close()
-	return d, func(key string) {
-		t.Helper()
-		if _, err := master.WriteString(key); err != nil {
-			t.Fatal(err)
+	pty, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals here: ", err)
+	}
+	term := &terminal{t: t, pty: pty}
+	n, err := unix.IoctlGetInt(int(pty.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(pty.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if term.tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 4096)
+		for {
+			n, err := pty.Read(buf)
+			if err != nil {
+				return
+			}
+			term.screen.Write(buf[:n])
 		}
-	}
-}
-
-// terminal makes a pseudo terminal; the master is closed when the test ends.
-func terminal(t *testing.T) (master, slave *os.File) {
-	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { master.Close() })
-	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return master, slave
-}
-
-// The key r runs a hook that failed again, and one that git holds; then it
-// restarts the app.
-func TestKeyRunsHooks(t *testing.T) {
-	const config = `
-[[hook]]
-name = "gen"
-watch = ["in.txt"]
-run = "test -e allowed"
-
-[[hook]]
-name = "migrate"
-watch = ["migrations/*"]
-run = "true"
-migrates = true
-then = "none"
-`
-	port := freePort(t)
-	url := "http://127.0.0.1:" + port
-	dir := project(t, map[string]string{
-		"main.go": server, "in.txt": "1", "allowed": "", "migrations/1": "", "devguard.toml": config,
+	}()
+	t.Cleanup(func() {
+		term.tty.Close() // ends the reading: nobody else has it open
+		<-done
+		pty.Close()
 	})
-	mustGit(t, dir, "init", "-q")
-	d, keyboard := onTerminal(t, dir, []string{"PORT=" + port}, "--db", "off")
-	d.serves(url, "v1")
+	return term
+}
+
+// typed is what the person types.
+func (term *terminal) typed(keys string) {
+	term.t.Helper()
+	if _, err := term.pty.WriteString(keys); err != nil {
+		term.t.Fatal(err)
+	}
+}
+
+// shows waits for a text on the screen.
+func (term *terminal) shows(text string) {
+	term.t.Helper()
+	if !poll(limit, func() bool { return strings.Contains(term.screen.String(), text) }) {
+		term.t.Fatalf("the screen does not show %q\n%s", text, term.screen.String())
+	}
+}
+
+// on gives a prepared devguard the terminal, as the leader of its session.
+func (term *terminal) on(d *devguard) *devguard {
+	d.cmd.Stdin = term.tty
+	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	return d
+}
+
+// TestKeys: r restarts, ? helps, q quits, and the terminal is as it was.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	term := newTerminal(t)
+	before, err := unix.IoctlGetTermios(int(term.tty.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := term.on(prepare(t, project(t, map[string]string{"main.go": polite}), nil))
+	d.start()
 	d.ready()
 	mark := d.mark()
-	if err := os.Remove(filepath.Join(dir, "allowed")); err != nil {
-		t.Fatal(err)
+	term.typed("?")
+	d.waitRaw(mark, "keys: r")
+	term.typed("x")
+	term.typed("r")
+	d.wait(mark, "instance stopping", nil)
+	if l := d.wait(mark, "instance started", nil); l.int("gen") != 2 {
+		t.Errorf("restart: %s", l.Raw)
 	}
-	write(t, filepath.Join(dir, "in.txt"), "2")
-	d.wait(mark, "hook failed", nil)
-	write(t, filepath.Join(dir, ".git/MERGE_HEAD"), "")
-	write(t, filepath.Join(dir, "migrations/1"), "2")
-	d.wait(mark, "hook held", nil)
-	before := get(url)
+	term.typed("q")
+	if code := d.waitEnd(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	after, err := unix.IoctlGetTermios(int(term.tty.Fd()), unix.TCGETS)
+	if err != nil || *after != *before {
+		t.Errorf("the terminal is not as it was: %+v, before %+v (%v)", after, before, err)
+	}
+}
 
-	mark = d.mark()
-	keyboard("r")
-	d.wait(mark, "hook failed", nil)
-	if now := get(url); now != before {
-		t.Errorf("served %q before and %q after a hook that fails again", before, now)
+// TestInterruptAtATerminal reaches devguard and not the app: that is asked to
+// end by its stop signal, once.
+func TestInterruptAtATerminal(t *testing.T) {
+	t.Parallel()
+	term := newTerminal(t)
+	d := term.on(prepare(t, project(t, map[string]string{
+		"main.go": strings.Replace(polite, "<-asked", `fmt.Println("got", <-asked)`, 1),
+	}), nil))
+	d.start()
+	d.waitOutput("hello")
+	d.ready()
+	term.typed("\x03")
+	if code := d.waitEnd(); code != 0 {
+		t.Errorf("exit code %d", code)
 	}
-	write(t, filepath.Join(dir, "allowed"), "")
-	mark = d.mark()
-	keyboard("r")
-	d.wait(mark, "instance ready", nil)
-	if now := get(url); now == before || !strings.HasPrefix(now, "v1") {
-		t.Errorf("served %q before and %q after", before, now)
+	d.waitOutput("goodbye")
+	if got := d.out.String(); strings.Count(got, "got") != 1 || !strings.Contains(got, "got terminated") {
+		t.Errorf("the app was told %q", got)
 	}
-	var ran []string
-	for _, l := range d.since(mark) {
-		if l.Msg == "hook finished" {
-			ran = append(ran, l.str("hook"))
+}
+
+// reader reads lines, like a REPL.
+const reader = `package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+)
+
+func main() {
+	fmt.Println("v1")
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		fmt.Printf("read <%s>\n", in.Text())
+	}
+	fmt.Println("end of input")
+}
+`
+
+// TestAppWithStdin: the app is in the foreground and reads what is typed, also
+// after a restart; Ctrl-C ends all.
+func TestAppWithStdin(t *testing.T) {
+	t.Parallel()
+	term := newTerminal(t)
+	dir := project(t, map[string]string{"main.go": reader, "devguard.toml": "[app]\nstdin = true\n"})
+	d := term.on(prepare(t, dir, nil))
+	d.start()
+	d.waitOutput("v1")
+	term.typed("quit? r\n")
+	d.waitOutput("read <quit? r>")
+	edit(t, filepath.Join(dir, "main.go"), "v1", "v2")
+	d.waitOutput("v2")
+	term.typed("again\n")
+	d.waitOutput("read <again>")
+	if n := d.count(0, "instance started"); n != 2 {
+		t.Errorf("%d starts: a key was taken from the app", n)
+	}
+	term.typed("\x03")
+	if code := d.waitEnd(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestWithoutStdin: the app reads an end of file, not the terminal.
+func TestWithoutStdin(t *testing.T) {
+	t.Parallel()
+	d := run(t, project(t, map[string]string{"main.go": reader}), nil)
+	d.waitOutput("end of input")
+	d.wait(0, "instance exited", func(l line) bool { return l.int("code") == 0 })
+}
+
+// TestInTheBackgroundOfAShell: `devguard run &` neither stops itself nor takes
+// the terminal, and the shell's fg brings it back.
+func TestInTheBackgroundOfAShell(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Parallel()
+	term := newTerminal(t)
+	port := freePort(t)
+	dir := project(t, map[string]string{"main.go": server})
+	d := prepare(t, dir, []string{"PORT=" + port, "PS1=prompt>", "HOME=" + dir, "TERM=dumb"})
+	devguard := d.cmd.Path
+	d.cmd.Path, d.cmd.Args = bash, []string{"bash", "--norc", "--noprofile", "-i"}
+	term.on(d)
+	d.cmd.Stdout = term.tty
+	d.cmd.Stderr = term.tty
+	d.launch()
+	term.shows("prompt>")
+	term.typed(devguard + " run --log-format json 2>log &\n")
+	d.serves("http://127.0.0.1:"+port, "v1")
+	term.typed("echo $((6*7))\n")
+	term.shows("42")
+	edit(t, filepath.Join(dir, "main.go"), `"v1"`, `"v2"`)
+	d.serves("http://127.0.0.1:"+port, "v2")
+	term.typed("jobs; echo $((7*7))\n")
+	term.shows("49")
+	if strings.Contains(term.screen.String(), "Stopped") {
+		t.Errorf("it was stopped:\n%s", term.screen.String())
+	}
+	term.typed("fg; echo ended $?\n")
+	// Only once it is in the foreground does Ctrl-C reach it.
+	if !poll(limit, func() bool {
+		group, err := unix.IoctlGetInt(int(term.pty.Fd()), unix.TIOCGPGRP)
+		return err == nil && group != d.cmd.Process.Pid
+	}) {
+		t.Fatal("fg does nothing")
+	}
+	term.typed("\x03")
+	term.shows("ended 0")
+	term.typed("exit\n")
+	d.waitEnd()
+}
+
+// TestProcessOne: as the first process of a container devguard reaps orphans
+// and stops on SIGTERM.
+func TestProcessOne(t *testing.T) {
+	unshare, err := exec.LookPath("unshare")
+	if err != nil || os.Getuid() != 0 {
+		t.Skip("a process namespace wants root and unshare")
+	}
+	if err := exec.Command(unshare, "-pf", "--mount-proc", "true").Run(); err != nil {
+		t.Skip("no process namespace here: ", err)
+	}
+	t.Parallel()
+	// The app leaves a child that leaves a child that ends: an orphan, twice.
+	orphans := strings.Replace(polite, `	fmt.Println("hello")`, `	exec.Command("sh", "-c", "sh -c 'sleep 0.1; exit 3' & setsid sh -c 'sleep 0.1 & exit' & exit").Run()
+	fmt.Println("hello")`, 1)
+	orphans = strings.Replace(orphans, `"os"`, "\"os\"\n\t\"os/exec\"", 1)
+	dir := project(t, map[string]string{"main.go": orphans})
+	d := prepare(t, dir, nil)
+	d.cmd.Args = append([]string{unshare, "-pf", "--kill-child", "--mount-proc"}, append([]string{d.cmd.Path}, d.cmd.Args[1:]...)...)
+	d.cmd.Path = unshare
+	d.start()
+	d.waitOutput("hello")
+	d.ready()
+	var zombies []string
+	if !poll(limit, func() bool { zombies = zombiesUnder(d.cmd.Process.Pid); return len(zombies) == 0 }) {
+		t.Errorf("zombies: %v", zombies)
+	}
+	inside := children(d.cmd.Process.Pid)
+	if len(inside) != 1 {
+		t.Fatalf("children of unshare: %v", inside)
+	}
+	syscall.Kill(inside[0], syscall.SIGTERM) // unshare itself only waits
+	if code := d.waitEnd(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	d.waitOutput("goodbye")
+}
+
+// children of a process, by what /proc says.
+func children(pid int) []int {
+	var found []int
+	for child, st := range stats() {
+		if st.parent == pid {
+			found = append(found, child)
 		}
 	}
-	if fmt.Sprint(ran) != "[gen migrate]" {
-		t.Errorf("r ran %v", ran)
+	return found
+}
+
+func zombiesUnder(pid int) []string {
+	var found []string
+	all := stats()
+	for _, child := range children(pid) {
+		if all[child].state == "Z" {
+			found = append(found, fmt.Sprintf("%d %s", child, all[child].name))
+		}
+		found = append(found, zombiesUnder(child)...)
 	}
-	keyboard("q")
-	if code := d.waitEnd(); code != 0 {
-		t.Errorf("q: exit code %d", code)
+	return found
+}
+
+type stat struct {
+	name, state string
+	parent      int
+}
+
+func stats() map[int]stat {
+	all := map[int]stat{}
+	files, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		var pid int
+		var st stat
+		text := string(data)
+		end := strings.LastIndexByte(text, ')')
+		fmt.Sscanf(text, "%d", &pid)
+		fmt.Sscanf(text[end+1:], " %s %d", &st.state, &st.parent)
+		st.name = text[strings.IndexByte(text, '(')+1 : end]
+		all[pid] = st
 	}
+	return all
 }

@@ -112,11 +112,17 @@ func (d *devguard) start() {
 		d.t.Fatal(err)
 	}
 	d.stderr, d.cmd.Stderr = r, w
+	d.launch()
+	w.Close()
+	go d.read(r)
+}
+
+// launch starts the command with the files that it has.
+func (d *devguard) launch() {
+	d.t.Helper()
 	if err := d.cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}
-	w.Close()
-	go d.read(r)
 	go func() { d.err = d.cmd.Wait(); close(d.ended) }()
 	d.t.Cleanup(d.cleanUp)
 }
