@@ -19,33 +19,33 @@ type Database struct {
 	Close func() error
 }
 
-func (d Database) appEnv(ctx context.Context, gen int, base []string) ([]string, error) {
+func (d *Database) appEnv(ctx context.Context, gen int, base []string) ([]string, error) {
 	if d.AppEnv == nil {
 		return base, nil
 	}
 	return d.AppEnv(ctx, gen, base)
 }
 
-func (d Database) hookEnv(ctx context.Context, base []string, migrates bool) ([]string, error) {
+func (d *Database) hookEnv(ctx context.Context, base []string, migrates bool) ([]string, error) {
 	if d.HookEnv == nil {
 		return base, nil
 	}
 	return d.HookEnv(ctx, base, migrates)
 }
 
-func (d Database) note(gen int, pids []int) {
+func (d *Database) note(gen int, pids []int) {
 	if d.Note != nil {
 		d.Note(gen, pids)
 	}
 }
 
-func (d Database) drain(ctx context.Context, gen int) {
+func (d *Database) drain(ctx context.Context, gen int) {
 	if d.Drain != nil {
 		d.Drain(ctx, gen)
 	}
 }
 
-func (d Database) close() error {
+func (d *Database) close() error {
 	if d.Close == nil {
 		return nil
 	}

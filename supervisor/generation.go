@@ -17,13 +17,14 @@ import (
 	"github.com/devguard/devguard/supervisor/proc"
 	"github.com/devguard/devguard/supervisor/ready"
 	"github.com/devguard/devguard/supervisor/reload"
+	"github.com/devguard/devguard/supervisor/term"
 )
 
 // generation is one started app and what it was started with.
 type generation struct {
 	tree  *proc.Instance
 	cfg   *config.Config
-	db    Database
+	db    *Database
 	port  string // PORT of its environment
 	since time.Time
 }
@@ -55,7 +56,7 @@ func (s *Supervisor) check(e reload.Check) doer {
 	}
 }
 
-func (s *Supervisor) launch(ctx context.Context, e reload.Start, cfg *config.Config, db Database) (*generation, error) {
+func (s *Supervisor) launch(ctx context.Context, e reload.Start, cfg *config.Config, db *Database) (*generation, error) {
 	spec, err := s.spec(ctx, e.Gen, e.Binary, cfg, db)
 	if err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, cfg *config.Con
 
 // spec is what a generation is started by. Its environment may need a server of
 // our own that is still coming up.
-func (s *Supervisor) spec(ctx context.Context, gen int, binary string, cfg *config.Config, db Database) (spec proc.Spec, err error) {
+func (s *Supervisor) spec(ctx context.Context, gen int, binary string, cfg *config.Config, db *Database) (spec proc.Spec, err error) {
 	env, err := s.baseEnv(cfg)
 	if err != nil {
 		return spec, err
@@ -130,12 +131,21 @@ func (s *Supervisor) await(e reload.Await) doer {
 			return outcome{event: reload.Exited{ID: e.ID, Code: -1, Cancelled: true}}
 		}
 		exit := g.tree.Exit()
-		ev := reload.Exited{ID: e.ID, Code: exit.Code, Signal: exit.Signal}
+		ev := reload.Exited{ID: e.ID, Code: exit.Code, Signal: exit.Signal, Interrupt: g.interrupted(exit)}
 		if exit.Code > 0 {
 			ev.Detail = s.portTaken(ports)
 		}
 		return outcome{event: ev}
 	}
+}
+
+// interrupted reports whether an app that has the terminal was ended by a
+// Ctrl-C there, which reaches nobody else: by the signal, or by the exit code
+// that stands for it in shells and most runtimes. (An app that exits otherwise
+// gives the terminal back to devguard, whom the next Ctrl-C reaches.)
+func (g *generation) interrupted(exit proc.Exit) bool {
+	const shellSIGINT = 128 + 2
+	return g.cfg.App.Stdin && term.IsTerminal(os.Stdin) && (exit.Signal == "SIGINT" || exit.Code == shellSIGINT)
 }
 
 // portTaken names who listens on a port that an app which has failed may have
@@ -232,6 +242,24 @@ func (s *Supervisor) drain(e reload.Drain) doer {
 	}
 	return func(ctx context.Context) outcome {
 		db.drain(ctx, e.Gen)
-		return outcome{reload.Drained{ID: e.ID}, func(s *Supervisor) { delete(s.instances, e.Gen) }}
+		return outcome{reload.Drained{ID: e.ID}, func(s *Supervisor) {
+			delete(s.instances, e.Gen)
+			s.closeRetired()
+		}}
 	}
+}
+
+// closeRetired closes the databases of earlier configurations that no generation
+// was started with, beside the loop. It is for the moment after a drain: no start
+// is under way then.
+func (s *Supervisor) closeRetired() {
+	s.retired = slices.DeleteFunc(s.retired, func(db *Database) bool {
+		for _, g := range s.instances {
+			if g.db == db {
+				return false
+			}
+		}
+		s.closings.Go(func() { s.warn(db.close()) })
+		return true
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -55,14 +56,16 @@ type Supervisor struct {
 
 	// Owned by the loop; effects get copies.
 	cfg       *config.Config
-	db        Database
-	retired   []Database    // of earlier configurations
+	db        *Database
+	retired   []*Database   // of earlier configurations
 	graph     *change.Graph // nil for a command, and while nothing can be listed
 	listed    bool          // some listing was taken over
 	listing   reload.ID     // the newest
 	goflags   *string       // of the go command, once known
 	instances map[int]*generation
 	cancels   map[reload.ID]context.CancelFunc
+
+	closings sync.WaitGroup // of retired databases
 
 	watch    *watch.Watcher
 	launcher *proc.Launcher
@@ -100,10 +103,11 @@ func newSupervisor(opts Options) (*Supervisor, error) {
 		launcher:  new(proc.Launcher),
 		first:     true,
 	}
-	var err error
-	if s.db, err = opts.OpenDatabase(s.cfg); err != nil {
+	db, err := opts.OpenDatabase(s.cfg)
+	if err != nil {
 		return nil, err
 	}
+	s.db = &db
 	if s.watch, err = watch.New(watchOptions(s.cfg)); err != nil {
 		return nil, errors.Join(err, s.db.close())
 	}
@@ -116,6 +120,7 @@ func (s *Supervisor) close() {
 	for _, db := range append(s.retired, s.db) {
 		s.warn(db.close())
 	}
+	s.closings.Wait()
 }
 
 // loop is the only writer of the reload state.

@@ -56,3 +56,27 @@ func TestBuildWithoutAGraph(t *testing.T) {
 		t.Error("nothing to do")
 	}
 }
+
+// The database of an earlier configuration ends with its last generation, not
+// with devguard.
+func TestRetiredDatabases(t *testing.T) {
+	closed := make(chan string, 3)
+	database := func(name string) *Database {
+		return &Database{Close: func() error { closed <- name; return nil }}
+	}
+	one, two, three := database("one"), database("two"), database("three")
+	s := &Supervisor{cfg: &config.Config{}, db: one, instances: map[int]*generation{1: {db: one, cfg: &config.Config{}}}}
+	s.applyConfig(s.cfg, two)
+	s.applyConfig(s.cfg, three)
+	s.drain(reload.Drain{ID: 1, Gen: 1})(t.Context()).adopt(s)
+	s.closings.Wait()
+	close(closed)
+	var got []string
+	for name := range closed {
+		got = append(got, name)
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, []string{"one", "two"}) || len(s.retired) > 0 {
+		t.Errorf("closed %q, %d wait", got, len(s.retired))
+	}
+}
