@@ -7,6 +7,7 @@ import (
 	"path"
 	"regexp"
 	"runtime"
+	"sync"
 
 	"github.com/devguard/devguard/supervisor/build"
 	"github.com/devguard/devguard/supervisor/change"
@@ -37,8 +38,10 @@ func (s *Supervisor) build(e reload.Build) doer {
 		req.Progress = s.Screen.Packages
 	}
 	return func(ctx context.Context) outcome {
-		s.warn(s.State.Prune(append(e.Keep[:], e.Gen)...))
+		var pruned sync.WaitGroup // beside the build: it takes a millisecond, or twenty
+		pruned.Go(func() { s.warn(s.State.Prune(append(e.Keep[:], e.Gen)...)) })
 		res := build.Run(ctx, req)
+		pruned.Wait()
 		s.Screen.Clear()
 		var snap change.Snapshot // none: the next build looks
 		var err error
