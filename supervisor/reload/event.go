@@ -93,6 +93,7 @@ type Exited struct {
 	Detail any    // shown by the caller, not looked at
 
 	Cancelled bool // it is still there, and nobody waits any more
+	Interrupt bool // the user's Ctrl-C went to the app, which has the terminal
 }
 
 // ReadyDone answers AwaitReady.

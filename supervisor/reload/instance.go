@@ -213,8 +213,11 @@ func (m *machine) exited(ev Exited) {
 	if !ev.Cancelled {
 		m.log(Log{
 			What: LogInstanceExited, Gen: m.inst.gen, PID: m.inst.pid, Code: ev.Code, Signal: ev.Signal,
-			Asked: m.inst.phase == stopping, Detail: ev.Detail,
+			Asked: m.inst.phase == stopping || ev.Interrupt, Detail: ev.Detail,
 		})
+	}
+	if ev.Interrupt && m.closing == open {
+		m.closing = graceful
 	}
 	if m.inst.phase == running {
 		m.inst.crash = ev.Code != 0

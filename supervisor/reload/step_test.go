@@ -449,3 +449,17 @@ func TestStaleListingIsRepeated(t *testing.T) {
 		t.Errorf("%d listings", w.lists)
 	}
 }
+
+// Ctrl-C in an app that has the terminal reaches the app alone.
+func TestInterruptOfTheAppEndsDevguard(t *testing.T) {
+	w := served(t, Options{RestartOnCrash: true})
+	a, _ := w.inFlight("await")
+	w.flight = w.flight[:len(w.flight)-1]
+	w.step(Exited{ID: idOf(a), Code: -1, Signal: "SIGINT", Interrupt: true})
+	for i := 0; !w.st.Snapshot().Done && i < 10; i++ {
+		w.answer(w.flight[0], false)
+	}
+	if !w.st.Snapshot().Done || len(w.starts) != 1 || w.st.Snapshot().Err != nil {
+		t.Errorf("%d starts, %+v", len(w.starts), w.st.Snapshot())
+	}
+}
