@@ -342,7 +342,7 @@ func (s *storm) branch() {
 
 // commit keeps this state.
 func (s *storm) commit() {
-	s.git("add", "-A", "app", "lib0", "lib1", "shared")
+	s.git("add", "-A", ".")
 	s.git("commit", "-q", "--allow-empty", "-m", s.value())
 	s.kept = append(s.kept, kept{s.git("rev-parse", "HEAD"), s.world.clone()})
 	s.say("git commit %s", s.kept[len(s.kept)-1].commit)

@@ -52,6 +52,7 @@ func storms(t *testing.T, seed uint64) {
 	s.world = newWorld()
 	s.files = map[string]string{}
 	s.become(s.world)
+	write(t, s.path(".gitignore"), "oracle.out\n.devguard/\n")
 	s.git("init", "-q", "-b", "main")
 	s.commit()
 	args := []string{"--db", "off"}
