@@ -15,6 +15,7 @@ import (
 
 // TestCheckout switches between branches of 5,000 files.
 func TestCheckout(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	d := newWorld(t)
 	git(t, d.root, "init", "-q", "-b", "one")
@@ -56,6 +57,7 @@ func TestCheckout(t *testing.T) {
 }
 
 func TestGitIgnoresTemplates(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	d := newWorld(t)
 	git(t, d.root, "init", "-q")
@@ -140,6 +142,7 @@ func TestGitIgnored(t *testing.T) {
 }
 
 func TestCommandMode(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	d := newWorld(t)
 	git(t, d.root, "init", "-q")
@@ -168,6 +171,7 @@ func TestCommandMode(t *testing.T) {
 }
 
 func TestWalkIsBounded(t *testing.T) {
+	t.Parallel()
 	d := newWorld(t)
 	for i := range 60 {
 		d.mkdir(fmt.Sprintf("big/%d/x", i))
@@ -191,8 +195,9 @@ func TestWalkIsBounded(t *testing.T) {
 // TestBesideLargeTree holds that a tree beside the graph is neither watched nor
 // a reason to wake.
 func TestBesideLargeTree(t *testing.T) {
+	t.Parallel()
 	d := newWorld(t)
-	for i := range 2000 {
+	for i := range 500 {
 		d.mkdir(fmt.Sprintf("tree/%d/%d/x", i%20, i))
 	}
 	d.plan.Walk = nil

@@ -66,7 +66,27 @@ func (l *loop) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		l.calm(ctx)
 		l.startWalks(ctx)
+	}
+}
+
+// calm looks at the directories that were watched anew by the way.
+func (l *loop) calm(ctx context.Context) {
+	for range maxAttach { // what goes on after that makes events
+		touched := l.tree.upset
+		if len(touched) == 0 {
+			return
+		}
+		l.tree.upset = map[string]struct{}{}
+		out := findings{at: time.Now()}
+		hints := map[string]hint{}
+		l.retouch(touched, hints)
+		if l.check(ctx, hints, &out) != nil {
+			return // closing
+		}
+		l.allOutputs()
+		l.publish(out)
 	}
 }
 

@@ -47,6 +47,11 @@ type tree struct {
 	// symbolic link, or a missing directory, to what is reached through it.
 	via map[string]map[string]struct{}
 
+	// upset are directories whose watch was set anew, by the way, when another
+	// one was: what happened in them before that must be looked for.
+	upset    map[string]struct{}
+	renewing bool // renew is at work; its caller looks at all it returns
+
 	refused error // the first watch that the system refused
 }
 
@@ -56,19 +61,24 @@ func newTree() *tree {
 		byID:   map[fileID]*watch{},
 		byPath: map[string]*watch{},
 		via:    map[string]map[string]struct{}{},
+		upset:  map[string]struct{}{},
 	}
 }
 
 // want watches a directory for one more reason.
 func (t *tree) want(path string, kind dirKind) *dir {
 	d := t.dirs[path]
-	if d == nil {
+	known := d != nil
+	if !known {
 		d = &dir{path: path}
 		t.dirs[path] = d
 	}
 	d.kind |= kind
 	if d.watch == nil { // new, missing, or just about to be watched anew
 		t.attach(d)
+		if known && d.watch != nil && !t.renewing {
+			t.upset[path] = struct{}{}
+		}
 	}
 	return d
 }
@@ -154,6 +164,7 @@ func (t *tree) stale(real string, id fileID) (orphans []*dir) {
 	drop := func(w *watch) {
 		for _, d := range w.dirs {
 			orphans = append(orphans, d)
+			t.upset[d.path] = struct{}{}
 		}
 		t.unwatch(w)
 	}
@@ -216,6 +227,8 @@ func (t *tree) unwatch(w *watch) {
 // would otherwise take a directory that was renamed for the one it knew, and
 // lose both.
 func (t *tree) renew(touched map[string]struct{}) []*dir {
+	t.renewing = true
+	defer func() { t.renewing = false }()
 	affected := map[string]*dir{}
 	for path, d := range t.dirs {
 		if within(path, touched) {

@@ -248,7 +248,6 @@ func TestDirectories(t *testing.T) {
 
 func TestWholeModuleReplaced(t *testing.T) {
 	d := newWorld(t)
-	outer := d.root
 	d.rename("a", "m_a") // a module of its own beneath, so that its parent can be seen
 	d.mkdir("mods/one")
 	d.rename("m_a", "mods/one/a")
@@ -268,10 +267,10 @@ func TestWholeModuleReplaced(t *testing.T) {
 	d.until("the module to return", func() bool { return sameTree(d.seen.Snapshot, d.scratch()) })
 	d.write("mods/one/a/a.go", "package a // edited\n")
 	d.until("an edit", func() bool { return sameTree(d.seen.Snapshot, d.scratch()) })
-	_ = outer
 }
 
 func TestLinks(t *testing.T) {
+	t.Parallel()
 	d := newWorld(t)
 	outside, err := filepath.EvalSymlinks(t.TempDir())
 	d.must(err)
@@ -395,6 +394,7 @@ func TestApplyKeepsAndFinds(t *testing.T) {
 }
 
 func TestGitState(t *testing.T) {
+	t.Parallel()
 	d := newWorld(t)
 	d.mkdir(".git")
 	d.plan.GitDir = d.path(".git")
@@ -465,6 +465,7 @@ func TestIgnoredPathsDoNotWakeTheReader(t *testing.T) {
 }
 
 func TestLargeEmbeddedFile(t *testing.T) {
+	t.Parallel()
 	d := newWorld(t)
 	d.start(Options{})
 	d.must(os.Truncate(d.path("a/page/x.html"), 100<<20))
@@ -473,6 +474,7 @@ func TestLargeEmbeddedFile(t *testing.T) {
 }
 
 func TestNoEventsAtAll(t *testing.T) {
+	t.Parallel()
 	d := newWorld(t)
 	d.start(Options{open: func() (*source, error) { return nil, syscall.EMFILE }})
 	if _, _, mode := d.w.Stats(); mode != "poll" {
@@ -487,6 +489,7 @@ func TestNoEventsAtAll(t *testing.T) {
 }
 
 func TestWatchLimit(t *testing.T) {
+	t.Parallel()
 	d := newWorld(t)
 	opened := func() (*source, error) {
 		s, err := openSource()
@@ -515,6 +518,7 @@ func TestWatchLimit(t *testing.T) {
 }
 
 func TestPolling(t *testing.T) {
+	t.Parallel()
 	d := newWorld(t)
 	d.start(Options{Poll: 20 * time.Millisecond})
 	d.until("the walk", func() bool { _, n, _ := d.w.Stats(); return n >= 8 })
@@ -568,6 +572,7 @@ func TestRemoteFileSystem(t *testing.T) {
 
 // TestInjectedOverflow loses events on purpose.
 func TestInjectedOverflow(t *testing.T) {
+	t.Parallel()
 	d := newWorld(t)
 	errs := make(chan error)
 	opened := func() (*source, error) {
@@ -594,6 +599,7 @@ func TestInjectedOverflow(t *testing.T) {
 
 // TestRealOverflow stops reading until the kernel's queue runs over.
 func TestRealOverflow(t *testing.T) {
+	t.Parallel()
 	b, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
 	if err != nil {
 		t.Skip("no inotify here")
@@ -659,7 +665,7 @@ func pausable(pause chan chan struct{}) (*source, error) {
 
 func git(t *testing.T, dir string, args ...string) {
 	t.Helper()
-	cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false"}, args...)...)
+	cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false", "-c", "gc.auto=0", "-c", "core.fsync=none", "-c", "core.looseCompression=0"}, args...)...)
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("git %v: %v\n%s", args, err, out)

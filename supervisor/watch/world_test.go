@@ -6,7 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
+	"runtime/pprof"
 	"strings"
 	"testing"
 	"time"
@@ -127,9 +127,12 @@ func (d *world) link(target, name string) { d.Helper(); d.must(os.Symlink(target
 // and checks that nothing is left.
 func (d *world) start(opts Options) change.Snapshot {
 	d.Helper()
-	w, err := New(opts)
-	d.must(err)
-	d.w = w
+	labelled(d.T, func() {
+		w, err := New(opts)
+		d.must(err)
+		d.w = w
+	})
+	w := d.w
 	d.age()
 	d.Cleanup(func() {
 		if err := w.Close(); err != nil {
@@ -159,6 +162,7 @@ func (d *world) apply() change.Snapshot {
 	d.Helper()
 	snap, err := d.w.Apply(context.Background(), d.plan)
 	d.must(err)
+	d.seen.add(change.Set{Snapshot: snap})
 	return snap
 }
 
@@ -166,6 +170,7 @@ func (d *world) sync() change.Snapshot {
 	d.Helper()
 	snap, err := d.w.Sync(context.Background())
 	d.must(err)
+	d.seen.add(change.Set{Snapshot: snap})
 	return snap
 }
 
@@ -303,25 +308,31 @@ func describe(w *Watcher) map[string]string {
 	return out
 }
 
-// noGoroutines checks that none of ours is left.
+// labelled runs f so that all goroutines it starts, and those that they start,
+// carry the test's name.
+func labelled(t *testing.T, f func()) {
+	pprof.Do(context.Background(), pprof.Labels("test", t.Name()), func(context.Context) { f() })
+}
+
+// noGoroutines checks that none with the test's name is left.
 func noGoroutines(t *testing.T) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	deadline := time.After(patience)
 	for {
-		buf := make([]byte, 1<<20)
-		var left []string
-		for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-			if strings.Contains(g, "watch.(*") && !strings.Contains(g, "testing.tRunner") || strings.Contains(g, "fsnotify.(*") {
-				left = append(left, g)
-			}
+		var b strings.Builder
+		if err := pprof.Lookup("goroutine").WriteTo(&b, 1); err != nil {
+			t.Fatal(err)
 		}
-		if len(left) == 0 {
+		if !strings.Contains(b.String(), fmt.Sprintf("%q:%q", "test", t.Name())) {
 			return
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("goroutines are left:\n%s", strings.Join(left, "\n\n"))
+		select {
+		case <-again.C:
+		case <-deadline:
+			t.Fatalf("goroutines are left:\n%s", b.String())
 		}
-		runtime.Gosched()
 	}
 }
 
