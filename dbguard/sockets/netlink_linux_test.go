@@ -41,7 +41,7 @@ func TestNetlinkTellsWhatProcfsTells(t *testing.T) {
 
 func FuzzParseDiag(f *testing.F) {
 	message := make([]byte, 16+messageSize)
-	message[0], message[4], message[16], message[17] = byte(len(message)), sockDiagByFamily, 2, byte(established)
+	message[0], message[4], message[16], message[17] = byte(len(message)), getSock, 2, byte(established)
 	f.Add(message)
 	f.Add([]byte{16, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Add([]byte{18, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1})
