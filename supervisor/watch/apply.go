@@ -103,8 +103,8 @@ func (l *loop) recount(out *findings) {
 		if headKind(c.Role) != headKind(f.class.Role) {
 			f.racy = true // another digest is wanted of it
 		}
-		if f.class.Role == 0 && c.Role != 0 {
-			out.find(f.stamp.ctime) // the graph has it now
+		if f.class.Role == 0 && c.Role != 0 || !f.class.Source && c.Source {
+			out.find(f.stamp.ctime) // the graph has it now, or the build reads it now
 		}
 		f.class = c
 		l.sums.put(f)

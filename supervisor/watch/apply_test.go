@@ -2,6 +2,7 @@ package watch
 
 import (
 	"testing"
+	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
 )
@@ -22,5 +23,22 @@ func TestApplyTellsWhoAsked(t *testing.T) {
 	set := <-d.w.Changes()
 	if len(set.Paths) == 0 || set.Version <= snap.Version {
 		t.Errorf("a set without an edit: %+v, after %+v", set, snap)
+	}
+}
+
+// A file whose build constraint was edited is known already, and is new to the
+// build all the same.
+func TestApplyFindsWhatIsNoLongerExcluded(t *testing.T) {
+	d := newWorld(t)
+	d.write("a/b.go", "//go:build ignore\n\npackage a\n")
+	d.plan.Rules.Graph.Files[d.path("a/b.go")] = change.Excluded
+	d.start(Options{})
+	edited := time.Now()
+	d.write("a/b.go", "package a\n")
+	d.untilTold("a/b.go")
+	d.plan = d.makePlan()
+	d.plan.Rules.Graph.Files[d.path("a/b.go")] = change.GoFile
+	if snap := d.apply(); snap.Adopted.Before(edited) {
+		t.Errorf("the latest change of what the plan brings is %v, before the edit at %v", snap.Adopted, edited)
 	}
 }
