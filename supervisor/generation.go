@@ -194,15 +194,19 @@ func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 		if ev.Cancelled {
 			return outcome{event: ev}
 		}
-		s.launcher.Prepare() // the next start finds its guardian waiting; if not, it makes one
-		if err != nil {
-			return outcome{event: ev}
-		}
 		var ports []int
-		for _, addr := range target.Listening() {
-			ports = append(ports, int(addr.Port()))
+		if err == nil {
+			for _, addr := range target.Listening() {
+				ports = append(ports, int(addr.Port()))
+			}
 		}
-		return outcome{ev, func(s *Supervisor) { s.ports = ports }}
+		return outcome{ev, func(s *Supervisor) {
+			if err == nil {
+				s.ports = ports
+			}
+			// The next start finds its guardian waiting; if not, it makes one.
+			s.beside.Go(func() { s.launcher.Prepare() })
+		}}
 	}
 }
 
@@ -259,7 +263,7 @@ func (s *Supervisor) closeRetired() {
 				return false
 			}
 		}
-		s.closings.Go(func() { s.warn(db.close()) })
+		s.beside.Go(func() { s.warn(db.close()) })
 		return true
 	})
 }

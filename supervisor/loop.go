@@ -65,7 +65,7 @@ type Supervisor struct {
 	instances map[int]*generation
 	cancels   map[reload.ID]context.CancelFunc
 
-	closings sync.WaitGroup // of retired databases
+	beside sync.WaitGroup // what nobody waits for but close
 
 	watch    *watch.Watcher
 	launcher *proc.Launcher
@@ -120,7 +120,7 @@ func (s *Supervisor) close() {
 	for _, db := range append(s.retired, s.db) {
 		s.warn(db.close())
 	}
-	s.closings.Wait()
+	s.beside.Wait()
 }
 
 // loop is the only writer of the reload state.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/reload"
 	"github.com/devguard/devguard/supervisor/state"
@@ -69,7 +70,7 @@ func TestRetiredDatabases(t *testing.T) {
 	s.applyConfig(s.cfg, two)
 	s.applyConfig(s.cfg, three)
 	s.drain(reload.Drain{ID: 1, Gen: 1})(t.Context()).adopt(s)
-	s.closings.Wait()
+	s.beside.Wait()
 	close(closed)
 	var got []string
 	for name := range closed {
@@ -78,5 +79,38 @@ func TestRetiredDatabases(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, []string{"one", "two"}) || len(s.retired) > 0 {
 		t.Errorf("closed %q, %d wait", got, len(s.retired))
+	}
+}
+
+func TestKeysThatAreReadAtTheStart(t *testing.T) {
+	old := config.Default("/w")
+	old.Name, old.App.Package = "app", "./cmd/app"
+	now := *old
+	now.App.Package, now.Name = "./cmd/other", "other" // the default name of it
+	if keys := startKeys(old, &now); len(keys) > 0 {
+		t.Errorf("another package: %q", keys)
+	}
+	now = *old
+	now.Name, now.Verbose, now.App.Stdin, now.LogFormat = "b", true, true, "json"
+	now.Watch.Poll = config.Poll{Mode: config.PollOff}
+	want := []string{"name", "log_format", "verbose", "app.stdin", "watch.poll"}
+	if keys := startKeys(old, &now); !slices.Equal(keys, want) {
+		t.Errorf("got %q", keys)
+	}
+}
+
+// Without a configuration watch.include is about the module, wherever in it
+// devguard was started.
+func TestRulesOfAModule(t *testing.T) {
+	cfg := config.Default("/m/cmd/app")
+	g := &change.Graph{Package: "m/cmd/app", Dirs: []change.Dir{{Path: "/m/cmd/app", Package: "m/cmd/app"}}, Roots: []string{"/m", "/lib"}}
+	for path, want := range map[string]bool{"/m/web/a.html": true, "/m/cmd/app/a.html": true, "/lib/a.html": false} {
+		if got := Rules(cfg, g).Classify(path); got.Runtime != want {
+			t.Errorf("%s: %+v", path, got)
+		}
+	}
+	cfg.Path = "/m/cmd/app/devguard.toml"
+	if got := Rules(cfg, g).Classify("/m/web/a.html"); got.Runtime {
+		t.Errorf("outside the configuration's directory: %+v", got)
 	}
 }

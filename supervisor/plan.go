@@ -26,8 +26,11 @@ func Rules(cfg *config.Config, g *change.Graph) *change.Rules {
 		EnvFiles: cfg.App.EnvFiles,
 		Config:   cfg.Path,
 	}
-	if r.Command {
+	switch {
+	case r.Command:
 		r.Base = cfg.Work
+	case cfg.Path == "":
+		r.Base = includeRoot(cfg, g) // devguard may have been started further down
 	}
 	for _, h := range cfg.Hooks {
 		r.Hooks = append(r.Hooks, change.Hook{Name: h.Name, Watch: h.Watch, Outputs: h.Outputs})

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/graph"
+	"github.com/devguard/devguard/supervisor/logfmt"
 	"github.com/devguard/devguard/supervisor/reload"
 	"github.com/devguard/devguard/supervisor/watch"
 )
@@ -166,6 +169,28 @@ func (s *Supervisor) applyConfig(cfg *config.Config, db *Database) {
 	if !samePackage(s.cfg, cfg) {
 		s.graph = nil
 	}
+	if keys := startKeys(s.cfg, cfg); len(keys) > 0 {
+		logfmt.Note(true, "read at the start of devguard alone, so not changed now: "+strings.Join(keys, ", "), "").To(s.Log)
+	}
+	// The folder, the terminal: what devguard has taken at its start, it keeps.
+	kept := *cfg
+	kept.Name, kept.App.Stdin = s.cfg.Name, s.cfg.App.Stdin
 	s.retired = append(s.retired, s.db)
-	s.cfg, s.db = cfg, db
+	s.cfg, s.db = &kept, db
+}
+
+// startKeys names the keys that differ and are read at the start alone.
+func startKeys(old, now *config.Config) (keys []string) {
+	differs := func(key string, yes bool) {
+		if yes {
+			keys = append(keys, key)
+		}
+	}
+	same := samePackage(old, now) && slices.Equal(old.App.Command, now.App.Command) // else the default differs too
+	differs("name", same && old.Name != now.Name)
+	differs("log_format", old.LogFormat != now.LogFormat)
+	differs("verbose", old.Verbose != now.Verbose)
+	differs("app.stdin", old.App.Stdin != now.App.Stdin)
+	differs("watch.poll", old.Watch.Poll != now.Watch.Poll)
+	return keys
 }
