@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -133,7 +134,7 @@ func (s *Supervisor) names(paths []change.Path) []string {
 
 // ignored is one line for each reason.
 func (s *Supervisor) ignored(paths []change.Path) []logfmt.Event {
-	if !s.Log.Enabled(nil, slog.LevelDebug) {
+	if !s.Log.Enabled(context.Background(), slog.LevelDebug) {
 		return nil
 	}
 	var out []logfmt.Event
