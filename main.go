@@ -14,6 +14,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -221,6 +222,9 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *state.State
 	outliveOutput()
 	keys, restore := keyboard(log, cfg)
 	defer restore()
+	if keys != nil {
+		_, _ = io.WriteString(screen, logfmt.KeysHint) // to people, not a line of the log
+	}
 	err = supervisor.Run(ctx, supervisor.Options{
 		Config: cfg, LoadConfig: p.load, ConfigBytes: contents,
 		OpenDatabase: open, Listening: sockets.Listening, PortOwner: sockets.Owner,

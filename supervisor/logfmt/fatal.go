@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// KeysHint is said once when keys are read.
+const KeysHint = "keys: r restarts, q quits, ? helps\n"
+
 // KeysHelp is what the key ? shows.
 const KeysHelp = `keys: r  restart, and run the hooks that are held
       q  quit
