@@ -26,6 +26,8 @@ const (
 	// fullPoll is the wait before another try at a server without a free
 	// session: the sessions of the dead app are about to free some.
 	fullPoll = 20 * time.Millisecond
+	// describeTime is a guess that a busy laptop and a server 200 ms away keep.
+	describeTime = 400 * time.Millisecond
 )
 
 // Drain ends what the servers still hold of the app's generations up to gen,
@@ -230,11 +232,16 @@ func (d *drain) end(ctx context.Context) error {
 		if err := d.terminate(ctx); err != nil {
 			return err
 		}
-		// What is left must still be described within the drain timeout.
-		if time.Until(deadline) < poll+d.to.timeout/8 || !wait(ctx, poll) {
+		if time.Until(deadline) < poll+d.reserve() || !wait(ctx, poll) {
 			return nil
 		}
 	}
+}
+
+// reserve is how much of the drain timeout is kept for describing what is left:
+// more than one round trip to a hosted server, of a short timeout at most half.
+func (d *drain) reserve() time.Duration {
+	return min(max(d.to.timeout/8, describeTime), d.to.timeout/2)
 }
 
 // filter says what to look for.

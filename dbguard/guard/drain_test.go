@@ -191,7 +191,7 @@ func TestNoSessionWhileQuiet(t *testing.T) {
 // A session that will not go: the drain ends in time and says what is left.
 func TestWhatIsLeftIsNamed(t *testing.T) {
 	s, dev := server(t)
-	g, log := open(t, Options{Databases: []Database{{DrainTimeout: 300 * time.Millisecond}}})
+	g, log := open(t, Options{Databases: []Database{{DrainTimeout: time.Second}}})
 	a := startApp(t, appEnv(t, g, 1, "DATABASE_URL="+s.URL(dev)), "query")
 	pid := s.Query(t, "select pid from pg_stat_activity where usename = 'dev'")[0][0]
 	stopProcess(t, pid) // a backend that the kernel does not let run cannot end
