@@ -69,16 +69,13 @@ func pgapp(t *testing.T, config string) string {
 
 // pgappBinary builds pgapp once, for tests in which devguard builds nothing.
 var pgappBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "devguard-e2e-")
-	if err != nil {
-		return "", err
-	}
-	cmd := exec.Command("go", "build", "-o", filepath.Join(dir, "pgapp"), ".")
+	bin := filepath.Join(scratch, "pgapp")
+	cmd := exec.Command("go", "build", "-o", bin, ".")
 	cmd.Dir = "testdata/apps/pgapp"
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	return filepath.Join(dir, "pgapp"), nil
+	return bin, nil
 })
 
 // runCommand runs pgapp as a command, without building it, in a directory of
@@ -287,7 +284,7 @@ func TestCrashLeavesNothingInTheDatabase(t *testing.T) {
 // A session that does not end is named, and the next generation starts.
 func TestSessionThatStaysIsNamed(t *testing.T) {
 	s := database(t)
-	d, dir := runCommand(t, "[[database]]\ndrain_timeout = \"300ms\"\n", []string{"DATABASE_URL=" + s.URL(dev), "PGAPP_PLANS=idle;query"})
+	d, dir := runCommand(t, "[[database]]\ndrain_timeout = \"1s\"\n", []string{"DATABASE_URL=" + s.URL(dev), "PGAPP_PLANS=idle;query"})
 	d.says("gen=1 serves query\n")
 	pid := awaitQuery(t, s, 1)[0]
 	n, _ := strconv.Atoi(pid)

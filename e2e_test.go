@@ -287,13 +287,23 @@ func poll(d time.Duration, ok func() bool) bool {
 	return ok()
 }
 
+// scratch is where the tests of this run keep the programs they build.
+var scratch string
+
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "devguard-e2e-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(scratch)
+	os.Exit(code)
+}
+
 // binary builds devguard once for all tests.
 var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "devguard-e2e-")
-	if err != nil {
-		return "", err
-	}
-	out := filepath.Join(dir, "devguard")
+	out := filepath.Join(scratch, "devguard")
 	b, err := exec.Command("go", append([]string{"build", "-o", out}, append(raceFlag, ".")...)...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, b)
