@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -107,7 +106,7 @@ func (b *bench) start(ctx context.Context) error {
 			return fmt.Errorf("start %s: %w", e.name, err)
 		}
 		// The first build of each copy compiles the shop's own packages.
-		if _, err := e.await(ctx, "/version", "release ", 3*time.Minute); err != nil {
+		if err := e.await(ctx, "/version", "release ", 3*time.Minute); err != nil {
 			return fmt.Errorf("start %s: %w", e.name, err)
 		}
 	}
@@ -166,7 +165,7 @@ func (b *bench) measureAll(ctx context.Context, rounds int) error {
 func (e *entry) record(ed edit, s sample) {
 	e.samples[ed.name] = append(e.samples[ed.name], s)
 	if e.floor != nil {
-		if strings.HasSuffix(ed.file, ".go") {
+		if ed.isSource() {
 			e.builds = append(e.builds, e.floor.built)
 		}
 		e.starts = append(e.starts, s.at.Sub(e.floor.started))

@@ -11,7 +11,7 @@ const floorName = "floor"
 // contender is one way of running the shop while somebody edits it.
 type contender struct {
 	name string
-	does string // for the table: the command as a person types it
+	does string // for the table
 	tool string // the program to run; none for the floor, which is in floor.go
 	args []string
 	file string // a configuration file, if the tool needs one
@@ -32,17 +32,17 @@ const bestBuild = "go build -buildvcs=false -ldflags=-w -o ./tmp/app ./cmd/shop"
 var contenders = []contender{
 	{
 		name: floorName,
-		does: "`go build` while the old one serves, stop it, start the new one",
+		does: "by hand: `go build`, stop the old one, start the new one",
 	},
 	{
 		name: "devguard",
-		does: "`devguard run ./cmd/shop`",
+		does: "**`devguard run ./cmd/shop`**",
 		tool: "devguard",
 		args: []string{"run", "--log-format", "json", "./cmd/shop"},
 	},
 	{
 		name: "air",
-		does: "`air`, defaults but for the package",
+		does: "`air`",
 		tool: "air",
 		args: []string{"--build.cmd", "go build -o ./tmp/main ./cmd/shop"},
 	},
@@ -51,7 +51,7 @@ var contenders = []contender{
 		// 1000. send_interrupt spares the app a kill -9; exclude_unchanged and
 		// stop_on_error are what its own example advises, and change nothing here.
 		name: "air-best",
-		does: "`air`, 1 ms delay, `-ldflags=-w`, interrupt instead of kill",
+		does: "`air`, 1 ms delay, `-ldflags=-w`, no kill -9",
 		tool: "air",
 		args: []string{"-c", ".air.toml"},
 		file: ".air.toml",
@@ -73,13 +73,13 @@ kill_delay = "500ms"
 	{
 		// As its README runs a server; it has no debounce to set.
 		name: "reflex",
-		does: "`reflex -r '\\.(go\\|html)$' -s -- sh -c 'go build ... && exec ...'`",
+		does: "`reflex -s`",
 		tool: "reflex",
 		args: []string{"-r", `\.(go|html)$`, "-s", "--", "sh", "-c", "go build -o ./tmp/app ./cmd/shop && exec ./tmp/app"},
 	},
 	{
 		name: "reflex-best",
-		does: "the same, `-ldflags=-w`, no decoration of the output",
+		does: "`reflex -s`, `-ldflags=-w`",
 		tool: "reflex",
 		args: []string{"-d", "none", "-r", `\.(go|html)$`, "-s", "--", "sh", "-c", bestBuild + " && exec ./tmp/app"},
 	},
@@ -91,7 +91,7 @@ kill_delay = "500ms"
 	},
 	{
 		name: "wgo-best",
-		does: "`wgo`, 1 ms debounce, `-ldflags=-w`, templates watched",
+		does: "`wgo`, 1 ms debounce, `-ldflags=-w`",
 		tool: "wgo",
 		args: []string{"-debounce", "1ms", "-file", `\.(go|html)$`, "-xdir", "tmp", "go", "build",
 			"-buildvcs=false", "-ldflags=-w", "-o", "./tmp/app", "./cmd/shop", "::", "./tmp/app"},

@@ -80,6 +80,9 @@ func (o options) check(args []string) error {
 	return nil
 }
 
+// ownDir is where our own go.mod is, which pins the peers.
+func (o options) ownDir() string { return filepath.Join(o.repo, "testdata", "bench") }
+
 func (o options) chosen() []contender {
 	var out []contender
 	for _, c := range contenders {
@@ -124,7 +127,7 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	b.stop()
-	return b.report(ctx, os.Stdout)
+	return b.report(ctx, os.Stdout, o)
 }
 
 // say tells the person who waits; the table alone goes to stdout.

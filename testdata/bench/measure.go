@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -14,25 +15,23 @@ type sample struct {
 	served  bool
 	latency time.Duration // from the write until the new state answered
 	at      time.Time     // when it did
-	failed  int           // requests of the second client without a good answer
-	gap     time.Duration // its longest time without one
+	failed  int           // requests without a good answer
 }
 
-// settle is how long we go on counting after a save is served, and let
-// debounces and late stops pass before the next contender is measured.
+// every is the pause between two requests of the one client. It is also how
+// exact a latency is; more requests would take the processor from the builds.
+const every = 4 * time.Millisecond
+
+// settle is how long we go on asking after a save is served, and let debounces
+// and late stops pass before the next contender is measured.
 const settle = 600 * time.Millisecond
 
 // measure saves one edit and watches until it is served.
-func (e *entry) measure(ctx context.Context, ed edit, value string) (s sample, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	requests := make(chan traffic, 1)
-	go func() { requests <- send(ctx, e.url+"/version") }()
-
+func (e *entry) measure(ctx context.Context, ed edit, value string) (sample, error) {
 	begin := time.Now()
 	want, err := ed.save(e.shop, value)
 	if err != nil {
-		return s, err
+		return sample{}, err
 	}
 	reloaded := make(chan error, 1)
 	go func() {
@@ -42,66 +41,56 @@ func (e *entry) measure(ctx context.Context, ed edit, value string) (s sample, e
 		}
 		reloaded <- e.floor.reload(ctx)
 	}()
-	s.at, err = e.await(ctx, ed.path, want, patience)
-	if err := <-reloaded; err != nil {
-		return s, err
+	s, err := e.watch(ctx, begin, ed.path, want)
+	return s, errors.Join(err, <-reloaded)
+}
+
+// watch asks for path until an answer holds want, and for a while after that.
+func (e *entry) watch(ctx context.Context, begin time.Time, path, want string) (s sample, err error) {
+	end := begin.Add(patience)
+	for now := begin; now.Before(end); {
+		body, ok := get(ctx, e.url+path)
+		now = time.Now()
+		if !ok {
+			s.failed++
+		} else if !s.served && strings.Contains(body, want) {
+			s.served, s.latency, s.at = true, now.Sub(begin), now
+			end = now.Add(settle)
+		}
+		if err := e.pause(ctx); err != nil {
+			return s, err
+		}
 	}
-	if err != nil && !errors.Is(err, errNotServed) {
-		return s, err
-	}
-	s.served, s.latency = err == nil, s.at.Sub(begin)
-	if err := sleep(ctx, settle); err != nil {
-		return s, err
-	}
-	cancel()
-	t := <-requests
-	s.failed, s.gap = t.failed, t.gap
 	return s, nil
 }
 
-var errNotServed = errors.New("not served in time")
-
-// await asks every 2 ms until the answer holds want, and says when that was.
-func (e *entry) await(ctx context.Context, path, want string, limit time.Duration) (time.Time, error) {
-	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {
+// await returns once an answer holds want.
+func (e *entry) await(ctx context.Context, path, want string, limit time.Duration) error {
+	for end := time.Now().Add(limit); time.Now().Before(end); {
 		if body, ok := get(ctx, e.url+path); ok && strings.Contains(body, want) {
-			return time.Now(), nil
+			return nil
 		}
-		if e.tool != nil {
-			if err := e.tool.exited(); err != nil {
-				return time.Time{}, err
-			}
-		}
-		if err := sleep(ctx, 2*time.Millisecond); err != nil {
-			return time.Time{}, err
+		if err := e.pause(ctx); err != nil {
+			return err
 		}
 	}
-	return time.Time{}, errNotServed
+	return fmt.Errorf("no answer with %q from %s%s in %s", want, e.url, path, limit)
 }
 
-// traffic is what the second client saw.
-type traffic struct {
-	failed int
-	gap    time.Duration
-}
-
-// send sends a request every 4 ms until ctx ends.
-func send(ctx context.Context, url string) (t traffic) {
-	last := time.Now()
-	for sleep(ctx, 4*time.Millisecond) == nil {
-		_, ok := get(ctx, url)
-		if ctx.Err() != nil {
-			return t
+// pause waits between two requests. It fails when there is nobody to ask any
+// more.
+func (e *entry) pause(ctx context.Context) error {
+	if e.tool != nil {
+		if err := e.tool.exited(); err != nil {
+			return err
 		}
-		if !ok {
-			t.failed++
-			continue
-		}
-		now := time.Now()
-		t.gap = max(t.gap, now.Sub(last))
-		last = now
 	}
-	return t
+	select {
+	case <-time.After(every):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // client opens a connection for each request, as clients of a server that was
@@ -124,13 +113,4 @@ func get(ctx context.Context, url string) (string, bool) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	return string(body), err == nil && resp.StatusCode == http.StatusOK
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

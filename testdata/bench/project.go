@@ -24,6 +24,9 @@ var edits = []edit{
 	{name: "template", file: "templates/layout.html", word: "page", path: "/"},
 }
 
+// isSource reports whether the edit asks for a build.
+func (e edit) isSource() bool { return strings.HasSuffix(e.file, ".go") }
+
 // save puts a new value into the edit's file below shop, and returns what the
 // shop answers when it is of that state.
 func (e edit) save(shop, value string) (want string, err error) {

@@ -60,19 +60,19 @@ func ratios(samples, floor []sample) (out []float64) {
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // report prints what was measured, in Markdown.
-func (b *bench) report(ctx context.Context, w io.Writer) error {
-	machine, err := machine(ctx)
+func (b *bench) report(ctx context.Context, w io.Writer, o options) error {
+	machine, err := machine(ctx, o.ownDir())
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s\n\n", machine)
-	fmt.Fprint(w, "Save to serving: median [quartiles] in ms, and the median of the ratios to the floor of the same round.\n")
-	fmt.Fprint(w, "Failed requests (of one every 4 ms) and longest time without an answer: medians a restart, over all edits.\n\n")
-	head := []string{"", "how"}
+	fmt.Fprintf(w, "From a save to the first answer of the new state, milliseconds, and the ratio to a plain `go build` by hand in the\n")
+	fmt.Fprintf(w, "same round: medians [quartiles] of %d rounds. Failed: requests without a good answer, of one every %d ms, a save of\n", o.rounds, every.Milliseconds())
+	fmt.Fprintf(w, "Go source. %s.\n\n", machine)
+	head := []string{""}
 	for _, ed := range edits {
-		head = append(head, ed.name, "ratio")
+		head = append(head, ed.name)
 	}
-	head = append(head, "failed", "gap ms")
+	head = append(head, "failed")
 	row(w, head)
 	row(w, slices.Repeat([]string{"---"}, len(head)))
 	for _, e := range b.entries {
@@ -86,22 +86,23 @@ func row(w io.Writer, cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(
 
 // cells are a contender's line of the table.
 func (b *bench) cells(e *entry) []string {
-	out := []string{e.name, e.does}
-	var failed, gaps []float64
+	out := []string{e.does}
+	var failed []float64
 	for _, ed := range edits {
-		samples := e.samples[ed.name]
-		for _, s := range samples {
-			failed = append(failed, float64(s.failed))
-			gaps = append(gaps, milliseconds(s.gap))
-		}
 		if e.deaf[ed.name] {
-			out = append(out, fmt.Sprintf("not in %s", patience), "-")
+			out = append(out, "not served") // within patience, in round 0
 			continue
 		}
+		samples := e.samples[ed.name]
+		for _, s := range samples {
+			if ed.isSource() {
+				failed = append(failed, float64(s.failed))
+			}
+		}
 		ratio := summarize(ratios(samples, b.entries[0].samples[ed.name]))
-		out = append(out, summarize(latencies(samples)).String(), fmt.Sprintf("%.2f", ratio.median))
+		out = append(out, fmt.Sprintf("%.0f, **%.2f** [%.2f-%.2f]", summarize(latencies(samples)).median, ratio.median, ratio.q1, ratio.q3))
 	}
-	return append(out, fmt.Sprintf("%.0f", summarize(failed).median), fmt.Sprintf("%.0f", summarize(gaps).median))
+	return append(out, fmt.Sprintf("%.0f", summarize(failed).median))
 }
 
 // account compares where the time went by hand and, by its own log, in devguard:
@@ -117,7 +118,7 @@ func (b *bench) account(w io.Writer) error {
 		starts = append(starts, milliseconds(d))
 	}
 	start := summarize(starts)
-	fmt.Fprintf(w, "Of that, floor: build %s, start to first answer %s.\n", summarize(builds), start)
+	fmt.Fprintf(w, "Of that, by hand: build %s, start to first answer %s.\n", summarize(builds), start)
 	for _, e := range b.entries {
 		if e.contender.tool != "devguard" {
 			continue
@@ -159,8 +160,9 @@ func ownAccount(log string) (builds, readies []float64, err error) {
 	return builds, readies, lines.Err()
 }
 
-// machine says what was measured on, and which versions.
-func machine(ctx context.Context) (string, error) {
+// machine says what was measured on, and which versions; dir is that of our own
+// go.mod.
+func machine(ctx context.Context, dir string) (string, error) {
 	version, err := exec.CommandContext(ctx, "go", "env", "GOVERSION").Output()
 	if err != nil {
 		return "", err
@@ -169,7 +171,9 @@ func machine(ctx context.Context) (string, error) {
 	for _, path := range []string{"air", "reflex", "wgo"} {
 		args = append(args, peers[path])
 	}
-	tools, err := exec.CommandContext(ctx, "go", args...).Output()
+	list := exec.CommandContext(ctx, "go", args...)
+	list.Dir = dir
+	tools, err := list.Output()
 	if err != nil {
 		return "", fmt.Errorf("versions of the peers: %w", err)
 	}
