@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -142,18 +143,26 @@ func placeOf(c *cli.Context, args []string, what string, flags []cli.Flag) (p pl
 	if p.work, err = filepath.Abs(c.String(cmd.DirFlag)); err != nil {
 		return p, "", fmt.Errorf("working directory: %w", err)
 	}
-	if p.path = c.String(cmd.ConfigFlag); p.path == "" {
-		if p.path, err = config.Find(p.work); err != nil {
-			return p, "", err
-		}
-	}
+	p.path = c.String(cmd.ConfigFlag)
 	p.flags = cmd.Overrides(c)
 	p.flags.Args, p.flags.HasArgs = after, dash
 	return p, arg, nil
 }
 
+// find returns the file that load reads; "" when there is none (yet).
+func (p place) find() (string, error) {
+	if p.path != "" {
+		return p.path, nil
+	}
+	return config.Find(p.work)
+}
+
 func (p place) load() (*config.Config, error) {
-	cfg, err := config.Load(p.path, p.work, p.flags)
+	path, err := p.find()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(path, p.work, p.flags)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +198,11 @@ func run(c *cli.Context, args []string) error {
 	p.flags.Package = pkg
 	// What the configuration is made of is kept, so that an edit while
 	// devguard starts is noticed.
-	contents, _ := os.ReadFile(p.path)
+	path, err := p.find()
+	if err != nil {
+		return err
+	}
+	contents, _ := os.ReadFile(path)
 	cfg, err := p.load()
 	if err != nil {
 		return err
@@ -286,7 +299,7 @@ func keyboard(log *slog.Logger, cfg *config.Config) (<-chan rune, func()) {
 const closeWait = 10 * time.Second
 
 // databases returns what opens the database side for a configuration, and what
-// forgets this run once it has ended well: all of it carries one run id, by
+// forgets this run once nothing of it can be left: all of it carries one run id, by
 // which a later devguard finds what a killed one left.
 func databases(ctx context.Context, log *slog.Logger, st *state.State) (func(*config.Config) (supervisor.Database, error), func(), error) {
 	id := make([]byte, 16)
@@ -295,10 +308,14 @@ func databases(ctx context.Context, log *slog.Logger, st *state.State) (func(*co
 	if err := st.AddRun(runID); err != nil {
 		return nil, nil, err
 	}
+	var unclean atomic.Bool
 	open := func(cfg *config.Config) (supervisor.Database, error) {
-		return openDatabase(ctx, log, cfg, runID, previous)
+		return openDatabase(ctx, log, cfg, runID, previous, &unclean)
 	}
 	forget := func() {
+		if unclean.Load() {
+			return
+		}
 		for _, id := range append(previous, runID) {
 			if err := st.ForgetRun(id); err != nil {
 				logfmt.Warning(err).To(log)
@@ -308,7 +325,7 @@ func databases(ctx context.Context, log *slog.Logger, st *state.State) (func(*co
 	return open, forget, nil
 }
 
-func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, runID string, previous []string) (supervisor.Database, error) {
+func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, runID string, previous []string, unclean *atomic.Bool) (supervisor.Database, error) {
 	o := guard.Options{
 		Project: cfg.Dir, Dir: cfg.Work, RunID: runID, Previous: previous, Log: log,
 		Embedded: func(ctx context.Context, project string) (string, func(context.Context) error, error) {
@@ -337,6 +354,9 @@ func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, run
 		Close: func() error {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
 			defer cancel()
+			if !g.Clean() {
+				unclean.Store(true)
+			}
 			return g.Close(ctx)
 		},
 	}, nil

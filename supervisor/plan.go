@@ -26,11 +26,9 @@ func Rules(cfg *config.Config, g *change.Graph) *change.Rules {
 		EnvFiles: cfg.App.EnvFiles,
 		Config:   cfg.Path,
 	}
-	switch {
-	case r.Command:
-		r.Base = cfg.Work
-	case cfg.Path == "":
-		r.Base = includeRoot(cfg, g) // devguard may have been started further down
+	if cfg.Path == "" {
+		r.Base = includeRoot(cfg, g)                    // devguard may have been started further down
+		r.Config = filepath.Join(cfg.Work, config.File) // where `devguard init` would write one
 	}
 	for _, h := range cfg.Hooks {
 		r.Hooks = append(r.Hooks, change.Hook{Name: h.Name, Watch: h.Watch, Outputs: h.Outputs})
@@ -40,13 +38,9 @@ func Rules(cfg *config.Config, g *change.Graph) *change.Rules {
 
 // watchPlan is what the watcher has to look at.
 func watchPlan(cfg *config.Config, g *change.Graph, gitDir string) watch.Plan {
-	p := watch.Plan{Rules: Rules(cfg, g), GitDir: gitDir, Header: graph.Header}
-	if p.Rules.Command {
-		p.Walk = []watch.Root{{Dir: cfg.Work}}
-	} else {
-		p.Walk = []watch.Root{{Dir: includeRoot(cfg, g)}}
+	return watch.Plan{
+		Rules: Rules(cfg, g), Walk: []watch.Root{{Dir: includeRoot(cfg, g)}}, GitDir: gitDir, Header: graph.Header,
 	}
-	return p
 }
 
 // includeRoot is the tree that watch.include is about: the configuration's

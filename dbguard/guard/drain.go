@@ -325,6 +325,9 @@ func (d *drain) terminate(ctx context.Context) error {
 
 // report writes the `drained` line.
 func (d *drain) report(ctx context.Context, err error, took time.Duration) {
+	d.g.mu.Lock()
+	d.u.unclean = err != nil && !errors.Is(err, errPooled) && !errors.Is(err, errNotOurs) || len(d.left) > 0
+	d.g.mu.Unlock()
 	if errors.Is(err, errNotOurs) || d.gen == 0 && err == nil && len(d.sessions) == 0 {
 		return
 	}
@@ -340,8 +343,6 @@ func (d *drain) report(ctx context.Context, err error, took time.Duration) {
 			attrs = append(attrs, slog.Any("remaining", d.remaining(ctx)))
 		}
 	} else {
-		// Nothing is known, and the `database` line has said why.
-		level = slog.LevelDebug
 		attrs = append(attrs, slog.String("reason", d.failure(err)))
 	}
 	attrs = append(attrs, slog.Int64("ms", took.Milliseconds()))
@@ -359,6 +360,9 @@ func (d *drain) failure(err error) string {
 	d.g.mu.Unlock()
 	if pooled {
 		return err.Error()
+	}
+	if errors.Is(err, context.Canceled) {
+		return "cut short"
 	}
 	t := explain(err, d.to.settings)
 	d.g.sayKind(d.u, verdict{kind: unknown, reason: t.reason})

@@ -133,6 +133,21 @@ func (g *Guard) background(f func()) bool {
 	return true
 }
 
+// Clean reports whether the last drain of every database that is ours to
+// drain found and ended all there was. If not, the run id must be remembered:
+// the next devguard looks again.
+func (g *Guard) Clean() bool {
+	for _, u := range g.known() {
+		g.mu.Lock()
+		unclean := u.unclean
+		g.mu.Unlock()
+		if unclean {
+			return false
+		}
+	}
+	return true
+}
+
 // Close ends what is under way in the background, closes every session of the
 // Guard's own and releases the embedded server. ctx bounds that.
 func (g *Guard) Close(ctx context.Context) error {

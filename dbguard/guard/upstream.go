@@ -27,6 +27,8 @@ type upstream struct {
 	probe *probing      // the latest probe, nil when there was none
 	dial  *dialing      // the session for the next drain, nil when there is none
 	swept chan struct{} // closed when what killed devguards left is ended; nil when nobody began
+
+	unclean bool // the last drain failed or left something
 }
 
 // access is how an upstream is reached, as the environment said it last.

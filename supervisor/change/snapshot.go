@@ -44,7 +44,7 @@ type Snapshot struct {
 	// change.
 	Runtime Digest
 
-	Env    Digest // app.env_files and the .env files that the database URL may come from
+	Env    Digest // app.env_files
 	Config Digest // devguard.toml
 
 	Hooks []HookState // in the order of Rules.Hooks

@@ -156,6 +156,7 @@ func drained(s *sentence, f *fields, p palette) {
 	f.drop("statements")
 	if reason != "" {
 		s.text = "sessions on " + server + " are not drained: " + reason
+		s.quiet = true // the line about the database has said why
 		return
 	}
 	s.text = "drained " + number(sessions, "session", "sessions") + " in " + took
