@@ -110,6 +110,33 @@ func TestExplainIsRightForTheShop(t *testing.T) {
 	}
 }
 
+// TestBrokenTestFile holds P1 where a file counts that is none of the program's:
+// a test file without a package clause, as an editor makes it, fails the build.
+func TestBrokenTestFile(t *testing.T) {
+	dir := quietApp(t)
+	d := run(t, dir, nil, "--db", "off")
+	d.serving("v0 page0")
+	at := func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
+	mark := d.mark()
+	write(t, at("part/new_test.go"), "")
+	edit(t, at("part/part.go"), "v0", "v1")
+	failed := d.wait(mark, "build failed", nil)
+	if !strings.Contains(failed.Raw, "part/new_test.go:1:1") {
+		t.Errorf("the error is not shown with its place: %s", failed.Raw)
+	}
+	write(t, at("part/new_test.go"), "package part\n")
+	d.serving("v1 page0")
+
+	mark = d.mark()
+	write(t, at("part/new_test.go"), "package wrong\n")
+	edit(t, at("part/part.go"), "v1", "v2")
+	d.wait(mark, "build failed", nil)
+	if err := os.Remove(at("part/new_test.go")); err != nil {
+		t.Fatal(err)
+	}
+	d.serving("v2 page0")
+}
+
 // quietApp is a program in two packages that says what it is made of when it
 // starts, with files beside it that are none of its.
 func quietApp(t *testing.T) string {

@@ -60,7 +60,11 @@ func (r *Rules) ofGraph(path string, c *Class, say func(string, ...any)) bool {
 		return true
 	}
 	role := r.Graph.newRole(path)
-	if role == 0 {
+	switch role {
+	case 0:
+		return false
+	case Test:
+		c.Role = role
 		return false
 	}
 	c.Role, c.Source, c.Shape = role, role != Excluded, true
@@ -142,8 +146,8 @@ func (r *Rules) suggest(path string, c *Class, outside string) string {
 		return ""
 	}
 	rel, ok := r.rel(path)
-	if !ok {
-		return ""
+	if !ok || strings.HasPrefix(rel, "../") {
+		return "" // beside the tree nobody looks for what the globs match
 	}
 	globs := make([]string, 0, len(r.Include)+1)
 	for _, g := range append(slices.Clip(r.Include), escape(rel)) {

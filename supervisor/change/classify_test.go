@@ -127,7 +127,7 @@ func TestSuggestIsALineThatWorks(t *testing.T) {
 	if c := r.Classify("/shop/conf/a[1].yaml"); !c.Runtime || c.Suggest != "" {
 		t.Fatalf("with that line: %+v", c)
 	}
-	for _, useless := range []string{"/shop/build/x.yaml", "/shop/doc/x.yaml", "/shop/x.yaml~", "/shop/go.mod"} {
+	for _, useless := range []string{"/shop/build/x.yaml", "/shop/doc/x.yaml", "/shop/x.yaml~", "/shop/go.mod", "/elsewhere/x.yaml"} {
 		if s := r.Classify(useless).Suggest; s != "" {
 			t.Errorf("%s: suggests %s, which would not help", useless, s)
 		}

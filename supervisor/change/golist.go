@@ -46,7 +46,7 @@ func (g *Graph) newRole(path string) Role {
 func (g *Graph) newGoRole(dir, base string) Role {
 	switch {
 	case strings.HasSuffix(base, "_test.go"):
-		return 0
+		return Test
 	case g.match(dir, base):
 		return GoFile
 	}

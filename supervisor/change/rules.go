@@ -33,6 +33,7 @@ const (
 	Excluded                    // IgnoredGoFiles: a build constraint excludes it, until that line changes
 	Module                      // go.mod, go.sum, go.work, go.work.sum, vendor/modules.txt
 	Profile                     // default.pgo
+	Test                        // _test.go: not part of the binary, but the go command fails on one whose package clause or imports do not parse
 )
 
 // Dir is one package directory of the graph.

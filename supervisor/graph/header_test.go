@@ -27,6 +27,21 @@ var fs embed.FS
 func main() { fmt.Println(fs) }
 `
 
+func TestHeaderOfATestFile(t *testing.T) {
+	of := func(src string) string { return Header("a_test.go", []byte(src)).String() }
+	want := of("package a\n\nimport \"testing\"\n")
+	for src, same := range map[string]bool{
+		"package a\n\nimport \"log\"\n\nvar x = 1\n": true,
+		"package a_test\n\nimport \"testing\"\n":     false,
+		"package a\n\nimport \"testing\n":            false,
+		"":                                           false,
+	} {
+		if got := of(src) == want; got != same {
+			t.Errorf("%q: same: %v, want %v", src, got, same)
+		}
+	}
+}
+
 func TestHeader(t *testing.T) {
 	tests := []struct {
 		name, from, to string

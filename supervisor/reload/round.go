@@ -161,18 +161,20 @@ func (m *machine) configLoaded(ev ConfigLoaded) {
 }
 
 // buildDue reports whether the newest build, good or bad, was made of another
-// tree than there is now.
+// tree than there is now. A test file is no source, but a broken package clause
+// in one fails the build.
 func (m *machine) buildDue() bool {
 	if m.opts.Command {
 		m.force.build = false
 		return false
 	}
-	return m.force.build || !m.built.ever || m.built.source != m.tree.Source
+	return m.force.build || !m.built.ever || m.built.source != m.tree.Source ||
+		m.built.failed && m.built.headers != m.tree.Headers
 }
 
 // build starts a build of the tree as it is now.
 func (m *machine) build() {
-	m.work = work{kind: building, gen: m.nextGen(), seq: m.tree.Seq, started: m.now, forced: m.force.build}
+	m.work = work{kind: building, gen: m.nextGen(), seq: m.tree.Seq, headers: m.tree.Headers, started: m.now, forced: m.force.build}
 	m.force.build = false
 	m.work.id = m.issue(func(id ID) Effect {
 		return Build{ID: id, Gen: m.work.gen, Keep: [2]int{m.inst.from, m.binary.gen}}
@@ -237,7 +239,7 @@ func (m *machine) buildDone(ev Built) {
 // takeBuild makes a finished build the one that counts.
 func (m *machine) takeBuild(ev Built, w work) {
 	m.lastBuild = ev.Took
-	m.built = buildState{ever: true, failed: ev.Err != nil, started: w.started}
+	m.built = buildState{ever: true, failed: ev.Err != nil, headers: w.headers, started: w.started}
 	saved := m.saved
 	m.saved = w.stale
 	if w.stale.IsZero() {

@@ -78,6 +78,7 @@ type work struct {
 	watch     change.Digest // with hooking and configuring: the contents it was started for
 	gen       int           // with building
 	seq       uint64        // with building: Snapshot.Seq at its start
+	headers   uint64        // with building: Snapshot.Headers at its start
 	started   time.Time
 	stale     time.Time // with building: first change that it missed; zero if none
 	forced    bool      // with building: force.build asked for it
@@ -111,6 +112,7 @@ type buildState struct {
 	ever    bool
 	failed  bool
 	source  change.Digest // zero when it was not made of one state
+	headers uint64        // Snapshot.Headers at its start
 	started time.Time
 }
 

@@ -55,6 +55,38 @@ func TestSameContentsAskForNothing(t *testing.T) {
 	}
 }
 
+// A broken package clause in a test file fails the build, and its repair changes
+// no source.
+func TestFailedBuildIsRepeatedWhenAHeaderIsRepaired(t *testing.T) {
+	header := func(n uint64) func(s *change.Snapshot) {
+		return func(s *change.Snapshot) { s.Shape = digest(n); s.Headers++ }
+	}
+	for _, during := range []bool{false, true} {
+		w := served(t, Options{})
+		w.edit("/src/a_test.go", header(2))
+		w.calm()
+		if n := w.said(LogBuildStarted); n != 1 {
+			t.Fatalf("a test file is built: %d builds", n)
+		}
+		w.broken = true
+		w.editSource(2)
+		w.pass(5 * time.Millisecond)
+		if b, _ := w.inFlight("build"); during {
+			w.edit("/src/a_test.go", header(3))
+			w.answer(b, true)
+		} else {
+			w.answer(b, true)
+			w.edit("/src/a_test.go", header(3))
+		}
+		w.broken = false
+		w.calm()
+		if n := w.said(LogBuildStarted); n != 3 || len(w.starts) != 2 {
+			t.Errorf("repaired during the build %v: %d builds, %d starts", during, n, len(w.starts))
+		}
+		w.end()
+	}
+}
+
 func TestSameProgramSkipsTheRestart(t *testing.T) {
 	w := served(t, Options{})
 	w.editSource(2)

@@ -57,6 +57,9 @@ func TestHeadersGrowWithWhatAListingReads(t *testing.T) {
 		}, true},
 		{"a new file", func() { d.write("a/new.go", "package a\n") }, true},
 		{"a file that goes", func() { d.remove("a/new.go") }, true},
+		{"a test file", func() { d.write("a/a_test.go", "package a\n") }, true},
+		{"the body of a test file", func() { d.write("a/a_test.go", "package a\n\nvar x = 1\n") }, false},
+		{"the package clause of a test file", func() { d.write("a/a_test.go", "package b\n\nvar x = 1\n") }, true},
 		{"an embedded file", func() { d.write("a/page/x.html", "<b>") }, false},
 		{"go.mod", func() { d.write("go.mod", "module example.com/m\n\ngo 1.25\n") }, true},
 	} {

@@ -165,6 +165,8 @@ func (l *loop) become(f *file, now look, h hint, out *findings) {
 	switch {
 	case h.found:
 		out.find(now.stamp.ctime)
+	case op != change.Chmod && f.class.Ignored():
+		out.ignored = append(out.ignored, p)
 	case op != change.Chmod:
 		out.paths = append(out.paths, p)
 	case h.op != 0:

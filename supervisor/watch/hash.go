@@ -150,7 +150,9 @@ func (r reader) headOf(name string, src []byte, sum change.Digest) change.Digest
 	return r.header(name, src)
 }
 
-func goSource(role change.Role) bool { return role == change.GoFile || role == change.Excluded }
+func goSource(role change.Role) bool {
+	return role == change.GoFile || role == change.Excluded || role == change.Test
+}
 
 func onlyRuntime(c change.Class) bool {
 	return c.Runtime && c.Role == 0 && len(c.Hooks) == 0 && !c.Env && !c.Config

@@ -86,12 +86,13 @@ func TestNoChange(t *testing.T) {
 		"touch":               func(d *world) { d.must(os.Chtimes(d.path("a/a.go"), time.Time{}, time.Now().Add(time.Hour))) },
 		"chmod":               func(d *world) { d.must(os.Chmod(d.path("a/a.go"), 0o600)) },
 		"identical rewrite":   func(d *world) { d.write("a/a.go", "package a\n") },
-		"test file":           func(d *world) { d.write("a/a_test.go", "package a\n") },
+		"test file":           func(d *world) { d.write("a/old_test.go", "package a\n\nvar x = 1\n") },
 		"unrelated directory": func(d *world) { d.write("b/b.go", "package b\n"); d.write("README.md", "x") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newWorld(t)
+			d.write("a/old_test.go", "package a\n")
 			before := d.start(Options{})
 			do(d)
 			d.until("a reason", func() bool { return len(d.seen.ignored) > 0 })
