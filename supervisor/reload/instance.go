@@ -141,9 +141,12 @@ func (m *machine) checked(ev Checked) {
 }
 
 func (m *machine) start() {
-	gen := m.startGen()
+	gen, saved := m.startGen(), m.pending
+	if m.inst.gen == 0 {
+		saved = time.Time{} // what a hook wrote since the start of devguard is no save
+	}
 	m.inst = instance{
-		phase: starting, gen: gen, from: m.binary.gen, saved: m.pending,
+		phase: starting, gen: gen, from: m.binary.gen, saved: saved,
 		made: made{m.binary.digest, m.tree.Runtime, m.tree.Env},
 	}
 	m.swap, m.pending = false, time.Time{}
