@@ -101,7 +101,7 @@ func TestExplainIsRightForTheShop(t *testing.T) {
 	} {
 		cmd := exec.Command(binary(t), "explain", tt.file)
 		cmd.Dir = filepath.Join(base, "shop")
-		cmd.Env = cleanEnv()
+		cmd.Env = append(cleanEnv(), "GORACE=atexit_sleep_ms=0")
 		out, err := cmd.CombinedOutput()
 		first, rest, _ := strings.Cut(string(out), "\n")
 		if err != nil || first != tt.file+": "+tt.verdict || !strings.Contains(rest, tt.why) {

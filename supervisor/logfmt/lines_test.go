@@ -45,7 +45,7 @@ var lines = map[string]struct {
 		`level=INFO msg=watching dirs=41 files=249 mode=events`,
 		`{"level":"INFO","msg":"watching","dirs":41,"files":249,"mode":"events"}`, false},
 	"watching by polling": {Watching(1, 1, "poll"),
-		"watching 1 file in 1 directory by looking every second: file events do not arrive here",
+		"watching 1 file in 1 directory by polling",
 		`level=INFO msg=watching dirs=1 files=1 mode=poll`,
 		`{"level":"INFO","msg":"watching","dirs":1,"files":1,"mode":"poll"}`, false},
 	"changed": {Changed(3, []string{"handler.go"}),

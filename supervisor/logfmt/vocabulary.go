@@ -12,7 +12,7 @@ var vocabulary = map[string]func(s *sentence, f *fields, p palette){
 		dirs, files := f.count("dirs"), f.count("files")
 		s.text = "watching " + number(files, "file", "files") + " in " + number(dirs, "directory", "directories")
 		if f.text("mode") == "poll" {
-			s.text += " by looking every second: file events do not arrive here"
+			s.text += " by polling"
 		}
 		s.style = p.faint
 	},

@@ -44,6 +44,8 @@ type State struct {
 	known bool            // the first listing was answered: tree is all there is
 	burst change.Burst    // changes that are still coming
 
+	untold []change.Path // paths of the burst, for the log; some more than once
+
 	work  work      // what the round is doing
 	round round     // which steps of this round are done
 	again bool      // something changed since the round began

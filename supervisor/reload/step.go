@@ -99,6 +99,7 @@ func (m *machine) plan() {
 		return
 	}
 	m.settle()
+	m.tellChanged()
 	m.advanceRound()
 	m.tellListing()
 	m.advanceInstance()
@@ -127,6 +128,7 @@ func (m *machine) observe(snap change.Snapshot) (before change.Snapshot, adopted
 func (m *machine) changed(set change.Set) {
 	before, adopted := m.observe(set.Snapshot)
 	m.logSet(set)
+	m.untold = append(slices.Clip(m.untold), set.Paths...)
 	if !adopted || !m.known {
 		return // what is there when devguard starts is no edit
 	}
@@ -175,9 +177,19 @@ func (m *machine) logSet(set change.Set) {
 	if len(set.Ignored) > 0 {
 		m.log(Log{What: LogIgnored, Paths: set.Ignored})
 	}
-	if len(set.Paths) > 0 {
-		m.log(Log{What: LogChanged, Gen: m.nextGen(), Paths: set.Paths})
+}
+
+// tellChanged names what has changed, once a burst: a git checkout makes hundreds
+// of sets.
+func (m *machine) tellChanged() {
+	if len(m.untold) == 0 || m.settling() {
+		return
 	}
+	paths := slices.Clone(m.untold) // other values of State have it too
+	change.SortPaths(paths)
+	paths = slices.CompactFunc(paths, func(a, b change.Path) bool { return a.Name == b.Name })
+	m.log(Log{What: LogChanged, Gen: m.nextGen(), Paths: paths})
+	m.untold = nil
 }
 
 // settle ends a burst whose quiet time has come.

@@ -55,6 +55,23 @@ func TestSameContentsAskForNothing(t *testing.T) {
 	}
 }
 
+func TestBurstIsToldOnce(t *testing.T) {
+	w := served(t, Options{})
+	for i := range 3 {
+		for _, name := range []string{"/src/b.go", "/src/a.go"} {
+			w.edit(name, func(s *change.Snapshot) { s.Source = digest(uint64(i + 2)); s.Seq++ })
+		}
+		w.pass(2 * time.Millisecond)
+	}
+	if n := w.said(LogChanged); n != 0 {
+		t.Errorf("told %d times before the burst was over", n)
+	}
+	w.calm()
+	if n := w.said(LogChanged); n != 1 {
+		t.Errorf("told %d times, want 1", n)
+	}
+}
+
 // A broken package clause in a test file fails the build, and its repair changes
 // no source.
 func TestFailedBuildIsRepeatedWhenAHeaderIsRepaired(t *testing.T) {
