@@ -270,7 +270,7 @@ func (s *storm) damaged(name string) {
 func (s *storm) damage() {
 	name := pick(s, s.regular())
 	at := s.path(name)
-	switch s.r.IntN(5) {
+	switch s.r.IntN(6) {
 	case 0:
 		s.say("garbage in %s", name)
 		s.must(pick(s, saves).do(at, []byte("garbage "+s.value())))
@@ -284,6 +284,10 @@ func (s *storm) damage() {
 		s.away(path.Dir(name))
 		return
 	case 4:
+		s.say("broken test file beside %s", name)
+		s.must(os.WriteFile(filepath.Join(filepath.Dir(at), brokenTest), []byte("pack"), 0o644))
+		return
+	case 5:
 		s.say("mv %s away for now", name)
 		s.must(os.Rename(at, at+".away"))
 	}
@@ -313,8 +317,21 @@ func (s *storm) away(dir string) {
 	}
 }
 
+// brokenTest is a test file that fails the build of any package.
+const brokenTest = "broken_test.go"
+
 // repair writes again what was damaged.
 func (s *storm) repair() {
+	s.must(filepath.WalkDir(s.base, func(path string, _ fs.DirEntry, err error) error {
+		if base := filepath.Base(path); base == ".devguard" || base == ".git" {
+			return fs.SkipDir
+		}
+		if filepath.Base(path) == brokenTest { // wherever it was moved to
+			s.say("rm %s", path)
+			return os.Remove(path)
+		}
+		return err
+	}))
 	for _, name := range slices.Sorted(maps.Keys(s.dirty)) {
 		if text, ok := s.files[name]; ok {
 			s.put(name, text, true)
