@@ -124,9 +124,8 @@ func (r *Rules) Split(glob string) (dir, rest string) {
 	return r.abs(filepath.FromSlash(dir)), rest
 }
 
-// Holds reports whether files beneath the directory may be of the graph (by a
-// go:embed pattern) or watched by a hook: whether it must be listed when it
-// appears.
+// Holds reports whether files beneath the directory may be embedded or watched
+// by a hook: whether it must be listed when it appears.
 func (r *Rules) Holds(dir string) bool {
 	dir = filepath.Clean(dir)
 	if r.Graph != nil && r.Graph.embedsBelow(dir) {

@@ -19,12 +19,7 @@ func (l *loop) apply(ctx context.Context, plan Plan) (change.Snapshot, error) {
 	if plan.Rules == nil {
 		return change.Snapshot{}, errors.New("BUG: a plan without rules")
 	}
-	rules := *plan.Rules
-	if rules.Ignored != nil {
-		l.ignore = &ignorer{ask: rules.Ignored}
-		rules.Ignored = nil // asked in the background instead: git is slow
-	}
-	plan.Rules = &rules
+	plan.Rules = l.rules(plan.Rules)
 	began := time.Now()
 	before := l.plan
 	l.plan = plan
@@ -59,6 +54,16 @@ func (l *loop) apply(ctx context.Context, plan Plan) (change.Snapshot, error) {
 	}
 	snap.Adopted = out.found
 	return snap, nil
+}
+
+// rules returns a copy that never waits for git: that is asked in the background.
+func (l *loop) rules(r *change.Rules) *change.Rules {
+	own := *r
+	if own.Ignored != nil {
+		l.ignore = &ignorer{ask: own.Ignored}
+		own.Ignored = nil
+	}
+	return &own
 }
 
 func (l *loop) listedDirs() map[string]bool {
