@@ -37,11 +37,11 @@ func hooked(t *testing.T, config string) (dir, url string, env []string) {
 
 // counts says how often each of the lines about work came after the mark.
 func (d *devguard) counts(mark int) string {
-	text := ""
+	var text strings.Builder
 	for _, msg := range []string{"hook started", "build started", "instance started"} {
-		text += fmt.Sprintf("%s %d, ", msg, d.count(mark, msg))
+		text.WriteString(fmt.Sprintf("%s %d, ", msg, d.count(mark, msg)))
 	}
-	return strings.TrimSuffix(text, ", ")
+	return strings.TrimSuffix(text.String(), ", ")
 }
 
 func readFile(t *testing.T, path string) string {

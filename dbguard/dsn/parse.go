@@ -94,8 +94,8 @@ func parseHosts(list string, values map[string]string) error {
 				return errors.New(`after the "]" of an IPv6 address comes neither ":" nor "/"`)
 			}
 			port = strings.TrimPrefix(port, ":")
-		} else if i := strings.IndexByte(one, ':'); i >= 0 {
-			host, port = one[:i], one[i+1:]
+		} else if before, after, ok := strings.Cut(one, ":"); ok {
+			host, port = before, after
 		}
 		hosts, ports = append(hosts, host), append(ports, port)
 	}

@@ -377,13 +377,14 @@ func (d *drain) remaining(ctx context.Context) []string {
 	}
 	lines := []string{}
 	for _, s := range details {
-		text := "pid " + strconv.Itoa(int(s.PID)) + " " + s.State
+		var text strings.Builder
+		text.WriteString("pid " + strconv.Itoa(int(s.PID)) + " " + s.State)
 		for _, part := range [][2]string{{"query", s.Query}, {"locks", s.Locks}, {"waits", s.Waits}} {
 			if part[1] != "" {
-				text += "; " + part[0] + ": " + part[1]
+				text.WriteString("; " + part[0] + ": " + part[1])
 			}
 		}
-		lines = append(lines, text)
+		lines = append(lines, text.String())
 	}
 	return lines
 }

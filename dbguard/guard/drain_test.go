@@ -14,12 +14,13 @@ import (
 // test and of the guard, which may be on its way out.
 func held(t *testing.T, s *pgtest.Server, except ...uint32) string {
 	t.Helper()
-	not := "0"
+	var not strings.Builder
+	not.WriteString("0")
 	for _, pid := range except {
-		not += fmt.Sprintf(",%d", pid)
+		not.WriteString(fmt.Sprintf(",%d", pid))
 	}
-	rows := s.Query(t, "select pid, application_name, state, query from pg_stat_activity where usename = 'dev' and application_name <> 'devguard' and pid not in ("+not+")"+
-		" union all select pid, mode, locktype, '' from pg_locks where pid in (select pid from pg_stat_activity where usename = 'dev' and application_name <> 'devguard') and pid not in ("+not+")")
+	rows := s.Query(t, "select pid, application_name, state, query from pg_stat_activity where usename = 'dev' and application_name <> 'devguard' and pid not in ("+not.String()+")"+
+		" union all select pid, mode, locktype, '' from pg_locks where pid in (select pid from pg_stat_activity where usename = 'dev' and application_name <> 'devguard') and pid not in ("+not.String()+")")
 	if len(rows) == 0 {
 		return ""
 	}

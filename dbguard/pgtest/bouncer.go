@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -79,9 +80,7 @@ func (b *Bouncer) configure(dir string, pool Pool) error {
 	if pool.Size != 0 {
 		settings["default_pool_size"] = strconv.Itoa(pool.Size)
 	}
-	for k, v := range pool.Settings {
-		settings[k] = v
-	}
+	maps.Copy(settings, pool.Settings)
 	var ini, users strings.Builder
 	fmt.Fprintf(&ini, "[databases]\n* = host=%s port=%d\n[pgbouncer]\n", b.server.Host, b.server.Port)
 	for k, v := range settings {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -39,7 +40,7 @@ wait
 func slowProject(t *testing.T) *project {
 	p := newProject(t, "go.mod", goMod, "main.go", hello)
 	name := filepath.Join(p.dir, "slow")
-	if err := os.WriteFile(name, []byte(fmt.Sprintf(slow, p.dir)), 0o755); err != nil {
+	if err := os.WriteFile(name, fmt.Appendf(nil, slow, p.dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -52,7 +53,7 @@ func (p *project) pids() []int {
 	waitFor(p.t, "a compile to start", func() bool {
 		b, _ := os.ReadFile(filepath.Join(p.dir, "pids"))
 		pids = nil
-		for _, f := range bytes.Fields(b) {
+		for f := range bytes.FieldsSeq(b) {
 			n, _ := strconv.Atoi(string(f))
 			pids = append(pids, n)
 		}
@@ -168,10 +169,8 @@ func TestKilled(t *testing.T) {
 	}
 	cmd.Wait()
 	waitFor(t, "the build's processes to end", func() bool {
-		for _, pid := range pids {
-			if alive(pid) {
-				return false
-			}
+		if slices.ContainsFunc(pids, alive) {
+			return false
 		}
 		return len(running(p.dir)) == 0
 	})

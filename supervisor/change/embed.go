@@ -3,6 +3,7 @@ package change
 import (
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -66,12 +67,7 @@ func cutAll(pattern string) (string, bool) {
 }
 
 func anyHidden(parts []string) bool {
-	for _, p := range parts {
-		if hidden(p) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(parts, hidden)
 }
 
 // hidden reports whether the go command leaves a name out by its first letter.

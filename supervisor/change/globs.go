@@ -51,7 +51,7 @@ func (r *Rules) usuallyExcluded(name string) string {
 }
 
 func skipped(dir string) string {
-	for _, p := range strings.Split(dir, "/") {
+	for p := range strings.SplitSeq(dir, "/") {
 		if SkipDir(p) {
 			return p
 		}

@@ -58,7 +58,7 @@ func buildContext(env environment, flags map[string]string) build.Context {
 // toolTags are the experiments and the level of amd64 that were chosen.
 func toolTags(env environment) []string {
 	var tags []string
-	for _, x := range strings.Split(env["GOEXPERIMENT"], ",") {
+	for x := range strings.SplitSeq(env["GOEXPERIMENT"], ",") {
 		if x != "" && !strings.HasPrefix(x, "no") {
 			tags = append(tags, "goexperiment."+x)
 		}

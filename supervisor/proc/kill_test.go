@@ -47,7 +47,7 @@ func startDevguard(t *testing.T, name string, args ...string) *devguard {
 		if c, _ := fmt.Sscanf(lines.Text(), "guardians [%d %d] app %d", &d.warden, &d.inner, &d.app); c == 3 {
 			continue
 		}
-		for _, f := range strings.Fields(lines.Text()) {
+		for f := range strings.FieldsSeq(lines.Text()) {
 			var pid int
 			fmt.Sscan(f, &pid)
 			d.tree = append(d.tree, pid)

@@ -143,7 +143,7 @@ func startWith(t *testing.T, l *proc.Launcher, spec proc.Spec) *tree {
 func (tr *tree) pids(t *testing.T) []int {
 	t.Helper()
 	var pids []int
-	for _, f := range strings.Fields(tr.line(t)) {
+	for f := range strings.FieldsSeq(tr.line(t)) {
 		pid, err := strconv.Atoi(f)
 		if err != nil {
 			t.Fatal(err)
@@ -234,7 +234,7 @@ func descendants(pid int) []int {
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, f := range files {
 		b, _ := os.ReadFile(f)
-		for _, s := range strings.Fields(string(b)) {
+		for s := range strings.FieldsSeq(string(b)) {
 			if child, _ := strconv.Atoi(s); alive(child) {
 				all = append(append(all, child), descendants(child)...)
 			}

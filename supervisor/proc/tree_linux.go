@@ -49,7 +49,7 @@ func listed(pid int) []member {
 	entries, _ := os.ReadDir(tasks)
 	for _, task := range entries {
 		b, _ := os.ReadFile(tasks + "/" + task.Name() + "/children")
-		for _, f := range bytes.Fields(b) {
+		for f := range bytes.FieldsSeq(b) {
 			if child, err := strconv.Atoi(string(f)); err == nil {
 				if p, ok := readMember(child); ok {
 					children = append(children, p)

@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -234,9 +235,7 @@ func (t *tree) renew(touched map[string]struct{}) []*dir {
 		if within(path, touched) {
 			affected[path] = d
 			if d.watch != nil {
-				for other, o := range d.watch.dirs {
-					affected[other] = o
-				}
+				maps.Copy(affected, d.watch.dirs)
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -150,16 +151,16 @@ func (l *loop) full(w *walk) {
 		parts = append(parts, part{dir, n})
 	}
 	slices.SortFunc(parts, func(a, b part) int { return cmp.Or(b.n-a.n, cmp.Compare(a.dir, b.dir)) })
-	text := ""
+	var text strings.Builder
 	for i, p := range parts[:min(3, len(parts))] {
 		if i > 0 {
-			text += ", "
+			text.WriteString(", ")
 		}
-		text += fmt.Sprintf("%s (%d)", p.dir, p.n)
+		text.WriteString(fmt.Sprintf("%s (%d)", p.dir, p.n))
 	}
 	l.note(change.Note{
 		Warn: true,
-		Msg:  fmt.Sprintf("looked for watch.include in %d directories and stopped; most are in %s", w.limit, text),
+		Msg:  fmt.Sprintf("looked for watch.include in %d directories and stopped; most are in %s", w.limit, text.String()),
 		Hint: "exclude them with watch.exclude or .gitignore, or name narrower directories in watch.include; Go code is not concerned",
 	})
 }

@@ -265,28 +265,28 @@ func (d *world) differences() string {
 	_, err = w.Apply(context.Background(), plan)
 	d.must(err)
 	is, should := describe(d.w), describe(w)
-	out := ""
+	var out strings.Builder
 	for name, text := range is {
 		if should[name] != text && !strings.Contains(text, "runtime") {
-			out += "is     " + name + " " + text + "\n"
+			out.WriteString("is     " + name + " " + text + "\n")
 		}
 	}
 	for name, text := range d.pages() {
 		if sum := change.DigestOf([]byte(text)).String(); !strings.HasPrefix(is[name], sum) {
-			out += "should " + name + " " + sum + " is " + is[name] + "\n"
+			out.WriteString("should " + name + " " + sum + " is " + is[name] + "\n")
 		}
 	}
 	for name, text := range is {
 		if _, ok := d.pages()[name]; !ok && strings.HasSuffix(text, "runtime") && strings.HasSuffix(name, ".html") {
-			out += "is     " + name + " " + text + "\n"
+			out.WriteString("is     " + name + " " + text + "\n")
 		}
 	}
 	for name, text := range should {
 		if is[name] != text {
-			out += "should " + name + " " + text + "\n"
+			out.WriteString("should " + name + " " + text + "\n")
 		}
 	}
-	return out
+	return out.String()
 }
 
 func describe(w *Watcher) map[string]string {
