@@ -30,11 +30,11 @@ var schema = map[string]map[string]string{
 	"instance started":  {"gen": "int", "pid": "int"},
 	"instance ready":    {"gen": "int", "rule": "http|tcp|listening|alive", "ms": "int", "save_to_ready_ms?": "int"},
 	"instance exited":   {"gen": "int", "code": "int", "signal?": "string"},
-	"drained": {"gen": "int", "upstream?": "string", "sessions?": "int", "cancelled?": "int", "rolled_back?": "int",
-		"terminated?": "int", "statements?": "int", "left?": "int", "holders?": "strings", "ms": "int"},
+	"drained": {"database": "string", "gen?": "int", "sessions?": "int", "cancelled?": "int", "rolled_back?": "int",
+		"terminated?": "int", "statements?": "int", "left?": "int", "remaining?": "strings", "reason?": "string", "ms": "int"},
 	"database": {"mode": "session|transaction|drain|off", "kind?": "postgres|session-pooler|transaction-pooler|unknown", "reason?": "string",
-		"upstream?": "string"},
-	"bypass": {"pid": "int", "remote": "string", "hint": "string"},
+		"database?": "string", "env?": "string", "hint?": "string"},
+	"bypass": {"pid": "int", "remote": "string", "database?": "string", "hint": "string"},
 }
 
 // checkLines holds every line that devguard wrote against the schema.

@@ -241,6 +241,7 @@ func (d *devguard) cleanUp() {
 		}
 	}
 	d.nothingLeft()
+	d.checkLines()
 	if strings.Contains(d.log(), "WARNING: DATA RACE") {
 		d.t.Error("devguard has a data race")
 	}
