@@ -149,26 +149,23 @@ func (l *loop) listAll(old map[string]bool) map[string]hint {
 	return hints
 }
 
-// sync looks at all files of the graph and of hooks.
+// sync looks at all files of the graph and of hooks, and at those of the running
+// app that are known: a stat each.
 func (l *loop) sync(ctx context.Context) (change.Snapshot, error) {
 	if l.plan.Rules == nil {
 		return l.snapshot(), nil
 	}
 	out := findings{at: time.Now()}
-	if err := l.sweep(ctx, false, &out); err != nil {
+	if err := l.sweep(ctx, listed, true, &out); err != nil {
 		return change.Snapshot{}, err
 	}
 	return l.publish(out), nil
 }
 
-// sweep looks at files without having been told to: those of the graph and of
-// hooks, or all.
-func (l *loop) sweep(ctx context.Context, all bool, out *findings) error {
+// sweep looks at directories of some kinds and at files without having been told
+// to: at all files, or at those of the graph and of hooks.
+func (l *loop) sweep(ctx context.Context, kind dirKind, all bool, out *findings) error {
 	hints := map[string]hint{}
-	kind := listed
-	if all {
-		kind |= walked
-	}
 	if dead := l.tree.dead(kind); len(dead) > 0 {
 		l.retouch(dead, hints)
 	}

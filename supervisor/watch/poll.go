@@ -94,7 +94,11 @@ func (l *loop) poll(ctx context.Context, now time.Time) {
 	}
 	l.suspects = nil
 	out := findings{at: now}
-	if l.sweep(ctx, l.polling, &out) != nil {
+	kinds := listed
+	if l.polling {
+		kinds |= walked
+	}
+	if l.sweep(ctx, kinds, l.polling, &out) != nil {
 		return // closing
 	}
 	if !l.polling {
