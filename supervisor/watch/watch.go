@@ -113,8 +113,8 @@ func (w *Watcher) Apply(ctx context.Context, plan Plan) (change.Snapshot, error)
 }
 
 // Sync looks at all files of the graph and of hooks now, without waiting for
-// events. The changes it finds are in the snapshot it returns and are sent as a
-// Set too.
+// events, and at the running app's files that are known. The changes it finds
+// are in the snapshot it returns and are sent as a Set too.
 func (w *Watcher) Sync(ctx context.Context) (change.Snapshot, error) {
 	var snap change.Snapshot
 	err := w.ask(ctx, func(l *loop) error {

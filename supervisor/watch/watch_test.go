@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
@@ -301,16 +300,6 @@ func TestCancelledApply(t *testing.T) {
 	if got := d.apply(); !sameTree(got, d.scratch()) {
 		t.Fatal("the next Apply does not make up for it")
 	}
-}
-
-func TestUnreadableAndOddFiles(t *testing.T) {
-	d := newWorld(t)
-	d.start(Options{})
-	d.must(syscall.Mkfifo(d.path("a/fifo.go"), 0o644)) // opening it would wait for ever
-	d.mkdir("a/dir.go")
-	d.write("a/a.go", "package a // after that\n")
-	d.untilTold("a/a.go")
-	d.settled()
 }
 
 func TestIgnoredPathsDoNotWakeTheReader(t *testing.T) {
