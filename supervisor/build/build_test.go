@@ -327,7 +327,7 @@ func TestAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ again, user, want string }{
-		{"", "", ""}, {"again", "", "400"}, {"again", "50", "50"},
+		{"", "", ""}, {"again", "", "1000"}, {"again", "50", "50"},
 	} {
 		r := p.request("-toolexec=" + tool)
 		r.Again = tt.again != ""
