@@ -5,6 +5,7 @@ package hook
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"syscall"
@@ -41,9 +42,28 @@ type guarded struct {
 // means that we died before the hook started.
 const guardScript = `read g || exit; read x; kill -KILL "-$g"`
 
+// gateScript holds the hook back until its guard knows of it; the end of file
+// means that we died before.
+const gateScript = `read -r _ <&3 || exit 1; exec 3<&-; exec "$@"`
+
+// gated makes cmd wait for a line on the pipe, whose write end it returns.
+func gated(cmd *exec.Cmd) (open *os.File, shut func(), err error) {
+	shell, err := exec.LookPath("sh")
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", errNoGuard, err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a pipe: %w", err)
+	}
+	cmd.Args = append([]string{"sh", "-c", gateScript, "sh", cmd.Path}, cmd.Args[1:]...)
+	cmd.Path, cmd.ExtraFiles = shell, []*os.File{r}
+	return w, func() { r.Close(); w.Close() }, nil
+}
+
 // startGuarded starts cmd in a session of its own, under a guard. The guard is
-// there first, so that the hook is never without one for longer than the write
-// of its id; the parent-death signal covers that moment where there is one.
+// there first and knows the hook before the hook does anything: a devguard that
+// is killed in between leaves nothing.
 func startGuarded(cmd *exec.Cmd) (*guarded, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -59,15 +79,27 @@ func startGuarded(cmd *exec.Cmd) (*guarded, error) {
 		return nil, fmt.Errorf("%w: %w", errNoGuard, err)
 	}
 
+	program := cmd.Path
+	open, shut, err := gated(cmd)
+	if err != nil {
+		g.release()
+		return nil, err
+	}
+	defer shut()
 	cmd.SysProcAttr = attributes()
 	if err := cmd.Start(); err != nil {
 		g.release()
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			path.Path = program // what the user knows, not the shell before it
+		}
 		return nil, err
 	}
 	g.group = group(cmd.Process.Pid) // setsid made it the leader of its group
 	// A failure means that the guard is gone, killed by somebody; the hook is
 	// of more use than its guard.
 	_, _ = fmt.Fprintln(w, cmd.Process.Pid)
+	_, _ = fmt.Fprintln(open) // fails only if the hook was killed already
 	return g, nil
 }
 
