@@ -171,11 +171,30 @@ func (w *walk) run(ctx context.Context, to *Watcher) {
 	w.adopt(ctx, to, files)
 	for len(level) > 0 && ctx.Err() == nil {
 		next, files := w.level(ctx, to, level)
-		ignored := w.git.ignored(ctx, slices.Concat(next, files))
-		drop := func(path string) bool { return ignored[path] }
-		level = slices.DeleteFunc(next, drop)
-		w.adopt(ctx, to, slices.DeleteFunc(files, drop))
+		w.adopt(ctx, to, w.visible(ctx, files, len(files)))
+		level = w.visible(ctx, next, w.limit-w.count+1) // one more tells that there are more
 	}
+}
+
+// questionSize is how many paths git is asked about at one go: it starts in about
+// 3 ms, and takes about as long for that many.
+const questionSize = 2048
+
+// visible returns the first n of the paths that git does not ignore.
+func (w *walk) visible(ctx context.Context, paths []string, n int) []string {
+	var out []string
+	for part := range slices.Chunk(paths, questionSize) {
+		began := time.Now()
+		ignored := w.git.ignored(ctx, part)
+		out = append(out, slices.DeleteFunc(slices.Clone(part), func(path string) bool { return ignored[path] })...)
+		if len(out) >= n || ctx.Err() != nil {
+			break
+		}
+		if len(part) == questionSize { // a small tree is done without pauses
+			w.rest(ctx, time.Since(began))
+		}
+	}
+	return out[:min(n, len(out))]
 }
 
 // start sorts the roots into directories and files. The roots of a walk are
@@ -222,7 +241,9 @@ func (w *walk) level(ctx context.Context, to *Watcher, dirs []string) (next, fil
 		if w.full {
 			return nil, files
 		}
-		w.rest(ctx, time.Since(began))
+		if len(part) == chunk {
+			w.rest(ctx, time.Since(began))
+		}
 	}
 	return next, files
 }
