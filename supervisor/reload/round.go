@@ -131,6 +131,9 @@ func (m *machine) rebase(before change.Snapshot, adopted bool, found time.Time) 
 	early := found.Before(m.built.started)
 	switch {
 	case !m.built.ever:
+	case m.built.failed:
+		// What it missed may have come since, moved here with its old times: the
+		// larger set is built, whatever the times say.
 	case adopted && early && m.built.source == before.Source && m.tree.Seq == before.Seq:
 		m.built.source = m.tree.Source
 	case !adopted && !early && m.built.source == m.tree.Source:

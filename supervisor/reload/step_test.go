@@ -512,3 +512,22 @@ func TestInterruptOfTheAppEndsDevguard(t *testing.T) {
 		t.Errorf("%d starts, %+v", len(w.starts), w.st.Snapshot())
 	}
 }
+
+// A directory that is moved here keeps the times of its files: a build that
+// failed for want of it began after them all the same.
+func TestAFailedBuildIsRepeatedWhenTheGraphGrows(t *testing.T) {
+	w := served(t, Options{})
+	w.broken = true
+	w.edit("/src/a.go", func(s *change.Snapshot) { s.Source, s.Shape = digest(2), digest(2); s.Seq++ })
+	w.pass(5 * time.Millisecond)
+	b, _ := w.inFlight("build")
+	w.answer(b, false)
+	w.broken = false
+	w.tree.Source = digest(3)
+	l, _ := w.inFlight("list")
+	w.answer(l, false)
+	w.calm()
+	if len(w.starts) != 2 {
+		t.Fatalf("%d starts: what came after the build was taken for what it read", len(w.starts))
+	}
+}
