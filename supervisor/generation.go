@@ -61,7 +61,14 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, cfg *config.Con
 	if err != nil {
 		return nil, err
 	}
-	tree, err := s.launcher.Start(ctx, spec)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	// Past this point the app may have begun its work: it is then stopped like
+	// any other, with its grace, and not cut off.
+	launch, cancel := outlive(ctx, launchWait)
+	defer cancel()
+	tree, err := s.launcher.Start(launch, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +120,20 @@ func lookup(env []string, name string) (value string) {
 		}
 	}
 	return value
+}
+
+// launchWait is how long a start that was begun may take after devguard was told
+// to end: it takes milliseconds unless a guardian hangs.
+const launchWait = 2 * time.Second
+
+// outlive returns a context that ends wait after ctx does.
+func outlive(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(wait, cancel)
+		context.AfterFunc(longer, func() { timer.Stop() })
+	})
+	return longer, func() { stop(); cancel() }
 }
 
 // baseEnv is the environment that the user's shell would give the app, with
