@@ -168,6 +168,8 @@ func TestRestartsLeaveNothingInTheDatabase(t *testing.T) {
 	dir := pgapp(t, "[app]\ngrace = \"150ms\"\n")
 	d := runApp(t, dir, []string{
 		"DATABASE_URL=" + s.URL(dev), "PGAPP_PLANS=" + strings.Join(plans, ";"), fmt.Sprintf("PGAPP_SPARE=%d", colleague.PID()),
+		// The user's options win: nothing but the drain ends a query here.
+		"PGOPTIONS=-c client_connection_check_interval=0",
 	})
 	const restarts = 21
 	var took []int
