@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -134,14 +135,15 @@ func (b *bench) stop() {
 	}
 }
 
-// measureAll measures every edit under every contender, in interleaved rounds.
+// measureAll measures every edit under every contender, in interleaved rounds,
+// each in a random order: who comes after whom may matter.
 // Round 0 warms up, and finds out who does not serve which edit at all.
 func (b *bench) measureAll(ctx context.Context, rounds int) error {
 	for round := range rounds + 1 {
 		say("round %d of %d", round, rounds)
 		for _, ed := range edits {
-			for i := range b.entries {
-				e := b.entries[(i+round)%len(b.entries)]
+			for _, i := range rand.Perm(len(b.entries)) {
+				e := b.entries[i]
 				if e.deaf[ed.name] {
 					continue
 				}

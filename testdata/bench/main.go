@@ -4,8 +4,8 @@
 // plain `go build`, then the old process stopped and the new one started.
 //
 // Every tool runs the shop of testdata/shop in a copy of its own, all at the
-// same time; the measurements are interleaved (A B C ... A B C ...), in an order
-// that turns with each round, so that a noisy machine is noisy for all alike.
+// same time; the measurements are interleaved, each round in a random order, so
+// that a noisy machine is noisy for all alike.
 // Numbers are for comparison within one run.
 //
 //	go -C testdata/bench run . [-rounds N] [-only floor,devguard,...]
