@@ -141,6 +141,7 @@ func TestCommandInATree(t *testing.T) {
 	tr.git("init", "-q", "-b", "main")
 	d := tr.run("--", "sh", "serve.sh")
 	d.serving("a0")
+	d.wait(0, "instance started", nil) // which comes after the app's own words
 	for _, tt := range []struct {
 		nothing []string // changes that ask for nothing, before
 		file    string
@@ -216,7 +217,10 @@ func TestBesideALargeTree(t *testing.T) {
 		ds[i].serving("before")
 	}
 	var took [2][]time.Duration
-	for n := range rounds {
+	for n := range 1 + rounds {
+		if n == 1 { // what follows the first save is measured in peace
+			ds[1].waitRaw(0, "looked for watch.include in 8192 directories and stopped")
+		}
 		for i, tr := range []tree{small, large} {
 			v := fmt.Sprint("edit ", n)
 			began := time.Now()
@@ -226,12 +230,13 @@ func TestBesideALargeTree(t *testing.T) {
 		}
 	}
 	t.Logf("first save: %d ms without, %d ms beside the tree", took[0][0].Milliseconds(), took[1][0].Milliseconds())
-	ratio := float64(median(took[1])) / float64(median(took[0]))
-	t.Logf("save to serving: %d and %d ms, ratio %.2f", median(took[0]).Milliseconds(), median(took[1]).Milliseconds(), ratio)
+	without, beside := median(took[0][1:]), median(took[1][1:])
+	ratio := float64(beside) / float64(without)
+	t.Logf("later ones: %d and %d ms, ratio %.2f", without.Milliseconds(), beside.Milliseconds(), ratio)
 	if *campaign && ratio > 1.25 {
 		t.Errorf("a save takes %.2f times as long beside the tree", ratio)
 	}
-	ds[1].wait(0, "instance ready", ofGen(rounds+1)) // the last thing that happens
+	ds[1].wait(0, "instance ready", ofGen(rounds+2)) // the last thing that happens
 	before := ds[1].cpu()
 	<-time.After(quiet)
 	if used := ds[1].cpu() - before; used > 1 { // of the garbage collector's timer
