@@ -261,11 +261,13 @@ func (s *Server) Kill(t testing.TB) {
 	awaitGone(t, left)
 }
 
-// sessions returns the pids of the server's own processes beside the postmaster.
+// sessions returns the pids of the server's own processes beside the postmaster,
+// the one that answers this included: it outlives its client by a moment, and
+// while it does it holds the shared memory that the next start wants.
 func (s *Server) sessions(t testing.TB) []int {
 	t.Helper()
 	var pids []int
-	for _, row := range s.Query(t, "select pid from pg_stat_activity where pid <> pg_backend_pid()") {
+	for _, row := range s.Query(t, "select pid from pg_stat_activity") {
 		pid, err := strconv.Atoi(row[0])
 		if err != nil {
 			t.Fatalf("a pid of pg_stat_activity: %v", err)
