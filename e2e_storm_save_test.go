@@ -18,10 +18,7 @@ var saves = []struct {
 		}
 		return os.Truncate(path, int64(len(data)))
 	}},
-	{"rename over", func(path string, data []byte) error {
-		tmp := filepath.Join(filepath.Dir(path), ".tmp-"+filepath.Base(path))
-		return firstError(os.WriteFile(tmp, data, 0o644), os.Rename(tmp, path))
-	}},
+	{"rename over", renameOver},
 	{"vim", vim},
 	{"jetbrains", func(path string, data []byte) error {
 		tmp, old := path+"___jb_tmp___", path+"___jb_old___"
@@ -48,6 +45,12 @@ var saves = []struct {
 		os.Remove(path)
 		return firstError(err, os.Link(tmp, path), os.Remove(tmp))
 	}},
+}
+
+// renameOver replaces a file at one stroke.
+func renameOver(path string, data []byte) error {
+	tmp := filepath.Join(filepath.Dir(path), ".tmp-"+filepath.Base(path))
+	return firstError(os.WriteFile(tmp, data, 0o644), os.Rename(tmp, path))
 }
 
 // vim tries whether it may write the directory, moves the old file to a backup,
