@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -178,6 +179,45 @@ func TestBuildThatOvertakesAListing(t *testing.T) {
 			w.calm()
 			if n := w.said(LogBuildStarted) - ran; n != tt.builds {
 				t.Errorf("%d builds, want %d", n, tt.builds)
+			}
+		})
+	}
+}
+
+// A build that fails for want of a file may end after the file has come, with a
+// snapshot that has it: what came may be older than the build (moved here), and
+// the listing that found it may answer before the build does, or after.
+func TestFailedBuildBesideALargerSet(t *testing.T) {
+	for name, tt := range map[string]struct {
+		found     time.Duration // after the build's start
+		listFirst bool
+	}{
+		"written since, the build first":   {time.Second, false},
+		"moved here, the build first":      {-time.Hour, false},
+		"moved here, the listing first":    {-time.Hour, true},
+		"written since, the listing first": {time.Second, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := served(t, Options{})
+			w.edit("/src/a.go", func(s *change.Snapshot) { s.Source, s.Shape = digest(2), digest(2); s.Seq++ })
+			w.pass(5 * time.Millisecond)
+			found := w.now.Add(tt.found)
+			w.pass(2 * time.Second)
+			w.tree.Source = digest(3)
+			listed := w.snap()
+			built := Built{Err: errors.New("missing"), Took: time.Second}
+			if tt.listFirst {
+				w.step(Listed{ID: w.landed("list"), Snapshot: listed, Adopted: found})
+				built.ID, built.Snapshot = w.landed("build"), w.snap()
+				w.step(built)
+			} else {
+				built.ID, built.Snapshot = w.landed("build"), w.snap()
+				w.step(built)
+				w.step(Listed{ID: w.landed("list"), Snapshot: listed, Adopted: found})
+			}
+			w.calm()
+			if w.st.inst.made.binary != digest(3) {
+				t.Error("the larger set is not served")
 			}
 		})
 	}

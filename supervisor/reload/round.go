@@ -121,8 +121,11 @@ func (m *machine) tellListing() {
 // set of files: the digest differs because the set does, not because of an
 // edit. A build that began before the latest change of what was found may have
 // read another state of that, also when it has ended since with the larger set.
+// One that fails may have missed what was found, moved here with its old times:
+// the larger set is built, whatever the times say.
 func (m *machine) rebase(before change.Snapshot, adopted bool, found time.Time) {
 	if m.work.kind == building {
+		m.work.grown = m.work.grown || !found.IsZero()
 		if found.After(m.work.started) && m.work.stale.IsZero() {
 			m.work.stale = m.now
 		}
@@ -132,8 +135,9 @@ func (m *machine) rebase(before change.Snapshot, adopted bool, found time.Time) 
 	switch {
 	case !m.built.ever:
 	case m.built.failed:
-		// What it missed may have come since, moved here with its old times: the
-		// larger set is built, whatever the times say.
+		if !adopted && !found.IsZero() {
+			m.built.source, m.again = change.Digest{}, true
+		}
 	case adopted && early && m.built.source == before.Source && m.tree.Seq == before.Seq:
 		m.built.source = m.tree.Source
 	case !adopted && !early && m.built.source == m.tree.Source:
@@ -245,7 +249,7 @@ func (m *machine) takeBuild(ev Built, w work) {
 	m.built = buildState{ever: true, failed: ev.Err != nil, headers: w.headers, started: w.started}
 	saved := m.saved
 	m.saved = w.stale
-	if w.stale.IsZero() {
+	if w.stale.IsZero() && !(w.grown && ev.Err != nil) {
 		m.built.source = m.tree.Source
 	} else {
 		m.again = true

@@ -83,6 +83,7 @@ type work struct {
 	headers   uint64        // with building: Snapshot.Headers at its start
 	started   time.Time
 	stale     time.Time // with building: first change that it missed; zero if none
+	grown     bool      // with building: a listing that ended meanwhile found more files
 	forced    bool      // with building: force.build asked for it
 	cancelled bool
 }
