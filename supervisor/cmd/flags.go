@@ -19,7 +19,7 @@ const (
 func RunFlags() []cli.Flag {
 	return append(PlaceFlags(),
 		&cli.StringFlag{Name: "name", Usage: "`NAME` of this devguard, and of its folder below .devguard (default: the package's base name)"},
-		&cli.StringFlag{Name: "db", Usage: "what to do about Postgres sessions: `auto|drain|off`"},
+		&cli.StringFlag{Name: "db", Usage: "what to do about Postgres sessions: `auto|session|transaction|drain|off`"},
 		&cli.BoolFlag{Name: "embedded-db", Usage: "run a private Postgres under .devguard, for app and hooks"},
 		&cli.StringFlag{Name: "log-format", Usage: "`pretty|text|json` (default: pretty on a terminal, else text)"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "also say what was ignored, and why"},

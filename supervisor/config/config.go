@@ -85,11 +85,13 @@ type Ready struct {
 // Mode is how the sessions of a database are looked after.
 type Mode string
 
-// The modes of this version.
+// The modes.
 const (
-	ModeAuto  Mode = "auto"  // the best there is; in this version drain
-	ModeDrain Mode = "drain" // the app connects by itself, its sessions are ended after each generation
-	ModeOff   Mode = "off"
+	ModeAuto        Mode = "auto"        // session or transaction, as a probe finds; drain where neither is possible
+	ModeSession     Mode = "session"     // through devguard, bytes as they are: a server, or a session pooler
+	ModeTransaction Mode = "transaction" // through devguard, prepared statements rewritten: a transaction pooler
+	ModeDrain       Mode = "drain"       // the app connects by itself, its sessions are ended after each generation
+	ModeOff         Mode = "off"
 )
 
 // Database is one database of the app.
@@ -97,7 +99,8 @@ type Database struct {
 	URLEnv       []string // variables that hold the app's URL, the first that is set counts
 	DirectURLEnv string   // variable with a URL that bypasses the pooler, for hooks and migrations
 	Mode         Mode
-	Embedded     bool // a private Postgres under .devguard
+	Embedded     bool   // a private Postgres under .devguard
+	Listen       string // a loopback address of its own, for apps that read their URL from elsewhere; "" for none
 	DrainTimeout time.Duration
 }
 

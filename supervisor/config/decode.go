@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -168,17 +169,26 @@ func readDatabase(t *table, db *Database) {
 	if t.text("direct_url_env", &db.DirectURLEnv); db.DirectURLEnv != "" && !isVariable(db.DirectURLEnv) {
 		t.fail("direct_url_env", variableRule, "is not the name of a variable")
 	}
-	oneOf(t, "mode", &db.Mode, modes, laterModes...)
+	oneOf(t, "mode", &db.Mode, modes)
 	t.boolean("embedded", &db.Embedded)
 	if db.Embedded && len(db.URLEnv) == 0 {
 		t.fail("embedded", `name one, like url_env = ["DATABASE_URL"]`, "needs a variable in url_env to hand its URL to the app")
 	}
+	if t.text("listen", &db.Listen); db.Listen != "" && !isLoopback(db.Listen) {
+		t.fail("listen", `write a port of this machine, like listen = "127.0.0.1:6432"`, "%q is not a loopback address with a port", db.Listen)
+	}
 	t.duration("drain_timeout", &db.DrainTimeout, time.Millisecond)
 }
 
+// isLoopback reports whether address is a port that only this machine reaches:
+// whoever reaches it is relayed to the database.
+func isLoopback(address string) bool {
+	at, err := netip.ParseAddrPort(address)
+	return err == nil && at.Addr().IsLoopback() && at.Port() != 0
+}
+
 var (
-	modes      = []Mode{ModeAuto, ModeDrain, ModeOff}
-	laterModes = []string{"session", "transaction"}
+	modes      = []Mode{ModeAuto, ModeSession, ModeTransaction, ModeDrain, ModeOff}
 	thens      = []Then{ThenRebuild, ThenRestart, ThenNone}
 	laterThens = []string{"reload", "reset-connections"}
 )

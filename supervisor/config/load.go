@@ -187,20 +187,25 @@ func (flags Overrides) check() Errors {
 		errs = append(errs, &Error{Key: "--name", Msg: "--name: " + msg, Hint: nameRule})
 	}
 	if flags.LogFormat != "" && !slices.Contains(logFormats, flags.LogFormat) {
-		errs = append(errs, badWord("--log-format", flags.LogFormat, logFormats, nil))
+		errs = append(errs, badWord("--log-format", flags.LogFormat, logFormats))
 	}
 	if flags.DB != "" && !slices.Contains(modes, Mode(flags.DB)) {
-		errs = append(errs, badWord("--db", flags.DB, []string{"auto", "drain", "off"}, laterModes))
+		errs = append(errs, badWord("--db", flags.DB, words(modes)))
 	}
 	return errs
 }
 
-func badWord(flag, word string, words, later []string) *Error {
-	e := &Error{Key: flag, Hint: "write one of " + strings.Join(words, ", ")}
-	if slices.Contains(later, word) {
-		e.Msg = fmt.Sprintf("%s: %q is not in this version", flag, word)
-		return e
+// words returns values as text.
+func words[T ~string](values []T) []string {
+	list := make([]string, len(values))
+	for i, v := range values {
+		list[i] = string(v)
 	}
+	return list
+}
+
+func badWord(flag, word string, words []string) *Error {
+	e := &Error{Key: flag, Hint: "write one of " + strings.Join(words, ", ")}
 	e.Msg, e.Nearest = fmt.Sprintf("%s: %q is not a value of it", flag, word), Nearest(word, words)
 	return e
 }

@@ -137,7 +137,7 @@ func TestLoadProblems(t *testing.T) {
 		{"too big", "big.toml", "", Overrides{}, "big.toml: cannot be read: it is longer than 1 MiB; make it a readable file"},
 		{"place", "bad.toml", "", Overrides{}, `bad.toml:1:1: unknown key "x"; the keys here are`},
 		{"missing directory", "", "gone", Overrides{}, "is not a directory; start devguard in the app's working directory, or name it with -C"},
-		{"later mode", "", "", Overrides{DB: "session"}, `--db: "session" is not in this version; write one of auto, drain, off`},
+		{"no such mode", "", "", Overrides{DB: "sesion"}, `--db: "sesion" is not a value of it; did you mean "session"?`},
 		{"mode", "", "", Overrides{DB: "of"}, `--db: "of" is not a value of it; did you mean "off"?`},
 		{"format", "", "", Overrides{LogFormat: "xml"}, `--log-format: "xml" is not a value of it; write one of pretty, text, json`},
 		{"name", "", "", Overrides{Name: ".."}, `--name: ".." cannot be the name of a folder everywhere; ` + nameRule},

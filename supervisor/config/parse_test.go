@@ -27,7 +27,8 @@ var parseProblems = []struct{ name, text, want string }{
 	{"far from any", "[build]\nxyzzy = 1", `2:1: unknown key "build.xyzzy"; the keys here are flags`},
 	{"front is later", "[front]\nlisten = ':1'", `1:2: unknown key "front"; the keys here are app, build, database, hook, log_format, name, ready, verbose, watch`},
 	{"fast is later", "[build]\nfast = 'auto'", `2:1: unknown key "build.fast"; the keys here are flags`},
-	{"listen is later", "[[database]]\nlisten = ''", `2:1: unknown key "database.listen"; the keys here are direct_url_env, drain_timeout, embedded, mode, url_env`},
+	{"listen on all interfaces", "[[database]]\nlisten = ':6432'", `2:10: database.listen: ":6432" is not a loopback address with a port; write a port of this machine, like listen = "127.0.0.1:6432"`},
+	{"listen without a port", "[[database]]\nlisten = '127.0.0.1'", `2:10: database.listen: "127.0.0.1" is not a loopback address with a port; write a port of this machine, like listen = "127.0.0.1:6432"`},
 
 	{"syntax", "[app]\ngrace = ", `2:8: expected value, not end of input`},
 	{"key twice", "[app]\nstdin = true\nstdin = false", `3:1: key stdin is already defined`},
@@ -75,7 +76,7 @@ var parseProblems = []struct{ name, text, want string }{
 	{"tcp port", "[ready]\ntcp = ':70000'", `2:7: ready.tcp: does not end in a port, 1 to 65535; write host:port, like "127.0.0.1:8080"`},
 
 	{"mode", "[[database]]\nmode = 'drian'", `2:8: database.mode: "drian" is not a value of it; did you mean "drain"?`},
-	{"later mode", "[[database]]\nmode = 'session'", `2:8: database.mode: "session" is not in this version; write one of auto, drain, off`},
+	{"no such mode", "[[database]]\nmode = 'sesion'", `2:8: database.mode: "sesion" is not a value of it; did you mean "session"?`},
 	{"URL for variable", "[[database]]\nurl_env = ['postgres://u:secret@h/d']", `2:12: database.url_env: is not the name of a variable; write the variable's name, like DATABASE_URL, not its value`},
 	{"variable in two", "[[database]]\nurl_env=['A']\n[[database]]\nurl_env=['A']", `4:10: database.url_env: A is named twice; name each variable in one [[database]] only`},
 	{"embedded without variable", "[[database]]\nurl_env=[]\nembedded=true", `3:10: database.embedded: needs a variable in url_env to hand its URL to the app; name one, like url_env = ["DATABASE_URL"]`},

@@ -164,16 +164,13 @@ func oneOf[T ~string](t *table, key string, into *T, values []T, later ...string
 		*into = T(s)
 		return
 	}
-	words := make([]string, len(values))
-	for i, v := range values {
-		words[i] = string(v)
-	}
+	known := words(values)
 	if slices.Contains(later, s) {
-		t.fail(key, "write one of "+strings.Join(words, ", "), "%q is not in this version", s)
+		t.fail(key, "write one of "+strings.Join(known, ", "), "%q is not in this version", s)
 		return
 	}
-	e := t.fail(key, "write one of "+strings.Join(words, ", "), "%q is not a value of it", s)
-	e.Nearest = Nearest(s, words)
+	e := t.fail(key, "write one of "+strings.Join(known, ", "), "%q is not a value of it", s)
+	e.Nearest = Nearest(s, known)
 }
 
 // section reads the table under key.

@@ -21,6 +21,10 @@ type Tick struct{}
 // Restart is the user's wish (key r): run failed and held hooks, build, restart.
 type Restart struct{}
 
+// Replace asks for a restart without a build: what the running app was started
+// with is no good any more. A tree that is broken now does not stand in the way.
+type Replace struct{}
+
 // Interrupt is the user's wish to end (Ctrl-C, SIGTERM, key q). The second one
 // means now.
 type Interrupt struct{}
@@ -122,6 +126,7 @@ type Drained struct {
 func (Changed) event()      {}
 func (Tick) event()         {}
 func (Restart) event()      {}
+func (Replace) event()      {}
 func (Interrupt) event()    {}
 func (Listed) event()       {}
 func (ConfigLoaded) event() {}

@@ -64,7 +64,11 @@ func (w *world) play(b byte, n uint64) bool {
 	case 12, 13:
 		w.pass(time.Duration(arg*arg) * 20 * time.Millisecond)
 	case 14:
-		w.step(Restart{})
+		if arg == 1 {
+			w.step(Replace{})
+		} else {
+			w.step(Restart{})
+		}
 	case 15:
 		if arg == 15 {
 			w.step(Interrupt{})

@@ -56,6 +56,8 @@ func (m *machine) accept(ev Event) {
 	case Tick:
 	case Restart:
 		m.restartWanted()
+	case Replace:
+		m.again, m.force.restart = true, true
 	case Interrupt:
 		m.interrupted()
 	default:
