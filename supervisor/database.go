@@ -11,12 +11,26 @@ type Database struct {
 	AppEnv func(ctx context.Context, gen int, base []string) ([]string, error)
 	// HookEnv returns the environment of a hook.
 	HookEnv func(ctx context.Context, base []string, migrates bool) ([]string, error)
+	// Pause keeps the app from the schema that a hook is about to change, and
+	// returns what ends that; migrated says whether the hook has changed it.
+	Pause func(ctx context.Context) (resume func(migrated bool))
 	// Note is told the pids of a generation while they still hold their sockets.
 	Note func(gen int, pids []int)
 	// Drain ends the sessions of a generation whose processes are gone.
 	Drain func(ctx context.Context, gen int)
 	// Close ends what the Database holds.
 	Close func() error
+}
+
+// App is what the database side may ask of the app. Both functions may be called
+// at any time, from anywhere, and do not wait.
+type App struct {
+	// Replace asks for a restart without a build: the environment that the
+	// running generation was started with is no good any more.
+	Replace func()
+	// Pids returns the processes of the generation that runs, and its number; 0
+	// when none does.
+	Pids func() (gen int, pids []int)
 }
 
 func (d *Database) appEnv(ctx context.Context, gen int, base []string) ([]string, error) {
@@ -31,6 +45,14 @@ func (d *Database) hookEnv(ctx context.Context, base []string, migrates bool) ([
 		return base, nil
 	}
 	return d.HookEnv(ctx, base, migrates)
+}
+
+// pause is for a hook that may migrate; for any other it does nothing.
+func (d *Database) pause(ctx context.Context, migrates bool) (resume func(migrated bool)) {
+	if d.Pause == nil || !migrates {
+		return func(bool) {}
+	}
+	return d.Pause(ctx)
 }
 
 func (d *Database) note(gen int, pids []int) {

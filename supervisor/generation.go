@@ -22,11 +22,12 @@ import (
 
 // generation is one started app and what it was started with.
 type generation struct {
-	tree  *proc.Instance
-	cfg   *config.Config
-	db    *Database
-	port  string // PORT of its environment
-	since time.Time
+	number int
+	tree   *proc.Instance
+	cfg    *config.Config
+	db     *Database
+	port   string // PORT of its environment
+	since  time.Time
 }
 
 // start starts a generation. What its environment needs (a server of our own
@@ -75,7 +76,9 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, cfg *config.Con
 	if err := s.State.Record(e.Gen, tree.PID(), tree.Guardians()...); err != nil {
 		s.warn(fmt.Errorf("if devguard is killed now, the app may be left running: %w", err))
 	}
-	return &generation{tree, cfg, db, lookup(spec.Env, "PORT"), time.Now()}, nil
+	gen := &generation{e.Gen, tree, cfg, db, lookup(spec.Env, "PORT"), time.Now()}
+	s.running.Store(gen) // at once: it may connect to its database before the loop hears of it
+	return gen, nil
 }
 
 // spec is what a generation is started by. Its environment may need a server of
@@ -269,6 +272,9 @@ func (s *Supervisor) drain(e reload.Drain) doer {
 		db.drain(ctx, e.Gen)
 		return outcome{reload.Drained{ID: e.ID}, func(s *Supervisor) {
 			delete(s.instances, e.Gen)
+			if g := s.running.Load(); g != nil && g.number == e.Gen {
+				s.running.Store(nil)
+			}
 			s.closeRetired()
 		}}
 	}

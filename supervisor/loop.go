@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -32,7 +33,7 @@ type Options struct {
 	// OpenDatabase returns the database side for a configuration. It is called
 	// at start and after a change of devguard.toml; it must not wait for a
 	// server.
-	OpenDatabase func(*config.Config) (Database, error)
+	OpenDatabase func(*config.Config, App) (Database, error)
 	// Listening returns the listening TCP sockets of processes, in a stable order.
 	Listening func(pids []int) []netip.AddrPort
 	// PortOwner names the process that listens on a port of this machine.
@@ -66,6 +67,9 @@ type Supervisor struct {
 	cancels   map[reload.ID]context.CancelFunc
 
 	beside sync.WaitGroup // what nobody waits for but close
+
+	running atomic.Pointer[generation] // started and not drained; read outside the loop
+	replace chan struct{}              // wishes of the database side; one is as good as many
 
 	watch    *watch.Watcher
 	launcher *proc.Launcher
@@ -101,9 +105,10 @@ func newSupervisor(opts Options) (*Supervisor, error) {
 		cancels:   map[reload.ID]context.CancelFunc{},
 		outcomes:  make(chan outcome),
 		launcher:  new(proc.Launcher),
+		replace:   make(chan struct{}, 1),
 		first:     true,
 	}
-	db, err := opts.OpenDatabase(s.cfg)
+	db, err := opts.OpenDatabase(s.cfg, s.app())
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +126,25 @@ func (s *Supervisor) close() {
 		s.warn(db.close())
 	}
 	s.beside.Wait()
+}
+
+// app is the loop's side of App.
+func (s *Supervisor) app() App {
+	return App{
+		Replace: func() {
+			select {
+			case s.replace <- struct{}{}:
+			default: // one is on its way
+			}
+		},
+		Pids: func() (int, []int) {
+			g := s.running.Load()
+			if g == nil {
+				return 0, nil
+			}
+			return g.number, g.tree.Pids()
+		},
+	}
 }
 
 // loop is the only writer of the reload state.
@@ -160,6 +184,8 @@ func (s *Supervisor) next(ctx *context.Context, timer *time.Timer) reload.Event 
 				out.adopt(s)
 			}
 			return out.event
+		case <-s.replace:
+			return reload.Replace{}
 		case sig := <-s.Signals:
 			if sig != syscall.SIGQUIT {
 				return reload.Interrupt{}

@@ -153,7 +153,7 @@ func (s *Supervisor) loadConfig(e reload.LoadConfig) doer {
 			ev.Err = err
 			return outcome{event: ev}
 		}
-		db, err := s.OpenDatabase(cfg)
+		db, err := s.OpenDatabase(cfg, s.app())
 		if err != nil {
 			ev.Err = err
 			return outcome{event: ev}

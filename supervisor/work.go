@@ -107,11 +107,13 @@ func (s *Supervisor) runHook(e reload.RunHook) doer {
 			ev.Err = err
 			return outcome{event: ev}
 		}
+		resume := db.pause(ctx, h.Migrates)
 		res := hook.Run(ctx, hook.Spec{
 			Name: h.Name, Shell: h.Shell, Command: h.Command,
 			Dir: cfg.Dir, Env: env, Changed: changed,
 			Stdout: os.Stderr, Stderr: os.Stderr, // as they are: colours stay
 		})
+		resume(res.Err == nil)
 		ev.Took, ev.Err, ev.Detail = res.Took, res.Err, res
 		fingerprint := "" // what a failure has left is of no state
 		if res.Err == nil {

@@ -129,6 +129,7 @@ url_env = ["A"]
 direct_url_env = "B"
 mode = "off"
 embedded = true
+listen = "127.0.0.1:6432"
 drain_timeout = "1s"
 [[hook]]
 name = "h"
