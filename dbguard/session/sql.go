@@ -48,9 +48,10 @@ func (f Feature) String() string {
 // what is not certain is verbOther.
 type sqlFacts struct {
 	statements int     // not empty ones; 2 stands for more
-	verb       verb    // of the first statement that has one
+	verb       verb    // of the first statement that has one; ALL goes before a name
 	name       string  // of verbDeallocate and verbExecute, folded as SQL does
 	begins     bool    // may begin a transaction block
+	copiesIn   bool    // may hold COPY FROM STDIN
 	features   Feature // a set
 }
 
@@ -133,12 +134,15 @@ func (r *sqlReader) statement() {
 		r.create()
 	case r.take("declare"):
 		r.declare()
+	case r.take("copy"):
+		r.copyIn()
 	}
 }
 
-// found keeps the first verb: one text with two is not answered for either.
+// found keeps the verb that matters most: one that drops all statements, else the first.
 func (r *sqlReader) found(v verb, name string) {
-	if r.facts.verb == verbOther {
+	all := v == verbDeallocateAll || v == verbDiscardAll
+	if r.facts.verb == verbOther || all && r.facts.name != "" {
 		r.facts.verb, r.facts.name = v, name
 	}
 }
@@ -216,6 +220,16 @@ func (r *sqlReader) create() {
 		r.advance()
 	}
 	r.facts.features |= FeatureTempTable
+}
+
+func (r *sqlReader) copyIn() {
+	for !r.ended() {
+		if r.prev.is("from") && r.now.is("stdin") {
+			r.facts.copiesIn = true
+			return
+		}
+		r.advance()
+	}
 }
 
 func (r *sqlReader) declare() {
