@@ -1,7 +1,7 @@
 package dsn
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,6 +19,7 @@ type Identity struct {
 	Server   string // "host:port", several joined with commas; a socket as its path
 	Database string
 	User     string
+	Route    string // what else decides which server answers: hostaddr, target_session_attrs; mostly ""
 }
 
 // String returns user@server/database.
@@ -33,28 +34,33 @@ var variables = map[string]string{
 	"PGSSLMODE": "sslmode", "PGSSLNEGOTIATION": "sslnegotiation", "PGSSLCERT": "sslcert", "PGSSLKEY": "sslkey",
 	"PGSSLROOTCERT": "sslrootcert", "PGSSLPASSWORD": "sslpassword", "PGSSLCERTMODE": "sslcertmode", "PGSSLSNI": "sslsni",
 	"PGCHANNELBINDING": "channel_binding", "PGREQUIREAUTH": "require_auth",
-	"PGTARGETSESSIONATTRS": "target_session_attrs",
+	"PGTARGETSESSIONATTRS": "target_session_attrs", "PGLOADBALANCEHOSTS": "load_balance_hosts",
+	"PGSSLCOMPRESSION": "sslcompression", "PGSSLCRL": "sslcrl", "PGSSLCRLDIR": "sslcrldir",
+	"PGSSLMINPROTOCOLVERSION": "ssl_min_protocol_version", "PGSSLMAXPROTOCOLVERSION": "ssl_max_protocol_version",
+	"PGGSSENCMODE": "gssencmode", "PGGSSLIB": "gsslib", "PGGSSDELEGATION": "gssdelegation",
+	"PGKRBSRVNAME": "krbsrvname", "PGREQUIREPEER": "requirepeer",
 	"PGMINPROTOCOLVERSION": "min_protocol_version", "PGMAXPROTOCOLVERSION": "max_protocol_version",
 }
 
 // With returns s with the holes filled from the environment, as every driver
-// based on libpq's rules does. A service file stands between the two: with one
-// named, only its name and place are taken, and pgconn does the rest.
+// based on libpq's rules does. With a service named, the environment counts
+// only where its file, which is read later, leaves a hole too.
 func (s Settings) With(env map[string]string) Settings {
-	values := maps.Clone(s.values)
+	values, under := maps.Clone(s.values), map[string]string{}
 	if values == nil {
 		values = map[string]string{}
 	}
 	service := values["service"] != "" || env["PGSERVICE"] != ""
 	for name, key := range variables {
-		if service && key != "service" && key != "servicefile" {
-			continue
-		}
-		if values[key] == "" && env[name] != "" {
+		switch {
+		case values[key] != "" || env[name] == "":
+		case service && key != "service" && key != "servicefile":
+			under[key] = env[name]
+		default:
 			values[key] = env[name]
 		}
 	}
-	return Settings{values}
+	return Settings{values, under}
 }
 
 // Without returns s without the keywords.
@@ -63,7 +69,7 @@ func (s Settings) Without(keys ...string) Settings {
 	for _, key := range keys {
 		delete(values, key)
 	}
-	return Settings{values}
+	return Settings{values, s.under}
 }
 
 // files are the keywords whose value is a path.
@@ -71,31 +77,47 @@ var files = []string{"sslrootcert", "sslcert", "sslkey", "passfile", "servicefil
 
 // Config returns the configuration of a connection of our own to the server
 // that s names, and what it identifies. Paths are relative to dir, where the
-// app resolves them. Session settings are left out, apart from `options`, which
-// some hosted servers route by: the app's search_path or its driver's pool_*
-// are not for us, and a server refuses what it does not know. The error never
-// quotes a password.
+// app resolves them. Session settings are left out: the app's search_path or
+// its driver's pool_* are not for us, and a server refuses what it does not
+// know. Of `options` those words stay that some hosted servers route by. What
+// Unsupported names is not applied. The error never quotes a password.
 func (s Settings) Config(dir string) (*pgconn.Config, Identity, error) {
+	s, err := s.dissolve(dir)
+	if err != nil {
+		return nil, Identity{}, fmt.Errorf("the connection settings are not usable: %w", err)
+	}
 	values := maps.Clone(s.values)
+	if values == nil {
+		values = map[string]string{}
+	}
 	for _, key := range files {
 		if v := values[key]; v != "" && v != "system" && !filepath.IsAbs(v) {
 			values[key] = filepath.Join(dir, v)
 		}
 	}
-	hostaddr := values["hostaddr"]
-	delete(values, "hostaddr")
-	if hostaddr != "" && values["host"] == "" {
-		values["host"] = hostaddr
+	if values["sslmode"] == "no-verify" { // of node's pg: require without a look at the certificate
+		values["sslmode"] = "require"
+		delete(values, "sslrootcert")
 	}
-	config, err := pgconn.ParseConfig(Settings{values}.unmasked())
+	dial, err := takeAddresses(values)
+	keep, err2 := keepAlive(values)
+	if err := cmp.Or(err, err2); err != nil {
+		return nil, Identity{}, fmt.Errorf("the connection settings are not usable: %w", err)
+	}
+	config, err := pgconn.ParseConfig(Settings{values: values}.unmasked())
 	if err != nil {
 		return nil, Identity{}, fmt.Errorf("the connection settings are not usable: %s", s.reason(err))
 	}
-	if hostaddr != "" {
-		config.LookupFunc = func(context.Context, string) ([]string, error) { return strings.Split(hostaddr, ","), nil }
+	config.LookupFunc = dial.around(config.LookupFunc)
+	if keep != nil {
+		config.DialFunc = dialer(config.ConnectTimeout, *keep)
 	}
-	maps.DeleteFunc(config.RuntimeParams, func(key, _ string) bool { return key != "options" })
-	return config, identity(config), nil
+	options := routing(config.RuntimeParams["options"])
+	clear(config.RuntimeParams)
+	if options != "" {
+		config.RuntimeParams["options"] = options
+	}
+	return config, identity(config, s), nil
 }
 
 // reason returns what pgconn said about the settings, without the connection
@@ -112,7 +134,7 @@ func (s Settings) reason(err error) string {
 }
 
 // identity says which server, database and user a configuration is for.
-func identity(c *pgconn.Config) Identity {
+func identity(c *pgconn.Config, s Settings) Identity {
 	var servers []string
 	add := func(host string, port uint16) {
 		server := net.JoinHostPort(host, strconv.Itoa(int(port)))
@@ -131,5 +153,10 @@ func identity(c *pgconn.Config) Identity {
 	if database == "" {
 		database = c.User // the server's own default
 	}
-	return Identity{strings.Join(servers, ","), database, c.User}
+	attrs := s.Get("target_session_attrs")
+	if attrs == "any" {
+		attrs = ""
+	}
+	route := strings.Trim(s.Get("hostaddr")+" "+attrs, " ")
+	return Identity{strings.Join(servers, ","), database, c.User, route}
 }

@@ -71,7 +71,7 @@ func TestParseErrorsNeverQuote(t *testing.T) {
 		"postgres://u:" + hush + "@db/app?" + "a%zz=" + hush,
 		"postgres://u:" + hush + "@db:9/app?a b=" + hush,
 		"postgres://u:" + hush + ":x@y@db:port/app",
-		"postgres://u:" + hush + "@db/app?sslmode=no-verify",
+		"postgres://u:" + hush + "@db/app?sslmode=nonsense",
 		"postgres://u:" + hush + "@db:99999/app",
 		"postgres://u:" + hush + "@db/app?sslrootcert=/nowhere/ca.pem",
 		"postgres://u:" + hush + "@db/app?service=" + "none",

@@ -15,7 +15,7 @@ func IsURL(value string) bool {
 // Parse reads a connection string: a URL, or libpq's keywords ("host=db
 // dbname=app"). Errors never quote it.
 func Parse(conn string) (Settings, error) {
-	conn = strings.TrimSpace(conn)
+	conn = trim(conn)
 	if strings.IndexByte(conn, 0) >= 0 {
 		return Settings{}, errors.New("it holds a NUL byte")
 	}
@@ -36,7 +36,17 @@ func Parse(conn string) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	return Settings{values}, nil
+	return Settings{values: values}, nil
+}
+
+// trim takes the blanks off around a connection string. At the end of keywords
+// they stay: a backslash may escape one.
+func trim(conn string) string {
+	conn = strings.TrimLeft(conn, spaces)
+	if IsURL(conn) {
+		return strings.TrimRight(conn, spaces)
+	}
+	return conn
 }
 
 // plainWord reports whether s can be printed: a scheme, and no piece of a
@@ -50,30 +60,42 @@ func plainWord(s string) bool {
 	return s != "" && len(s) <= 16
 }
 
-// parseURL reads postgres://user:password@host:port,host:port/dbname?key=value.
-// As in libpq, only a slash ends the search for the @, so that a password may
-// hold a question mark, and a parameter wins over the part before it.
+// parts are the raw pieces of a URL:
+// scheme://user:password@host:port,host:port/dbname?key=value.
+type parts struct {
+	scheme, user, hosts, dbname, query string
+}
+
+// splitURL takes a URL apart. As in libpq, only a slash ends the search for the
+// @, so that a password may hold a question mark.
+func splitURL(conn string) parts {
+	var p parts
+	p.scheme, conn, _ = strings.Cut(conn, "://")
+	if i := strings.IndexAny(conn, "@/"); i >= 0 && conn[i] == '@' {
+		p.user, conn = conn[:i], conn[i+1:]
+	}
+	conn, p.query, _ = strings.Cut(conn, "?")
+	p.hosts, p.dbname, _ = strings.Cut(conn, "/")
+	return p
+}
+
+// parseURL reads a URL. A parameter wins over the part before it.
 func parseURL(conn string, values map[string]string) error {
-	_, rest, _ := strings.Cut(conn, "://")
-	if i := strings.IndexAny(rest, "@/"); i >= 0 && rest[i] == '@' {
-		user, password, _ := strings.Cut(rest[:i], ":")
-		rest = rest[i+1:]
-		if err := set(values, "user", user); err != nil {
-			return err
-		}
-		if err := set(values, "password", password); err != nil {
-			return err
-		}
-	}
-	rest, query, _ := strings.Cut(rest, "?")
-	hosts, dbname, _ := strings.Cut(rest, "/")
-	if err := parseHosts(hosts, values); err != nil {
+	p := splitURL(conn)
+	user, password, _ := strings.Cut(p.user, ":")
+	if err := set(values, "user", user); err != nil {
 		return err
 	}
-	if err := set(values, "dbname", dbname); err != nil {
+	if err := set(values, "password", password); err != nil {
 		return err
 	}
-	return parseQuery(query, values)
+	if err := parseHosts(p.hosts, values); err != nil {
+		return err
+	}
+	if err := set(values, "dbname", p.dbname); err != nil {
+		return err
+	}
+	return parseQuery(p.query, values)
 }
 
 // parseHosts reads "host:port,[::1]:port" into libpq's two lists.
@@ -114,33 +136,41 @@ func parseQuery(query string, values map[string]string) error {
 		if pair == "" {
 			continue
 		}
-		key, value, found := strings.Cut(pair, "=")
+		raw, value, found := strings.Cut(pair, "=")
 		if !found {
 			return errors.New(`a parameter after the "?" has no "="`)
 		}
-		name, err := url.PathUnescape(key)
+		key, err := parameter(raw)
 		if err != nil {
-			return errors.New("the name of a parameter has a broken %-escape")
+			return err
 		}
-		if strings.ContainsAny(name, " \t\n\r\v\f='\\\x00") || name == "" {
-			return errors.New("the name of a parameter is not a word")
+		if key == "ssl" && value == "true" { // the spelling of JDBC, which libpq takes too
+			key, value = "sslmode", "require"
 		}
-		delete(values, keyword(name)) // an empty parameter clears the part before it
-		if err := set(values, keyword(name), value); err != nil {
+		delete(values, key) // an empty parameter clears the part before it
+		if err := set(values, key, value); err != nil {
 			return err
 		}
 	}
-	if values["ssl"] == "true" { // the spelling of JDBC, which libpq takes too
-		values["sslmode"] = "require"
-		delete(values, "ssl")
-	}
 	return nil
+}
+
+// parameter returns the keyword that the raw name of a parameter stands for.
+func parameter(raw string) (string, error) {
+	name, err := url.PathUnescape(strings.Trim(raw, " "))
+	if err != nil {
+		return "", errors.New("the name of a parameter has a broken %-escape")
+	}
+	if strings.ContainsAny(name, " \t\n\r\v\f='\\\x00") || name == "" {
+		return "", errors.New("the name of a parameter is not a word")
+	}
+	return keyword(name), nil
 }
 
 // set stores the unescaped value, unless it is empty: an empty part of a URL
 // leaves the default in effect.
 func set(values map[string]string, key, raw string) error {
-	value, err := url.PathUnescape(raw)
+	value, err := url.PathUnescape(strings.Trim(raw, " ")) // libpq trims, too
 	if err != nil {
 		return fmt.Errorf("its %s has a broken %%-escape (a %% itself is written %%25)", key)
 	}
@@ -163,25 +193,41 @@ func keyword(name string) string {
 
 const spaces = " \t\n\r\v\f"
 
+// token is one keyword=value.
+type token struct {
+	key, value string
+	raw        string // as written, without the blanks around it
+}
+
 // parseKeywords reads "host=db password='it”s'" with libpq's quoting.
 func parseKeywords(conn string, values map[string]string) error {
+	tokens, err := splitKeywords(conn)
+	for _, t := range tokens {
+		delete(values, t.key)
+		if t.value != "" {
+			values[t.key] = t.value
+		}
+	}
+	return err
+}
+
+// splitKeywords returns the keywords in their order.
+func splitKeywords(conn string) ([]token, error) {
+	var tokens []token
 	for conn = strings.TrimLeft(conn, spaces); conn != ""; conn = strings.TrimLeft(conn, spaces) {
 		key, rest, found := strings.Cut(conn, "=")
 		key = strings.TrimRight(key, spaces)
 		if !found || key == "" || strings.ContainsAny(key, spaces+`'\`) {
-			return errors.New(`it is neither a postgres:// URL nor a list of keyword=value`)
+			return nil, errors.New(`it is neither a postgres:// URL nor a list of keyword=value`)
 		}
 		value, after, err := cutValue(strings.TrimLeft(rest, spaces))
 		if err != nil {
-			return err
+			return nil, err
 		}
+		tokens = append(tokens, token{keyword(key), value, conn[:len(conn)-len(after)]})
 		conn = after
-		delete(values, keyword(key))
-		if value != "" {
-			values[keyword(key)] = value
-		}
 	}
-	return nil
+	return tokens, nil
 }
 
 // cutValue takes the value at the start of s, quoted or not, and returns what

@@ -12,7 +12,7 @@ var userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s:@/]*):[^\s"'`
 
 // A password as a keyword or as a parameter, quoted or not.
 var keywordPassword = regexp.MustCompile(
-	`(?i)\b((?:pg|ssl)?password|pwd|oauth_client_secret)(\s*=\s*)('(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?|[^\s&"']+)`)
+	`(?i)\b((?:pg|ssl)?password|pwd|oauth_client_secret|scram_(?:client|server)_key)(\s*=\s*)('(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?|[^\s&"']+)`)
 
 // Redact replaces the passwords in text: those of URLs and those given as
 // "password=". It is for text whose secrets are not known; Settings.Scrub knows

@@ -12,6 +12,7 @@ import (
 // ("dbname", "sslmode"). The zero value is a connection with every default.
 type Settings struct {
 	values map[string]string
+	under  map[string]string // from the environment, where values and the service file have nothing
 }
 
 // Get returns the value of a keyword, "" when it is not set.
@@ -19,7 +20,11 @@ func (s Settings) Get(key string) string { return s.values[key] }
 
 // secret reports whether the value of a keyword must never be printed.
 func secret(key string) bool {
-	return key == "password" || key == "sslpassword" || key == "oauth_client_secret"
+	switch key {
+	case "password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key":
+		return true
+	}
+	return false
 }
 
 // String returns the settings as keywords, passwords replaced.
@@ -30,7 +35,7 @@ func (s Settings) String() string {
 			values[key] = masked
 		}
 	}
-	return Settings{values}.unmasked()
+	return Settings{values: values}.unmasked()
 }
 
 // unmasked returns the settings as a connection string.
@@ -57,9 +62,11 @@ func (s Settings) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // told from ordinary words, and a password that is the user's name
 // (postgres:postgres), where masking the name would give it away.
 func (s Settings) Scrub(text string) string {
-	for key, value := range s.values {
-		if secret(key) && len(value) >= 6 && value != s.Get("user") && value != s.Get("dbname") {
-			text = strings.ReplaceAll(text, value, masked)
+	for _, values := range []map[string]string{s.values, s.under} {
+		for key, value := range values {
+			if secret(key) && len(value) >= 6 && value != s.Get("user") && value != s.Get("dbname") {
+				text = strings.ReplaceAll(text, value, masked)
+			}
 		}
 	}
 	return Redact(text)
