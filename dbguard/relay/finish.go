@@ -1,0 +1,137 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/devguard/devguard/dbguard/session"
+)
+
+// firstRepeat is when a cancel that had no effect is sent again; then after
+// twice that, and so on. One is not enough: a cancel that overtakes the query on
+// its way to the server hits nothing, and in a pipeline the server goes on to
+// the next statement. A guess: a server answers an effective cancel in a few
+// milliseconds plus the way there and back.
+const firstRepeat = 100 * time.Millisecond
+
+// finish ends the upstream session after the client's pump has ended. It runs
+// in that pump's goroutine, so that nothing of the client can come in between.
+func (r *Relay) finish(ctx context.Context) {
+	last, dismiss, more := r.beginFinish()
+	if !more {
+		return
+	}
+	timeout := fmt.Errorf("the upstream has not ended within %v", r.o.FinishTimeout)
+	timer := time.AfterFunc(r.o.FinishTimeout, func() { r.abort(timeout) })
+	defer timer.Stop()
+	ctx, stop := context.WithTimeout(ctx, r.o.FinishTimeout)
+	defer stop()
+	if dismiss {
+		r.down.dismiss(last)
+	}
+	r.takeSteps(ctx)
+}
+
+// beginFinish waits until the session is ours to end. It returns what the client
+// is still to be told, whether it is to be closed, and false when there is
+// nothing to end.
+func (r *Relay) beginFinish() (last []byte, dismiss, more bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.phase == terminated && !r.ending && !r.cut {
+		r.changed.Wait() // the server finishes what the client asked for, then closes
+	}
+	if r.phase == over {
+		return nil, false, false
+	}
+	r.phase = finishing
+	_ = r.upstream.Conn.SetWriteDeadline(time.Now().Add(r.o.FinishTimeout)) // End's was shorter
+	// When it is the upstream that fails, its last words may be on their way:
+	// its pump closes the client after them.
+	return r.fatal, r.ending || !r.cut, true
+}
+
+// takeSteps does what the session says until the upstream has closed.
+func (r *Relay) takeSteps(ctx context.Context) {
+	var repeat time.Duration // when to send the cancel again; 0: nothing is being cancelled
+	for {
+		step, seen, more := r.nextStep()
+		if !more {
+			return
+		}
+		switch {
+		case step.Cancel:
+			_ = r.upstream.Cancel(ctx) // sent again below when it had no effect
+			repeat = firstRepeat
+		case len(step.Send) > 0 || step.Done:
+			repeat = 0
+		}
+		r.write.Lock()
+		_ = r.send(step.Send) // a failure shows in the next step
+		r.write.Unlock()
+		if step.Broken {
+			closeWrite(r.upstream.Conn)
+		}
+		if !r.await(seen, repeat) {
+			_ = r.upstream.Cancel(ctx)
+			repeat *= 2
+		}
+	}
+}
+
+// nextStep asks the session what to do next to end the upstream session: nothing
+// while a cancel of the client is under way (it must not hit the ROLLBACK), and
+// once the upstream was told to end. more is false when it has ended.
+func (r *Relay) nextStep() (step session.Finish, seen uint64, more bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.phase == over:
+		return step, r.moves, false
+	case r.told || r.cancels > 0:
+		return step, r.moves, true
+	case r.cut:
+		step = session.Finish{Cancel: !r.session.Idle(), Broken: true}
+	default:
+		step = r.session.Finish()
+	}
+	r.report.Cancelled = r.report.Cancelled || step.Cancel
+	if len(step.Send) > 0 && step.Send[0] == 'Q' {
+		r.rollback = true
+	}
+	r.told = step.Done || step.Broken
+	r.report.RolledBack = step.Done && r.rollback
+	return step, r.moves, true
+}
+
+// await returns when there is a move after seen, or false when limit has passed
+// without one; 0 is for ever.
+func (r *Relay) await(seen uint64, limit time.Duration) bool {
+	expired := false
+	if limit > 0 {
+		timer := time.AfterFunc(limit, func() {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			expired = true
+			r.changed.Broadcast()
+		})
+		defer timer.Stop()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.moves == seen && !expired {
+		r.changed.Wait()
+	}
+	return r.moves != seen
+}
+
+// closeWrite tells the peer that nothing more comes and keeps reading: so we
+// see that it has ended, too. Where that cannot be said the connection is closed.
+func closeWrite(c net.Conn) {
+	half, ok := c.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		closeHard(c)
+	}
+}

@@ -1,0 +1,192 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/devguard/devguard/dbguard/session"
+)
+
+// Upstream is a logged-in session of a server or a pooler.
+type Upstream struct {
+	// Conn is positioned after the login's ReadyForQuery. The relay closes it.
+	Conn net.Conn
+	// Cancel sends a CancelRequest for this session and returns when the
+	// upstream has closed that connection, which is when the signal has been
+	// sent, or when the context is done: Run waits for it.
+	Cancel func(context.Context) error
+}
+
+// Options of a Relay; the zero value works.
+type Options struct {
+	// OnEvents is given what the session saw, in order, by one goroutine at a
+	// time. It must not block: the client's replies wait for it.
+	OnEvents func([]session.Event)
+	// FinishTimeout bounds the orderly end of the upstream session; after it
+	// the connection is closed as it is. Default 2 s, the default drain_timeout.
+	FinishTimeout time.Duration
+	// Now is the clock of the session's times; deadlines are real time always.
+	Now func() time.Time
+}
+
+const defaultFinishTimeout = 2 * time.Second
+
+// phase is how far a relay has come; it only grows.
+type phase uint8
+
+const (
+	running    phase = iota // bytes are passed both ways
+	terminated              // the client's Terminate has been sent: the server ends by itself
+	finishing               // the client is gone, or End: we end the upstream session
+	over                    // the upstream is closed
+)
+
+// Relay is one client and its upstream session. Its methods may be called from
+// any goroutine, at any time, also after the end.
+type Relay struct {
+	client   net.Conn
+	upstream Upstream
+	o        Options
+
+	down  *downstream // the client's side
+	write sync.Mutex  // held by who writes to the upstream, from asking the session what to write
+
+	mu       sync.Mutex // no I/O under it; what follows is guarded by it
+	changed  sync.Cond  // broadcast whenever moves grows
+	moves    uint64     // counts what somebody may wait for: replies, releases, cancels, phases
+	session  *session.Session
+	phase    phase
+	cancels  int             // CancelRequests of the client under way
+	told     bool            // the upstream was told to end: it closes next
+	rollback bool            // ROLLBACK was sent
+	cut      bool            // a Write to the upstream has failed: nothing more can be sent
+	events   []session.Event // not yet delivered
+	spare    []session.Event // the memory of the batch before
+	ending   bool            // End was called
+	fatal    []byte          // the last message that End wants said
+	report   Report
+}
+
+// Report says how a session ended.
+type Report struct {
+	Cancelled  bool  // something ran when the client was gone, and was cancelled
+	RolledBack bool  // a transaction was open, and the server has confirmed its ROLLBACK
+	Clean      bool  // the server closed its side after it had been told to end
+	Statements int   // prepared statements that the session held and that went with it
+	Err        error // why the end was not orderly; nil when it was, whoever ended first
+}
+
+// New returns a relay of client and upstream, both silent since the login. It
+// does nothing before Run, which must be called: Run closes both connections.
+func New(client net.Conn, up Upstream, s *session.Session, o Options) *Relay {
+	if o.FinishTimeout <= 0 {
+		o.FinishTimeout = defaultFinishTimeout
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	r := &Relay{client: client, upstream: up, o: o, down: &downstream{conn: client}, session: s}
+	r.changed.L = &r.mu
+	return r
+}
+
+// Run passes bytes until one side ends or End is called, then ends the upstream
+// session and returns. When ctx is done both connections are closed at once.
+func (r *Relay) Run(ctx context.Context) Report {
+	stop := context.AfterFunc(ctx, func() { r.abort(context.Cause(ctx)) })
+	defer stop()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.pumpClient()
+		r.finish(ctx)
+	}()
+	r.pumpUpstream()
+	<-ended
+	r.deliver(r.events) // the last ones: nobody else is left
+	return r.report
+}
+
+// End ends the session now, whatever it does: the client is sent fatal (unless
+// it is nil, or the client does not read) between two messages and closed, and
+// the upstream session is cancelled, rolled back and terminated. It does not
+// wait: Run returns when that is done. Once the session ends already, it does
+// nothing.
+func (r *Relay) End(fatal *pgproto3.ErrorResponse) {
+	var last []byte
+	if fatal != nil {
+		last, _ = fatal.Encode(nil) // fails for a message beyond 1 GiB alone
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ending || r.phase >= finishing {
+		return
+	}
+	r.end(last)
+}
+
+// end calls both pumps back and lets the finish begin. The caller holds mu.
+func (r *Relay) end(last []byte) {
+	r.ending, r.fatal = true, last
+	// Deadlines are the only way to call back a pump that is inside Read or Write.
+	now := time.Now()
+	_ = r.client.SetReadDeadline(now)
+	_ = r.client.SetWriteDeadline(now.Add(endGrace))
+	_ = r.upstream.Conn.SetWriteDeadline(now.Add(endGrace))
+	r.move()
+}
+
+// violation ends a session after bytes that cannot be a message. The caller
+// holds mu.
+func (r *Relay) violation(err error) {
+	if r.ending || r.phase >= finishing {
+		return
+	}
+	r.report.Err = err
+	last, _ := (&pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "08P01",
+		Message: err.Error()}).Encode(nil)
+	r.end(last)
+}
+
+// endGrace is what a Write under way may still take when the session is ended
+// by us. On loopback a peer that reads takes microseconds; one that has not read
+// for this long is not waited for.
+const endGrace = 50 * time.Millisecond
+
+// Snapshot returns what the session does; the result does not change.
+func (r *Relay) Snapshot() session.Snapshot {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.session.Snapshot()
+}
+
+// move tells who waits for a change. The caller holds mu.
+func (r *Relay) move() {
+	r.moves++
+	r.changed.Broadcast()
+}
+
+// abort closes both connections as they are, because of err.
+func (r *Relay) abort(err error) {
+	r.mu.Lock()
+	if r.phase != over && r.report.Err == nil {
+		r.report.Err = fmt.Errorf("session closed: %w", err)
+	}
+	r.mu.Unlock()
+	r.down.close()
+	closeHard(r.upstream.Conn)
+}
+
+// closeHard closes a connection without a farewell: tls.Conn would take up to
+// 5 s to write its alert to a peer that does not read.
+func closeHard(c net.Conn) {
+	if secured, ok := c.(interface{ NetConn() net.Conn }); ok {
+		_ = secured.NetConn().Close()
+	}
+	_ = c.Close()
+}
