@@ -1,0 +1,250 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// hangsUp reports how long it takes until the peer of conn closes it.
+func hangsUp(t *testing.T, conn net.Conn) time.Duration {
+	t.Helper()
+	begun := time.Now()
+	_, err := io.Copy(io.Discard, conn)
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		t.Fatal("the listener does not hang up")
+	}
+	return time.Since(begun)
+}
+
+func TestListenOnlyWhereWeAreAlone(t *testing.T) {
+	o := listenerOptions{salt: newSalt()}
+	for _, address := range []string{":0", "0.0.0.0:0", "[::]:0"} {
+		if l, err := listen("tcp", address, o); err == nil {
+			l.close(t.Context())
+			t.Errorf("listens on %s", address)
+		} else if !strings.Contains(err.Error(), "loopback") {
+			t.Error(err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "s")
+	startStub(t, "unix", path, listenerOptions{})
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	if _, err := listen("unix", path, o); err == nil {
+		t.Error("two listeners on one socket")
+	}
+}
+
+func TestSilenceEndsALogin(t *testing.T) {
+	const limit = 100 * time.Millisecond
+	s := tcpStub(t, listenerOptions{timeout: limit})
+	first := saslInitial("n,,n=,r=abc")
+	for name, said := range map[string][]byte{
+		"nothing": nil, "half a length": {0, 0}, "half a startup": startupPacket(3<<16, "user", "a")[:12],
+		"SSLRequest": packet(codeSSL), "startup": startupPacket(3<<16, "user", "a"),
+		"half a response": joined(startupPacket(3<<16, "user", "a"), first[:20]),
+		"no proof":        joined(startupPacket(3<<16, "user", "a"), first),
+	} {
+		conn := s.dial(t)
+		if _, err := conn.Write(said); err != nil {
+			t.Fatal(err)
+		}
+		if took := hangsUp(t, conn); took < limit/2 {
+			t.Errorf("%s: closed after %v", name, took)
+		}
+	}
+}
+
+// Whoever keeps talking has the same time, and 10,000 bytes.
+func TestTalkIsLimited(t *testing.T) {
+	s := tcpStub(t, listenerOptions{timeout: 300 * time.Millisecond})
+	slow := s.dial(t)
+	stop := make(chan struct{})
+	go func() {
+		defer close(stop)
+		for _, b := range startupPacket(3<<16, "user", strings.Repeat("a", 9000)) {
+			if _, err := slow.Write([]byte{b}); err != nil {
+				return
+			}
+			<-time.After(time.Millisecond)
+		}
+	}()
+	if took := hangsUp(t, slow); took > 5*time.Second {
+		t.Errorf("a slow one was closed after %v", took)
+	}
+	<-stop
+	answers := exchangeRaw(t, s.dial(t), []byte(strings.Repeat(string(packet(codeSSL)), 1250)))
+	if string(answers) != strings.Repeat("N", 1250) {
+		t.Errorf("%d answers to 1,250 SSLRequests", len(answers))
+	}
+	endless := s.dial(t)
+	sent := 0
+	for {
+		n, err := endless.Write([]byte(strings.Repeat(string(packet(codeGSS)), 100)))
+		if sent += n; err != nil {
+			break
+		}
+	}
+	hangsUp(t, endless)
+}
+
+// A peer that never reads blocks nobody: what we say before a login is little.
+func TestPeerThatNeverReads(t *testing.T) {
+	s := tcpStub(t, listenerOptions{timeout: 200 * time.Millisecond})
+	conn := s.dial(t)
+	_ = conn.(*net.TCPConn).SetReadBuffer(1)
+	for range 1000 {
+		if _, err := conn.Write(packet(codeSSL)); err != nil {
+			break
+		}
+	}
+	eventually(t, "the end of its login", func() bool { return running("(*listener).attend") == 0 })
+}
+
+func TestClientThatLeavesDuringLogin(t *testing.T) {
+	s := tcpStub(t, listenerOptions{})
+	whole := joined(packet(codeSSL), startupPacket(3<<16, "user", "a"), saslInitial("n,,n=,r=abc"))
+	for n := 0; n <= len(whole); n += 7 {
+		conn := s.dial(t)
+		_, _ = conn.Write(whole[:n])
+		_ = conn.(*net.TCPConn).SetLinger(n % 2) // some by RST
+		_ = conn.Close()
+	}
+	eventually(t, "the end of their logins", func() bool { return running("(*listener).attend") == 0 })
+}
+
+// Sixty-four that say nothing, then honest clients.
+func TestSilentOnesMakeRoom(t *testing.T) {
+	clearPG(t)
+	s := tcpStub(t, listenerOptions{patience: 50 * time.Millisecond})
+	logged := session(t, s.url(firstPassword, "sslmode=disable"))
+	for range loginsAtOnce {
+		s.dial(t)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for range 5 {
+		conn, err := pgconn.Connect(ctx, s.url(secondPassword, "sslmode=prefer"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeConn(ctx, conn)
+	}
+	if _, err := logged.Exec(ctx, "who").ReadAll(); err != nil {
+		t.Errorf("a client that had logged in: %v", err)
+	}
+}
+
+// Nobody is shown out while there is room.
+func TestSilenceIsNoFaultWhileThereIsRoom(t *testing.T) {
+	clearPG(t)
+	s := tcpStub(t, listenerOptions{logins: 4, patience: time.Millisecond, timeout: time.Minute})
+	quiet := []net.Conn{s.dial(t), s.dial(t)}
+	for range 20 {
+		closeConn(t.Context(), session(t, s.url(firstPassword, "sslmode=disable")))
+	}
+	if strings.Contains(s.log.text(), "silent") && running("(*listener).attend") < len(quiet) {
+		t.Errorf("shown out with a seat free:\n%s", s.log.text())
+	}
+}
+
+func TestThousandsOfConnections(t *testing.T) {
+	clearPG(t)
+	const many = 2000
+	s := tcpStub(t, listenerOptions{patience: 20 * time.Millisecond})
+	conns := make(chan net.Conn, many)
+	go func() {
+		defer close(conns)
+		for i := range many {
+			conn, err := net.Dial("tcp", s.addr().String())
+			if err != nil {
+				if !errors.Is(err, syscall.EMFILE) {
+					t.Error(err)
+				}
+				return
+			}
+			if i%2 == 0 {
+				_, _ = conn.Write(startupPacket(3<<16, "user", "a"))
+			}
+			conns <- conn
+		}
+	}()
+	var all []net.Conn
+	for conn := range conns {
+		all = append(all, conn)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	conn, err := pgconn.Connect(ctx, s.url(firstPassword, "sslmode=disable"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := running("(*listener).attend"); n > loginsAtOnce+1 {
+		t.Errorf("%d logins at once", n)
+	}
+	closeConn(ctx, conn)
+	for _, c := range all {
+		_ = c.Close()
+	}
+}
+
+func TestCloseEndsWhatIsNotLoggedIn(t *testing.T) {
+	clearPG(t)
+	s := tcpStub(t, listenerOptions{timeout: time.Minute})
+	var guests []net.Conn
+	for range 100 {
+		guests = append(guests, s.dial(t))
+	}
+	served := session(t, s.url(firstPassword, "sslmode=disable"))
+	ctx, cancel := context.WithCancel(t.Context())
+	closed := make(chan struct{})
+	go func() { s.close(ctx); close(closed) }()
+	for _, g := range guests {
+		hangsUp(t, g)
+	}
+	if _, err := served.Exec(t.Context(), "who").ReadAll(); err != nil {
+		t.Errorf("a session that had begun: %v", err)
+	}
+	select {
+	case <-closed:
+		t.Error("close did not wait for a session")
+	default:
+	}
+	cancel()
+	<-closed
+	if _, err := net.Dial("tcp", s.addr().String()); err == nil {
+		t.Error("somebody listens still")
+	}
+}
+
+// Memory is that of the connections in the room, whatever they announce.
+func TestAnnouncedLengthsCostNothing(t *testing.T) {
+	s := tcpStub(t, listenerOptions{timeout: time.Minute})
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for range 2000 {
+		conn := s.dial(t)
+		_, _ = conn.Write([]byte{0x7f, 0xff, 0xff, 0xff, 0, 3, 0, 0})
+		hangsUp(t, conn)
+		_ = conn.Close()
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
+		t.Errorf("the heap has grown by %d bytes", grown)
+	}
+}

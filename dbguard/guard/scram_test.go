@@ -1,0 +1,144 @@
+package guard
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/devguard/devguard/dbguard/pgtest"
+)
+
+// proven returns what the client of RFC 5802 puts after the part of its final
+// message that it proves.
+func proven(password string, salt []byte, auth string) string {
+	salted := hmacSHA256([]byte(password), salt, []byte{0, 0, 0, 1})
+	key := hmacSHA256(salted, []byte("Client Key"))
+	stored := newSecret(0, password, salt).storedKey
+	for i, b := range hmacSHA256(stored[:], []byte(auth)) {
+		key[i] ^= b
+	}
+	return ",p=" + base64.StdEncoding.EncodeToString(key)
+}
+
+func TestScramFindsTheGeneration(t *testing.T) {
+	salt := newSalt()
+	passwords := []string{"aa", "bb", "cc"}
+	var secrets []secret
+	for i, p := range passwords {
+		secrets = append(secrets, newSecret(10+i, p, salt))
+	}
+	for i, password := range append(passwords, "dd") {
+		s := newScram(salt)
+		reply, err := s.first([]byte("y,,n=whoever,r=abc,x=an extension"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := string(reply)
+		nonce, _, _ := strings.Cut(strings.TrimPrefix(server, "r="), ",")
+		without := "c=eSws,r=" + nonce + ",x=1"
+		auth := "n=whoever,r=abc,x=an extension," + server + "," + without
+		_, fits, err := s.final([]byte(without+proven(password, salt, auth)), secrets)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case i == len(passwords) && fits != nil:
+			t.Errorf("%q fits generation %d", password, fits.gen)
+		case i < len(passwords) && (fits == nil || fits.gen != 10+i):
+			t.Errorf("%q fits %v", password, fits)
+		}
+	}
+}
+
+// firstMessages are client-first-messages that a server refuses.
+var firstMessages = []string{
+	"", "x", "x,,n=,r=a", "n", "n,", "nx,n=,r=a", "y", "p=tls-server-end-point,,n=,r=a", "p", "n,a=me,n=,r=a", "n,b,n=,r=a",
+	"n,,", "n,,m=x,n=,r=a", "n,,r=a", "n,,n", "n,,n=", "n,,n=,", "n,,n=,x=a", "n,,n=,r", "n,,n=,r=\x01", "n,,n=,r=a b", "n,,n=,r=\x00", "n,,n=,r=é",
+}
+
+// finalMessages are client-final-messages that a server refuses; NONCE stands for
+// the right one.
+var finalMessages = []string{
+	"", "c", "c=biws", "c=eSws,r=NONCE,p=AAAA", "c=,r=NONCE,p=AAAA", "c=biws,r=x,p=AAAA", "c=biws,r=NONCEx,p=AAAA", "c=biws,r=NONCE",
+	"c=biws,r=NONCE,p=AAAA", "c=biws,r=NONCE,p=", "c=biws,r=NONCE,p=!", "r=NONCE,p=AAAA", "c=biws,r=NONCE,p=AAAA\x00",
+	"c=biws,r=NONCE,p=" + zeroProof, "c=biws,r=NONCE,x=1,p=" + zeroProof, "c=biws,r=NONCE,p=" + zeroProof + ",",
+	"c=biws,r=NONCE,,p=" + zeroProof, "c=biws,r=NONCE,1=1,p=" + zeroProof, "c=biws,r=NONCE,p=" + zeroProof + ",x=1", "c=biws,r=NONCE,x,p=" + zeroProof,
+}
+
+const zeroProof = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+// What is refused is refused with the code and the message of a real server.
+func TestScramErrorsAreTheServers(t *testing.T) {
+	clearPG(t)
+	real := pgtest.Start(t)
+	real.CreateRole(t, "dev", password, "")
+	stub := tcpStub(t, listenerOptions{})
+	servers := []string{stub.addr().String(), net.JoinHostPort(real.Host, strconv.Itoa(real.Port))}
+	compare := func(first, final string) {
+		t.Helper()
+		ours, theirs := scramError(t, servers[0], first, final), scramError(t, servers[1], first, final)
+		if ours.Code != theirs.Code || ours.Message != theirs.Message || ours.Severity != theirs.Severity || (ours.Detail == "") != (theirs.Detail == "") {
+			t.Errorf("%q %q\n ours:   %s %s (%s)\n theirs: %s %s (%s)", first, final, ours.Code, ours.Message, ours.Detail, theirs.Code, theirs.Message, theirs.Detail)
+		}
+	}
+	for _, first := range firstMessages {
+		compare(first, "")
+	}
+	for _, final := range finalMessages {
+		compare("n,,n=,r=abc", final)
+	}
+}
+
+// scramError logs in to an address with these messages and returns the error
+// that ends it.
+func scramError(t *testing.T, addr, first, final string) *pgproto3.ErrorResponse {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_, _ = conn.Write(joined(startupPacket(3<<16, "user", "dev", "database", "postgres"), saslInitial(first)))
+	f := pgproto3.NewFrontend(conn, conn)
+	for {
+		msg, err := f.Receive()
+		if err != nil {
+			t.Fatalf("%q %q: %v", first, final, err)
+		}
+		switch m := msg.(type) {
+		case *pgproto3.AuthenticationSASLContinue:
+			nonce, _, _ := bytes.Cut(bytes.TrimPrefix(m.Data, []byte("r=")), []byte(","))
+			_, _ = conn.Write(message('p', bytes.ReplaceAll([]byte(final), []byte("NONCE"), nonce)))
+		case *pgproto3.ErrorResponse:
+			kept := *m
+			return &kept
+		}
+	}
+}
+
+// A server proves itself too: a client must notice one that does not know the
+// password.
+func TestScramServerSignatureIsChecked(t *testing.T) {
+	clearPG(t)
+	salt := newSalt()
+	wrong := newSecret(1, firstPassword, salt)
+	wrong.serverKey[0] ^= 1
+	l, err := listen("tcp", "127.0.0.1:0", listenerOptions{salt: salt, secrets: func() []secret { return []secret{wrong} }, serve: func(context.Context, *client) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close(t.Context())
+	_, err = pgconn.Connect(t.Context(), "postgres://dev:"+firstPassword+"@"+l.addr().String()+"/app?sslmode=disable")
+	if err == nil || errors.As(err, new(*pgconn.PgError)) || !strings.Contains(err.Error(), "ServerSignature") {
+		t.Errorf("%v", err)
+	}
+}
