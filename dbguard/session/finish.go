@@ -10,8 +10,79 @@ type Finish struct {
 
 // ending is how far the end of a session is.
 type ending struct {
-	terminated bool // the client's Terminate has been taken
-	begun      bool // Finish has been called: Client takes nothing
-	cancelled  bool // a cancel was asked for and no ReadyForQuery has come since
-	rolledBack bool // ROLLBACK has been sent
+	terminated bool   // the client's Terminate has been taken
+	begun      bool   // Finish has been called: Client takes nothing
+	cancelled  uint64 // 1 + account.readies when a cancel was last asked for
+	rolledBack bool   // ROLLBACK has been sent
+}
+
+// Finish says how to go on; from the first call on, Client takes nothing. Call it again after each Server until it says
+// Done or Broken.
+//
+// First what runs is ended: Cancel once, and again only when a ReadyForQuery has come and more runs (a pipeline);
+// CopyFail where the server waits for data, Sync where it waits for one. Then a transaction is rolled back; a session
+// that is not idle after that is Broken. Then Terminate. After a Terminate by the client itself it is Done at once, with
+// nothing to send.
+func (s *Session) Finish() Finish {
+	s.ending.begun = true
+	p := s.mode.progress()
+	switch {
+	case s.ending.terminated:
+		return Finish{Done: true}
+	case s.err != nil || s.cut():
+		return Finish{Cancel: s.cancel(p), Broken: true}
+	case p.copyBoth: // a WAL sender heeds it at any time
+		return Finish{Send: terminate, Done: true}
+	}
+	send := s.unblock(p)
+	switch {
+	case p.busy || send != nil:
+		return Finish{Cancel: s.cancel(p), Send: send}
+	case s.account.status == 'I':
+		return Finish{Send: terminate, Done: true}
+	case s.ending.rolledBack:
+		return Finish{Broken: true}
+	}
+	s.ending.rolledBack = true
+	s.mode.sent('Q', s.now)
+	return Finish{Send: rollbackQuery}
+}
+
+var (
+	terminate     = appendHead(nil, 'X', 0)
+	rollbackQuery = append(appendHead(nil, 'Q', len("ROLLBACK")+1), "ROLLBACK\x00"...)
+	syncMessage   = appendHead(nil, 'S', 0)
+	copyFail      = append(appendHead(nil, 'f', len(copyFailReason)+1), copyFailReason+"\x00"...)
+)
+
+const copyFailReason = "the client is gone"
+
+// cut: the upstream has the beginning of a message whose end will not come.
+func (s *Session) cut() bool {
+	if s.pass != nil {
+		return s.up.partial()
+	}
+	return s.account.cut
+}
+
+// cancel: something runs for which no cancel has been asked yet.
+func (s *Session) cancel(p progress) bool {
+	if !p.busy || s.ending.rolledBack || s.ending.cancelled == s.account.readies+1 {
+		return false
+	}
+	s.ending.cancelled = s.account.readies + 1
+	return true
+}
+
+// unblock returns what the server waits for in the middle of a command.
+func (s *Session) unblock(p progress) (send []byte) {
+	if p.copyIn {
+		send = append(send, copyFail...)
+		s.mode.sent('f', s.now)
+	}
+	if p.unsynced {
+		send = append(send, syncMessage...)
+		s.mode.sent('S', s.now)
+	}
+	return send
 }

@@ -1,22 +1,211 @@
 package session
 
-import "time"
+import (
+	"bytes"
+	"time"
+)
 
-// pass observes a session whose bytes pass unchanged.
+// pass observes a session whose bytes pass unchanged. It follows what postgres.c does with each message, and where the
+// two sides do not keep to that it is only wrong about what runs until the next ReadyForQuery with nothing outstanding.
 type pass struct {
-	account *account
+	account  *account
+	queue    awaitedQueue
+	names    seenNames
+	unsynced bool           // an extended message went upstream, and no Sync or Query after it
+	skipping bool           // the server reads over everything up to the next Sync
+	copyIn   bool           // the server waits for CopyData, and CopyDone has not been sent
+	copyBoth bool           // replication
+	sqlstate string         // of the error of the Query that runs
+	last     *seenStatement // the last one executed: an error of Sync (a deferred constraint) is reported as its
+	since    time.Time      // of the last reply: the next message cannot have been begun before
 }
 
 func newPass(a *account) *pass { return &pass{account: a} }
 
-func (p *pass) progress() progress { return progress{} }
+func (p *pass) progress() progress {
+	return progress{
+		busy: !p.queue.empty(), unsynced: p.unsynced || p.skipping, copyIn: p.copyIn, copyBoth: p.copyBoth,
+		prepared: p.names.confirmed,
+	}
+}
 
-func (p *pass) sent(byte, time.Time) {}
+// rollback is the Query that Finish sends.
+var rollback = &seenStatement{fingerprint: "ROLLBACK"}
 
-func clientWant(byte, int) int { return 0 }
+func (p *pass) sent(typ byte, now time.Time) {
+	switch typ {
+	case 'f':
+		p.copyIn = false
+	case 'S':
+		p.sync(now)
+	case 'Q':
+		p.expect('Q', rollback, now)
+	}
+}
 
-func serverWant(byte, int) int { return 0 }
+const (
+	namesWant = 256     // of Bind, Describe, Execute, Close: two names and what is before them
+	sqlWant   = 4 << 10 // of Parse and Query: enough for a fingerprint unless it begins with a long comment
+	errorWant = 96      // of ErrorResponse: S, V and C come first, in any language
+	tagWant   = 16      // of CommandComplete: DEALLOCATE ALL
+)
 
-func (s *Session) watchClient(in []byte, now time.Time) int { return len(in) }
+// clientWant is how much pass needs of a message of the client.
+func clientWant(typ byte, _ int) int {
+	switch typ {
+	case 'P', 'Q':
+		return sqlWant
+	case 'B', 'D', 'E', 'C':
+		return namesWant
+	}
+	return 0
+}
 
-func (s *Session) watchServer(in []byte, now time.Time) int { return len(in) }
+// serverWant is how much pass needs of a message of the upstream.
+func serverWant(typ byte, _ int) int {
+	switch typ {
+	case 'E':
+		return errorWant
+	case 'C':
+		return tagWant
+	case 'Z':
+		return 1
+	}
+	return 0
+}
+
+// watchClient looks at what the client sends and says how much of it may pass.
+func (s *Session) watchClient(in []byte, now time.Time) (n int) {
+	for n < len(in) && !s.ending.terminated {
+		if k := s.up.skip(in[n:]); k > 0 {
+			n += k
+			continue
+		}
+		if s.up.have == 0 && (s.held() || s.pass.queue.full()) {
+			break
+		}
+		f, k, ok, err := s.up.next(in[n:])
+		if err != nil {
+			s.err = err
+			break
+		}
+		n += k
+		if ok {
+			s.pass.client(f, now)
+			s.noteTerminate(f)
+		}
+	}
+	return n
+}
+
+// client follows one message of the client.
+func (p *pass) client(f frame, now time.Time) {
+	switch f.typ {
+	case 'c', 'f':
+		p.copyDone()
+		return
+	case 'S':
+		if !p.copyIn && !p.copyBoth { // copyfromparse.c ignores it
+			p.sync(now)
+		}
+		return
+	}
+	if p.skipping {
+		return
+	}
+	switch f.typ {
+	case 'Q':
+		sql, _ := cutName(f.body)
+		p.unsynced = false
+		p.expect('Q', &seenStatement{fingerprint: Fingerprint(string(sql))}, now)
+	case 'F':
+		p.unsynced = false
+		p.expect('F', nil, now)
+	case 'P', 'B', 'D', 'E', 'C':
+		p.unsynced = true
+		p.expect(f.typ, p.about(f), now)
+	}
+}
+
+// about applies an extended message to the names, and returns the statement that it is about.
+func (p *pass) about(f frame) *seenStatement {
+	switch f.typ {
+	case 'P':
+		name, sql := cutName(f.body)
+		sql, _, _ = bytes.Cut(sql, []byte{0})
+		return p.names.parse(key(name), Fingerprint(string(sql)))
+	case 'B':
+		portal, rest := cutName(f.body)
+		name, _ := cutName(rest)
+		st := p.names.statement(key(name))
+		p.names.bind(key(portal), st)
+		return st
+	case 'E':
+		portal, _ := cutName(f.body)
+		return p.names.bound(key(portal))
+	}
+	return p.target(f)
+}
+
+// target is the statement of a Describe or a Close; a closed one is forgotten.
+func (p *pass) target(f frame) *seenStatement {
+	if len(f.body) == 0 {
+		return nil
+	}
+	name, _ := cutName(f.body[1:])
+	if f.body[0] != 'S' {
+		if f.typ == 'C' {
+			return nil
+		}
+		return p.names.bound(key(name))
+	}
+	st := p.names.statement(key(name))
+	if f.typ == 'C' && st != nil && st.name != "" {
+		p.names.remove(st)
+	}
+	return st
+}
+
+// cutName splits a body after its first string; a string cut off is taken as it is.
+func cutName(body []byte) (name, rest []byte) {
+	name, rest, _ = bytes.Cut(body, []byte{0})
+	return name, rest
+}
+
+// key is what the server compares of a name.
+func key(name []byte) []byte { return name[:min(len(name), maxName)] }
+
+// expect notes a message that the server will answer.
+func (p *pass) expect(typ byte, st *seenStatement, now time.Time) {
+	p.account.forwarded(now)
+	p.queue.push(awaited{typ, st, now})
+	if p.queue.n == 1 {
+		p.begin(now)
+	}
+}
+
+func (p *pass) sync(now time.Time) {
+	p.unsynced, p.skipping = false, false
+	p.expect('S', nil, now)
+}
+
+// copyDone notes the end of what the client copies in. When the server has not said yet that it copies, the place of
+// this message among the others is kept: a Sync before it has no reply.
+func (p *pass) copyDone() {
+	switch {
+	case p.copyIn:
+		p.copyIn = false
+	case !p.skipping && !p.copyBoth && !p.queue.empty() && !p.queue.full():
+		p.queue.push(awaited{typ: 'c'})
+	}
+}
+
+// begin notes that the server turns to the first message outstanding.
+func (p *pass) begin(now time.Time) {
+	for p.queue.first() == 'c' { // no copy took it
+		p.queue.pop()
+	}
+	if !p.queue.empty() && p.queue.at(0).stmt != nil {
+		p.account.running(p.queue.at(0).stmt.fingerprint, now)
+	}
+}

@@ -29,7 +29,8 @@ type Session struct {
 	downOut []byte
 	hold    bool
 	ending  ending
-	err     error // of framing, once
+	now     time.Time // of the last call that was given one
+	err     error     // of framing, once
 }
 
 // progress is what Idle, Hold, Finish and Snapshot ask of a mode.
@@ -90,6 +91,7 @@ func New(o Options) *Session {
 // after the next Server), or has failed (Err). After Terminate it takes and drops everything. out aliases in or a buffer
 // of the session and is valid until the next call of Client.
 func (s *Session) Client(in []byte, now time.Time) (out []byte, n int) {
+	s.now = now
 	switch {
 	case s.err != nil || s.ending.begun:
 		return nil, 0
@@ -98,6 +100,9 @@ func (s *Session) Client(in []byte, now time.Time) (out []byte, n int) {
 	case s.pass != nil:
 		n = s.watchClient(in, now)
 		out = in[:n]
+		if s.ending.terminated {
+			n = len(in)
+		}
 	default:
 		out, n = s.conductClient(in, now)
 	}
@@ -109,6 +114,7 @@ func (s *Session) Client(in []byte, now time.Time) (out []byte, n int) {
 // only) what the caller must write to the upstream before anything else; until that has been answered, Client takes
 // nothing. out aliases in or a buffer of the session and is valid until the next call of Server.
 func (s *Session) Server(in []byte, now time.Time) (out, inject []byte) {
+	s.now = now
 	if s.err != nil {
 		return nil, nil
 	}
@@ -187,9 +193,7 @@ func (s *Session) conductFrame(in, out []byte, now time.Time) ([]byte, int) {
 		return out, 0
 	}
 	s.drop.up = v == drop
-	if f.typ == 'X' {
-		s.terminated()
-	}
+	s.noteTerminate(f)
 	return o, n
 }
 
@@ -226,8 +230,10 @@ func kept(buf []byte) []byte {
 	return buf[:0]
 }
 
-// terminated notes the client's Terminate.
-func (s *Session) terminated() {
-	s.ending.terminated = true
-	s.account.emit(Event{Kind: Terminated})
+// noteTerminate notes the client's Terminate; one with a body is not that.
+func (s *Session) noteTerminate(f frame) {
+	if f.typ == 'X' && f.length() == 0 {
+		s.ending.terminated = true
+		s.account.emit(Event{Kind: Terminated})
+	}
 }

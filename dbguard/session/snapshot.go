@@ -49,6 +49,7 @@ type account struct {
 	xactStart   time.Time
 	query       string
 	queries     uint64
+	readies     uint64 // ReadyForQuery messages
 	errors      uint64
 	clientBytes uint64
 	serverBytes uint64
@@ -68,7 +69,9 @@ func (a *account) forwarded(now time.Time) {
 }
 
 // running notes that the server works on this statement since then.
-func (a *account) running(fingerprint string, since time.Time) { a.query, a.queryStart = fingerprint, since }
+func (a *account) running(fingerprint string, since time.Time) {
+	a.query, a.queryStart = fingerprint, since
+}
 
 // executed notes the end of an Execute or a Query; sqlstate is empty unless it failed.
 func (a *account) executed(fingerprint string, took time.Duration, sqlstate string) {
@@ -87,6 +90,7 @@ func (a *account) failed(fingerprint, sqlstate string) {
 // ready notes a ReadyForQuery that the client sees; more: other messages are still to be answered.
 func (a *account) ready(status byte, more bool, now time.Time) {
 	a.status = status
+	a.readies++
 	if status == 'I' {
 		a.xactStart = time.Time{}
 	}

@@ -1,0 +1,135 @@
+package session
+
+const (
+	// maxName is what the server compares of a protocol name: its tables of statements and portals have keys of
+	// NAMEDATALEN bytes (prepare.c, portalmem.c), so longer names that begin alike are one name to it.
+	maxName = 63
+
+	// maxNames bounds the names and fingerprints that mode Pass keeps per session, in bytes; about 4,000 statements.
+	maxNames = 1 << 20
+
+	maxPortals = 1000 // named portals that mode Pass keeps; each is at most maxName bytes
+)
+
+// seenStatement is a statement that passed.
+type seenStatement struct {
+	name        string
+	fingerprint string
+	confirmed   bool // ParseComplete has come
+}
+
+// fingerprintOf is "" of a statement that is not known.
+func (s *seenStatement) fingerprintOf() string {
+	if s == nil {
+		return ""
+	}
+	return s.fingerprint
+}
+
+func (s *seenStatement) size() int { return len(s.name) + len(s.fingerprint) + 100 }
+
+// seenNames are the statements and portals of mode Pass, as the client's messages say; what the server refuses is
+// undone.
+type seenNames struct {
+	statements map[string]*seenStatement
+	portals    map[string]*seenStatement
+	unnamed    *seenStatement
+	portal     *seenStatement // the unnamed one
+	bytes      int
+	confirmed  int // named statements that the server holds
+}
+
+// parse notes a Parse. One with a name that exists changes nothing until the server accepts it, which it does not.
+func (n *seenNames) parse(name []byte, fingerprint string) *seenStatement {
+	st := &seenStatement{name: string(name), fingerprint: fingerprint}
+	if st.name == "" {
+		n.unnamed = st
+	} else if n.statements[st.name] == nil {
+		n.add(st)
+	}
+	return st
+}
+
+// parsed notes ParseComplete.
+func (n *seenNames) parsed(st *seenStatement) {
+	if st == nil || st.name == "" || st.confirmed {
+		return
+	}
+	st.confirmed = true
+	if n.statements[st.name] == st {
+		n.confirmed++
+	}
+}
+
+func (n *seenNames) add(st *seenStatement) {
+	if n.bytes+st.size() > maxNames {
+		return
+	}
+	if n.statements == nil {
+		n.statements = map[string]*seenStatement{}
+	}
+	n.statements[st.name] = st
+	n.bytes += st.size()
+	if st.confirmed {
+		n.confirmed++
+	}
+}
+
+func (n *seenNames) remove(st *seenStatement) {
+	if st == nil || n.statements[st.name] != st {
+		return
+	}
+	delete(n.statements, st.name)
+	n.bytes -= st.size()
+	if st.confirmed {
+		n.confirmed--
+	}
+}
+
+// undo takes back what a message did that the server has refused or skipped.
+func (n *seenNames) undo(a awaited) {
+	switch {
+	case a.typ == 'P' && !a.stmt.confirmed:
+		n.remove(a.stmt)
+	case a.typ == 'C' && a.stmt != nil && a.stmt.name != "" && n.statements[a.stmt.name] == nil:
+		n.add(a.stmt)
+	}
+}
+
+// forgetAll is DEALLOCATE ALL and DISCARD ALL.
+func (n *seenNames) forgetAll() {
+	clear(n.statements)
+	n.bytes, n.confirmed = 0, 0
+}
+
+func (n *seenNames) statement(name []byte) *seenStatement {
+	if len(name) == 0 {
+		return n.unnamed
+	}
+	return n.statements[string(name)]
+}
+
+func (n *seenNames) bound(portal []byte) *seenStatement {
+	if len(portal) == 0 {
+		return n.portal
+	}
+	return n.portals[string(portal)]
+}
+
+func (n *seenNames) bind(portal []byte, st *seenStatement) {
+	switch {
+	case len(portal) == 0:
+		n.portal = st
+	case n.portals[string(portal)] != nil || len(n.portals) < maxPortals:
+		if n.portals == nil {
+			n.portals = map[string]*seenStatement{}
+		}
+		n.portals[string(portal)] = st
+	}
+}
+
+// transactionOver: no portal survives it, cursors WITH HOLD apart, which the protocol cannot make.
+func (n *seenNames) transactionOver() {
+	n.portal = nil
+	clear(n.portals)
+}

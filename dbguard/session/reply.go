@@ -1,0 +1,205 @@
+package session
+
+import (
+	"bytes"
+	"time"
+)
+
+// watchServer looks at what the upstream sends and says how much of it may pass.
+func (s *Session) watchServer(in []byte, now time.Time) (n int) {
+	for n < len(in) {
+		if k := s.down.skip(in[n:]); k > 0 {
+			n += k
+			continue
+		}
+		f, k, ok, err := s.down.next(in[n:])
+		if err != nil {
+			s.err = err
+			break
+		}
+		n += k
+		if ok && f.typ != 'D' && f.typ != 'd' {
+			s.pass.reply(f, now)
+		}
+	}
+	return n
+}
+
+// reply follows one message of the upstream. One that does not answer the first message outstanding changes nothing.
+func (p *pass) reply(f frame, now time.Time) {
+	first := p.queue.first()
+	switch f.typ {
+	case 'Z':
+		p.ready(f, now)
+	case 'E':
+		p.failed(sqlState(f.body), now)
+	case 'C':
+		p.completed(f.body, now)
+	case 's', 'I':
+		if first == 'E' {
+			p.executed("", now)
+		}
+	case '1', '2', '3':
+		if want := answers[f.typ-'1']; first == want {
+			p.answered(now)
+		}
+	case 'T', 'n':
+		if first == 'D' {
+			p.answered(now)
+		}
+	case 'G':
+		p.copyBegins()
+	case 'W':
+		p.copyBoth = true
+	}
+}
+
+// answers: ParseComplete, BindComplete and CloseComplete answer these.
+const answers = "PBC"
+
+// answered ends the first message outstanding.
+func (p *pass) answered(now time.Time) {
+	a := p.queue.pop()
+	if a.typ == 'P' {
+		p.names.parsed(a.stmt)
+	}
+	p.begin(now)
+}
+
+// executed ends an Execute.
+func (p *pass) executed(sqlstate string, now time.Time) {
+	a := p.queue.pop()
+	p.ended(a, sqlstate, now)
+	p.begin(now)
+}
+
+// ended tells of an Execute or Query. Of several whose replies come in one piece the first is charged with the time of
+// all: how it was shared cannot be seen.
+func (p *pass) ended(a awaited, sqlstate string, now time.Time) {
+	p.account.executed(a.stmt.fingerprintOf(), now.Sub(later(a.at, p.since)), sqlstate)
+	p.last, p.since = a.stmt, now
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// completed notes CommandComplete; a Query may hold more statements.
+func (p *pass) completed(body []byte, now time.Time) {
+	p.copyBoth = false
+	if tag, _ := cutName(body); string(tag) == "DISCARD ALL" || string(tag) == "DEALLOCATE ALL" {
+		p.names.forgetAll()
+	}
+	if p.queue.first() == 'E' {
+		p.executed("", now)
+	}
+}
+
+// copyBegins notes that the server now waits for CopyData. It ignores each Sync before CopyDone ("for the convenience
+// of client libraries", copyfromparse.c), also those that are on their way already: they have no reply.
+func (p *pass) copyBegins() {
+	first := p.queue.first()
+	if first != 'E' && first != 'Q' {
+		return
+	}
+	done, synced := p.queue.find('c'), false
+	for i, n := 0, p.queue.n; i < n; i++ {
+		a := p.queue.pop()
+		ignored := a.typ == 'S' && (done < 0 || i < done)
+		if !ignored && i != done {
+			p.queue.push(a)
+			synced = synced || i > 0 && a.ends()
+		}
+	}
+	p.copyIn = done < 0
+	p.unsynced = first == 'E' && !synced
+}
+
+// failed notes an ErrorResponse. After one in the extended protocol the server skips to the next Sync.
+func (p *pass) failed(sqlstate string, now time.Time) {
+	p.copyIn, p.copyBoth = false, false
+	switch p.queue.first() {
+	case 0: // on its own account: it shuts down, or the client was idle for too long
+		p.account.failed("", sqlstate)
+	case 'Q', 'F':
+		p.sqlstate = sqlstate
+		p.account.failed(p.queue.at(0).stmt.fingerprintOf(), sqlstate)
+	case 'S':
+		p.account.failed(p.last.fingerprintOf(), sqlstate)
+	case 'E':
+		p.account.failed(p.queue.at(0).stmt.fingerprintOf(), sqlstate)
+		p.executed(sqlstate, now)
+		p.abandon(now)
+	default:
+		p.account.failed(p.queue.at(0).stmt.fingerprintOf(), sqlstate)
+		p.abandon(now)
+	}
+}
+
+// abandon drops what the server skips.
+func (p *pass) abandon(now time.Time) {
+	for !p.queue.empty() && p.queue.first() != 'S' {
+		p.names.undo(p.queue.pop())
+	}
+	p.skipping = p.queue.empty()
+	p.begin(now)
+}
+
+// ready notes ReadyForQuery, which ends everything up to the next Sync, Query or FunctionCall.
+func (p *pass) ready(f frame, now time.Time) {
+	for p.ending() {
+		a := p.queue.pop()
+		if a.typ == 'Q' {
+			p.ended(a, p.sqlstate, now)
+		}
+		if a.ends() {
+			break
+		}
+	}
+	p.copyIn, p.copyBoth, p.sqlstate = false, false, ""
+	p.begin(now)
+	idle := p.queue.empty()
+	if idle {
+		p.skipping = false
+	}
+	if len(f.body) == 1 && bytes.IndexByte([]byte("ITE"), f.body[0]) >= 0 {
+		p.account.ready(f.body[0], !idle || p.unsynced, now)
+	}
+	if idle && !p.unsynced && p.account.status == 'I' {
+		p.names.transactionOver()
+	}
+}
+
+// ending: something outstanding ends in ReadyForQuery.
+func (p *pass) ending() bool {
+	for i := range p.queue.n {
+		if p.queue.at(i).ends() {
+			return true
+		}
+	}
+	return false
+}
+
+// sqlState reads the field C of an ErrorResponse; "" unless it is one.
+func sqlState(body []byte) string {
+	for len(body) > 0 && body[0] != 0 {
+		field, value := body[0], []byte(nil)
+		value, body = cutName(body[1:])
+		if field == 'C' && isState(value) {
+			return string(value)
+		}
+	}
+	return ""
+}
+
+func isState(value []byte) bool {
+	for _, c := range value {
+		if !isDigit(c) && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return len(value) == 5
+}
