@@ -7,6 +7,8 @@ import (
 
 // pass observes a session whose bytes pass unchanged. It follows what postgres.c does with each message, and where the
 // two sides do not keep to that it is only wrong about what runs until the next ReadyForQuery with nothing outstanding.
+// One case cannot be told from outside: a client that sends Sync between CopyData and CopyDone. If the copy has failed
+// by then that Sync counts, else it is ignored. It is taken to be ignored; no known driver sends it.
 type pass struct {
 	account  *account
 	queue    awaitedQueue

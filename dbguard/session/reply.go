@@ -115,7 +115,7 @@ func (p *pass) copyBegins() {
 		}
 	}
 	p.copyIn = done < 0
-	p.unsynced = first == 'E' && !synced
+	p.unsynced = p.unsynced || first == 'E' && !synced
 }
 
 // failed notes an ErrorResponse. After one in the extended protocol the server skips to the next Sync.
@@ -150,13 +150,13 @@ func (p *pass) abandon(now time.Time) {
 
 // ready notes ReadyForQuery, which ends everything up to the next Sync, Query or FunctionCall.
 func (p *pass) ready(f frame, now time.Time) {
-	for p.ending() {
-		a := p.queue.pop()
-		if a.typ == 'Q' {
+	last := p.ending()
+	if last < 0 { // it answers a Sync that was taken for one that a copy ignores
+		p.unsynced = p.unsynced && !p.queue.empty()
+	}
+	for range last + 1 {
+		if a := p.queue.pop(); a.typ == 'Q' {
 			p.ended(a, p.sqlstate, now)
-		}
-		if a.ends() {
-			break
 		}
 	}
 	p.copyIn, p.copyBoth, p.sqlstate = false, false, ""
@@ -173,14 +173,14 @@ func (p *pass) ready(f frame, now time.Time) {
 	}
 }
 
-// ending: something outstanding ends in ReadyForQuery.
-func (p *pass) ending() bool {
+// ending is the place of the first message outstanding whose last reply is ReadyForQuery, or -1.
+func (p *pass) ending() int {
 	for i := range p.queue.n {
 		if p.queue.at(i).ends() {
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
 }
 
 // sqlState reads the field C of an ErrorResponse; "" unless it is one.
