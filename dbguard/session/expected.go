@@ -1,0 +1,147 @@
+package session
+
+import "time"
+
+// maxOutstanding bounds the replies that are waited for. It has to be more than
+// a server keeps unsent: the smallest reply has 5 bytes, its buffer 8 KiB
+// (PQ_SEND_BUFFER_SIZE in pqcomm.c).
+const maxOutstanding = 4096
+
+// kind is the message that a reply is expected to; the letters are those of the
+// protocol as far as they suffice.
+type kind byte
+
+const (
+	parse          kind = 'P'
+	bind           kind = 'B'
+	describe       kind = 'D' // of the unnamed statement
+	describePortal kind = 'd'
+	execute        kind = 'E'
+	closing        kind = 'C'
+	sync           kind = 'S'
+	query          kind = 'Q'
+	function       kind = 'F'
+	copyEnd        kind = 'c' // CopyDone or CopyFail: no reply, but ends a COPY
+)
+
+// expected is a message that the upstream has been sent, in order.
+type expected struct {
+	kind   kind
+	hidden bool // the client knows nothing of it
+	failed bool // query: an error has come
+	ended  bool // query: what a stand-in stands for has been done
+	// bind: the statement was described in this batch and must not have changed.
+	checked bool
+	// bind: the Parse before it was lost, so anything may be bound.
+	lost     bool
+	copiesIn bool // execute, query: may begin a COPY FROM STDIN
+	seq      uint64
+	batch    uint64
+	since    time.Time  // execute, query: when the client sent it
+	stmt     *statement // parse, bind, describe, execute
+	text     string     // execute, query: fingerprint
+	features Feature    // execute, query
+	refusal  *refusal   // the error that the client is shown for the one that is expected
+	sqlstate string     // query: of its error
+	tag      string     // execute, query: a stand-in, to be shown with this tag
+}
+
+// skippable: an error of it makes the server skip to the next Sync.
+func (x *expected) skippable() bool {
+	return x.kind != sync && x.kind != query && x.kind != function
+}
+
+// expectations is the queue of all messages that are not yet answered.
+type expectations struct {
+	queue []expected // the oldest is queue[first]
+	first int
+	seq   uint64 // of the next one
+	// How many in the queue have that property.
+	checked, copiesIn int
+}
+
+func (q *expectations) len() int { return len(q.queue) - q.first }
+
+// at returns number i, the oldest is 0. It is valid until the next push.
+func (q *expectations) at(i int) *expected { return &q.queue[q.first+i] }
+
+// head returns the message that the next reply belongs to, or nil.
+func (q *expectations) head() *expected {
+	if q.len() == 0 {
+		return nil
+	}
+	return q.at(0)
+}
+
+// push adds a message and returns its number.
+func (q *expectations) push(x expected) uint64 {
+	if q.first > 0 && len(q.queue) == cap(q.queue) {
+		n := copy(q.queue, q.queue[q.first:])
+		clear(q.queue[n:])
+		q.queue, q.first = q.queue[:n], 0
+	}
+	x.seq = q.seq
+	q.seq++
+	q.queue = append(q.queue, x)
+	q.count(&x, 1)
+	return x.seq
+}
+
+// count keeps the two counters.
+func (q *expectations) count(x *expected, by int) {
+	if x.checked {
+		q.checked += by
+	}
+	if x.copiesIn {
+		q.copiesIn += by
+	}
+}
+
+// pop removes the head, and ends of COPY that turn out to have ended none.
+func (q *expectations) pop() {
+	q.shift()
+	for q.len() > 0 && q.at(0).kind == copyEnd {
+		q.shift()
+	}
+}
+
+func (q *expectations) shift() {
+	x := q.at(0)
+	q.count(x, -1)
+	*x = expected{}
+	q.first++
+	if q.first < len(q.queue) {
+		return
+	}
+	q.queue, q.first = q.queue[:0], 0
+	if cap(q.queue) > 64 {
+		q.queue = nil // an idle session keeps little
+	}
+}
+
+// remove takes number i out of the middle.
+func (q *expectations) remove(i int) {
+	q.count(q.at(i), -1)
+	from := q.first + i
+	copy(q.queue[from:], q.queue[from+1:])
+	q.queue[len(q.queue)-1] = expected{}
+	q.queue = q.queue[:len(q.queue)-1]
+}
+
+// toSync returns the place of the first Sync, or the length when there is none.
+func (q *expectations) toSync() int {
+	for i := range q.len() {
+		if q.at(i).kind == sync {
+			return i
+		}
+	}
+	return q.len()
+}
+
+// settleCopy: the COPY that the head might begin has begun.
+func (q *expectations) settleCopy() {
+	if head := q.head(); head.copiesIn {
+		head.copiesIn = false
+		q.copiesIn--
+	}
+}

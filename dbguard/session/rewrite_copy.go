@@ -1,0 +1,83 @@
+package session
+
+// endCopy passes CopyDone or CopyFail.
+func (r *rewrite) endCopy(f frame, out []byte) ([]byte, verdict) {
+	switch {
+	case r.skipping:
+		return out, drop
+	case r.failCopy:
+		r.failCopy, r.skipping = false, true
+		return appendCopyFail(out), drop
+	}
+	r.copyEnded()
+	return appendFrame(out, f), stream
+}
+
+// copyEnded: the client has ended a COPY, perhaps before it was told that there is one.
+func (r *rewrite) copyEnded() {
+	if r.copyIn {
+		r.copyIn = false
+	} else if r.expected.len() > 0 {
+		r.expected.push(expected{kind: copyEnd})
+	}
+}
+
+// duringCopy treats a message that the server would find among CopyData. It
+// ignores Flush and Sync there (CopyGetData in copyfromparse.c), and fails on
+// anything else, which here is said to it by CopyFail: had it ended the COPY at
+// that very moment, it would take the message for a new one.
+func (r *rewrite) duringCopy(f frame, out []byte) ([]byte, verdict) {
+	if r.failCopy {
+		r.failCopy = false
+		out = appendCopyFail(out)
+		if f.typ != 'S' {
+			r.skipping = true
+			return out, drop
+		}
+		r.syncSent()
+		return appendFrame(out, f), stream
+	}
+	if f.typ == 'S' || f.typ == 'H' {
+		return appendFrame(out, f), stream
+	}
+	r.copyIn = false
+	return appendCopyFail(out), drop
+}
+
+// copyBegan follows CopyInResponse to the head: of what was sent after it the
+// server ignores Sync, up to the end of the COPY if that was sent too.
+func (r *rewrite) copyBegan() (ended, ignoredSync bool) {
+	r.expected.settleCopy()
+	for i := 1; i < r.expected.len(); {
+		x := r.expected.at(i)
+		k := x.kind
+		r.expected.remove(i)
+		switch k {
+		case sync:
+			ignoredSync = true
+			continue
+		case copyEnd:
+			return true, ignoredSync
+		}
+		// The server fails on this one. What follows may be bound to anything.
+		r.loseAfter(i)
+		return true, ignoredSync
+	}
+	r.copyIn = true
+	if ignoredSync {
+		r.open = true
+	}
+	return false, ignoredSync
+}
+
+// loseAfter marks what is bound from there on, up to the next Sync.
+func (r *rewrite) loseAfter(i int) {
+	for ; i < r.expected.len() && r.expected.at(i).kind != sync; i++ {
+		r.expected.at(i).lost = true
+	}
+}
+
+func appendCopyFail(out []byte) []byte {
+	const why = "COPY was given up"
+	return append(append(appendHead(out, 'f', len(why)+1), why...), 0)
+}

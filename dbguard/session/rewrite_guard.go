@@ -1,0 +1,53 @@
+package session
+
+// changed shows the client 0A000 in the place of the reply to the head. The
+// server goes on: what it still says of this batch is not for the client, and
+// nothing that comes of the batch is sent to it.
+func (r *rewrite) changed(head *expected, out []byte) []byte {
+	r.guard = true
+	r.account.failed(head.name(), changedResult.code)
+	seq := r.expected.seq
+	if i := r.expected.toSync(); i < r.expected.len() {
+		seq = r.expected.at(i).seq
+	} else {
+		r.skipping, r.open = true, false
+		r.current, r.undescribed = nil, nil
+	}
+	r.statements.discard(seq)
+	r.expected.pop()
+	return changedResult.append(out)
+}
+
+// abort makes the transaction fail that the client has been told has failed. Its
+// ReadyForQuery is the one that the client gets.
+func (r *rewrite) abort() []byte {
+	r.aborting = true
+	r.expected.push(expected{kind: execute, hidden: true, batch: r.batch})
+	r.expected.push(expected{kind: sync, batch: r.batch})
+	r.batch++
+	return appendHead(appendPoison(nil), 'S', 0)
+}
+
+// copyStarts follows CopyInResponse. A client that has been shown 0A000 sends no
+// data, so the COPY is given up for it: now if it has sent its Sync (which the
+// server has ignored), else before what it sends next.
+func (r *rewrite) copyStarts(f frame, head *expected, out []byte) (o, inject []byte, v verdict) {
+	if head == nil {
+		return appendFrame(out, f), nil, stream
+	}
+	ended, ignoredSync := r.copyBegan()
+	if !r.guard {
+		return appendFrame(out, f), nil, stream
+	}
+	r.copyIn = false
+	switch {
+	case ended:
+	case ignoredSync && !r.account.cut:
+		inject = appendHead(appendCopyFail(nil), 'S', 0)
+		r.expected.push(expected{kind: sync, batch: r.batch})
+		r.endBatch()
+	default:
+		r.failCopy, r.skipping = true, false
+	}
+	return out, inject, drop
+}

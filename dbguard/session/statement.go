@@ -1,0 +1,190 @@
+package session
+
+import "bytes"
+
+// maxRemembered bounds the bytes of all statements that one session remembers.
+// A server has no such bound but its memory; no application comes near.
+const maxRemembered = 128 << 20
+
+// statementCost is about what a statement costs beside its texts.
+const statementCost = 256
+
+// statement is a prepared statement as the client knows it.
+type statement struct {
+	name        string // "" is the client's unnamed statement
+	sql         string
+	tail        []byte // of the client's Parse: the number of parameter types, and these
+	fingerprint string
+	facts       sqlFacts
+
+	// What the server has told about it since; nil until then.
+	params []byte // body of its ParameterDescription, which has the form of tail
+	row    []byte // body of its RowDescription; empty, not nil, for NoData
+}
+
+// types is the end of a Parse that prepares the statement again. Once the server
+// has said which types it has found these are used, as it does itself when it
+// plans again (RevalidateCachedQuery in plancache.c).
+func (st *statement) types() []byte {
+	if st.params != nil {
+		return st.params
+	}
+	return st.tail
+}
+
+func (st *statement) size() int {
+	return statementCost + len(st.name) + len(st.sql) + len(st.tail)
+}
+
+// operation is what an effect does to the statements.
+type operation uint8
+
+const (
+	remember operation = iota
+	forget
+	forgetNamed // all but the unnamed one, as DEALLOCATE ALL
+)
+
+// effect is what a message does to the client's statements once it has succeeded.
+type effect struct {
+	seq       uint64 // of the expected reply
+	batch     uint64
+	operation operation
+	name      string
+	statement *statement // of remember
+	always    bool       // forget also if the message fails, but not if it is skipped
+}
+
+func (e *effect) touches(name string) bool {
+	return e.name == name && e.operation != forgetNamed || e.operation == forgetNamed && name != ""
+}
+
+// statements are those of one client: the certain ones, and what the messages
+// that are not yet answered will do to them.
+type statements struct {
+	certain   map[string]*statement
+	tentative []effect // in order of seq
+	named     int
+	bytes     int // of all statements in certain and tentative
+}
+
+// lookup returns the statement of that name as a message of the batch finds it,
+// nil when there is none. sure is false while that hangs on an earlier batch:
+// inside one batch a message is either skipped or finds all before it done.
+func (s *statements) lookup(name string, batch uint64) (st *statement, sure bool) {
+	for i := len(s.tentative) - 1; i >= 0; i-- {
+		if e := &s.tentative[i]; e.touches(name) {
+			return e.statement, e.batch == batch
+		}
+	}
+	return s.certain[name], true
+}
+
+// expect adds the effect of a message that has been forwarded.
+func (s *statements) expect(e effect) {
+	if e.statement != nil {
+		s.bytes += e.statement.size()
+	}
+	s.tentative = append(s.tentative, e)
+}
+
+// resolve ends the effects of the message seq, which has been answered.
+func (s *statements) resolve(seq uint64, succeeded bool) {
+	s.discard(seq)
+	for len(s.tentative) > 0 && s.tentative[0].seq == seq {
+		e := s.shift()
+		switch {
+		case !succeeded && !e.always:
+			s.release(e.statement)
+		case !succeeded || e.operation == forget:
+			s.release(e.statement)
+			s.remove(e.name)
+		case e.operation == remember:
+			s.remove(e.name)
+			s.put(e.statement)
+		default:
+			s.removeNamed()
+		}
+	}
+}
+
+// discard undoes the effects of all messages before seq: they were skipped.
+func (s *statements) discard(before uint64) {
+	for len(s.tentative) > 0 && s.tentative[0].seq < before {
+		s.release(s.shift().statement)
+	}
+}
+
+// shift takes the oldest effect away.
+func (s *statements) shift() effect {
+	e := s.tentative[0]
+	s.tentative[0] = effect{}
+	s.tentative = s.tentative[1:]
+	if len(s.tentative) == 0 {
+		s.tentative = nil
+	}
+	return e
+}
+
+func (s *statements) release(st *statement) {
+	if st != nil {
+		s.bytes -= st.size()
+	}
+}
+
+func (s *statements) put(st *statement) {
+	if s.certain == nil {
+		s.certain = make(map[string]*statement)
+	}
+	s.certain[st.name] = st
+	if st.name != "" {
+		s.named++
+	}
+}
+
+func (s *statements) remove(name string) {
+	st := s.certain[name]
+	if st == nil {
+		return
+	}
+	s.release(st)
+	delete(s.certain, name)
+	if name != "" {
+		s.named--
+	}
+}
+
+func (s *statements) removeNamed() {
+	for name := range s.certain {
+		if name != "" {
+			s.remove(name)
+		}
+	}
+}
+
+// fits reports whether st may be remembered too.
+func (s *statements) fits(st *statement) bool { return s.bytes+st.size() <= maxRemembered }
+
+// sameRow compares two RowDescriptions as equalTupleDescs does: without the
+// columns' tables, which a client is told and does not decode by.
+func sameRow(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	if len(a) < 2 || !bytes.Equal(a[:2], b[:2]) {
+		return len(a) == 0
+	}
+	for a, b = a[2:], b[2:]; len(a) > 0; {
+		// name, table, attribute number; then type, size, typmod, format
+		end := bytes.IndexByte(a, 0)
+		if end < 0 || len(a) < end+1+18 || !bytes.Equal(a[:end+1], b[:end+1]) {
+			return false
+		}
+		from, to := end+1+6, end+1+18
+		if !bytes.Equal(a[from:to], b[from:to]) {
+			return false
+		}
+		a, b = a[to:], b[to:]
+	}
+	return true
+}
