@@ -301,7 +301,7 @@ const closeWait = 10 * time.Second
 // databases returns what opens the database side for a configuration, and what
 // forgets this run once nothing of it can be left: all of it carries one run id, by
 // which a later devguard finds what a killed one left.
-func databases(ctx context.Context, log *slog.Logger, st *state.State) (func(*config.Config) (supervisor.Database, error), func(), error) {
+func databases(ctx context.Context, log *slog.Logger, st *state.State) (func(*config.Config, supervisor.App) (supervisor.Database, error), func(), error) {
 	id := make([]byte, 16)
 	rand.Read(id) // never fails: crypto/rand
 	runID, previous := hex.EncodeToString(id), st.PreviousRuns()
@@ -309,8 +309,8 @@ func databases(ctx context.Context, log *slog.Logger, st *state.State) (func(*co
 		return nil, nil, err
 	}
 	var unclean atomic.Bool
-	open := func(cfg *config.Config) (supervisor.Database, error) {
-		return openDatabase(ctx, log, cfg, runID, previous, &unclean)
+	open := func(cfg *config.Config, app supervisor.App) (supervisor.Database, error) {
+		return openDatabase(ctx, log, cfg, app, runID, previous, &unclean)
 	}
 	forget := func() {
 		if unclean.Load() {
@@ -325,9 +325,10 @@ func databases(ctx context.Context, log *slog.Logger, st *state.State) (func(*co
 	return open, forget, nil
 }
 
-func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, runID string, previous []string, unclean *atomic.Bool) (supervisor.Database, error) {
+func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, app supervisor.App, runID string, previous []string, unclean *atomic.Bool) (supervisor.Database, error) {
 	o := guard.Options{
 		Project: cfg.Dir, Dir: cfg.Work, RunID: runID, Previous: previous, Log: log,
+		Replace: app.Replace, Pids: app.Pids,
 		Embedded: func(ctx context.Context, project string) (string, func(context.Context) error, error) {
 			server, err := embedded.Acquire(ctx, embedded.Options{Project: project, Log: log})
 			if err != nil {
@@ -338,7 +339,7 @@ func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, run
 	}
 	for _, d := range cfg.Databases {
 		o.Databases = append(o.Databases, guard.Database{
-			URLEnv: d.URLEnv, DirectURLEnv: d.DirectURLEnv, Mode: string(d.Mode), Embedded: d.Embedded, DrainTimeout: d.DrainTimeout,
+			URLEnv: d.URLEnv, DirectURLEnv: d.DirectURLEnv, Mode: string(d.Mode), Listen: d.Listen, Embedded: d.Embedded, DrainTimeout: d.DrainTimeout,
 		})
 	}
 	var err error
@@ -350,7 +351,7 @@ func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, run
 		return supervisor.Database{}, err
 	}
 	return supervisor.Database{
-		AppEnv: g.AppEnv, HookEnv: g.HookEnv, Note: g.Note, Drain: g.Drain,
+		AppEnv: g.AppEnv, HookEnv: g.HookEnv, Pause: g.Pause, Note: g.Note, Drain: g.Drain,
 		Close: func() error {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
 			defer cancel()

@@ -94,6 +94,8 @@ type drain struct {
 	dials map[*upstream]*dialing // of all upstreams drained together
 	ahead *dialing               // ours of them, nil when there is none or it was used
 
+	proxied    tally // what passed through us and is over
+	stuck      int   // what passed through us and did not end in time
 	line       *line
 	sessions   map[catalog.Session]bool // ours that were found; true once told to end
 	terminated int
@@ -106,6 +108,7 @@ func (d *drain) run(ctx context.Context) {
 	d.sessions = map[catalog.Session]bool{}
 	ctx, cancel := context.WithTimeout(ctx, d.to.timeout)
 	defer cancel()
+	d.endProxied(ctx)
 	err := d.attempt(ctx)
 	for err != nil && d.worthRetry(err) && wait(ctx, fullPoll) {
 		d.ahead = nil
@@ -120,6 +123,19 @@ func (d *drain) run(ctx context.Context) {
 		// The restart does not wait for the server to let go of our own session.
 		d.g.closeLater(ctx, d.line.close)
 	}
+}
+
+// endProxied ends the sessions that pass through us, and keeps some time for
+// those that do not end so.
+func (d *drain) endProxied(ctx context.Context) {
+	if d.gen == 0 || !d.g.hasDoor(d.u) {
+		return
+	}
+	d.g.closeSpares(d.u, d.gen)
+	ctx, cancel := context.WithTimeout(ctx, d.to.timeout-d.reserve())
+	defer cancel()
+	d.stuck = d.g.endProxied(ctx, d.u, d.gen)
+	d.proxied = d.g.takeTally(d.u, d.gen)
 }
 
 // errNotOurs says that there is nothing to drain or to report.
@@ -326,9 +342,11 @@ func (d *drain) terminate(ctx context.Context) error {
 // report writes the `drained` line.
 func (d *drain) report(ctx context.Context, err error, took time.Duration) {
 	d.g.mu.Lock()
-	d.u.unclean = err != nil && !errors.Is(err, errPooled) && !errors.Is(err, errNotOurs) || len(d.left) > 0
+	elsewhere := errors.Is(err, errPooled) || errors.Is(err, errNotOurs) // what went past us is not for us to end
+	d.u.unclean = err != nil && !elsewhere || len(d.left) > 0
 	d.g.mu.Unlock()
-	if errors.Is(err, errNotOurs) || d.gen == 0 && err == nil && len(d.sessions) == 0 {
+	through := d.gen > 0 && d.g.hasDoor(d.u)
+	if errors.Is(err, errNotOurs) && d.proxied.sessions+d.stuck == 0 || d.gen == 0 && err == nil && len(d.sessions) == 0 {
 		return
 	}
 	attrs := []slog.Attr{slog.String("database", d.u.subject)}
@@ -336,17 +354,44 @@ func (d *drain) report(ctx context.Context, err error, took time.Duration) {
 		attrs = append(attrs, slog.Int("gen", d.gen))
 	}
 	level := slog.LevelInfo
+	if err == nil || through {
+		attrs = append(attrs, d.counts(err, through)...)
+	}
+	left := d.stuck
 	if err == nil {
-		attrs = append(attrs, slog.Int("sessions", len(d.sessions)), slog.Int("terminated", d.terminated), slog.Int("left", len(d.left)))
-		if len(d.left) > 0 {
-			level = slog.LevelWarn
-			attrs = append(attrs, slog.Any("remaining", d.remaining(ctx)))
+		left = len(d.left) // it has looked for all of them
+	}
+	if left > 0 {
+		level = slog.LevelWarn
+	}
+	switch {
+	case err == nil && left > 0:
+		attrs = append(attrs, slog.Any("remaining", d.remaining(ctx)))
+	case err != nil:
+		if reason := d.failure(err); !through || !elsewhere {
+			attrs = append(attrs, slog.String("reason", reason))
 		}
-	} else {
-		attrs = append(attrs, slog.String("reason", d.failure(err)))
 	}
 	attrs = append(attrs, slog.Int64("ms", took.Milliseconds()))
 	d.g.log.LogAttrs(ctx, level, "drained", attrs...)
+}
+
+// counts are those of the `drained` line. What cannot be known is absent:
+// statements of a session that went past us, terminations behind a pooler.
+func (d *drain) counts(err error, through bool) []slog.Attr {
+	attrs := []slog.Attr{slog.Int("sessions", d.proxied.sessions+d.stuck+len(d.sessions))}
+	left := d.stuck
+	if through {
+		attrs = append(attrs, slog.Int("cancelled", d.proxied.cancelled), slog.Int("rolled_back", d.proxied.rolledBack))
+	}
+	if err == nil {
+		attrs = append(attrs, slog.Int("terminated", d.terminated))
+		left = len(d.left)
+	}
+	if through {
+		attrs = append(attrs, slog.Int("statements", d.proxied.statements))
+	}
+	return append(attrs, slog.Int("left", left))
 }
 
 // failure returns why nothing could be drained, and makes the next generation

@@ -31,7 +31,7 @@ func held(t *testing.T, s *pgtest.Server, except ...uint32) string {
 // is left when Drain returns, and a colleague of the same role loses nothing.
 func TestNothingIsLeftAndAColleagueIsUntouched(t *testing.T) {
 	s, dev := server(t)
-	colleague := session(t, s.URL(pgtest.Conn{User: "dev", Database: "app", Params: "application_name=psql"}))
+	colleague := connection(t, s.URL(pgtest.Conn{User: "dev", Database: "app", Params: "application_name=psql"}))
 	run(t, colleague, "begin; update things set n = 1 where id = 20; prepare mine as select 42")
 	for _, c := range []struct{ name, params string }{
 		{"by label", ""},
@@ -115,7 +115,7 @@ func TestTheLivingAreSpared(t *testing.T) {
 	g, log := open(t, Options{})
 	base := "DATABASE_URL=" + s.URL(dev)
 	appEnv(t, g, 1, base)
-	pooled := session(t, s.URL(pgtest.Conn{User: "dev", Database: "app", Params: "application_name=" + label(runA, 1)}))
+	pooled := connection(t, s.URL(pgtest.Conn{User: "dev", Database: "app", Params: "application_name=" + label(runA, 1)}))
 	younger := startApp(t, appEnv(t, g, 2, base), "idle")
 	g.Drain(t.Context(), 1)
 	run(t, pooled, "select 1")
@@ -141,7 +141,7 @@ func TestAPortUsedAgain(t *testing.T) {
 	s, dev := server(t)
 	g, log := open(t, Options{})
 	appEnv(t, g, 1, "DATABASE_URL="+s.URL(dev))
-	stranger := session(t, s.URL(pgtest.Conn{User: "dev", Database: "app", Params: "application_name=other"}))
+	stranger := connection(t, s.URL(pgtest.Conn{User: "dev", Database: "app", Params: "application_name=other"}))
 	g.Note(1, []int{testPid()}) // as if the app had held what this process holds
 	g.Drain(t.Context(), 1)
 	run(t, stranger, "select 1")

@@ -44,6 +44,9 @@ func (g *Guard) AppEnv(ctx context.Context, gen int, base []string) ([]string, e
 		return env.pairs(), nil
 	}
 	g.awaitSweeps(ctx, s.upstreams)
+	if whole := g.route(&env, s, gen); whole {
+		return env.pairs(), nil
+	}
 	if !env.has("PGAPPNAME") {
 		env.set("PGAPPNAME", label(g.options.RunID, gen))
 	}

@@ -65,7 +65,7 @@ func TestAppEnvWithoutADatabase(t *testing.T) {
 			{"off", "DATABASE_URL=" + url, "switched off"},
 			{"auto", "X=y", "no database URL found"},
 			{"", "DATABASE_URL=mysql://u:" + password + "@h/x", "a mysql:// URL"},
-			{"", "DATABASE_URL=postgres://u:" + password + "@h/x?sslmode=no-verify", "sslmode"},
+			{"", "DATABASE_URL=postgres://u:" + password + "@h/x?sslmode=bogus", "sslmode"},
 		} {
 			g, log := open(t, Options{Databases: []Database{{Mode: c.mode}}})
 			appEnv(t, g, 1, c.env)
@@ -205,7 +205,7 @@ func TestEmbeddedThatFails(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	for _, o := range []Options{
 		{}, {RunID: "x"}, {RunID: runA, Previous: []string{"%"}},
-		{RunID: runA, Databases: []Database{{Mode: "session"}}},
+		{RunID: runA, Databases: []Database{{Mode: "sesion"}}},
 		{RunID: runA, Databases: []Database{{Embedded: true}}},
 	} {
 		if g, err := Open(t.Context(), o); err == nil {

@@ -17,21 +17,24 @@ import (
 type Database struct {
 	URLEnv       []string      // default DATABASE_URL, SUPABASE_DATABASE_URL
 	DirectURLEnv string        // default DIRECT_URL
-	Mode         string        // auto (the default), drain or off
+	Mode         string        // auto (the default), session, transaction, drain or off
+	Listen       string        // a fixed loopback address, for apps that read their URL from elsewhere
 	Embedded     bool          // a private server in place of what the environment says
 	DrainTimeout time.Duration // bounds the drain of one generation; default 2 s
 }
 
 // Options configure a Guard. They are copied by Open.
 type Options struct {
-	Project   string          // directory of the configuration, absolute
-	Dir       string          // the app's working directory: .env and relative paths are its
-	RunID     string          // 32 hexadecimal digits, random for each run of devguard
-	Previous  []string        // run ids of devguards of this name that were killed
-	Databases []Database      // none: one made of the environment
-	Env       []string        // the environment of the first start, when known: the probe then begins at once
-	Embedded  EmbeddedStarter // needed when a database asks for it
-	Log       *slog.Logger    // default slog.Default()
+	Project   string                       // directory of the configuration, absolute
+	Dir       string                       // the app's working directory: .env and relative paths are its
+	RunID     string                       // 32 hexadecimal digits, random for each run of devguard
+	Previous  []string                     // run ids of devguards of this name that were killed
+	Databases []Database                   // none: one made of the environment
+	Env       []string                     // the environment of the first start, when known: the probe then begins at once
+	Embedded  EmbeddedStarter              // needed when a database asks for it
+	Replace   func()                       // asks for a new start of the app, whose environment is no good any more; may be nil
+	Pids      func() (gen int, pids []int) // the app's processes now, for fixed addresses; may be nil
+	Log       *slog.Logger                 // default slog.Default()
 }
 
 // EmbeddedStarter starts the private server of the project in directory
@@ -102,10 +105,12 @@ func withDefaults(list []Database) ([]Database, error) {
 	}
 	out := make([]Database, len(list))
 	for i, d := range list {
-		switch d.Mode {
-		case "", "auto", "drain", "off":
+		switch mode(d.Mode) {
+		case "":
+			d.Mode = string(modeAuto)
+		case modeAuto, modeSession, modeTransaction, modeDrain, modeOff:
 		default:
-			return nil, fmt.Errorf("database mode %q is not in this version; it knows auto, drain and off", d.Mode)
+			return nil, fmt.Errorf("there is no database mode %q; there are auto, session, transaction, drain and off", d.Mode)
 		}
 		if len(d.URLEnv) == 0 {
 			d.URLEnv = []string{"DATABASE_URL", "SUPABASE_DATABASE_URL"}
@@ -159,6 +164,10 @@ func (g *Guard) Close(ctx context.Context) error {
 		return nil
 	}
 	g.cancel()
+	for _, u := range g.known() {
+		g.closeSpares(u, everyGeneration)
+		g.closeDoor(ctx, u)
+	}
 	done := make(chan struct{})
 	go func() { g.work.Wait(); close(done) }()
 	select {

@@ -2,10 +2,12 @@ package guard
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -78,6 +80,19 @@ func (r *record) last(t *testing.T, msg string) map[string]any {
 	return all[len(all)-1]
 }
 
+// inDrain returns databases in mode drain where nothing else is asked for: most of
+// these tests are about that. Those of the proxy ask for auto.
+func inDrain(list []Database) []Database {
+	if len(list) == 0 {
+		list = []Database{{}}
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Mode = cmp.Or(list[i].Mode, string(modeDrain))
+	}
+	return list
+}
+
 // open opens a Guard that logs to the record, and checks when the test ends
 // that no password was logged.
 func open(t *testing.T, o Options) (*Guard, *record) {
@@ -90,6 +105,7 @@ func open(t *testing.T, o Options) (*Guard, *record) {
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
 	}
+	o.Databases = inDrain(o.Databases)
 	o.Log = slog.New(slog.NewJSONHandler(r, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	g, err := Open(t.Context(), o)
 	if err != nil {
@@ -140,14 +156,14 @@ func server(t *testing.T, options ...pgtest.Option) (s *pgtest.Server, dev pgtes
 	s.CreateRole(t, "dev", password, "")
 	s.CreateDB(t, "app", "dev")
 	dev = pgtest.Conn{User: "dev", Database: "app"}
-	owner := session(t, s.URL(dev))
+	owner := connection(t, s.URL(dev))
 	run(t, owner, "create table things (id int primary key, n int); insert into things select i, 0 from generate_series(1, 20) i")
 	closeConn(t.Context(), owner)
 	return s, dev
 }
 
-// session opens a session of the test's own.
-func session(t *testing.T, url string) *pgconn.PgConn {
+// connection opens a session of the test's own.
+func connection(t *testing.T, url string) *pgconn.PgConn {
 	t.Helper()
 	conn, err := pgconn.Connect(t.Context(), url)
 	if err != nil {

@@ -116,8 +116,6 @@ func explain(err error, s dsn.Settings) trouble {
 	var server *pgconn.PgError
 	var unknown *net.DNSError
 	var op *net.OpError
-	var unverified *tls.CertificateVerificationError
-	var authority x509.UnknownAuthorityError
 	switch {
 	case errors.As(err, &server):
 		reason := s.Scrub(fmt.Sprintf("the server refuses us: %s (%s)", oneLine(server.Message), server.Code))
@@ -126,7 +124,7 @@ func explain(err error, s dsn.Settings) trouble {
 		return trouble{reason: fmt.Sprintf("the host %q is not known", unknown.Name)}
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
 		return trouble{reason: "nothing listens there"}
-	case errors.As(err, &unverified), errors.As(err, &authority):
+	case isCertificate(err):
 		return trouble{reason: s.Scrub("its certificate is not accepted: " + oneLine(errors.Unwrap(err).Error())), reached: true}
 	case timedOut(err):
 		return trouble{reason: "no answer in time"}
@@ -134,6 +132,13 @@ func explain(err error, s dsn.Settings) trouble {
 		return trouble{reason: s.Scrub(fmt.Sprintf("%s: %v", op.Op, op.Err)), reached: op.Op != "dial"}
 	}
 	return trouble{reason: s.Scrub(oneLine(err.Error())), reached: true}
+}
+
+// isCertificate reports whether a server's certificate is the trouble.
+func isCertificate(err error) bool {
+	var unverified *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	return errors.As(err, &unverified) || errors.As(err, &authority)
 }
 
 // timedOut reports whether err says that time ran out. The clock of ctx is no

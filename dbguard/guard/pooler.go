@@ -44,7 +44,7 @@ func probePooler(ctx context.Context, l *line, config *pgconn.Config) verdict {
 	case how != ownServers:
 		return transactionPooler.verdict("a transaction pooler: " + string(how))
 	case l.direct:
-		return verdict{kind: postgres, reached: true}
+		return verdict{kind: postgres, reached: true, connected: true}
 	}
 	return sessionPooler.verdict("a session pooler: one server for each client")
 }

@@ -2,7 +2,6 @@ package guard
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -21,10 +20,11 @@ const (
 
 // verdict is what a probe found.
 type verdict struct {
-	kind    kind
-	reason  string // one line, for the log
-	reached bool   // something answered
-	checks  bool   // a session may be given client_connection_check_interval
+	kind      kind
+	reason    string // one line, for the log
+	reached   bool   // something answered
+	connected bool   // we had a session
+	checks    bool   // a session may be given client_connection_check_interval
 }
 
 // pooled reports whether sessions may exist there that carry the app's label
@@ -121,7 +121,7 @@ func probe(ctx context.Context, config *pgconn.Config) (verdict, error) {
 	}
 	defer l.close(ctx)
 	version := l.conn.ParameterStatus("server_version")
-	v := verdict{kind: postgres, reached: true}
+	v := verdict{kind: postgres, reached: true, connected: true}
 	if !l.direct || (!l.mapped && !l.me.Unix()) {
 		// A pid that is not the server's, or an address that is not ours:
 		// something stands in between, perhaps only a network.
@@ -157,10 +157,7 @@ func major(version string) int {
 	return n
 }
 
-// notGuarded is the end of every reason about a pooler.
-const notGuarded = "behind it the sessions of an ended app cannot be told from others, so devguard terminates none there"
-
 // verdict completes what was found out about a pooler.
 func (k kind) verdict(detail string) verdict {
-	return verdict{kind: k, reached: true, reason: fmt.Sprintf("%s; %s", detail, notGuarded)}
+	return verdict{kind: k, reached: true, connected: true, reason: detail}
 }

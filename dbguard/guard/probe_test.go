@@ -60,7 +60,7 @@ func TestProbePoolers(t *testing.T) {
 func assertNoStatements(t *testing.T, url string, size int) {
 	t.Helper()
 	for range size {
-		conn := session(t, url)
+		conn := connection(t, url)
 		run(t, conn, "begin")
 		results, err := conn.Exec(t.Context(), "select name from pg_prepared_statements where name like 'devguard%'").ReadAll()
 		if err != nil {
@@ -112,7 +112,7 @@ func TestBehindAForwardedPort(t *testing.T) {
 	if line["kind"] != "postgres" || !strings.Contains(line["reason"].(string), "by their label alone") {
 		t.Fatalf("%v", line)
 	}
-	stranger := session(t, url)
+	stranger := connection(t, url)
 	a := startApp(t, appEnv(t, g, 1, "DATABASE_URL="+url), "query")
 	g.Note(1, []int{a.pid(), os.Getpid()}) // its own sockets must not count here
 	a.kill()
@@ -168,7 +168,7 @@ func TestUnixSocket(t *testing.T) {
 	url := fmt.Sprintf("postgres://dev:%s@/app?host=%s&port=%d", password, s.SocketDir, s.Port)
 	g, log := open(t, Options{Env: []string{"DATABASE_URL=" + url}})
 	settle(t, g)
-	stranger := session(t, url)
+	stranger := connection(t, url)
 	a := startApp(t, appEnv(t, g, 1, "DATABASE_URL="+url), "query idle")
 	g.Note(1, []int{a.pid()})
 	a.kill()
@@ -218,7 +218,7 @@ func TestTrouble(t *testing.T) {
 			c.Close()
 		}
 	}()
-	session(t, s.URL(dev)) // the only one that the role gets
+	connection(t, s.URL(dev)) // the only one that the role gets
 	good := s.URL(dev)
 	for _, c := range []struct{ name, url, reason string }{
 		{"down", "postgres://dev:" + password + "@127.0.0.1:1/app", "nothing listens"},

@@ -6,17 +6,62 @@ import (
 	"strings"
 
 	"github.com/devguard/devguard/dbguard/catalog"
+	"github.com/devguard/devguard/dbguard/session"
 )
 
 // The lines that the guard writes. Scripts rely on messages and keys.
 
+// What is added to a reason about a pooler, by what is done about it.
+const (
+	notGuarded = "behind it the sessions of an ended app cannot be told from others, so devguard terminates none there"
+	rewritten  = "prepared statements are kept on devguard's side of it"
+)
+
 // sayKind writes the `database` line about an upstream, when it has changed.
 func (g *Guard) sayKind(u *upstream, v verdict) {
 	level := slog.LevelInfo
+	if v.kind == "" {
+		v.kind = unknown
+	}
 	if v.kind == unknown {
 		level = slog.LevelWarn
 	}
-	g.say(level, u.subject, "drain", string(v.kind), v.reason, strings.Join(g.access(u).names, ","))
+	m, reason := g.modeOf(u), v.reason
+	switch {
+	case m == modeAuto:
+		m = modeSession // until the server is there to say otherwise
+	case m == modeTransaction:
+		reason += "; " + rewritten
+	case m == modeDrain && v.connected && v.kind != postgres:
+		reason += "; " + notGuarded
+	}
+	if fallen := g.fallenOf(u); fallen != "" {
+		level, reason = slog.LevelWarn, fallen+"; the app uses its own URL"
+	}
+	g.say(level, u.subject, string(m), string(v.kind), reason, strings.Join(g.access(u).names, ","))
+}
+
+// sayConflict writes the `conflict` line about an error that the app was given.
+// The fingerprint has no literals.
+func (g *Guard) sayConflict(l *live, e session.Event) {
+	attrs := []slog.Attr{slog.String("sqlstate", e.SQLState), slog.String("fingerprint", e.Fingerprint)}
+	if l.gen > 0 {
+		attrs = append(attrs, slog.Int("gen", l.gen))
+	}
+	g.log.LogAttrs(g.ctx, slog.LevelWarn, "conflict", append(attrs, slog.String("database", l.u.subject))...)
+}
+
+// sayUncarried says what a transaction pooler does not carry, the first time.
+func (g *Guard) sayUncarried(l *live, feature string) {
+	g.mu.Lock()
+	key := "uncarried " + l.u.subject + " " + feature
+	repeated := g.reported[key]
+	g.reported[key] = true
+	g.mu.Unlock()
+	if !repeated {
+		g.log.Warn(feature+" does not work through a transaction pooler", "database", l.u.subject,
+			"hint", "use a direct URL, or the pooler's session mode (its session port), for what needs it")
+	}
 }
 
 // sayOff writes the `database` line about a variable that is not used.
@@ -47,7 +92,16 @@ func (g *Guard) say(level slog.Level, subject, mode, kind, reason, names string)
 
 // sayEmbedded writes the `database` line about the embedded server.
 func (g *Guard) sayEmbedded(reason string) {
-	g.say(slog.LevelInfo, "embedded", "drain", string(postgres), reason, "")
+	m := modeOff
+	for _, d := range g.databases {
+		if d.Embedded {
+			m = mode(d.Mode)
+		}
+	}
+	if m == modeAuto {
+		m = modeSession
+	}
+	g.say(slog.LevelInfo, "embedded", string(m), string(postgres), reason, "")
 }
 
 // sayBypass reports a session with the app's label that is not provably the

@@ -3,6 +3,7 @@ package guard
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -29,6 +30,9 @@ type upstream struct {
 	swept chan struct{} // closed when what killed devguards left is ended; nil when nobody began
 
 	unclean bool // the last drain failed or left something
+
+	proxy proxied
+	stats statistics // has a lock of its own
 }
 
 // access is how an upstream is reached, as the environment said it last.
@@ -38,13 +42,21 @@ type access struct {
 	settings dsn.Settings
 	config   *pgconn.Config // for connections of our own
 	timeout  time.Duration  // for a drain
+	wish     mode           // of the configuration
 }
 
 // survey is what an environment says about databases.
 type survey struct {
 	upstreams []*upstream // distinct, in the order found; those in mode off are absent
+	uses      []use       // what leads to them
 	found     []dsn.Found
 	whole     bool // nothing was off, unreadable or contradictory: upstreams is all that the app may use
+}
+
+// use is one variable, or the PGHOST set, that leads to an upstream.
+type use struct {
+	dsn.Found
+	u *upstream
 }
 
 // survey reads the environment of generation gen (0: not a generation's), makes
@@ -55,7 +67,7 @@ func (g *Guard) survey(env map[string]string, gen int) survey {
 	g.sayProblems(err)
 	for _, f := range found {
 		d := g.database(f.Name)
-		if d.Mode == "off" {
+		if mode(d.Mode) == modeOff {
 			g.sayOff(f.Name, "switched off by the configuration")
 			s.whole = false
 			continue
@@ -67,6 +79,10 @@ func (g *Guard) survey(env map[string]string, gen int) survey {
 			continue
 		}
 		u := g.learn(f, id, config, d, gen)
+		s.uses = append(s.uses, use{f, u})
+		if names := f.Settings.Unsupported(g.options.Dir); len(names) > 0 && mode(d.Mode).proxies() {
+			g.decline(u, fmt.Sprintf("%s of %s cannot be honoured by a connection of devguard's", strings.Join(names, ", "), f.Name))
+		}
 		if !slices.Contains(s.upstreams, u) {
 			s.upstreams = append(s.upstreams, u)
 		}
@@ -89,7 +105,7 @@ func (g *Guard) learn(f dsn.Found, id dsn.Identity, config *pgconn.Config, d Dat
 		u = &upstream{id: id, subject: id.String()}
 		g.upstreams[id] = u
 	}
-	now := access{[]string{f.Name}, f.Role, f.Settings, config, d.DrainTimeout}
+	now := access{[]string{f.Name}, f.Role, f.Settings, config, d.DrainTimeout, mode(d.Mode)}
 	if was := u.access; was != nil {
 		if was.role < f.Role {
 			now = *was

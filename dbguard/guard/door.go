@@ -1,0 +1,205 @@
+package guard
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/devguard/devguard/dbguard/relay"
+	"github.com/devguard/devguard/dbguard/session"
+)
+
+// door is the loopback listener that stands for an upstream in the app's
+// environment. Its port stays for the Guard's life.
+type door struct {
+	listener *listener
+	salt     []byte
+	keys     cancelKeys
+}
+
+// port returns where the door is.
+func (d *door) port() uint16 {
+	at, _ := netip.ParseAddrPort(d.listener.addr().String())
+	return at.Port()
+}
+
+// openDoor makes sure that u has a door.
+func (g *Guard) openDoor(u *upstream) (*door, error) {
+	g.mu.Lock()
+	d := u.proxy.door
+	g.mu.Unlock()
+	if d != nil {
+		return d, nil
+	}
+	d = &door{salt: newSalt()}
+	var err error
+	d.listener, err = listen("tcp4", "127.0.0.1:0", listenerOptions{
+		salt: d.salt, log: g.log,
+		secrets: func() []secret { return g.secrets(u) },
+		serve:   func(ctx context.Context, c *client) { g.serve(ctx, u, c) },
+		cancel:  d.keys.request,
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	if u.proxy.door == nil && !g.closed {
+		u.proxy.door = d
+		g.mu.Unlock()
+		return d, nil
+	}
+	first := u.proxy.door
+	g.mu.Unlock()
+	d.listener.close(g.ctx)
+	if first == nil {
+		return nil, context.Canceled
+	}
+	return first, nil
+}
+
+// closeDoor ends every session of u; ctx bounds how politely.
+func (g *Guard) closeDoor(ctx context.Context, u *upstream) {
+	g.mu.Lock()
+	d := u.proxy.door
+	g.mu.Unlock()
+	if d != nil {
+		d.listener.close(ctx)
+	}
+}
+
+// serve is the life of a client that has logged in.
+func (g *Guard) serve(ctx context.Context, u *upstream, c *client) {
+	ctx, l := g.enter(ctx, u, c.gen)
+	if l == nil {
+		c.refuse(errReplaced)
+		return
+	}
+	var report *relay.Report
+	w := &watcher{g: g, l: l}
+	defer func() { g.leave(l, report, w.left) }()
+	if v := g.admit(ctx, l, c); v != nil {
+		report = g.relay(ctx, l, c, v, w)
+	}
+}
+
+// visit is what a client was admitted to.
+type visit struct {
+	want
+	mode mode
+	up   *opened
+}
+
+// errReplaced is what a client hears that comes too late.
+var errReplaced = &fatal("57P01", "terminating connection due to administrator command", "devguard has replaced this generation of the app.").ErrorResponse
+
+// admit finds out how the client is to be served and opens its session; nil when
+// it was refused.
+func (g *Guard) admit(ctx context.Context, l *live, c *client) *visit {
+	u := l.u
+	if !g.awaitResume(ctx, u) {
+		return nil
+	}
+	if user := u.id.User; c.user != user {
+		c.refuse(&fatal("28000", fmt.Sprintf("this address is for the user %q, not for %q", user, c.user),
+			"It stands for the URL that devguard was given, whose password is of no use to another user.").ErrorResponse)
+		return nil
+	}
+	m := g.settleMode(ctx, u)
+	if m == modeTransaction && replicates(c.params) {
+		c.refuse(&fatal("08P01", "a transaction pooler cannot carry replication", "Use the direct URL of the database.").ErrorResponse)
+		return nil
+	}
+	w := g.wantOf(u, c.gen, c.database, c.params)
+	up, err := g.takeOrReach(ctx, l, w)
+	if err != nil {
+		g.refuseClient(ctx, u, c, err)
+		return nil
+	}
+	if m == modeAuto { // it could not be reached a moment ago
+		if m = g.settleMode(ctx, u); m == modeAuto {
+			m = modeTransaction // right on any server
+		}
+	}
+	if m == modeSession {
+		g.noteOpening(l, w)
+	}
+	return &visit{w, m, up}
+}
+
+// replicates reports whether a startup message asks for a replication connection.
+func replicates(params map[string]string) bool {
+	switch params["replication"] {
+	case "", "0", "false", "off", "no":
+		return false
+	}
+	return true
+}
+
+// refuseClient passes on why there is no session, and gives up on standing in
+// between when that is ours alone.
+func (g *Guard) refuseClient(ctx context.Context, u *upstream, c *client, err error) {
+	to := g.access(u)
+	c.refuse(refusalFor(err, u, to))
+	if ctx.Err() == nil && oursAlone(err) && to.wish == modeAuto {
+		g.fall(u, "devguard cannot log in as the app can: "+explain(err, to.settings).reason)
+	}
+}
+
+// relay passes what client and session say until both have ended.
+func (g *Guard) relay(ctx context.Context, l *live, c *client, v *visit, w *watcher) *relay.Report {
+	up, how, pid := v.up, session.Pass, v.up.pid
+	if v.mode == modeTransaction {
+		how, pid = session.Rewrite, newPid()
+	}
+	r := relay.New(c.Conn, up.Upstream, session.New(session.Options{Mode: how}), relay.Options{
+		FinishTimeout: g.access(l.u).timeout, OnEvents: w.take,
+	})
+	key, forget := g.doorOf(l.u).keys.add(pid, c.keySize(), r.Cancel)
+	defer forget()
+	if err := c.welcome(up.status, up.notices, pid, key); err != nil {
+		l.cancel() // the client is gone: Run ends at once, and the session with it
+	}
+	if !g.begin(l, v.want, up, r) {
+		r.End(errReplaced)
+	}
+	report := r.Run(ctx)
+	if report.Err != nil && ctx.Err() == nil {
+		g.lost(l.u)
+	}
+	return &report
+}
+
+func (g *Guard) doorOf(u *upstream) *door {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return u.proxy.door
+}
+
+func (g *Guard) hasDoor(u *upstream) bool { return g.doorOf(u) != nil }
+
+// lost makes the next client find out anew what is behind u: the server has ended
+// a session by itself, and may come back as another one.
+func (g *Guard) lost(u *upstream) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, done := u.probe.result(); done {
+		u.probe = nil
+	}
+}
+
+// awaitResume waits while u is paused; false when the client need not be served
+// any more.
+func (g *Guard) awaitResume(ctx context.Context, u *upstream) bool {
+	g.mu.Lock()
+	paused := u.proxy.paused
+	g.mu.Unlock()
+	if paused == nil {
+		return true
+	}
+	select {
+	case <-paused:
+		return g.awaitResume(ctx, u)
+	case <-ctx.Done():
+		return false
+	}
+}
