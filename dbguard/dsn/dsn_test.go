@@ -38,6 +38,7 @@ func TestParseAndIdentity(t *testing.T) {
 		{"a parameter wins", "postgres://u:p@db/app?user=v&dbname=w&password=q", "v@db:5432/w", "q"},
 		{"of a driver", "postgres://u:p@db/app?pool_max_conns=3&schema=public&pgbouncer=true", "u@db:5432/app", "p"},
 		{"keywords", `host=db port=1 user=u dbname='my app' password='it\'s \\'`, "u@db:1/my app", `it's \`},
+		{"keywords with a URL", "host=db user=u dbname=a://b", "u@db:5432/a://b", hush},
 		{"keywords with blanks", " host = db  user=u ", "u@db:5432/u", hush},
 		{"an address beside the name", "postgres://u:p@db/app?hostaddr=127.0.0.1", "u@db:5432/app", "p"},
 		{"an address alone", "hostaddr=127.0.0.1 user=u", "u@127.0.0.1:5432/u", hush},

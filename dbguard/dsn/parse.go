@@ -24,8 +24,8 @@ func Parse(conn string) (Settings, error) {
 	switch {
 	case IsURL(conn):
 		err = parseURL(conn, values)
-	case strings.Contains(conn, "://"):
-		scheme, _, _ := strings.Cut(conn, "://")
+	case foreign(conn) != "":
+		scheme := foreign(conn)
 		if !plainWord(scheme) {
 			return Settings{}, errors.New("it is not a connection string of Postgres")
 		}
@@ -47,6 +47,16 @@ func trim(conn string) string {
 		return strings.TrimRight(conn, spaces)
 	}
 	return conn
+}
+
+// foreign returns the scheme of a URL, "" when conn is none: a keyword's value
+// may hold a URL.
+func foreign(conn string) string {
+	scheme, _, found := strings.Cut(conn, "://")
+	if !found || strings.ContainsAny(scheme, "="+spaces) {
+		return ""
+	}
+	return scheme
 }
 
 // plainWord reports whether s can be printed: a scheme, and no piece of a
@@ -161,7 +171,7 @@ func parameter(raw string) (string, error) {
 	if err != nil {
 		return "", errors.New("the name of a parameter has a broken %-escape")
 	}
-	if strings.ContainsAny(name, " \t\n\r\v\f='\\\x00") || name == "" {
+	if strings.ContainsAny(name, ":/ \t\n\r\v\f='\\\x00") || name == "" {
 		return "", errors.New("the name of a parameter is not a word")
 	}
 	return keyword(name), nil

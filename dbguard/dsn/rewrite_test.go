@@ -31,90 +31,94 @@ func targetFor(id Identity) Target {
 	return Target{Host: "127.0.0.1", Port: 40123, User: id.User, Password: fresh, Database: id.Database}
 }
 
-func TestRewrite(t *testing.T) {
-	const to = "postgres://u:" + fresh + "@127.0.0.1:40123/app?sslmode=disable"
-	const kw = "host=127.0.0.1 port=40123 user=u password=" + fresh + " dbname=app sslmode=disable"
-	dir := t.TempDir()
-	write := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("services", "# ours\n[other]\nhost=x\n\n[mine]\nhost=db\nuser=u\ndbname=app\npassword="+hush+
-		"\nsslmode=require\noptions=-c work_mem=8MB -c a=b\napplication_name=from file\n[last]\nport=1\n")
-	service := "servicefile=" + url.QueryEscape(filepath.Join(dir, "services"))
-	for _, c := range []struct {
-		name, value string
-		env         string // NAME=value, comma separated
-		want        string
-	}{
-		{"plain", "postgres://u:s3cr3t-w0rd@db:6000/app", "", to},
-		{"scheme postgresql", "postgresql://u:s3cr3t-w0rd@db/app", "", strings.Replace(to, "postgres:", "postgresql:", 1)},
-		{"blanks around", " \tpostgres://u:s3cr3t-w0rd@db/app\n", "", to},
-		{"nothing but the scheme", "postgres://", "PGUSER=u,PGDATABASE=app,PGHOST=db", to},
-		{"no database", "postgres://u:s3cr3t-w0rd@db", "", strings.Replace(to, "/app", "/u", 1)},
-		{"empty user", "postgres://:s3cr3t-w0rd@db/app", "PGUSER=u", to},
-		{"user from the environment", "postgres://db/app", "PGUSER=u,PGPASSWORD=s3cr3t-w0rd", to},
-		{"user and password as parameters", "postgres://db/app?user=u&a=b&password=s3cr3t-w0rd", "", to + "&a=b"},
-		{"parameters beside the parts", "postgres://v:w@db/x?user=u&password=s3cr3t-w0rd&dbname=app", "", to},
-		{"database= of pgx", "postgres://u:s3cr3t-w0rd@db?database=app", "", to},
-		{"password twice", "postgres://u@db/app?password=s3cr3t-w0rd-1&password=s3cr3t-w0rd", "", to},
-		{"percent in user and password", "postgres://a%40b%3A:s3cr3t%2Fw0rd%25@db/app", "",
-			strings.Replace(to, "u:", "a%40b%3A:", 1)},
-		{"percent in the name of a parameter", "postgres://u@db/app?pass%77ord=s3cr3t-w0rd&%73slmode=require", "", to},
-		{"database spelled its way", "postgres://u:s3cr3t-w0rd@db/my%20app,%2fx", "", strings.Replace(to, "/app", "/my%20app,%2fx", 1)},
-		{"question mark and # in the password", "postgres://u:s3cr3t?#w0rd@db/app", "", to},
-		{"# in a parameter", "postgres://u@db/app?application_name=a#b&sslmode=require", "", to + "&application_name=a#b"},
-		{"socket as a parameter", "postgres://u@/app?host=/var/run/postgresql&port=6543", "", to},
-		{"socket, percent-encoded", "postgres://u@%2Fvar%2Frun%2Fpostgresql:6543/app", "", to},
-		{"socket, of Prisma", "postgresql://u:s3cr3t-w0rd@localhost/app?host=/tmp/.s", "", strings.Replace(to, "postgres:", "postgresql:", 1)},
-		{"IPv6", "postgres://u:s3cr3t-w0rd@[2001:db8::1]:6000/app", "", to},
-		{"IPv6 without a port", "postgres://u:s3cr3t-w0rd@[::1]/app", "", to},
-		{"hosts", "postgres://u:s3cr3t-w0rd@a:1,[::2]:2,c/app?target_session_attrs=any&load_balance_hosts=disable", "", to},
-		{"hosts as parameters", "postgres://u@/app?host=a,b&port=1,2", "", to},
-		{"hostaddr", "postgres://u@db/app?hostaddr=10.0.0.1&x=y", "", to + "&x=y"},
-		{"everything of TLS", "postgres://u@db/app?sslmode=require&sslnegotiation=postgres&sslsni=1&sslcertmode=allow&a=b&ssl_min_protocol_version=TLSv1.2&sslcrl=x&sslcompression=0", "", to + "&a=b"},
-		{"the rest of the connection", "postgres://u@db/app?channel_binding=disable&require_auth=scram-sha-256&gssencmode=prefer&krbsrvname=p&gsslib=x&passfile=/none&requirepeer=x&oauth_issuer=i&scram_client_key=s3cr3t-w0rd&tcp_user_timeout=9", "", to},
-		{"keepalives", "postgres://u@db/app?keepalives=1&keepalives_idle=9&keepalives_interval=8&keepalives_count=3", "", to},
-		{"ssl=true", "postgres://u@db/app?ssl=true", "", to},
-		{"what stays of libpq's", "postgres://u@db/app?connect_timeout=3&client_encoding=UTF8&application_name=a&fallback_application_name=b&min_protocol_version=3.0&replication=database", "",
-			to + "&connect_timeout=3&client_encoding=UTF8&application_name=a&fallback_application_name=b&min_protocol_version=3.0&replication=database"},
-		{"options", "postgres://u@db/app?options=-c%20search_path%3Da%2Cb%20-c%20x%3D10%25&z=1", "", to + "&options=-c%20search_path%3Da%2Cb%20-c%20x%3D10%25&z=1"},
-		{"Prisma", "postgresql://u@db/app?schema=public&pgbouncer=true&connection_limit=1&sslmode=require", "",
-			strings.Replace(to, "postgres:", "postgresql:", 1) + "&schema=public&pgbouncer=true&connection_limit=1"},
-		{"pgxpool", "postgres://u@db/app?pool_max_conns=3&search_path=a&default_query_exec_mode=exec", "", to + "&pool_max_conns=3&search_path=a&default_query_exec_mode=exec"},
-		{"server parameters that look like ours", "postgres://u@db/app?scram_iterations=1&tcp_keepalives_idle=3", "", to + "&scram_iterations=1&tcp_keepalives_idle=3"},
-		{"a parameter again and again", "postgres://u@db/app?a=1&sslmode=allow&a=2&a=1", "", to + "&a=1&a=2&a=1"},
-		{"spelling", "postgres://u@db/app?A=%41&b=+&c=%2f&d=", "", to + "&A=%41&b=+&c=%2f&d="},
-		{"service", "postgres://?service=mine&a=c&" + service, "", to + "&application_name=from%20file&options=-c%20work_mem%3D8MB%20-c%20a%3Db&a=c"},
-		{"service below the value", "postgres://?application_name=own&service=mine&options=&" + service, "", to + "&application_name=own&options="},
-		{"service of the environment", "postgres://", "PGSERVICE=mine,PGSERVICEFILE=" + filepath.Join(dir, "services") + ",PGUSER=nobody,PGAPPNAME=env",
-			to + "&application_name=from%20file&options=-c%20work_mem%3D8MB%20-c%20a%3Db"},
-		{"all of it in the environment", "postgres:///", "PGHOST=db,PGPORT=7,PGUSER=u,PGPASSWORD=s3cr3t-w0rd,PGDATABASE=app,PGSSLMODE=require,PGTARGETSESSIONATTRS=any", to},
+const (
+	toURL      = "postgres://u:" + fresh + "@127.0.0.1:40123/app?sslmode=disable"
+	toKeywords = "host=127.0.0.1 port=40123 user=u password=" + fresh + " dbname=app sslmode=disable"
+)
 
-		{"keywords", "host=db port=6000 user=u password=s3cr3t-w0rd dbname=app", "", kw},
-		{"keywords with quotes", `user = u  password = 's3cr3t\' w0rd'  application_name = 'a \'b\\ '  dbname='app' search_path=a,b`, "",
-			kw + ` application_name = 'a \'b\\ ' search_path=a,b`},
-		{"keywords with backslashes", `user=u dbname=app application_name=a\ b options=-c\ a=b password=s3cr3t-w0rd\`, "",
-			kw + ` application_name=a\ b options=-c\ a=b`},
-		{"a backslash at the end", `dbname=app user=u sslmode=require application_name=a\`, "", kw + ` application_name=a\`},
-		{"an escaped blank at the end", `dbname=app user=u application_name=a\ `, "", kw + ` application_name=a\ `},
-		{"keywords that need quotes", `user='a b\'c' dbname='my app'`, "",
-			strings.NewReplacer("user=u", `user='a b\'c'`, "dbname=app", "dbname='my app'").Replace(kw)},
-		{"keywords of everything", "host=a,b hostaddr=10.0.0.1,10.0.0.2 port=1,2 user=u dbname=app sslmode=prefer gssencmode=disable keepalives=0 pool_max_conns=4 target_session_attrs=primary connect_timeout=2", "",
-			kw + " pool_max_conns=4 connect_timeout=2"},
-		{"keywords, empty ones", "user='' host='' dbname=app pool_max_conns=''", "PGUSER=u,PGHOST=db", kw + " pool_max_conns=''"},
-		{"keywords over lines", "host=db\n\tuser=u\n\tdbname=app\n\ta=b\n", "", kw + " a=b"},
-		{"keywords with a service", "service=mine servicefile='" + filepath.Join(dir, "services") + "' a=c", "", kw + " application_name='from file' options='-c work_mem=8MB -c a=b' a=c"},
-	} {
+// rewrites has every form. $F is a service file, $E the same as a parameter.
+var rewrites = []struct {
+	name, value string
+	env         string // NAME=value, comma separated
+	want        string
+}{
+	{"plain", "postgres://u:s3cr3t-w0rd@db:6000/app", "", toURL},
+	{"scheme postgresql", "postgresql://u:s3cr3t-w0rd@db/app", "", strings.Replace(toURL, "postgres:", "postgresql:", 1)},
+	{"blanks around", " \tpostgres://u:s3cr3t-w0rd@db/app\n", "", toURL},
+	{"nothing but the scheme", "postgres://", "PGUSER=u,PGDATABASE=app,PGHOST=db", toURL},
+	{"no database", "postgres://u:s3cr3t-w0rd@db", "", strings.Replace(toURL, "/app", "/u", 1)},
+	{"empty user", "postgres://:s3cr3t-w0rd@db/app", "PGUSER=u", toURL},
+	{"user from the environment", "postgres://db/app", "PGUSER=u,PGPASSWORD=s3cr3t-w0rd", toURL},
+	{"user and password as parameters", "postgres://db/app?user=u&a=b&password=s3cr3t-w0rd", "", toURL + "&a=b"},
+	{"parameters beside the parts", "postgres://v:w@db/x?user=u&password=s3cr3t-w0rd&dbname=app", "", toURL},
+	{"database= of pgx", "postgres://u:s3cr3t-w0rd@db?database=app", "", toURL},
+	{"password twice", "postgres://u@db/app?password=s3cr3t-w0rd-1&password=s3cr3t-w0rd", "", toURL},
+	{"percent in user and password", "postgres://a%40b%3A:s3cr3t%2Fw0rd%25@db/app", "",
+		strings.Replace(toURL, "u:", "a%40b%3A:", 1)},
+	{"percent in the name of a parameter", "postgres://u@db/app?pass%77ord=s3cr3t-w0rd&%73slmode=require", "", toURL},
+	{"database spelled its way", "postgres://u:s3cr3t-w0rd@db/my%20app,%2fx", "", strings.Replace(toURL, "/app", "/my%20app,%2fx", 1)},
+	{"question mark and # in the password", "postgres://u:s3cr3t?#w0rd@db/app", "", toURL},
+	{"# in a parameter", "postgres://u@db/app?application_name=a#b&sslmode=require", "", toURL + "&application_name=a#b"},
+	{"socket as a parameter", "postgres://u@/app?host=/var/run/postgresql&port=6543", "", toURL},
+	{"socket, percent-encoded", "postgres://u@%2Fvar%2Frun%2Fpostgresql:6543/app", "", toURL},
+	{"socket, of Prisma", "postgresql://u:s3cr3t-w0rd@localhost/app?host=/tmp/.s", "", strings.Replace(toURL, "postgres:", "postgresql:", 1)},
+	{"IPv6", "postgres://u:s3cr3t-w0rd@[2001:db8::1]:6000/app", "", toURL},
+	{"IPv6 without a port", "postgres://u:s3cr3t-w0rd@[::1]/app", "", toURL},
+	{"hosts", "postgres://u:s3cr3t-w0rd@a:1,[::2]:2,c/app?target_session_attrs=any&load_balance_hosts=disable", "", toURL},
+	{"hosts as parameters", "postgres://u@/app?host=a,b&port=1,2", "", toURL},
+	{"hostaddr", "postgres://u@db/app?hostaddr=10.0.0.1&x=y", "", toURL + "&x=y"},
+	{"everything of TLS", "postgres://u@db/app?sslmode=require&sslnegotiation=postgres&sslsni=1&sslcertmode=allow&a=b&ssl_min_protocol_version=TLSv1.2&sslcrl=x&sslcompression=0", "", toURL + "&a=b"},
+	{"the rest of the connection", "postgres://u@db/app?channel_binding=disable&require_auth=scram-sha-256&gssencmode=prefer&krbsrvname=p&gsslib=x&passfile=/none&requirepeer=x&oauth_issuer=i&scram_client_key=s3cr3t-w0rd&tcp_user_timeout=9", "", toURL},
+	{"keepalives", "postgres://u@db/app?keepalives=1&keepalives_idle=9&keepalives_interval=8&keepalives_count=3", "", toURL},
+	{"ssl=true", "postgres://u@db/app?ssl=true", "", toURL},
+	{"what stays of libpq's", "postgres://u@db/app?connect_timeout=3&client_encoding=UTF8&application_name=a&fallback_application_name=b&min_protocol_version=3.0&replication=database", "",
+		toURL + "&connect_timeout=3&client_encoding=UTF8&application_name=a&fallback_application_name=b&min_protocol_version=3.0&replication=database"},
+	{"options", "postgres://u@db/app?options=-c%20search_path%3Da%2Cb%20-c%20x%3D10%25&z=1", "", toURL + "&options=-c%20search_path%3Da%2Cb%20-c%20x%3D10%25&z=1"},
+	{"Prisma", "postgresql://u@db/app?schema=public&pgbouncer=true&connection_limit=1&sslmode=require", "",
+		strings.Replace(toURL, "postgres:", "postgresql:", 1) + "&schema=public&pgbouncer=true&connection_limit=1"},
+	{"pgxpool", "postgres://u@db/app?pool_max_conns=3&search_path=a&default_query_exec_mode=exec", "", toURL + "&pool_max_conns=3&search_path=a&default_query_exec_mode=exec"},
+	{"server parameters that look like ours", "postgres://u@db/app?scram_iterations=1&tcp_keepalives_idle=3", "", toURL + "&scram_iterations=1&tcp_keepalives_idle=3"},
+	{"a parameter again and again", "postgres://u@db/app?a=1&sslmode=allow&a=2&a=1", "", toURL + "&a=1&a=2&a=1"},
+	{"spelling", "postgres://u@db/app?A=%41&b=+&c=%2f&d=", "", toURL + "&A=%41&b=+&c=%2f&d="},
+	{"service", "postgres://?service=mine&a=c&$E", "", toURL + "&application_name=from%20file&options=-c%20work_mem%3D8MB%20-c%20a%3Db&a=c"},
+	{"service below the value", "postgres://?application_name=own&service=mine&options=&$E", "", toURL + "&application_name=own&options="},
+	{"service of the environment", "postgres://", "PGSERVICE=mine,PGSERVICEFILE=$F,PGUSER=nobody,PGAPPNAME=env",
+		toURL + "&application_name=from%20file&options=-c%20work_mem%3D8MB%20-c%20a%3Db"},
+	{"all of it in the environment", "postgres:///", "PGHOST=db,PGPORT=7,PGUSER=u,PGPASSWORD=s3cr3t-w0rd,PGDATABASE=app,PGSSLMODE=require,PGTARGETSESSIONATTRS=any", toURL},
+
+	{"keywords", "host=db port=6000 user=u password=s3cr3t-w0rd dbname=app", "", toKeywords},
+	{"keywords with quotes", `user = u  password = 's3cr3t\' w0rd'  application_name = 'a \'b\\ '  dbname='app' search_path=a,b`, "",
+		toKeywords + ` application_name = 'a \'b\\ ' search_path=a,b`},
+	{"keywords with backslashes", `user=u dbname=app application_name=a\ b options=-c\ a=b password=s3cr3t-w0rd\`, "",
+		toKeywords + ` application_name=a\ b options=-c\ a=b`},
+	{"a backslash at the end", `dbname=app user=u sslmode=require application_name=a\`, "", toKeywords + ` application_name=a\`},
+	{"an escaped blank at the end", `dbname=app user=u application_name=a\ `, "", toKeywords + ` application_name=a\ `},
+	{"keywords that need quotes", `user='a b\'c' dbname='my app'`, "",
+		strings.NewReplacer("user=u", `user='a b\'c'`, "dbname=app", "dbname='my app'").Replace(toKeywords)},
+	{"keywords of everything", "host=a,b hostaddr=10.0.0.1,10.0.0.2 port=1,2 user=u dbname=app sslmode=prefer gssencmode=disable keepalives=0 pool_max_conns=4 target_session_attrs=primary connect_timeout=2", "",
+		toKeywords + " pool_max_conns=4 connect_timeout=2"},
+	{"keywords, empty ones", "user='' host='' dbname=app pool_max_conns=''", "PGUSER=u,PGHOST=db", toKeywords + " pool_max_conns=''"},
+	{"keywords over lines", "host=db\n\tuser=u\n\tdbname=app\n\ta=b\n", "", toKeywords + " a=b"},
+	{"keywords with a service", "service=mine servicefile='$F' a=c", "", toKeywords + " application_name='from file' options='-c work_mem=8MB -c a=b' a=c"},
+}
+
+func TestRewrite(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "services")
+	if err := os.WriteFile(file, []byte("# ours\n[other]\nhost=x\n\n[mine]\nhost=db\nuser=u\ndbname=app\npassword="+hush+
+		"\nsslmode=require\noptions=-c work_mem=8MB -c a=b\napplication_name=from file\n[last]\nport=1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	paths := strings.NewReplacer("$F", file, "$E", "servicefile="+escape(file))
+	for _, c := range rewrites {
 		t.Run(c.name, func(t *testing.T) {
 			clearPG(t)
-			for one := range strings.SplitSeq(c.env, ",") {
+			for one := range strings.SplitSeq(paths.Replace(c.env), ",") {
 				if name, value, ok := strings.Cut(one, "="); ok {
 					t.Setenv(name, value)
 				}
 			}
-			f := found(t, c.value)
+			f := found(t, paths.Replace(c.value))
 			_, id, err := f.Settings.Config(dir)
 			if err != nil {
 				t.Fatal(err)
@@ -281,6 +285,9 @@ func FuzzRewrite(f *testing.F) {
 		"postgres:// u @ h : 1 / d ? a = b & sslmode = prefer ", "user=u a='' a=b host=", "postgres://u@h/d?service=&keepalives=1&database=x",
 	} {
 		f.Add(seed)
+	}
+	for _, c := range rewrites {
+		f.Add(c.value)
 	}
 	for name := range Env(os.Environ()) {
 		if strings.HasPrefix(name, "PG") {
