@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // The limits of a login (design: before it 10 s, 10,000 bytes, 64 at once). Ten
@@ -32,6 +34,12 @@ type listenerOptions struct {
 	cancel  cancelFunc      // likewise
 	log     *slog.Logger
 
+	// upstream makes a listener of the other kind, which has no secrets: logins are
+	// relayed there, and generation says whose client a connection is that has just
+	// sent its startup message (optional, 0 without).
+	upstream   *pgconn.Config
+	generation func(net.Conn) int
+
 	// The limits, for tests; zero is as design.md says.
 	timeout  time.Duration // of a login
 	logins   int           // at once
@@ -45,7 +53,7 @@ type serveFunc = func(ctx context.Context, c *client)
 type cancelFunc = func(ctx context.Context, pid uint32, secret []byte)
 
 // listener is an address of ours for one upstream. Whoever connects there and
-// knows a live secret is served. It promises that whatever others do there costs
+// knows a live secret, or whom the upstream lets in, is served. It promises that whatever others do there costs
 // a bounded amount of memory and goroutines, reaches no upstream, keeps no honest
 // client out for good and holds up no close.
 type listener struct {
@@ -63,7 +71,7 @@ type listener struct {
 // listen opens a listener on a loopback address, or on a Unix socket which must
 // not exist; only our own user can connect to that.
 func listen(network, address string, o listenerOptions) (*listener, error) {
-	if len(o.salt) == 0 {
+	if len(o.salt) == 0 && o.upstream == nil {
 		return nil, errors.New("a listener needs a salt")
 	}
 	setDefaults(&o)

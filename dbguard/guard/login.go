@@ -13,13 +13,15 @@ import (
 )
 
 // client is a connection that has logged in: it knows the password of generation
-// gen. It was not told yet that it can go on: welcome or refuse comes next.
+// gen, or an upstream has let it in. It was not told yet that it can go on: welcome
+// (resume when the login was relayed) or refuse comes next.
 type client struct {
 	net.Conn       // without deadlines; nothing of it was read beyond the login
 	gen            int
 	user, database string
 	params         map[string]string // all startup parameters but user, database and _pq_.*
 	version        uint32            // the protocol that is spoken: 3.0 to 3.2 (major<<16 | minor)
+	upstream       *loggedIn         // when the login was relayed: its upstream session, the receiver's to end; else nil
 }
 
 // farewell bounds the write of a message that nothing may wait for.
@@ -105,11 +107,18 @@ func (l *listener) attend(g *guest) {
 	in := &intake{r: g, left: loginBytes}
 	start, cancel, err := negotiate(in, g)
 	var c *client
-	if start != nil {
+	switch {
+	case start == nil:
+	case l.o.upstream != nil:
+		c, err = l.relayLogin(g, in, start)
+	default:
 		c, err = l.login(g, in, start)
 	}
 	if !l.room.leave(g) {
 		err = errShownOut
+		if c != nil && c.upstream != nil {
+			c.upstream.leave()
+		}
 	}
 	switch {
 	case err != nil:
@@ -144,14 +153,20 @@ func (l *listener) reject(conn net.Conn, err error) {
 	}
 }
 
-// login asks a client for the password.
-func (l *listener) login(conn net.Conn, in *intake, start *startup) (*client, error) {
-	c := &client{Conn: conn.(*guest).Conn, user: start.params["user"], database: start.params["database"], params: start.params}
+// client returns who has sent a startup message over conn.
+func (s *startup) client(conn net.Conn) *client {
+	c := &client{Conn: conn, user: s.params["user"], database: s.params["database"], params: s.params}
 	if c.database == "" {
 		c.database = c.user
 	}
 	delete(c.params, "user")
 	delete(c.params, "database")
+	return c
+}
+
+// login asks a client for the password.
+func (l *listener) login(g *guest, in *intake, start *startup) (*client, error) {
+	c := start.client(g.Conn)
 	version, told := start.settle()
 	c.version = version
 	var out []pgproto3.BackendMessage
@@ -159,10 +174,10 @@ func (l *listener) login(conn net.Conn, in *intake, start *startup) (*client, er
 		out = append(out, told)
 	}
 	out = append(out, &pgproto3.AuthenticationSASL{AuthMechanisms: []string{scramMechanism}})
-	if _, err := conn.Write(encode(out...)); err != nil {
+	if _, err := g.Write(encode(out...)); err != nil {
 		return nil, err
 	}
-	fits, err := l.exchange(conn, in, c.user)
+	fits, err := l.exchange(g, in, c.user)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +213,7 @@ func (l *listener) exchange(conn net.Conn, in *intake, user string) (*secret, er
 // initialResponse returns the client-first-message, which may come with the choice
 // of the mechanism or when asked for.
 func initialResponse(conn net.Conn, in *intake) ([]byte, error) {
-	body, err := readResponse(in)
+	_, body, err := readResponse(in)
 	if err != nil {
 		return nil, err
 	}
@@ -224,22 +239,23 @@ func challenge(conn net.Conn, in *intake, data []byte) ([]byte, error) {
 	if _, err := conn.Write(encode(&pgproto3.AuthenticationSASLContinue{Data: data})); err != nil {
 		return nil, err
 	}
-	return readResponse(in)
+	_, body, err := readResponse(in)
+	return body, err
 }
 
 // readResponse reads a message that must be a response to an authentication
-// request, and returns its body.
-func readResponse(in *intake) ([]byte, error) {
-	head, err := in.next(5)
-	if err != nil {
-		return nil, err
+// request: its type and length, and its body.
+func readResponse(in *intake) (head, body []byte, err error) {
+	if head, err = in.next(5); err != nil {
+		return nil, nil, err
 	}
 	if head[0] != 'p' {
-		return nil, fatal("08P01", fmt.Sprintf("expected SASL response, got message type %d", head[0]))
+		return nil, nil, fatal("08P01", fmt.Sprintf("expected SASL response, got message type %d", head[0]))
 	}
 	size := binary.BigEndian.Uint32(head[1:])
 	if size < 4 || size > loginBytes {
-		return nil, errPacket
+		return nil, nil, errPacket
 	}
-	return in.next(int(size) - 4)
+	body, err = in.next(int(size) - 4)
+	return head, body, err
 }

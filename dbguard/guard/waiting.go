@@ -28,6 +28,7 @@ type guest struct {
 	net.Conn
 	room  *waitingRoom
 	heard atomic.Int64 // when it last said something, in ns since room.opened
+	waits atomic.Bool  // it is not its turn
 }
 
 func newWaitingRoom(limit int, patience time.Duration) *waitingRoom {
@@ -67,6 +68,9 @@ func (r *waitingRoom) showOut() time.Duration {
 	defer r.mu.Unlock()
 	var oldest *guest
 	for g := range r.guests {
+		if g.waits.Load() {
+			continue
+		}
 		if oldest == nil || g.heard.Load() < oldest.heard.Load() {
 			oldest = g
 		}
@@ -128,3 +132,10 @@ func (g *guest) Read(p []byte) (int, error) {
 
 // hear says that the guest has just said something.
 func (g *guest) hear() { g.heard.Store(int64(time.Since(g.room.opened))) }
+
+// wait says whether the guest waits for somebody else, and so is right to be
+// silent.
+func (g *guest) wait(on bool) {
+	g.hear()
+	g.waits.Store(on)
+}
