@@ -52,7 +52,8 @@ type rewrite struct {
 func newRewrite(a *account) conduct { return &rewrite{account: a} }
 
 func (r *rewrite) progress() progress {
-	return progress{busy: r.expected.len() > 0, unsynced: r.open || r.skipping, copyIn: r.copyIn,
+	return progress{busy: r.expected.len() > 0, unsynced: r.open || r.skipping || r.failCopy,
+		copyIn:   r.copyIn || r.failCopy,
 		prepared: r.statements.named}
 }
 

@@ -15,8 +15,8 @@ func (r *rewrite) endCopy(f frame, out []byte) ([]byte, verdict) {
 
 // copyEnded: the client has ended a COPY, perhaps before it was told that there is one.
 func (r *rewrite) copyEnded() {
-	if r.copyIn {
-		r.copyIn = false
+	if r.copyIn || r.failCopy {
+		r.copyIn, r.failCopy = false, false
 	} else if r.expected.len() > 0 {
 		r.expected.push(expected{kind: copyEnd})
 	}

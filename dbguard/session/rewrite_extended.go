@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"maps"
 	"time"
 )
 
@@ -167,11 +168,12 @@ func (r *rewrite) unreadable(f frame, k kind, out []byte, now time.Time) ([]byte
 type portal struct {
 	stmt    *statement
 	standIn bool
+	batch   uint64
 }
 
 // keepPortal notes what a portal was made of, which is the current statement.
 func (r *rewrite) keepPortal(name []byte, st *statement) bool {
-	p := portal{st, r.currentText == standIn}
+	p := portal{st, r.currentText == standIn, r.batch}
 	if len(name) == 0 {
 		r.unnamed = p
 		return true
@@ -184,6 +186,14 @@ func (r *rewrite) keepPortal(name []byte, st *statement) bool {
 	}
 	r.portals[string(name)] = p
 	return true
+}
+
+// forgetPortals: the transaction that they were made in is over, or has failed.
+func (r *rewrite) forgetPortals(last uint64) {
+	maps.DeleteFunc(r.portals, func(_ string, p portal) bool { return p.batch <= last })
+	if r.unnamed.batch <= last {
+		r.unnamed = portal{}
+	}
 }
 
 func (r *rewrite) portal(name []byte) portal {
@@ -245,8 +255,9 @@ func (r *rewrite) execute(f frame, out []byte, now time.Time) ([]byte, verdict) 
 	}
 	p := r.portal(name)
 	if p.stmt == nil {
+		out = r.ahead(f, out)
 		r.push(expected{kind: execute}, now)
-		return appendFrame(r.ahead(f, out), f), stream
+		return appendFrame(out, f), stream
 	}
 	facts := &p.stmt.facts
 	if !r.sureFacts(*facts) {

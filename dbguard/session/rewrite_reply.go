@@ -176,6 +176,7 @@ func (r *rewrite) failed(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	if shown.kind == execute && !hidden {
 		r.account.executed(shown.text, r.took(head, now), code)
 	}
+	r.forgetPortals(shown.batch)
 	if shown.skippable() {
 		r.statements.resolve(head.seq, false)
 		r.skipToSync()
@@ -225,7 +226,8 @@ func (r *rewrite) ready(f frame, out []byte, now time.Time) (o, inject []byte, v
 	if head.kind == query && !r.guard {
 		r.endedQuery(head, now)
 	}
-	r.answered = head.batch + 1
+	batch := head.batch
+	r.answered = batch + 1
 	r.statements.resolve(head.seq, head.ended && !head.failed && !r.guard)
 	r.expected.pop()
 	r.stale = false
@@ -241,8 +243,8 @@ func (r *rewrite) ready(f frame, out []byte, now time.Time) (o, inject []byte, v
 	if r.aborting {
 		r.aborting = false
 	}
-	if status == 'I' && r.expected.len() == 0 {
-		r.portals, r.unnamed = nil, portal{}
+	if status == 'I' {
+		r.forgetPortals(batch)
 	}
 	r.account.ready(status, r.expected.len() > 0, now)
 	r.nextRuns()
