@@ -35,7 +35,7 @@ func (d *downstream) write(p []byte) {
 		p = p[:d.at.toBoundary(p)]
 	}
 	d.at.pass(p)
-	if _, err := d.conn.Write(p); err != nil {
+	if n, err := d.conn.Write(p); n < len(p) || err != nil {
 		d.shut()
 		return
 	}

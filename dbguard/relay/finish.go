@@ -96,6 +96,9 @@ func (r *Relay) nextStep() (step session.Finish, seen uint64, more bool) {
 		step = session.Finish{Cancel: !r.session.Idle(), Broken: true}
 	default:
 		step = r.session.Finish()
+		if step.Done && len(step.Send) == 0 { // End after the client's Terminate, which is not waited for any more
+			step.Cancel = !r.session.Idle()
+		}
 	}
 	r.report.Cancelled = r.report.Cancelled || step.Cancel
 	if len(step.Send) > 0 && step.Send[0] == 'Q' {

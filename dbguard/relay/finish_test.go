@@ -98,6 +98,7 @@ func waits(l *link) string {
 // raw sends bytes of the client.
 func (l *link) raw(b []byte) {
 	l.t.Helper()
+	l.sent += uint64(len(b))
 	if _, err := l.conn.Write(b); err != nil {
 		l.t.Fatal(err)
 	}

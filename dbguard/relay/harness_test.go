@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,21 +29,27 @@ type link struct {
 	conn    *net.TCPConn // the client's end
 	front   *pgproto3.Frontend
 	up      *pgconn.HijackedConn
-	cancels atomic.Int32 // CancelRequests sent to the upstream
-	reports chan Report
+	sent    uint64        // bytes, with say and raw
+	cancels atomic.Int32  // CancelRequests sent to the upstream
+	ended   chan struct{} // closed when Run has returned, with result
+	result  Report
 	kill    context.CancelFunc // of Run's context
 }
 
 // change alters what a link is made of.
-type change func(client *net.Conn, up *Upstream, o *Options)
+type change func(client *netConn, up *Upstream, o *Options)
 
 // open logs in upstream and runs a relay before it.
 func open(t testing.TB, url string, changes ...change) *link {
 	t.Helper()
 	checkLeaks(t)
-	l := &link{t: t, up: login(t, url), reports: make(chan Report, 1)}
+	l := &link{t: t, up: login(t, url), ended: make(chan struct{})}
 	near, far := tcpPair(t)
-	l.conn, l.front = near, pgproto3.NewFrontend(near, near)
+	l.conn = near
+	l.front = pgproto3.NewFrontend(near, writer(func(b []byte) (int, error) {
+		l.sent += uint64(len(b))
+		return near.Write(b)
+	}))
 	var client net.Conn = far
 	up := Upstream{Conn: l.up.Conn, Cancel: func(ctx context.Context) error {
 		l.cancels.Add(1)
@@ -52,16 +59,23 @@ func open(t testing.TB, url string, changes ...change) *link {
 	for _, c := range changes {
 		c(&client, &up, &o)
 	}
-	l.Relay = New(client, up, session.New(session.Options{}), o)
+	l.Relay = New(client, up, newSession(), o)
 	ctx, kill := context.WithCancel(context.Background())
 	l.kill = kill
-	go func() { l.reports <- l.Run(ctx) }()
+	go func() {
+		defer close(l.ended)
+		l.result = l.Run(ctx)
+	}()
 	t.Cleanup(func() {
 		near.Close()
 		kill()
 	})
 	return l
 }
+
+type netConn = net.Conn
+
+func newSession() *session.Session { return session.New(session.Options{}) }
 
 // login opens an upstream session and takes it out of pgconn.
 func login(t testing.TB, url string) *pgconn.HijackedConn {
@@ -119,6 +133,21 @@ func tcpPair(t testing.TB) (near, far *net.TCPConn) {
 	return a.(*net.TCPConn), b.(*net.TCPConn)
 }
 
+type writer func([]byte) (int, error)
+
+func (w writer) Write(b []byte) (int, error) { return w(b) }
+
+// taken waits until the session has seen everything that was said.
+func (l *link) taken() {
+	l.t.Helper()
+	for deadline := time.Now().Add(patience); l.Snapshot().ClientBytes < l.sent; {
+		if time.Now().After(deadline) {
+			l.t.Fatalf("the session has taken %d of %d bytes", l.Snapshot().ClientBytes, l.sent)
+		}
+		runtime.Gosched()
+	}
+}
+
 // pg is the client as pgconn sees it.
 func (l *link) pg() *pgconn.PgConn {
 	l.t.Helper()
@@ -172,8 +201,8 @@ func (l *link) run(sql string) {
 func (l *link) report() Report {
 	l.t.Helper()
 	select {
-	case r := <-l.reports:
-		return r
+	case <-l.ended:
+		return l.result
 	case <-time.After(patience):
 		buf := make([]byte, 1<<16)
 		l.t.Fatalf("Run does not return\n%s", buf[:runtime.Stack(buf, true)])
@@ -236,10 +265,18 @@ func (o observer) until(want, sql string) {
 // itsPid is the upstream's process id, for SQL.
 func (l *link) itsPid() string { return strconv.Itoa(int(l.up.PID)) }
 
-// checkLeaks fails the test when goroutines of a relay outlive it.
+// checked holds the tests that checkLeaks will look after.
+var checked sync.Map
+
+// checkLeaks fails the test when goroutines of a relay outlive it: what a test
+// cleans up is done in reverse, so it has to come before the first relay.
 func checkLeaks(t testing.TB) {
 	t.Helper()
+	if _, again := checked.LoadOrStore(t, true); again {
+		return
+	}
 	t.Cleanup(func() {
+		checked.Delete(t)
 		deadline := time.Now().Add(patience)
 		buf := make([]byte, 1<<20)
 		for {
@@ -248,7 +285,7 @@ func checkLeaks(t testing.TB) {
 				return
 			}
 			if time.Now().After(deadline) {
-				t.Errorf("goroutines are left:\n%s", all)
+				t.Errorf("goroutines are left:\n%.3000s", all)
 				return
 			}
 			runtime.Gosched()

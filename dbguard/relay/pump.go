@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -125,14 +126,18 @@ func (r *Relay) send(out []byte) error {
 	if len(out) == 0 {
 		return nil
 	}
-	_, err := r.upstream.Conn.Write(out)
-	if err != nil {
+	n, err := r.upstream.Conn.Write(out)
+	if n < len(out) || err != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.cut = true
+		r.cut, err = true, cmp.Or(err, io.ErrShortWrite)
+		if r.report.Err == nil && r.phase != over {
+			r.report.Err = fmt.Errorf("write to the upstream: %w", err)
+		}
 		r.move()
+		return err
 	}
-	return err
+	return nil
 }
 
 // pumpUpstream passes what the upstream sends until it has closed, or the
@@ -201,14 +206,13 @@ func (r *Relay) deliver(events []session.Event) {
 func (r *Relay) upstreamEnded(err error) {
 	r.mu.Lock()
 	eof := errors.Is(err, io.EOF)
+	r.report.Clean = eof && (r.told || r.phase == terminated)
 	switch {
-	case r.report.Err != nil: // we closed it, or know more
-	case r.phase == running && eof:
+	case r.report.Err != nil || r.report.Clean:
+	case eof:
 		r.report.Err = errors.New("the upstream closed the connection")
-	case !eof && !r.told:
-		r.report.Err = fmt.Errorf("read from the upstream: %w", err)
 	default:
-		r.report.Clean = eof
+		r.report.Err = fmt.Errorf("read from the upstream: %w", err)
 	}
 	r.report.Statements = r.session.Snapshot().Prepared
 	r.phase = over
