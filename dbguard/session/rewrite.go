@@ -33,6 +33,7 @@ type rewrite struct {
 	unchecked   bool       // current was prepared again: what is bound has to be compared
 	undescribed *statement // was parsed by the last message, and the server has not been asked about it
 	beganIn     uint64     // batch after the last one that may have begun a transaction
+	block       byte       // T or I once this batch has begun or ended a transaction block
 	flushed     bool       // a Flush has been sent because the queue is nearly full
 
 	// The upstream's side.
@@ -216,11 +217,31 @@ func (r *rewrite) syncSent() {
 	r.endBatch()
 }
 
+// follow notes what a text that will be executed does to the transaction.
+func (r *rewrite) follow(f sqlFacts) {
+	if f.begins {
+		r.beganIn, r.block = r.batch+1, 'T'
+	}
+	if f.ends {
+		r.block = 'I'
+	}
+}
+
+// status is that of the server once it has done what was sent, if all batches
+// but this one are answered and this one does not fail.
+func (r *rewrite) status() byte {
+	if r.block != 0 {
+		return r.block
+	}
+	return r.account.status
+}
+
 // endBatch: whatever the next message uses is prepared again.
 func (r *rewrite) endBatch() {
 	r.batch++
 	r.open = false
 	r.current, r.currentText, r.unchecked, r.undescribed = nil, "", false, nil
+	r.block = 0
 }
 
 // cutString cuts a C string off a body.

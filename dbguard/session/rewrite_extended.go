@@ -268,9 +268,7 @@ func (r *rewrite) execute(f frame, out []byte, now time.Time) ([]byte, verdict) 
 		return r.refuse(refusal, out, now), drop
 	}
 	x := expected{kind: execute, stmt: p.stmt, text: p.stmt.fingerprint, features: facts.features, copiesIn: facts.copiesIn}
-	if facts.begins {
-		r.beganIn = r.batch + 1
-	}
+	r.follow(*facts)
 	if !p.standIn {
 		r.push(x, now)
 		return appendFrame(out, f), stream
@@ -286,7 +284,7 @@ func (r *rewrite) execute(f frame, out []byte, now time.Time) ([]byte, verdict) 
 func (r *rewrite) refusesExecute(p portal) *refusal {
 	facts := &p.stmt.facts
 	switch v := facts.alone(); {
-	case v == verbDiscardAll && r.account.status == 'T':
+	case v == verbDiscardAll && r.status() == 'T':
 		return &discardInside
 	case v == verbDeallocate && p.standIn && !r.ours(facts.name):
 		return unknownStatement(facts.name)

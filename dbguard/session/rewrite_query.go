@@ -21,9 +21,7 @@ func (r *rewrite) query(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	}
 	out = r.ahead(f, out)
 	x := expected{kind: query, text: Fingerprint(text), features: facts.features, copiesIn: facts.copiesIn}
-	if facts.begins {
-		r.beganIn = r.batch + 1
-	}
+	r.follow(facts)
 	if x.refusal = r.refusesQuery(facts); x.refusal != nil {
 		r.pushQuery(x, effect{}, now)
 		return appendQuery(out, refuseInQuery), drop
@@ -55,7 +53,7 @@ func (r *rewrite) refusesQuery(f sqlFacts) *refusal {
 	switch {
 	case f.verb == verbExecute && r.ours(f.name):
 		return executeInSQL(f.name)
-	case f.verb == verbDiscardAll && (f.statements > 1 || r.account.status == 'T'):
+	case f.verb == verbDiscardAll && (f.statements > 1 || r.status() == 'T'):
 		return &discardInside
 	case f.statements > 1 && (f.verb == verbDeallocateAll || f.verb == verbDeallocate && r.ours(f.name)):
 		return &dropTogether

@@ -51,6 +51,7 @@ type sqlFacts struct {
 	verb       verb    // of the first statement that has one; ALL goes before a name
 	name       string  // of verbDeallocate and verbExecute, folded as SQL does
 	begins     bool    // may begin a transaction block
+	ends       bool    // the last statement that begins or ends one ends it
 	copiesIn   bool    // may hold COPY FROM STDIN
 	features   Feature // a set
 }
@@ -111,7 +112,9 @@ func (r *sqlReader) take(word string) bool {
 func (r *sqlReader) statement() {
 	switch {
 	case r.now.is("begin"), r.now.is("start"):
-		r.facts.begins = true
+		r.facts.begins, r.facts.ends = true, false
+	case r.take("commit"), r.take("end"), r.take("rollback"), r.take("abort"):
+		r.end()
 	case r.take("deallocate"):
 		r.deallocate()
 	case r.take("discard"):
@@ -220,6 +223,17 @@ func (r *sqlReader) create() {
 		r.advance()
 	}
 	r.facts.features |= FeatureTempTable
+}
+
+// end reads the rest of COMMIT or ROLLBACK.
+func (r *sqlReader) end() {
+	for !r.ended() {
+		if r.now.is("to") || r.now.is("prepared") || r.prev.is("and") && r.now.is("chain") {
+			return
+		}
+		r.advance()
+	}
+	r.facts.ends = true
 }
 
 func (r *sqlReader) copyIn() {
