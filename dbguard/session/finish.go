@@ -13,14 +13,17 @@ type ending struct {
 	terminated bool   // the client's Terminate has been taken
 	begun      bool   // Finish has been called: Client takes nothing
 	cancelled  uint64 // 1 + account.readies when a cancel was last asked for
+	flushed    bool   // Flush has been sent
 	rolledBack bool   // ROLLBACK has been sent
 }
 
 // Finish says how to go on; from the first call on, Client takes nothing. Call it again after each Server until it says
 // Done or Broken.
 //
-// First what runs is ended: Cancel once, and again only when a ReadyForQuery has come and more runs (a pipeline);
-// CopyFail where the server waits for data, Sync where it waits for one. Then a transaction is rolled back; a session
+// First what runs is ended: Cancel once, and again when a ReadyForQuery has come and more runs (a pipeline). A cancel
+// that overtakes the statement it is meant for does nothing (seen on a loaded machine when the statement had just been
+// sent), so the caller repeats it while nothing comes. CopyFail goes where the server waits for data, Sync where it waits
+// for one, so that nothing is committed that the client had not asked for. Then a transaction is rolled back; a session
 // that is not idle after that is Broken. Then Terminate. After a Terminate by the client itself it is Done at once, with
 // nothing to send.
 func (s *Session) Finish() Finish {
@@ -51,11 +54,17 @@ func (s *Session) Finish() Finish {
 var (
 	terminate     = appendHead(nil, 'X', 0)
 	rollbackQuery = append(appendHead(nil, 'Q', len("ROLLBACK")+1), "ROLLBACK\x00"...)
-	syncMessage   = appendHead(nil, 'S', 0)
-	copyFail      = append(appendHead(nil, 'f', len(copyFailReason)+1), copyFailReason+"\x00"...)
+	flush         = appendHead(nil, 'H', 0)
+	copyFail      = append(appendHead(nil, 'f', len(goneReason)+1), goneReason+"\x00"...)
 )
 
-const copyFailReason = "the client is gone"
+// undoAndSync ends extended messages that no Sync has followed. Sync alone would commit them; so an Execute goes before
+// it whose portal does not exist: its error rolls back. The mode is not told of that Execute: to it the error is one of
+// the Sync, as that of a deferred constraint is.
+var undoAndSync = append(appendFrame(nil, frame{typ: 'E', body: []byte(goneReason + "\x00\x00\x00\x00\x00")}),
+	appendHead(nil, 'S', 0)...)
+
+const goneReason = "the client is gone"
 
 // cut: the upstream has the beginning of a message whose end will not come.
 func (s *Session) cut() bool {
@@ -74,14 +83,22 @@ func (s *Session) cancel(p progress) bool {
 	return true
 }
 
-// unblock returns what the server waits for in the middle of a command.
+// unblock returns what the server waits for in the middle of a command. Before Sync comes Flush, until all has been
+// answered: one of the messages may turn out to be a COPY, and that stands nothing else.
 func (s *Session) unblock(p progress) (send []byte) {
-	if p.copyIn {
+	switch {
+	case p.copyIn:
 		send = append(send, copyFail...)
 		s.mode.sent('f', s.now)
+	case p.unsynced && p.busy:
+		if s.ending.flushed {
+			return nil
+		}
+		s.ending.flushed = true
+		return flush
 	}
 	if p.unsynced {
-		send = append(send, syncMessage...)
+		send = append(send, undoAndSync...)
 		s.mode.sent('S', s.now)
 	}
 	return send

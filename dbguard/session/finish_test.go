@@ -49,8 +49,17 @@ func TestFinish(t *testing.T) {
 	run("without sync", func(p *pair) {
 		p.client("P|select 1|\x00\x00", "B||", "H")
 		p.server("1", "2")
-		p.finish(Finish{Send: wire("S")})
-		p.server("ZI")
+		p.finish(Finish{Send: undoAndSync})
+		p.server(failure+"34000|", "ZI")
+		p.finish(end)
+	})
+	run("without sync and unanswered", func(p *pair) {
+		p.client("P|copy t from stdin|\x00\x00", "B||", "E|....")
+		p.finish(Finish{Cancel: true, Send: wire("H")})
+		p.finish(Finish{})
+		p.server("1", "2", "G")
+		p.finish(Finish{Send: append(bytes.Clone(copyFail), undoAndSync...)})
+		p.server(failure+"57014|", "ZI")
 		p.finish(end)
 	})
 	run("copy in", func(p *pair) {
@@ -65,7 +74,7 @@ func TestFinish(t *testing.T) {
 		p.client("P|copy t from stdin|\x00\x00", "B||", "E|....", "S")
 		p.finish(Finish{Cancel: true})
 		p.server("1", "2", "G")
-		p.finish(Finish{Send: append(bytes.Clone(copyFail), syncMessage...)})
+		p.finish(Finish{Send: append(bytes.Clone(copyFail), undoAndSync...)})
 		p.server(failure+"57014|", "ZI")
 		p.finish(end)
 	})
@@ -99,6 +108,7 @@ type model struct {
 	sql     map[string]string // of statements and portals
 	gone    bool
 	clean   bool // gone by Terminate
+	misled  bool // gone because of what Finish sent
 }
 
 func newModel() *model { return &model{status: 'I', sql: map[string]string{}} }
@@ -215,6 +225,7 @@ func (m *model) copied(typ byte, body string) {
 	default: // protocol synchronization was lost
 		m.say("ESFATAL|C08P01|")
 		m.gone = true
+		m.misled = body == goneReason || body == "ROLLBACK" || typ == 'X'
 	}
 }
 
@@ -292,8 +303,8 @@ func checkModel(t *testing.T, s *Session, m *model) {
 func finishModel(t *testing.T, s *Session, m *model) {
 	for range 10000 {
 		f := s.Finish()
-		if f.Cancel {
-			m.run() // what is on its way arrives before the cancel does, or after it
+		if f.Cancel || !f.Done && !f.Broken && f.Send == nil { // some time has passed: what was on its way has come
+			m.run()
 			m.cancel()
 		}
 		m.in = append(m.in, f.Send...)
@@ -304,12 +315,14 @@ func finishModel(t *testing.T, s *Session, m *model) {
 			return
 		case f.Done:
 			m.run()
-			if !m.gone || m.clean && (len(m.in) > 0 || m.status != 'I') {
+			if !m.gone || m.misled || m.clean && (len(m.in) > 0 || m.status != 'I') {
 				t.Fatalf("not ended: server %+v", m)
 			}
 			return
 		}
-		if said := m.deliver(s); m.gone {
+		if said := m.deliver(s); m.misled {
+			t.Fatalf("sent %q to a server that copies", f.Send)
+		} else if m.gone {
 			return
 		} else if !said && !f.Cancel && f.Send == nil {
 			t.Fatalf("stuck: session %+v, server %+v", s.mode.progress(), m)

@@ -5,8 +5,8 @@ const (
 	// NAMEDATALEN bytes (prepare.c, portalmem.c), so longer names that begin alike are one name to it.
 	maxName = 63
 
-	// maxNames bounds the names and fingerprints that mode Pass keeps per session, in bytes; about 4,000 statements.
-	maxNames = 1 << 20
+	// maxNameBytes bounds the names and fingerprints that mode Pass keeps per session, in bytes; about 4,000 statements.
+	maxNameBytes = 1 << 20
 
 	maxPortals = 1000 // named portals that mode Pass keeps; each is at most maxName bytes
 )
@@ -62,7 +62,7 @@ func (n *seenNames) parsed(st *seenStatement) {
 }
 
 func (n *seenNames) add(st *seenStatement) {
-	if n.bytes+st.size() > maxNames {
+	if n.bytes+st.size() > maxNameBytes {
 		return
 	}
 	if n.statements == nil {

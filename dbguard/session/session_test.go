@@ -303,7 +303,7 @@ func TestNamesAreBounded(t *testing.T) {
 		p.s.Client(in, p.now)
 		p.s.Server(wire("1", "ZI"), p.now)
 	}
-	if n := p.s.pass.names.bytes; n > maxNames {
+	if n := p.s.pass.names.bytes; n > maxNameBytes {
 		t.Fatal(n)
 	}
 	if n := len(p.s.pass.names.statements); n < 1000 {
