@@ -133,7 +133,7 @@ func (s *Session) Err() error { return s.err }
 // endless pipeline too, each batch is then answered before the next one is taken.
 func (s *Session) Hold(on bool) { s.hold = on }
 
-// Idle: nothing is outstanding, the status is I, and the client is not in the middle of a message.
+// Idle reports whether nothing is outstanding, the status is I, and the client is not in the middle of a message.
 func (s *Session) Idle() bool {
 	p := s.mode.progress()
 	return s.err == nil && !p.busy && !p.unsynced && s.account.status == 'I' && !s.up.partial()
