@@ -201,7 +201,7 @@ func TestServiceFile(t *testing.T) {
 		{"postgres://own@/?service=one&port=9", "own@from-file:9/filedb"},
 		{"service=two", "envuser@x:1/envdb"},
 		{"service=none", "it has no such service"},
-		{"service=bad", `no "="`},
+		{"service=bad", "not keyword=value"},
 		{"service=one servicefile=gone", "service file cannot be read"},
 	} {
 		s, err := Parse(c.value)
@@ -216,4 +216,30 @@ func TestServiceFile(t *testing.T) {
 			t.Errorf("the error quotes the file: %v", err)
 		}
 	}
+}
+
+func TestKeysOfScramAreSecret(t *testing.T) {
+	s, err := Parse("postgres://u@db/app?scram_client_key=" + hush)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{s.String(), s.Scrub("it was " + hush), Redact("?scram_server_key=" + hush)} {
+		if strings.Contains(text, hush) {
+			t.Errorf("printed: %s", text)
+		}
+	}
+}
+
+func FuzzService(f *testing.F) {
+	f.Add([]byte("# c\n[a]\nhost = x\nservice=b\n\n[b]\nport=1"), "a")
+	f.Add([]byte("[a]\n"+hush), "a")
+	f.Fuzz(func(t *testing.T, text []byte, name string) {
+		values, err := parseService(text, name)
+		if (values == nil) == (err == nil) || values["service"] != "" {
+			t.Fatalf("%q: %q, %v", text, values, err)
+		}
+		if err != nil && strings.Contains(err.Error(), hush) {
+			t.Fatalf("the error quotes the file: %v", err)
+		}
+	})
 }

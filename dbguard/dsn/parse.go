@@ -171,10 +171,15 @@ func parameter(raw string) (string, error) {
 	if err != nil {
 		return "", errors.New("the name of a parameter has a broken %-escape")
 	}
-	if strings.ContainsAny(name, ":/ \t\n\r\v\f='\\\x00") || name == "" {
+	if !word(name) {
 		return "", errors.New("the name of a parameter is not a word")
 	}
 	return keyword(name), nil
+}
+
+// word reports whether name can be written as a keyword.
+func word(name string) bool {
+	return name != "" && !strings.ContainsAny(name, ":/ \t\n\r\v\f='\\\x00")
 }
 
 // set stores the unescaped value, unless it is empty: an empty part of a URL

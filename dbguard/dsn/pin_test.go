@@ -98,3 +98,37 @@ func TestPinRefuses(t *testing.T) {
 		}
 	}
 }
+
+// FuzzPin gives a value an environment that then leaves.
+func FuzzPin(f *testing.F) {
+	f.Add("postgres://u@db/app?a=b", "verify-ca", "md5")
+	f.Add(`host=db application_name=a\ `, "require", "none")
+	f.Add("postgres://?sslmode=&ssl=true#", "allow", "")
+	for _, c := range rewrites {
+		f.Add(c.value, "require", "")
+	}
+	for name := range Env(os.Environ()) {
+		if strings.HasPrefix(name, "PG") {
+			os.Unsetenv(name)
+		}
+	}
+	f.Fuzz(func(t *testing.T, value, mode, auth string) {
+		own, err := Parse(value)
+		if err != nil || own.Get("service") != "" || strings.Contains(mode+auth, "\x00") {
+			return
+		}
+		before := map[string]string{"PGSSLMODE": mode, "PGREQUIREAUTH": auth, "PGPASSWORD": hush}
+		got, err := Found{Value: value}.Pin(before, map[string]string{"PGPASSWORD": fresh, "PGSSLMODE": "disable"}, "")
+		if err != nil {
+			return // not usable before either
+		}
+		pinned, err := Parse(got)
+		want := own.With(before)
+		if mode == "" && own.Get("sslmode") == "" {
+			want.values["sslmode"] = "prefer"
+		}
+		if err != nil || !pinned.Equal(want) {
+			t.Fatalf("%q becomes %q: %v, want %v (%v)", value, got, pinned, want, err)
+		}
+	})
+}

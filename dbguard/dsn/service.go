@@ -88,18 +88,17 @@ func parseService(text []byte, name string) (map[string]string, error) {
 		case section || values == nil || line == "" || line[0] == '#':
 		default:
 			key, value, found := strings.Cut(line, "=")
-			if !found {
-				return nil, errors.New("a line of the service has no \"=\"")
+			key, value = keyword(strings.TrimSpace(key)), strings.TrimSpace(value)
+			if !found || !word(key) {
+				return nil, errors.New("a line of the service is not keyword=value")
 			}
-			if value = strings.TrimSpace(value); value != "" {
-				values[keyword(strings.TrimSpace(key))] = value
+			if value != "" && key != "service" && key != "servicefile" { // libpq refuses a service within a service
+				values[key] = value
 			}
 		}
 	}
 	if values == nil {
 		return nil, errors.New("it has no such service")
 	}
-	delete(values, "service") // libpq refuses a service within a service
-	delete(values, "servicefile")
 	return values, nil
 }
