@@ -139,64 +139,76 @@ func checkCancel(t *testing.T, conn *pgconn.PgConn) {
 
 func TestRelayedLogin(t *testing.T) {
 	clearPG(t)
-	for name, method := range map[string]string{"scram": "scram-sha-256", "md5": "md5", "cleartext": "password"} {
-		t.Run(name, func(t *testing.T) {
-			options := []pgtest.Option{pgtest.HBA("host all all 127.0.0.1/32 " + method)}
-			if name == "md5" {
-				options = append(options, pgtest.Set("password_encryption", "md5"))
+	server := devServer(t, pgtest.SSL(), pgtest.Socket(), pgtest.HBA(
+		"local all all scram-sha-256",
+		"hostssl tls all 127.0.0.1/32 scram-sha-256",
+		"host tls all 127.0.0.1/32 reject",
+		"host plain all 127.0.0.1/32 password",
+		"host trust all 127.0.0.1/32 trust",
+		"host all all 127.0.0.1/32 md5")) // SCRAM for those whose password is stored so
+	server.Exec(t, "set password_encryption = md5; create role old login password '"+password+"'")
+	for _, name := range []string{"tls", "plain", "trust"} {
+		server.CreateDB(t, name, "dev")
+	}
+	for name, test := range map[string]func(*testing.T, *pgtest.Server){
+		"methods": relayedByMethod, "tls": relayedOverTLS, "routes": relayedByRoute, "trust": relayedWithoutPassword,
+		"pgbouncer": relayedToPgBouncer, "silent client": relayedOfSilentClient,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, server) })
+	}
+	eventually(t, "the end of all server sessions", func() bool {
+		return len(server.Query(t, "select from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()")) == 0
+	})
+	relayedWhileDown(t, server)
+}
+
+func relayedByMethod(t *testing.T, server *pgtest.Server) {
+	s := fixedStub(t, server.URL(pgtest.Conn{}), listenerOptions{})
+	tryLogins(t, s, "sslmode=disable&max_protocol_version=3.2")
+	for _, user := range []string{"dev", "old"} {
+		for _, database := range []string{"app", "plain"} { // SCRAM, MD5 and clear text
+			conn := connection(t, s.at(user, password, database, "sslmode=prefer"))
+			if got := one(t, conn, "select current_user || ' ' || current_database()"); got != user+" "+database {
+				t.Errorf("%s on %s: %s", user, database, got)
 			}
-			server := devServer(t, options...)
-			s := fixedStub(t, server.URL(pgtest.Conn{}), listenerOptions{})
-			tryLogins(t, s, "sslmode=disable&max_protocol_version=3.2")
-			_, err := pgconn.Connect(t.Context(), s.at("dev", password, "none", "sslmode=disable"))
-			var pg *pgconn.PgError
-			if !errors.As(err, &pg) || pg.Code != "3D000" {
-				t.Errorf("a database that does not exist: %v", err)
-			}
-			s.shut(t)
-			eventually(t, "the end of all server sessions", func() bool {
-				return len(server.Query(t, "select from pg_stat_activity where usename = 'dev'")) == 0
-			})
-		})
+		}
+	}
+	for url, code := range map[string]string{
+		s.at("dev", password, "none", "sslmode=disable"): "3D000", // told after AuthenticationOk
+		s.at("old", "wrong", "app", "sslmode=disable"):   "28P01",
+		s.at("old", "wrong", "plain", "sslmode=disable"): "28P01",
+	} {
+		_, err := pgconn.Connect(t.Context(), url)
+		var pg *pgconn.PgError
+		if !errors.As(err, &pg) || pg.Code != code {
+			t.Errorf("%s: %v", url, err)
+		}
 	}
 }
 
-func TestRelayedLoginOverTLS(t *testing.T) {
-	clearPG(t)
-	server := devServer(t, pgtest.SSL(), pgtest.HBA("hostssl all all 127.0.0.1/32 scram-sha-256", "hostnossl all postgres 127.0.0.1/32 scram-sha-256"))
-	for _, params := range []string{"sslmode=verify-full&sslrootcert=" + server.CAFile, "sslmode=require", "sslmode=allow", "sslmode=prefer"} {
+func relayedOverTLS(t *testing.T, server *pgtest.Server) {
+	verified := "sslmode=verify-full&sslrootcert=" + server.CAFile
+	for _, params := range []string{verified, "sslmode=require", "sslmode=allow", "sslmode=prefer"} {
 		s := fixedStub(t, server.URL(pgtest.Conn{Params: params}), listenerOptions{})
-		conn := connection(t, s.at("dev", password, "app", "sslmode=prefer"))
+		conn := connection(t, s.at("dev", password, "tls", "sslmode=prefer"))
 		if got := one(t, conn, "select ssl from pg_stat_ssl where pid = pg_backend_pid()"); got != "t" {
 			t.Errorf("%s: TLS %s", params, got)
 		}
 	}
-	s := fixedStub(t, server.URL(pgtest.Conn{Params: "sslmode=verify-full&sslrootcert=" + server.CAFile}), listenerOptions{})
-	tryLogins(t, s) // psql would refuse to see SCRAM-SHA-256-PLUS
-	s = fixedStub(t, server.URL(pgtest.Conn{Params: "sslmode=disable"}), listenerOptions{})
-	if _, err := pgconn.Connect(t.Context(), s.at("dev", password, "app", "sslmode=prefer")); err == nil || !strings.Contains(err.Error(), "no pg_hba.conf entry") {
-		t.Errorf("the server's own words: %v", err)
-	}
-	s = fixedStub(t, server.URL(pgtest.Conn{Params: "sslmode=verify-full"}), listenerOptions{})
-	if _, err := pgconn.Connect(t.Context(), s.at("dev", password, "app", "sslmode=prefer")); err == nil || !strings.Contains(err.Error(), "cannot connect to the database server") {
-		t.Errorf("an unknown CA: %v", err)
-	}
-}
-
-func TestRelayedLoginWithoutTLSOnlyAsFallback(t *testing.T) {
-	clearPG(t)
-	server := devServer(t) // without TLS at all
-	s := fixedStub(t, server.URL(pgtest.Conn{Params: "sslmode=prefer"}), listenerOptions{})
-	closeConn(t.Context(), connection(t, s.at("dev", password, "app", "sslmode=disable")))
-	s = fixedStub(t, server.URL(pgtest.Conn{Params: "sslmode=require"}), listenerOptions{})
-	if _, err := pgconn.Connect(t.Context(), s.at("dev", password, "app", "sslmode=disable")); err == nil || !strings.Contains(err.Error(), "08001") {
-		t.Errorf("without the TLS that the upstream's URL requires: %v", err)
+	tryLogins(t, fixedStub(t, server.URL(pgtest.Conn{Params: verified}), listenerOptions{})) // psql fails if it sees SCRAM-SHA-256-PLUS
+	for params, want := range map[string]string{
+		"sslmode=disable":                     "pg_hba.conf rejects", // the server's own words
+		"sslmode=verify-full":                 "cannot connect to the database server",
+		verified + "&channel_binding=require": "channel_binding=require cannot be kept",
+	} {
+		s := fixedStub(t, server.URL(pgtest.Conn{Params: params}), listenerOptions{})
+		if _, err := pgconn.Connect(t.Context(), s.at("dev", password, "tls", "sslmode=prefer")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", params, err)
+		}
 	}
 }
 
-func TestRelayedLoginToSocketAndSeveralHosts(t *testing.T) {
-	clearPG(t)
-	server := devServer(t, pgtest.Socket(), pgtest.HBA("local all all scram-sha-256", "host all all 127.0.0.1/32 scram-sha-256"))
+func relayedByRoute(t *testing.T, server *pgtest.Server) {
 	port := strconv.Itoa(server.Port)
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -212,28 +224,52 @@ func TestRelayedLoginToSocketAndSeveralHosts(t *testing.T) {
 		s := fixedStub(t, upstream, listenerOptions{})
 		conn := connection(t, s.at("dev", password, "app", "sslmode=disable"))
 		checkCancel(t, conn)
-		closeConn(t.Context(), conn)
 	}
 }
 
-func TestRelayedLoginToPgBouncer(t *testing.T) {
-	clearPG(t)
-	server := devServer(t)
+func relayedToPgBouncer(t *testing.T, server *pgtest.Server) {
 	for _, auth := range []string{"scram-sha-256", "md5", "plain"} {
-		bouncer := pgtest.PgBouncer(t, server, pgtest.Pool{Settings: map[string]string{"auth_type": auth}})
-		s := fixedStub(t, bouncer.URL(pgtest.Conn{}), listenerOptions{})
-		tryLogins(t, s)
+		bouncer := pgtest.PgBouncer(t, server, pgtest.Pool{Settings: map[string]string{"auth_type": auth, "server_idle_timeout": "1"}})
+		for params, ok := range map[string]bool{"sslmode=prefer": true, "sslmode=require": false} { // it has no TLS
+			s := fixedStub(t, bouncer.URL(pgtest.Conn{Params: params}), listenerOptions{})
+			if ok {
+				tryLogins(t, s)
+			} else if _, err := pgconn.Connect(t.Context(), s.at("dev", password, "app", "sslmode=disable")); err == nil || !strings.Contains(err.Error(), "08001") {
+				t.Errorf("without the TLS that the upstream's URL requires: %v", err)
+			}
+		}
 	}
 }
 
-func TestRelayedLoginNeedsAPassword(t *testing.T) {
-	clearPG(t)
-	server := devServer(t, pgtest.HBA("host all all 127.0.0.1/32 trust"))
+func relayedWithoutPassword(t *testing.T, server *pgtest.Server) {
 	s := fixedStub(t, server.URL(pgtest.Conn{}), listenerOptions{})
-	_, err := pgconn.Connect(t.Context(), s.at("dev", password, "app", "sslmode=disable"))
+	_, err := pgconn.Connect(t.Context(), s.at("dev", password, "trust", "sslmode=disable"))
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) || pg.Code != "28000" || pg.Severity != "FATAL" || !strings.Contains(pg.Message, "asks for no password") {
 		t.Errorf("%v", err)
+	}
+}
+
+func relayedWhileDown(t *testing.T, server *pgtest.Server) {
+	s := fixedStub(t, server.URL(pgtest.Conn{}), listenerOptions{})
+	server.Stop(t)
+	_, err := pgconn.Connect(t.Context(), s.at("dev", password, "app", "sslmode=disable"))
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || pg.Code != "08001" || !strings.Contains(pg.Detail, "refused") {
+		t.Errorf("%v", err)
+	}
+	server.StartAgain(t)
+	closeConn(t.Context(), connection(t, s.at("dev", password, "app", "sslmode=disable")))
+}
+
+func relayedOfSilentClient(t *testing.T, server *pgtest.Server) {
+	s := fixedStub(t, server.URL(pgtest.Conn{}), listenerOptions{timeout: 100 * time.Millisecond})
+	for _, rest := range [][]byte{nil, {'p'}, {'p', 0x7f, 0xff, 0xff, 0xff}, {'p', 0, 0, 0, 3}, message('Q', []byte("select 1\x00"))} {
+		conn := s.dial(t)
+		if _, err := conn.Write(append(startupPacket(3<<16, "user", "dev", "database", "app"), rest...)); err != nil {
+			t.Fatal(err)
+		}
+		hangsUp(t, conn)
 	}
 }
 
@@ -287,20 +323,6 @@ func TestRelayedLoginToWhatIsNoServer(t *testing.T) {
 	}
 }
 
-func TestRelayedLoginWhileTheUpstreamIsDown(t *testing.T) {
-	clearPG(t)
-	server := devServer(t)
-	s := fixedStub(t, server.URL(pgtest.Conn{}), listenerOptions{})
-	server.Stop(t)
-	_, err := pgconn.Connect(t.Context(), s.at("dev", password, "app", "sslmode=disable"))
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) || pg.Code != "08001" || !strings.Contains(pg.Detail, "refused") {
-		t.Errorf("%v", err)
-	}
-	server.StartAgain(t)
-	closeConn(t.Context(), connection(t, s.at("dev", password, "app", "sslmode=disable")))
-}
-
 // An upstream that is silent holds up neither close, which the stub checks, nor
 // does it make its clients look silent.
 func TestRelayedLoginToSilentUpstream(t *testing.T) {
@@ -318,25 +340,41 @@ func TestRelayedLoginToSilentUpstream(t *testing.T) {
 	}
 }
 
-func TestRelayedLoginOfSilentClient(t *testing.T) {
-	clearPG(t)
-	server := devServer(t)
-	s := fixedStub(t, server.URL(pgtest.Conn{}), listenerOptions{timeout: 100 * time.Millisecond})
-	conn := s.dial(t)
-	if _, err := conn.Write(startupPacket(3<<16, "user", "dev")); err != nil {
-		t.Fatal(err)
+// FuzzRelayedLogin feeds a login any bytes of an upstream's and of a client's.
+func FuzzRelayedLogin(f *testing.F) {
+	ok, ready := encode(&pgproto3.AuthenticationOk{}), encode(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+	clear := encode(&pgproto3.AuthenticationCleartextPassword{})
+	key := encode(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte("abcd")})
+	for _, seed := range [][]byte{
+		joined(clear, ok, key, ready), joined(ok, ready), joined(clear, ok, encode(&pgproto3.ParameterStatus{Name: "a", Value: "b"}), ready),
+		encode(&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"}}),
+		encode(&pgproto3.NegotiateProtocolVersion{NewestMinorProtocol: 3 << 16, UnrecognizedOptions: []string{"a"}}),
+		encode(&fatal("28000", "no").ErrorResponse), []byte("K\x00\x00\x00\x04"), []byte("v\x00\x00\x00\x05x"),
+	} {
+		f.Add(seed, message('p', []byte("x\x00")))
 	}
-	hangsUp(t, conn)
-	giant := s.dial(t)
-	_, _ = giant.Write(append(startupPacket(3<<16, "user", "dev"), 'p', 0x7f, 0xff, 0xff, 0xff))
-	hangsUp(t, giant)
-	query := s.dial(t)
-	_, _ = query.Write(append(startupPacket(3<<16, "user", "dev"), message('Q', []byte("select 1\x00"))...))
-	if _, err := pgproto3.NewFrontend(query, query).Receive(); err != nil {
-		t.Error(err)
-	}
-	hangsUp(t, query)
-	eventually(t, "the end of their upstream connections", func() bool {
-		return len(server.Query(t, "select from pg_stat_activity where usename = 'dev' or state is null and backend_type = 'client backend'")) == 0
+	f.Fuzz(func(t *testing.T, upstream, answers []byte) {
+		server, there := net.Pipe()
+		ours, theirs := net.Pipe()
+		var peers sync.WaitGroup
+		for conn, says := range map[net.Conn][]byte{there: upstream, theirs: answers} {
+			peers.Go(func() { _, _ = io.Copy(io.Discard, conn) })
+			peers.Go(func() {
+				_, _ = conn.Write(says)
+				_ = conn.Close()
+			})
+		}
+		room := newWaitingRoom(1, time.Minute)
+		room.takeSeat(t.Context())
+		g := room.enter(ours)
+		login := &relayedLogin{guest: g, in: &intake{r: g, left: loginBytes}, timeout: time.Minute, start: &startup{version: 3 << 16}}
+		login.route.config = &pgconn.Config{DialFunc: func(context.Context, string, string) (net.Conn, error) { return server, nil }}
+		if err := login.run(t.Context()); err == nil && !login.answered {
+			t.Error("logged in without an answer")
+		}
+		room.leave(g)
+		_ = ours.Close()
+		_ = server.Close()
+		peers.Wait()
 	})
 }

@@ -130,7 +130,7 @@ func TestClientThatLeavesDuringLogin(t *testing.T) {
 func TestSilentOnesMakeRoom(t *testing.T) {
 	clearPG(t)
 	s := tcpStub(t, listenerOptions{patience: 50 * time.Millisecond})
-	logged := session(t, s.url(firstPassword, "sslmode=disable"))
+	logged := connection(t, s.url(firstPassword, "sslmode=disable"))
 	for range loginsAtOnce {
 		s.dial(t)
 	}
@@ -154,7 +154,7 @@ func TestSilenceIsNoFaultWhileThereIsRoom(t *testing.T) {
 	s := tcpStub(t, listenerOptions{logins: 4, patience: time.Millisecond, timeout: time.Minute})
 	quiet := []net.Conn{s.dial(t), s.dial(t)}
 	for range 20 {
-		closeConn(t.Context(), session(t, s.url(firstPassword, "sslmode=disable")))
+		closeConn(t.Context(), connection(t, s.url(firstPassword, "sslmode=disable")))
 	}
 	if strings.Contains(s.log.text(), "silent") && running("(*listener).attend") < len(quiet) {
 		t.Errorf("shown out with a seat free:\n%s", s.log.text())
@@ -208,7 +208,7 @@ func TestCloseEndsWhatIsNotLoggedIn(t *testing.T) {
 	for range 100 {
 		guests = append(guests, s.dial(t))
 	}
-	served := session(t, s.url(firstPassword, "sslmode=disable"))
+	served := connection(t, s.url(firstPassword, "sslmode=disable"))
 	ctx, cancel := context.WithCancel(t.Context())
 	closed := make(chan struct{})
 	go func() { s.close(ctx); close(closed) }()

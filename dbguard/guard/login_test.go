@@ -21,7 +21,7 @@ import (
 // whoami runs a query on the stub.
 func whoami(t *testing.T, url string) string {
 	t.Helper()
-	conn := session(t, url)
+	conn := connection(t, url)
 	results, err := conn.Exec(t.Context(), "who").ReadAll()
 	if err != nil {
 		t.Fatal(err)
@@ -89,8 +89,8 @@ func TestCancelRequest(t *testing.T) {
 	clearPG(t)
 	s := tcpStub(t, listenerOptions{})
 	for params, size := range map[string]int{"sslmode=disable": 4, "sslmode=prefer&max_protocol_version=3.2": 32} {
-		conn := session(t, s.url(firstPassword, params))
-		other := session(t, s.url(firstPassword, params))
+		conn := connection(t, s.url(firstPassword, params))
+		other := connection(t, s.url(firstPassword, params))
 		if n := len(conn.SecretKey()); n != size {
 			t.Errorf("%s: a key of %d bytes", params, n)
 		}
