@@ -1,8 +1,15 @@
 package relay
 
 import (
+	"bufio"
+	"cmp"
 	"context"
+	"fmt"
 	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -38,27 +45,114 @@ func interleave(b *testing.B, names []string, ways []func()) {
 	}
 }
 
-// targets are a client on the server, one through a relay, and one through a
-// PgBouncer in session mode.
-func targets(b *testing.B) (names []string, conns []*pgconn.PgConn) {
+// targets are clients on the server, through relays, and through a PgBouncer in
+// session mode: sessions of each. The relays run in a process of their own, as
+// PgBouncer does: in ours they would share a scheduler with the client.
+func targets(b *testing.B, sessions int) (names []string, conns [][]*pgconn.PgConn) {
 	s := pgtest.Start(b)
-	bouncer := pgtest.PgBouncer(b, s, pgtest.Pool{Mode: "session"})
-	connect := func(url string) *pgconn.PgConn {
-		c, err := pgconn.Connect(context.Background(), url)
-		if err != nil {
-			b.Fatal(err)
+	bouncer := pgtest.PgBouncer(b, s, pgtest.Pool{Mode: "session", Size: sessions})
+	address := relayProcess(b, s.URL(pgtest.Conn{}))
+	conns = make([][]*pgconn.PgConn, 3)
+	for range sessions {
+		for i, url := range []string{s.URL(pgtest.Conn{}), "", bouncer.URL(pgtest.Conn{})} {
+			conns[i] = append(conns[i], connect(b, cmp.Or(url, address), s.URL(pgtest.Conn{})))
 		}
-		b.Cleanup(func() { c.Close(context.Background()) })
-		return c
 	}
-	relayed := open(b, s.URL(pgtest.Conn{}))
-	return []string{"direct", "relay", "pgbouncer"}, []*pgconn.PgConn{connect(s.URL(pgtest.Conn{})), relayed.pg(), connect(bouncer.URL(pgtest.Conn{}))}
+	return []string{"direct", "relay", "pgbouncer"}, conns
+}
+
+// connect logs in at a URL; at a bare address, a relay's, it has been done.
+func connect(b *testing.B, url, config string) *pgconn.PgConn {
+	var c *pgconn.PgConn
+	var err error
+	if strings.HasPrefix(url, "postgres:") {
+		c, err = pgconn.Connect(context.Background(), url)
+	} else {
+		var conn net.Conn
+		if conn, err = net.Dial("tcp", url); err == nil {
+			up := login(b, config) // for its parameters alone
+			up.Conn.Close()
+			c = construct(b, conn, up)
+		}
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { c.Close(context.Background()) })
+	return c
+}
+
+// TestMain is a relay's process when a benchmark starts the binary for that.
+func TestMain(m *testing.M) {
+	if url := os.Getenv("RELAY_BENCH"); url != "" {
+		serveRelays(url)
+		return
+	}
+	m.Run()
+}
+
+// relayProcess starts relays before url and returns where they listen.
+func relayProcess(b *testing.B, url string) string {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "RELAY_BENCH="+url)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		in.Close() // which ends it
+		_ = cmd.Wait()
+	})
+	address, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		b.Fatal(err)
+	}
+	return strings.TrimSpace(address)
+}
+
+// serveRelays relays whoever connects to a session of its own, until stdin ends.
+func serveRelays(url string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(l.Addr())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		l.Close()
+	}()
+	for {
+		client, err := l.Accept()
+		if err != nil {
+			return
+		}
+		up, err := pgconn.Connect(context.Background(), url)
+		if err != nil {
+			panic(err)
+		}
+		if err := up.SyncConn(context.Background()); err != nil {
+			panic(err)
+		}
+		h, err := up.Hijack()
+		if err != nil {
+			panic(err)
+		}
+		go New(client, Upstream{Conn: h.Conn}, newSession(), Options{}).Run(context.Background())
+	}
 }
 
 func BenchmarkSelectOneRow(b *testing.B) {
-	names, conns := targets(b)
+	names, conns := targets(b, 1)
 	var ways []func()
-	for _, c := range conns {
+	for _, cs := range conns {
+		c := cs[0]
 		if _, err := c.Prepare(context.Background(), "one", "select 1", nil); err != nil {
 			b.Fatal(err)
 		}
@@ -73,26 +167,12 @@ func BenchmarkSelectOneRow(b *testing.B) {
 
 // Eight sessions at once: throughput when the processors are busy.
 func BenchmarkSelectEightSessions(b *testing.B) {
-	s := pgtest.Start(b)
-	bouncer := pgtest.PgBouncer(b, s, pgtest.Pool{Mode: "session", Size: 8})
+	names, conns := targets(b, 8)
 	var ways []func()
-	for _, url := range []string{s.URL(pgtest.Conn{}), "", bouncer.URL(pgtest.Conn{})} {
-		var conns []*pgconn.PgConn
-		for range 8 {
-			if url == "" {
-				conns = append(conns, open(b, s.URL(pgtest.Conn{})).pg())
-				continue
-			}
-			c, err := pgconn.Connect(context.Background(), url)
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.Cleanup(func() { c.Close(context.Background()) })
-			conns = append(conns, c)
-		}
-		ways = append(ways, func() { selectAll(b, conns) })
+	for _, cs := range conns {
+		ways = append(ways, func() { selectAll(b, cs) })
 	}
-	interleave(b, []string{"direct", "relay", "pgbouncer"}, ways)
+	interleave(b, names, ways)
 }
 
 // selectAll has every session select a row 20 times.
@@ -111,9 +191,10 @@ func selectAll(b *testing.B, conns []*pgconn.PgConn) {
 }
 
 func BenchmarkCopyOut100MB(b *testing.B) {
-	names, conns := targets(b)
+	names, conns := targets(b, 1)
 	var ways []func()
-	for _, c := range conns {
+	for _, cs := range conns {
+		c := cs[0]
 		ways = append(ways, func() {
 			if _, err := c.CopyTo(context.Background(), io.Discard, "copy (select repeat('x', 1000) from generate_series(1, 100000)) to stdout"); err != nil {
 				b.Fatal(err)
@@ -124,9 +205,10 @@ func BenchmarkCopyOut100MB(b *testing.B) {
 }
 
 func BenchmarkCopyIn100MB(b *testing.B) {
-	names, conns := targets(b)
+	names, conns := targets(b, 1)
 	var ways []func()
-	for _, c := range conns {
+	for _, cs := range conns {
+		c := cs[0]
 		if _, err := c.Exec(context.Background(), "create temp table sink (a text)").ReadAll(); err != nil {
 			b.Fatal(err)
 		}

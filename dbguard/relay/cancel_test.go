@@ -14,8 +14,7 @@ import (
 	"github.com/devguard/devguard/dbguard/pgtest"
 )
 
-func TestCancel(t *testing.T) {
-	s := pgtest.Start(t)
+func testCancel(t *testing.T, s *pgtest.Server) {
 	o := observe(t, s)
 	l := open(t, s.URL(pgtest.Conn{}))
 	l.Cancel(t.Context()) // nothing runs
@@ -40,10 +39,9 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// TestLateCancel: a cancel that takes its time on the way (late) hits what runs
+// testLateCancel: a cancel that takes its time on the way (late) hits what runs
 // or nothing, never what the client sends once the first query has ended.
-func TestLateCancel(t *testing.T) {
-	s := pgtest.Start(t)
+func testLateCancel(t *testing.T, s *pgtest.Server) {
 	begun, proceed := make(chan struct{}), make(chan struct{})
 	l := open(t, s.URL(pgtest.Conn{}), func(_ *netConn, up *Upstream, _ *Options) {
 		direct := up.Cancel
@@ -83,10 +81,9 @@ func TestLateCancel(t *testing.T) {
 	}
 }
 
-// TestCancelStorm: cancels at every moment; a query fails only when its own
+// testCancelStorm: cancels at every moment; a query fails only when its own
 // cancel hits it, and the next one never does.
-func TestCancelStorm(t *testing.T) {
-	s := pgtest.Start(t)
+func testCancelStorm(t *testing.T, s *pgtest.Server) {
 	l := open(t, s.URL(pgtest.Conn{}))
 	c := l.pg()
 	hit := 0
@@ -112,8 +109,7 @@ func TestCancelStorm(t *testing.T) {
 }
 
 // A client that vanishes while its own cancel is under way: the ROLLBACK waits.
-func TestGoneWhileCancelling(t *testing.T) {
-	s := pgtest.Start(t)
+func testGoneWhileCancelling(t *testing.T, s *pgtest.Server) {
 	o := observe(t, s)
 	l := open(t, s.URL(pgtest.Conn{}))
 	l.run("begin; lock pg_class in share mode")

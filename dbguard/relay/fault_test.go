@@ -130,8 +130,7 @@ func openSilent(t *testing.T, reads bool) *link {
 	return l
 }
 
-func TestFaults(t *testing.T) {
-	s := pgtest.Start(t)
+func testFaults(t *testing.T, s *pgtest.Server) {
 	o := observe(t, s)
 	failed := errors.New("broken by the test")
 	after := func(n int, fail func([]byte) (int, error), ok func([]byte) (int, error)) func([]byte) (int, error) {
@@ -194,8 +193,7 @@ func TestFaults(t *testing.T) {
 }
 
 // What is no message ends the session with a word to the client.
-func TestGarbage(t *testing.T) {
-	s := pgtest.Start(t)
+func testGarbage(t *testing.T, s *pgtest.Server) {
 	o := observe(t, s)
 	l := open(t, s.URL(pgtest.Conn{}))
 	l.run("begin; lock pg_class in share mode")
@@ -210,8 +208,7 @@ func TestGarbage(t *testing.T) {
 }
 
 // Events come in order and none is lost.
-func TestEvents(t *testing.T) {
-	s := pgtest.Start(t)
+func testEvents(t *testing.T, s *pgtest.Server) {
 	var seen []session.Event
 	l := open(t, s.URL(pgtest.Conn{}), func(_ *netConn, _ *Upstream, o *Options) {
 		o.OnEvents = func(e []session.Event) { seen = append(seen, e...) }

@@ -104,10 +104,9 @@ func (l *link) raw(b []byte) {
 	}
 }
 
-// TestClientGone: whatever the client was doing, its session and what it held
+// testClientGone: whatever the client was doing, its session and what it held
 // are gone at once, and nothing is committed that it had not committed.
-func TestClientGone(t *testing.T) {
-	s := pgtest.Start(t)
+func testClientGone(t *testing.T, s *pgtest.Server) {
 	o := observe(t, s)
 	o.ask("create table things (id int, n int default 0); insert into things select generate_series(1, 20)")
 	for _, c := range ends {

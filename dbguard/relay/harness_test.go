@@ -22,6 +22,38 @@ import (
 // patience is how long a test waits for what must happen.
 const patience = 10 * time.Second
 
+// TestRelay runs what can share a server; a start takes as long as most of it.
+func TestRelay(t *testing.T) {
+	s := pgtest.Start(t)
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, *pgtest.Server)
+	}{
+		{"Cancel", testCancel},
+		{"Late cancel", testLateCancel},
+		{"Cancel storm", testCancelStorm},
+		{"Gone while cancelling", testGoneWhileCancelling},
+		{"Hold", testHold},
+		{"Hold under load", testHoldUnderLoad},
+		{"End", testEnd},
+		{"End at boundary", testEndAtBoundary},
+		{"End of held", testEndOfHeld},
+		{"End before run", testEndBeforeRun},
+		{"Context done", testContextDone},
+		{"Terminate after insert", testTerminateAfterInsert},
+		{"Faults", testFaults},
+		{"Garbage", testGarbage},
+		{"Events", testEvents},
+		{"Client gone", testClientGone},
+		{"Through pg bouncer", testThroughPgBouncer},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s.Exec(t, "drop table if exists things")
+			c.test(t, s)
+		})
+	}
+}
+
 // link is a client, the relay under test and a real upstream session.
 type link struct {
 	*Relay

@@ -13,8 +13,7 @@ import (
 	"github.com/devguard/devguard/dbguard/pgtest"
 )
 
-func TestHold(t *testing.T) {
-	s := pgtest.Start(t)
+func testHold(t *testing.T, s *pgtest.Server) {
 	l := open(t, s.URL(pgtest.Conn{}))
 	l.run("begin")
 	l.Hold()
@@ -37,10 +36,9 @@ func TestHold(t *testing.T) {
 	hear[*pgproto3.ReadyForQuery](l)
 }
 
-// TestHoldUnderLoad: whatever a client does, while its session is held and idle
+// testHoldUnderLoad: whatever a client does, while its session is held and idle
 // the server has no transaction of it; afterwards it goes on without an error.
-func TestHoldUnderLoad(t *testing.T) {
-	s := pgtest.Start(t)
+func testHoldUnderLoad(t *testing.T, s *pgtest.Server) {
 	o := observe(t, s)
 	o.ask("create table things (id int, n int); insert into things values (1, 0)")
 	l := open(t, s.URL(pgtest.Conn{}))
