@@ -33,17 +33,19 @@ type expected struct {
 	// bind: the statement was described in this batch and must not have changed.
 	checked bool
 	// bind: the Parse before it was lost, so anything may be bound.
-	lost     bool
-	copiesIn bool // execute, query: may begin a COPY FROM STDIN
-	seq      uint64
-	batch    uint64
-	since    time.Time  // execute, query: when the client sent it
-	stmt     *statement // parse, bind, describe, execute
-	text     string     // execute, query: fingerprint
-	features Feature    // execute, query
-	refusal  *refusal   // the error that the client is shown for the one that is expected
-	sqlstate string     // query: of its error
-	tag      string     // execute, query: a stand-in, to be shown with this tag
+	lost bool
+	// describe: asked about a stand-in, the client is shown what is remembered.
+	remembered bool
+	copiesIn   bool // execute, query: may begin a COPY FROM STDIN
+	seq        uint64
+	batch      uint64
+	since      time.Time  // execute, query: when the client sent it
+	stmt       *statement // parse, bind, describe, execute
+	text       string     // execute, query: fingerprint
+	features   Feature    // execute, query
+	refusal    *refusal   // the error that the client is shown for the one that is expected
+	sqlstate   string     // query: of its error
+	tag        string     // execute, query: a stand-in, to be shown with this tag
 }
 
 // skippable: an error of it makes the server skip to the next Sync.

@@ -141,7 +141,7 @@ func (r *rewrite) mustWait(typ byte) bool {
 		return true // the next batch: the transaction may have to be made to fail before it
 	case r.expected.copiesIn > 0 && typ != 'S' && typ != 'H':
 		return true // the server would take it for a part of the COPY; it tells of that at once
-	case !r.open && r.expected.checked > 0 && (r.account.status != 'I' || r.beganIn > r.answered):
+	case !r.open && r.expected.checked > 0 && r.inBlock():
 		return true // the same, should one of the batches before turn out to have changed
 	}
 	return false
@@ -235,6 +235,9 @@ func (r *rewrite) status() byte {
 	}
 	return r.account.status
 }
+
+// inBlock: one of the batches that are not yet answered may run in a transaction block.
+func (r *rewrite) inBlock() bool { return r.account.status != 'I' || r.beganIn > r.answered }
 
 // endBatch: whatever the next message uses is prepared again.
 func (r *rewrite) endBatch() {

@@ -227,16 +227,34 @@ func (r *rewrite) describe(f frame, out []byte, now time.Time) ([]byte, verdict)
 		return r.aboutPortal(f, describePortal, r.ahead(f, out), now)
 	}
 	st, sure := r.find(name)
-	if !sure {
+	if !sure || r.rowless(st) && r.answered < r.batch && r.inBlock() {
 		return out, wait
 	}
 	out = r.ahead(f, out)
 	if st == nil {
 		return r.refuse(unknownStatement(string(name)), out, now), drop
 	}
+	if r.rowless(st) && r.status() == 'E' {
+		return r.describeAborted(st, out, now), drop
+	}
 	out = r.prepare(st, out, false)
 	r.push(expected{kind: describe, stmt: st, checked: r.unchecked}, now)
 	return appendDescribe(out), drop
+}
+
+// rowless: it is known to return nothing, and the upstream does not have it.
+func (r *rewrite) rowless(st *statement) bool {
+	return st != nil && st.row != nil && len(st.row) == 0 && st.params != nil && r.current != st
+}
+
+// describeAborted: in an aborted transaction the server describes what it has and
+// returns no rows, but does not prepare it. What it prepares then is ROLLBACK.
+func (r *rewrite) describeAborted(st *statement, out []byte, now time.Time) []byte {
+	out = appendParse(out, "ROLLBACK", []byte{0, 0})
+	r.expected.push(expected{kind: parse, hidden: true, stmt: st, batch: r.batch})
+	r.current = nil
+	r.push(expected{kind: describe, stmt: st, remembered: true}, now)
+	return appendDescribe(out)
 }
 
 // aboutPortal passes a Describe or Close of a portal.
@@ -260,7 +278,8 @@ func (r *rewrite) execute(f frame, out []byte, now time.Time) ([]byte, verdict) 
 		return appendFrame(out, f), stream
 	}
 	facts := &p.stmt.facts
-	if !r.sureFacts(*facts) {
+	outlived := facts.verb != verbOther && p.batch < r.batch && r.answered < r.batch
+	if outlived || !r.sureFacts(*facts) { // the end of its transaction may have closed the portal
 		return out, wait
 	}
 	out = r.ahead(f, out)

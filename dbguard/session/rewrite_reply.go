@@ -46,6 +46,10 @@ func (r *rewrite) reply(f frame, head *expected, out []byte, now time.Time) ([]b
 	case '3':
 		r.done(closing)
 	case 't':
+		if head.remembered && !hidden {
+			out = appendHead(out, 't', len(head.stmt.params))
+			return append(out, head.stmt.params...), drop
+		}
 		if head.kind == describe && head.stmt.params == nil && f.rest == 0 {
 			head.stmt.params = bytes.Clone(f.body)
 		}
