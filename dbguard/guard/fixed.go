@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -290,7 +291,7 @@ func (r *relayedLogin) collect() error {
 		}
 		switch msg[0] {
 		case 'E':
-			_ = r.tell(append(r.up.before, msg...))
+			_ = r.tell(slices.Concat(r.up.before, r.up.after, msg))
 			return errRelayed
 		case 'K':
 			if err := r.keyData(msg[5:]); err != nil {

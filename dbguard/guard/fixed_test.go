@@ -271,6 +271,14 @@ func relayedOfSilentClient(t *testing.T, server *pgtest.Server) {
 		}
 		hangsUp(t, conn)
 	}
+	hello := startupPacket(3<<16, "user", "dev", "database", "app")
+	for n := range len(hello) + 1 { // those that leave, some by RST
+		conn := s.dial(t)
+		_, _ = conn.Write(hello[:n])
+		_ = conn.(*net.TCPConn).SetLinger(n%2 - 1)
+		_ = conn.Close()
+	}
+	eventually(t, "the end of their logins", func() bool { return running("(*listener).attend") == 0 })
 }
 
 // fakeUpstream answers each connection with bytes, after it has read something,

@@ -74,7 +74,6 @@ func listen(network, address string, o listenerOptions) (*listener, error) {
 	if len(o.salt) == 0 && o.upstream == nil {
 		return nil, errors.New("a listener needs a salt")
 	}
-	setDefaults(&o)
 	nl, err := net.Listen(network, address)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the app's database sessions: %w", err)
@@ -83,11 +82,17 @@ func listen(network, address string, o listenerOptions) (*listener, error) {
 		_ = nl.Close()
 		return nil, fmt.Errorf("listen for the app's database sessions on %s: %w", address, err)
 	}
+	return attach(nl, o), nil
+}
+
+// attach begins to serve who comes to nl.
+func attach(nl net.Listener, o listenerOptions) *listener {
+	setDefaults(&o)
 	l := &listener{l: nl, o: o, room: newWaitingRoom(o.logins, o.patience)}
 	l.accepting, l.stop = context.WithCancel(context.Background())
 	l.served, l.end = context.WithCancel(context.Background())
 	l.work.Go(l.accept)
-	return l, nil
+	return l
 }
 
 func setDefaults(o *listenerOptions) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -120,7 +121,7 @@ func TestClientThatLeavesDuringLogin(t *testing.T) {
 	for n := 0; n <= len(whole); n += 7 {
 		conn := s.dial(t)
 		_, _ = conn.Write(whole[:n])
-		_ = conn.(*net.TCPConn).SetLinger(n % 2) // some by RST
+		_ = conn.(*net.TCPConn).SetLinger(n%2 - 1) // some by RST
 		_ = conn.Close()
 	}
 	eventually(t, "the end of their logins", func() bool { return running("(*listener).attend") == 0 })
@@ -248,3 +249,48 @@ func TestAnnouncedLengthsCostNothing(t *testing.T) {
 		t.Errorf("the heap has grown by %d bytes", grown)
 	}
 }
+
+// A listener that has no file descriptors left goes on once it has.
+func TestAcceptFailsForAWhile(t *testing.T) {
+	here, there := net.Pipe()
+	poor := &poorListener{results: make(chan error), conn: here, closed: make(chan struct{})}
+	r := &record{}
+	l := attach(poor, listenerOptions{salt: newSalt(), log: slog.New(slog.NewTextHandler(r, nil))})
+	for range 3 {
+		poor.results <- syscall.EMFILE
+	}
+	poor.results <- nil
+	if _, err := there.Write(packet(codeSSL)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(there, make([]byte, 1)); err != nil {
+		t.Error(err)
+	}
+	l.close(t.Context())
+	if n := strings.Count(r.text(), "cannot accept"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, r.text())
+	}
+}
+
+// poorListener accepts conn, or fails, as results say.
+type poorListener struct {
+	results chan error
+	conn    net.Conn
+	closed  chan struct{}
+}
+
+func (p *poorListener) Accept() (net.Conn, error) {
+	select {
+	case err := <-p.results:
+		if err != nil {
+			return nil, err
+		}
+		return p.conn, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *poorListener) Close() error { close(p.closed); return nil }
+
+func (p *poorListener) Addr() net.Addr { return &net.TCPAddr{} }
