@@ -59,7 +59,7 @@ func (r *rewrite) parse(f frame, out []byte, now time.Time) ([]byte, verdict) {
 		return r.malformed(f, parse, r.ahead(f, out), now), stream
 	}
 	old, sure := r.statements.lookup(string(name), r.batch)
-	if !sure {
+	if !sure && len(name) > 0 {
 		return out, wait
 	}
 	st := newStatement(string(name), string(text), tail)
@@ -227,8 +227,8 @@ func (r *rewrite) describe(f frame, out []byte, now time.Time) ([]byte, verdict)
 		return r.aboutPortal(f, describePortal, r.ahead(f, out), now)
 	}
 	st, sure := r.find(name)
-	if !sure || r.rowless(st) && r.answered < r.batch && r.inBlock() {
-		return out, wait
+	if !sure || st != nil && r.current != st && r.answered < r.batch && r.inBlock() {
+		return out, wait // until it is known whether the transaction is aborted
 	}
 	out = r.ahead(f, out)
 	if st == nil {
@@ -244,7 +244,7 @@ func (r *rewrite) describe(f frame, out []byte, now time.Time) ([]byte, verdict)
 
 // rowless: it is known to return nothing, and the upstream does not have it.
 func (r *rewrite) rowless(st *statement) bool {
-	return st != nil && st.row != nil && len(st.row) == 0 && st.params != nil && r.current != st
+	return st.row != nil && len(st.row) == 0 && st.params != nil && r.current != st
 }
 
 // describeAborted: in an aborted transaction the server describes what it has and

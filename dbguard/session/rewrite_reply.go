@@ -177,7 +177,7 @@ func (r *rewrite) failed(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	if !hidden {
 		r.account.failed(shown.name(), code)
 	}
-	if shown.kind == execute && !hidden {
+	if shown.kind == execute && !hidden && head.refusal == nil {
 		r.account.executed(shown.text, r.took(head, now), code)
 	}
 	r.forgetPortals(shown.batch)
