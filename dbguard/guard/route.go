@@ -31,8 +31,10 @@ func (g *Guard) route(env *environ, s survey, gen int) (whole bool) {
 	if len(uses) == 0 {
 		return whole
 	}
+	if !g.clear(env, s, uses) {
+		return false
+	}
 	routed := map[string]bool{}
-	g.clear(env, s, uses)
 	for _, one := range uses {
 		if g.lead(env, one, targets[one.u]) != nil {
 			whole = false
@@ -66,18 +68,22 @@ func (g *Guard) target(u *upstream, gen int) (dsn.Target, bool) {
 	}, true
 }
 
-// clear takes out of env what says how to connect: a door knows no TLS. A PGHOST
-// set that is not led to a door needs it.
-func (g *Guard) clear(env *environ, s survey, uses []use) {
+// clear takes out of env what says how to connect: a door knows no TLS. It returns
+// false when a PGHOST set needs that which is not led to a door.
+func (g *Guard) clear(env *environ, s survey, uses []use) bool {
 	found := slices.ContainsFunc(s.found, func(f dsn.Found) bool { return f.Name == hostSet })
 	led := slices.ContainsFunc(uses, func(one use) bool { return one.Name == hostSet })
+	leaving := dsn.Leaving()
 	if found && !led {
-		return
+		return !slices.ContainsFunc(leaving, env.has)
 	}
-	for _, name := range dsn.Leaving() {
+	for _, name := range leaving {
 		env.unset(name)
 	}
-	env.set("PGSSLMODE", "disable")
+	if led || len(uses) == len(s.found) { // else it would be news to the URLs that stay
+		env.set("PGSSLMODE", "disable")
+	}
+	return true
 }
 
 // lead makes one variable, or the PGHOST set, lead to a door.
