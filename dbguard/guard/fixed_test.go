@@ -19,7 +19,7 @@ import (
 )
 
 // fixedStub is a stub that relays logins to an upstream, and then the bytes.
-func fixedStub(t *testing.T, upstream string, o listenerOptions) *stub {
+func fixedStub(t *testing.T, upstream string, o listenerOptions, edits ...func(*pgconn.Config)) *stub {
 	t.Helper()
 	clearPG(t)
 	config, err := pgconn.ParseConfig(upstream)
@@ -27,6 +27,9 @@ func fixedStub(t *testing.T, upstream string, o listenerOptions) *stub {
 		t.Fatal(err)
 	}
 	config.User, config.Password, config.Database = "nobody", "wrong", "nowhere" // the client's count
+	for _, edit := range edits {
+		edit(config)
+	}
 	keys := &cancelKeys{}
 	o.upstream = config
 	o.generation = func(net.Conn) int { return 7 }
@@ -218,6 +221,7 @@ func relayedByRoute(t *testing.T, server *pgtest.Server) {
 	nobody.Close()
 	for _, upstream := range []string{
 		"host=" + server.SocketDir + " port=" + port,
+		"host=localhost sslmode=verify-full sslcertmode=disable sslrootcert=" + server.CAFile + " port=" + port,
 		"host=127.0.0.1,127.0.0.1 sslmode=prefer port=" + dead + "," + port,
 		"host=" + t.TempDir() + "," + server.SocketDir + " port=" + port,
 	} {
@@ -346,6 +350,41 @@ func TestRelayedLoginToSilentUpstream(t *testing.T) {
 	if n := running("guard.(*relayedLogin).read"); n != 2 {
 		t.Errorf("%d logins wait for the upstream", n)
 	}
+}
+
+func TestRelayedLoginThatCannotBegin(t *testing.T) {
+	silent := strings.Replace(fakeUpstream(t, nil), "disable", "require", 1)
+	for name, tc := range map[string]struct {
+		upstream string
+		edit     func(*pgconn.Config)
+		detail   string
+	}{
+		"no answer to SSLRequest":  {silent, func(c *pgconn.Config) { c.ConnectTimeout = 50 * time.Millisecond }, "TLS with 127.0.0.1"},
+		"no answer to a hello":     {silent + "&sslnegotiation=direct", func(c *pgconn.Config) { c.ConnectTimeout = 50 * time.Millisecond }, "TLS with 127.0.0.1"},
+		"a name that nobody knows": {silent, func(c *pgconn.Config) { c.LookupFunc = lookUpNothing }, "no such host"},
+		"a name without an address": {silent, func(c *pgconn.Config) {
+			c.LookupFunc = func(context.Context, string) ([]string, error) { return nil, nil }
+		}, "no address"},
+		"it hangs up at once": {silent, func(c *pgconn.Config) {
+			c.DialFunc = func(context.Context, string, string) (net.Conn, error) {
+				here, there := net.Pipe()
+				return here, there.Close()
+			}
+		}, "TLS with 127.0.0.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := fixedStub(t, tc.upstream, listenerOptions{}, tc.edit)
+			_, err := pgconn.Connect(t.Context(), s.at("dev", password, "app", "sslmode=disable"))
+			var pg *pgconn.PgError
+			if !errors.As(err, &pg) || pg.Code != "08001" || !strings.Contains(pg.Detail, tc.detail) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+func lookUpNothing(context.Context, string) ([]string, error) {
+	return nil, &net.DNSError{Err: "no such host", Name: "x"}
 }
 
 // FuzzRelayedLogin feeds a login any bytes of an upstream's and of a client's.

@@ -179,6 +179,7 @@ func TestNegotiation(t *testing.T) {
 	}
 	refused := func(code, message string) []byte { return encode(&fatal(code, message).ErrorResponse) }
 	const v30, v32 = 3 << 16, 3<<16 | 2
+	hello, none := startupPacket(v30, "user", "a"), []byte{255, 255, 255, 255}
 	for name, tc := range map[string]struct{ in, out []byte }{
 		"3.0":              {startupPacket(v30, "user", "a"), sasl},
 		"3.2":              {startupPacket(v32, "user", "a"), sasl},
@@ -208,6 +209,10 @@ func TestNegotiation(t *testing.T) {
 		"nothing":          {nil, nil},
 		"a byte":           {[]byte{0}, nil},
 		"half a startup":   {startupPacket(v30, "user", "a")[:10], nil},
+		"PLUS":             {joined(hello, message('p', joined([]byte("SCRAM-SHA-256-PLUS\x00"), none))), joined(sasl, refused("08P01", "client selected an invalid SASL authentication mechanism"))},
+		"no mechanism":     {joined(hello, message('p', nil)), joined(sasl, refused("08P01", "invalid message format"))},
+		"size of another":  {joined(hello, message('p', []byte("SCRAM-SHA-256\x00\x00\x00\x00\x08n,,n=,r=a"))), joined(sasl, refused("08P01", "invalid message format"))},
+		"nothing initial":  {joined(hello, message('p', joined([]byte("SCRAM-SHA-256\x00"), none))), joined(sasl, encode(&pgproto3.AuthenticationSASLContinue{}))},
 		"a query at once":  {joined(startupPacket(v30, "user", "a"), []byte("Q\x00\x00\x00\x05\x00")), joined(sasl, refused("08P01", "expected SASL response, got message type 81"))},
 	} {
 		t.Run(name, func(t *testing.T) {

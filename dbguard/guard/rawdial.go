@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -47,7 +48,7 @@ func routes(ctx context.Context, config *pgconn.Config) ([]route, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, errors.Join(problems...)
+		return nil, cmp.Or(errors.Join(problems...), errors.New("its host has no address"))
 	}
 	return all, nil
 }
