@@ -46,6 +46,7 @@ type rewrite struct {
 	copyIn   bool // the server waits for CopyData
 	failCopy bool // COPY of a batch that has failed for the client only: ends at the client's next message
 	guard    bool // the client has been shown 0A000: what is left of the batch is not for it
+	owed     int  // more ReadyForQuery that the client waits for at the end of it
 	aborting bool // the transaction is being made to fail as the client was told
 	told     Feature
 }

@@ -46,7 +46,7 @@ func (r *rewrite) duringCopy(f frame, out []byte) ([]byte, verdict) {
 
 // copyBegan follows CopyInResponse to the head: of what was sent after it the
 // server ignores Sync, up to the end of the COPY if that was sent too.
-func (r *rewrite) copyBegan() (ended, ignoredSync bool) {
+func (r *rewrite) copyBegan() (ended bool, ignored int) {
 	r.expected.settleCopy()
 	for i := 1; i < r.expected.len(); {
 		x := r.expected.at(i)
@@ -54,20 +54,20 @@ func (r *rewrite) copyBegan() (ended, ignoredSync bool) {
 		r.expected.remove(i)
 		switch k {
 		case sync:
-			ignoredSync = true
+			ignored++
 			continue
 		case copyEnd:
-			return true, ignoredSync
+			return true, ignored
 		}
 		// The server fails on this one. What follows may be bound to anything.
 		r.loseAfter(i)
-		return true, ignoredSync
+		return true, ignored
 	}
 	r.copyIn = true
-	if ignoredSync {
+	if ignored > 0 {
 		r.open = true
 	}
-	return false, ignoredSync
+	return false, ignored
 }
 
 // loseAfter marks what is bound from there on, up to the next Sync.

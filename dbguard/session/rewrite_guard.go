@@ -35,18 +35,23 @@ func (r *rewrite) copyStarts(f frame, head *expected, out []byte) (o, inject []b
 	if head == nil {
 		return appendFrame(out, f), nil, stream
 	}
-	ended, ignoredSync := r.copyBegan()
+	ended, ignored := r.copyBegan()
 	if !r.guard {
 		return appendFrame(out, f), nil, stream
 	}
 	r.copyIn = false
-	switch {
-	case ended:
-	case ignoredSync && !r.account.cut:
-		inject = appendHead(appendCopyFail(nil), 'S', 0)
+	switch synced := r.expected.toSync() < r.expected.len(); {
+	case ended && synced:
+		r.owed += ignored // the client counts them
+	case ended && ignored == 0:
+	case ignored > 0 && !r.account.cut:
+		if !ended {
+			inject = appendCopyFail(nil)
+		}
+		inject = appendHead(inject, 'S', 0)
 		r.expected.push(expected{kind: sync, batch: r.batch})
 		r.endBatch()
-	default:
+	case !ended:
 		r.failCopy, r.skipping = true, false
 	}
 	return out, inject, drop

@@ -139,7 +139,7 @@ func (b *backend) copyMessage(typ byte) {
 	b.fail(how, "57014", "COPY failed") // 'f', or a message that is not allowed, which is lost
 }
 
-func ends(sql string) bool { return sql == "commit" || sql == "rollback" }
+func ends(sql string) bool { return sql == "commit" || strings.EqualFold(sql, "rollback") }
 
 const aborted = "current transaction is aborted, commands ignored until end of transaction block"
 

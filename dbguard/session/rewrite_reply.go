@@ -252,6 +252,9 @@ func (r *rewrite) ready(f frame, out []byte, now time.Time) (o, inject []byte, v
 	}
 	r.account.ready(status, r.expected.len() > 0, now)
 	r.nextRuns()
+	for ; r.owed > 0; r.owed-- {
+		out = appendFrame(out, f)
+	}
 	return appendFrame(out, f), nil, stream
 }
 
