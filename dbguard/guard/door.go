@@ -60,10 +60,13 @@ func (g *Guard) openDoor(u *upstream) (*door, error) {
 // closeDoor ends every session of u; ctx bounds how politely.
 func (g *Guard) closeDoor(ctx context.Context, u *upstream) {
 	g.mu.Lock()
-	d := u.proxy.door
+	d, fixed := u.proxy.door, u.proxy.fixed
 	g.mu.Unlock()
 	if d != nil {
 		d.listener.close(ctx)
+	}
+	if fixed != nil {
+		fixed.close(ctx)
 	}
 }
 
@@ -151,15 +154,23 @@ func (g *Guard) relay(ctx context.Context, l *live, c *client, v *visit, w *watc
 	if v.mode == modeTransaction {
 		how, pid = session.Rewrite, newPid()
 	}
-	r := relay.New(c.Conn, up.Upstream, session.New(session.Options{Mode: how}), relay.Options{
+	return g.relayAs(ctx, l, c, v, w, how, pid, func(key []byte) error {
+		return c.welcome(up.status, up.notices, pid, key)
+	})
+}
+
+// relayAs passes bytes in one way; welcome tells the client that it may begin.
+func (g *Guard) relayAs(ctx context.Context, l *live, c *client, v *visit, w *watcher, how session.Mode, pid uint32,
+	welcome func(key []byte) error) *relay.Report {
+	r := relay.New(c.Conn, v.up.Upstream, session.New(session.Options{Mode: how}), relay.Options{
 		FinishTimeout: g.access(l.u).timeout, OnEvents: w.take,
 	})
 	key, forget := g.doorOf(l.u).keys.add(pid, c.keySize(), r.Cancel)
 	defer forget()
-	if err := c.welcome(up.status, up.notices, pid, key); err != nil {
+	if err := welcome(key); err != nil {
 		l.cancel() // the client is gone: Run ends at once, and the session with it
 	}
-	if !g.begin(l, v.want, up, r) {
+	if !g.begin(l, v.want, v.up, r) {
 		r.End(errReplaced)
 	}
 	report := r.Run(ctx)

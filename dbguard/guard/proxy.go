@@ -19,6 +19,8 @@ import (
 // Guard.mu guards it.
 type proxied struct {
 	door    *door
+	fixed   *listener       // of the configured address; nil while there is none
+	fixing  bool            // somebody is trying to open it
 	issued  map[int]issued  // the password of each generation that may log in
 	lives   map[*live]bool  // everybody who has logged in and is not gone
 	ended   map[int]tally   // what is over, by generation

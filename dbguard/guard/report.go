@@ -51,6 +51,21 @@ func (g *Guard) sayConflict(l *live, e session.Event) {
 	g.log.LogAttrs(g.ctx, slog.LevelWarn, "conflict", append(attrs, slog.String("database", l.u.subject))...)
 }
 
+// sayStranger reports a client of a fixed address that is not the app's, once for
+// each name it goes by: it is served, and no restart ends it.
+func (g *Guard) sayStranger(u *upstream, c *client) {
+	name := c.params["application_name"]
+	key := "stranger " + u.subject + " " + name
+	g.mu.Lock()
+	repeated := g.reported[key]
+	g.reported[key] = true
+	g.mu.Unlock()
+	if !repeated {
+		g.log.Info("bypass", "pid", c.upstream.pid, "remote", c.RemoteAddr().String(), "database", u.subject, "application_name", name,
+			"hint", "a client of the fixed address that is not the app's: it is served, and no restart ends it")
+	}
+}
+
 // sayUncarried says what a transaction pooler does not carry, the first time.
 func (g *Guard) sayUncarried(l *live, feature string) {
 	g.mu.Lock()

@@ -41,6 +41,7 @@ func (g *Guard) route(env *environ, s survey, gen int) (whole bool) {
 			continue
 		}
 		routed[one.Name] = true
+		g.openFixed(one.u)
 		g.dialAhead(one.u, gen)
 		g.limitSpares(one.u, gen)
 	}

@@ -43,6 +43,7 @@ type access struct {
 	config   *pgconn.Config // for connections of our own
 	timeout  time.Duration  // for a drain
 	wish     mode           // of the configuration
+	listen   string         // likewise: a fixed address beside the door
 }
 
 // survey is what an environment says about databases.
@@ -105,7 +106,7 @@ func (g *Guard) learn(f dsn.Found, id dsn.Identity, config *pgconn.Config, d Dat
 		u = &upstream{id: id, subject: id.String()}
 		g.upstreams[id] = u
 	}
-	now := access{[]string{f.Name}, f.Role, f.Settings, config, d.DrainTimeout, mode(d.Mode)}
+	now := access{[]string{f.Name}, f.Role, f.Settings, config, d.DrainTimeout, mode(d.Mode), d.Listen}
 	if was := u.access; was != nil {
 		if was.role < f.Role {
 			now = *was

@@ -1,0 +1,73 @@
+package guard
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// freeAddress returns a loopback address that nobody has at the moment.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// TestFixedAddress: who holds the other end decides whose session it is. The app's
+// ends with its generation, a stranger's does not.
+func TestFixedAddress(t *testing.T) {
+	s, dev := server(t)
+	address := freeAddress(t)
+	gen, pids := 1, []int{os.Getpid()}
+	g, log := open(t, Options{
+		Databases: auto(Database{Listen: address}),
+		Pids:      func() (int, []int) { return gen, pids },
+	})
+	through(t, g, 1, s.URL(dev))
+	url := strings.Replace(s.URL(dev), fmt.Sprintf("%s:%d", s.Host, s.Port), address, 1)
+	mine := connection(t, url)
+	run(t, mine, "begin; update things set n = 9 where id = 1")
+	stranger := exec.Command("psql", "-qAt", url, "-c", "select pg_sleep(0.5)", "-c", "select 'served'")
+	var said strings.Builder
+	stranger.Stdout, stranger.Stderr = &said, &said
+	if err := stranger.Start(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool { return sessionsOf(t, s) == "2" })
+	kill(mine)
+	g.Drain(t.Context(), 1)
+	if n := sessionsOf(t, s); n != "1" {
+		t.Errorf("%s sessions are left, want the stranger's", n)
+	}
+	if line := log.last(t, "drained"); number(line, "sessions") != 1 || number(line, "rolled_back") != 1 {
+		t.Errorf("%v", line)
+	}
+	if err := stranger.Wait(); err != nil || !strings.Contains(said.String(), "served") {
+		t.Errorf("the stranger: %v, %s", err, said.String())
+	}
+	if lines := log.lines(t, "bypass"); len(lines) != 1 || lines[0]["application_name"] != "psql" {
+		t.Errorf("%v", lines)
+	}
+}
+
+// TestFixedAddressIsChecked by the server: a wrong password gets nobody in.
+func TestFixedAddressIsChecked(t *testing.T) {
+	s, dev := server(t)
+	address := freeAddress(t)
+	g, _ := open(t, Options{Databases: auto(Database{Listen: address})})
+	through(t, g, 1, s.URL(dev))
+	url := strings.Replace(s.URL(dev), fmt.Sprintf("%s:%d", s.Host, s.Port), address, 1)
+	_, err := pgconn.Connect(t.Context(), strings.Replace(url, password, "wrong", 1))
+	if err == nil || !strings.Contains(err.Error(), "28P01") {
+		t.Errorf("%v", err)
+	}
+}
