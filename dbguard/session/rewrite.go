@@ -39,6 +39,7 @@ type rewrite struct {
 	// The upstream's side.
 	answered uint64 // batches before this one are answered
 	stale    bool   // the unnamed statement is not what the client knows it as
+	began    bool   // the batch has begun a transaction block
 	lastDone time.Time
 
 	// What is between the two.

@@ -18,14 +18,21 @@ func (r *rewrite) changed(head *expected, out []byte) []byte {
 	return changedResult.append(out)
 }
 
-// abort makes the transaction fail that the client has been told has failed. Its
-// ReadyForQuery is the one that the client gets.
-func (r *rewrite) abort() []byte {
+// abort brings the transaction where the client was told that it is: failed, or
+// never begun when only the part of the batch has begun it that the client
+// believes skipped. The ReadyForQuery after it is the one that the client gets.
+func (r *rewrite) abort() (inject []byte) {
 	r.aborting = true
-	r.expected.push(expected{kind: execute, hidden: true, batch: r.batch})
-	r.expected.push(expected{kind: sync, batch: r.batch})
+	if r.account.status == 'I' && !r.began {
+		r.expected.push(expected{kind: query, hidden: true, batch: r.batch})
+		inject = appendQuery(nil, "ROLLBACK")
+	} else {
+		r.expected.push(expected{kind: execute, hidden: true, batch: r.batch})
+		r.expected.push(expected{kind: sync, batch: r.batch})
+		inject = appendHead(appendPoison(nil), 'S', 0)
+	}
 	r.batch++
-	return appendHead(appendPoison(nil), 'S', 0)
+	return inject
 }
 
 // copyStarts follows CopyInResponse. A client that has been shown 0A000 sends no

@@ -109,6 +109,7 @@ func (r *rewrite) completed(f frame, head *expected, hidden bool, out []byte, no
 	r.tell(head.features)
 	switch head.kind {
 	case execute:
+		r.began = r.began || !r.guard && head.stmt != nil && head.stmt.facts.begins
 		r.account.executed(head.text, r.took(head, now), "")
 		r.finish(head, true)
 		r.nextRuns()
@@ -227,7 +228,7 @@ func (r *rewrite) ready(f frame, out []byte, now time.Time) (o, inject []byte, v
 	}
 	status := f.body[0]
 	inside := head.kind != sync // the batch goes on after it
-	if head.kind == query && !r.guard {
+	if head.kind == query && !r.guard && !head.hidden {
 		r.endedQuery(head, now)
 	}
 	batch := head.batch
@@ -244,9 +245,7 @@ func (r *rewrite) ready(f frame, out []byte, now time.Time) (o, inject []byte, v
 			return out, r.abort(), drop
 		}
 	}
-	if r.aborting {
-		r.aborting = false
-	}
+	r.aborting, r.began = false, false
 	if status == 'I' {
 		r.forgetPortals(batch)
 	}
