@@ -127,6 +127,22 @@ func testEndOfHeld(t *testing.T, s *pgtest.Server) {
 	}
 }
 
+// A client that has closed its sending side is gone, even if it is still there
+// and reads nothing.
+func testHalfClosed(t *testing.T, s *pgtest.Server) {
+	o := observe(t, s)
+	l := open(t, s.URL(pgtest.Conn{}))
+	l.say(&pgproto3.Query{String: "copy (select repeat('x', 1000) from generate_series(1, 1000000)) to stdout"})
+	o.until("ClientWrite", waits(l))
+	start := time.Now()
+	if err := l.conn.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if r := l.report(); r != (Report{Cancelled: true, Clean: true}) || time.Since(start) > time.Second {
+		t.Errorf("after %v: %+v", time.Since(start), r)
+	}
+}
+
 func testEndBeforeRun(t *testing.T, s *pgtest.Server) {
 	up := login(t, s.URL(pgtest.Conn{}))
 	near, far := tcpPair(t)

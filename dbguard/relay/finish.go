@@ -29,6 +29,9 @@ func (r *Relay) finish(ctx context.Context) {
 	ctx, stop := context.WithTimeout(ctx, r.o.FinishTimeout)
 	defer stop()
 	if dismiss {
+		if len(last) == 0 {
+			r.down.close() // a Write to a client that does not read ends now
+		}
 		r.down.dismiss(last)
 	}
 	r.takeSteps(ctx)

@@ -38,6 +38,7 @@ func TestRelay(t *testing.T) {
 		{"End", testEnd},
 		{"End at boundary", testEndAtBoundary},
 		{"End of held", testEndOfHeld},
+		{"Half closed", testHalfClosed},
 		{"End before run", testEndBeforeRun},
 		{"Context done", testContextDone},
 		{"Terminate after insert", testTerminateAfterInsert},
