@@ -46,6 +46,7 @@ type rewrite struct {
 	skipping bool // the batch has failed: its messages up to the Sync that is to come are dropped
 	copyIn   bool // the server waits for CopyData
 	failCopy bool // COPY of a batch that has failed for the client only: ends at the client's next message
+	failSync bool // and a Sync that the server has ignored is to be sent again then
 	guard    bool // the client has been shown 0A000: what is left of the batch is not for it
 	owed     int  // more ReadyForQuery that the client waits for at the end of it
 	aborting bool // the transaction is being made to fail as the client was told
@@ -105,6 +106,9 @@ func (r *rewrite) want(client bool, typ byte, length int) int {
 func (r *rewrite) client(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	switch f.typ {
 	case 'd':
+		if r.failCopy && r.failSync {
+			return r.giveUpCopy(out), drop
+		}
 		if r.skipping || r.failCopy {
 			return out, drop
 		}

@@ -6,8 +6,7 @@ func (r *rewrite) endCopy(f frame, out []byte) ([]byte, verdict) {
 	case r.skipping:
 		return out, drop
 	case r.failCopy:
-		r.failCopy, r.skipping = false, true
-		return appendCopyFail(out), drop
+		return r.giveUpCopy(out), drop
 	}
 	r.copyEnded()
 	return appendFrame(out, f), stream
@@ -28,10 +27,7 @@ func (r *rewrite) copyEnded() {
 // that very moment, it would take the message for a new one.
 func (r *rewrite) duringCopy(f frame, out []byte) ([]byte, verdict) {
 	if r.failCopy {
-		r.failCopy = false
-		out = appendCopyFail(out)
-		if f.typ != 'S' {
-			r.skipping = true
+		if out = r.giveUpCopy(out); f.typ != 'S' {
 			return out, drop
 		}
 		r.syncSent()
@@ -42,6 +38,18 @@ func (r *rewrite) duringCopy(f frame, out []byte) ([]byte, verdict) {
 	}
 	r.copyIn = false
 	return appendCopyFail(out), drop
+}
+
+// giveUpCopy fails a COPY that the client takes for failed or skipped.
+func (r *rewrite) giveUpCopy(out []byte) []byte {
+	out = appendCopyFail(out)
+	r.failCopy, r.skipping = false, true
+	if r.failSync {
+		r.failSync = false
+		r.syncSent()
+		out = appendHead(out, 'S', 0)
+	}
+	return out
 }
 
 // copyBegan follows CopyInResponse to the head: of what was sent after it the

@@ -59,7 +59,7 @@ func (r *rewrite) copyStarts(f frame, head *expected, out []byte) (o, inject []b
 		r.expected.push(expected{kind: sync, batch: r.batch})
 		r.endBatch()
 	case !ended:
-		r.failCopy, r.skipping = true, false
+		r.failCopy, r.failSync, r.skipping = true, ignored > 0, false
 	}
 	return out, inject, drop
 }
