@@ -254,10 +254,4 @@ func (r *rewrite) endBatch() {
 }
 
 // cutString cuts a C string off a body.
-func cutString(body []byte) (s, rest []byte, ok bool) {
-	i := bytes.IndexByte(body, 0)
-	if i < 0 {
-		return nil, nil, false
-	}
-	return body[:i], body[i+1:], true
-}
+func cutString(body []byte) (s, rest []byte, ok bool) { return bytes.Cut(body, []byte{0}) }

@@ -1,5 +1,7 @@
 package session
 
+import "slices"
+
 // maxRead bounds how much of a query text is looked at.
 const maxRead = 64 << 10
 
@@ -187,6 +189,8 @@ func (r *sqlReader) explain() {
 	}
 }
 
+var carried = []string{"time", "timezone", "datestyle", "client_encoding", "application_name", "standard_conforming_strings"}
+
 // set knows what lasts no longer than the transaction, and the parameters that
 // PgBouncer and others carry along because the server reports them.
 func (r *sqlReader) set() {
@@ -197,11 +201,8 @@ func (r *sqlReader) set() {
 		r.facts.features |= FeatureSet
 		return
 	}
-	for _, carried := range []string{"time", "timezone", "datestyle", "client_encoding", "application_name",
-		"standard_conforming_strings"} {
-		if r.now.is(carried) {
-			return
-		}
+	if slices.ContainsFunc(carried, r.now.is) {
+		return
 	}
 	r.facts.features |= FeatureSet
 }
