@@ -1,24 +1,33 @@
-// Package guard stands between a dev server and its Postgres: it labels the
-// sessions of each generation of the app, and when a generation has ended it
-// ends what the server still holds of it, verifies that and says so.
+// Package guard stands between a dev server and its Postgres: the app's URLs lead
+// to loopback listeners of its own (doors), behind which each client has a session
+// of its own upstream. When a generation of the app has ended, what it left is
+// ended before the next one starts, verified, and said.
+//
+// Where to look: mode.go (what is done with an upstream), probe.go and pooler.go
+// (what it is), route.go and environ.go (the app's environment), listener.go,
+// login.go, scram.go, fixed.go (who comes in), door.go (how he is served), reach.go
+// and spare.go (sessions upstream), pause.go (migrations), drain.go, proof.go and
+// note.go (the end of a generation), stats.go and snapshot.go (what there is to see).
 //
 // It promises:
 //
-//   - Only what is provably the app's is ended: sessions that carry this run's
-//     label or come from a socket that the app was seen to hold, on a server
-//     reached directly, when nobody else can have them (see proof). Everything
-//     else is reported as `bypass`, or not seen at all.
-//   - Nothing of a database is waited for, except in Drain within the drain
-//     timeout, likewise before the first app or migration after a devguard that
-//     was killed, in HookEnv of a migrating hook within probeWait, and for an
-//     embedded server that was asked for.
-//   - A database that is down, refuses us or is none changes nothing for the
-//     app: one `database` line says why, once.
-//   - No session is held while a generation merely runs: there is one during
-//     the probe, and one from the stop signal to the end of the drain.
-//   - No password is in anything that it logs or returns as an error.
-//
-// This version knows mode drain alone: URLs are never rewritten. The proxy's
-// modes have their place in upstream (what it is), survey (what the app's
-// environment says) and Drain (what ends with a generation).
+//   - A generation has a password of its own, so whose a session is is known by
+//     construction. After Drain its password is refused, and nothing is left of
+//     what passed through the doors.
+//   - What goes past the doors is ended only when it is provably the app's:
+//     sessions that carry this run's label or come from a socket that the app was
+//     seen to hold, on a server reached directly, when nobody else can have them
+//     (see proof). Everything else is reported as `bypass`, or not seen at all.
+//   - In mode auto the app is never worse off: where we cannot log in and it could,
+//     or cannot keep to its settings, it gets its own URL (mode drain).
+//   - A start never waits for a database, only a client of a door does; Drain waits
+//     within the drain timeout, likewise the first app or migration after a
+//     devguard that was killed, HookEnv of a migrating hook within probeWait, Pause
+//     within twice the drain timeout, and AppEnv for an embedded server that was
+//     asked for.
+//   - While a generation merely runs, the only sessions upstream are its own,
+//     those dialled ahead for the next one (30 s at most), and during the probe one
+//     or two. Without a generation there is none.
+//   - No password is in anything that it logs or returns as an error, and no
+//     literal of a statement.
 package guard

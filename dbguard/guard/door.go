@@ -143,8 +143,8 @@ func replicates(params map[string]string) bool {
 func (g *Guard) refuseClient(ctx context.Context, u *upstream, c *client, err error) {
 	to := g.access(u)
 	c.refuse(refusalFor(err, u, to))
-	if ctx.Err() == nil && oursAlone(err) && to.wish == modeAuto {
-		g.fall(u, "devguard cannot log in as the app can: "+explain(err, to.settings).reason)
+	if ctx.Err() == nil {
+		g.fallIfOurs(u, err)
 	}
 }
 

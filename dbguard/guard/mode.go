@@ -85,13 +85,18 @@ func (g *Guard) fallenOf(u *upstream) string {
 	return u.proxy.fallen
 }
 
-// fall gives up on standing between the app and u, which must never be worse off
-// for it: the app is restarted once, with its own URL.
-func (g *Guard) fall(u *upstream, reason string) {
+// fallIfOurs gives up on standing between the app and u when we cannot log in for
+// a reason that the app would not have: it must never be worse off for us. An app
+// that was given our address is restarted once, with its own URL.
+func (g *Guard) fallIfOurs(u *upstream, err error) {
+	to := g.access(u)
+	if to.wish != modeAuto || g.ctx.Err() != nil || !oursAlone(err) {
+		return
+	}
 	g.mu.Lock()
-	first := u.proxy.fallen == ""
+	first, given := u.proxy.fallen == "", len(u.proxy.issued) > 0
 	if first {
-		u.proxy.fallen = reason
+		u.proxy.fallen = "devguard cannot log in as the app can: " + explain(err, to.settings).reason
 	}
 	g.mu.Unlock()
 	if !first {
@@ -99,7 +104,7 @@ func (g *Guard) fall(u *upstream, reason string) {
 	}
 	v, _ := g.verdictOf(u)
 	g.sayKind(u, v)
-	if g.options.Replace != nil {
+	if given && g.options.Replace != nil {
 		g.options.Replace()
 	}
 }

@@ -69,6 +69,9 @@ func (g *Guard) ensureProbe(u *upstream) {
 			t := explain(failed, to.settings)
 			p.verdict = verdict{kind: unknown, reason: t.reason, reached: t.reached}
 		}
+		if failed != nil {
+			g.fallIfOurs(u, failed)
+		}
 		if g.ctx.Err() == nil {
 			g.sayKind(u, p.verdict)
 		}

@@ -142,14 +142,13 @@ func TestSparesAreUsed(t *testing.T) {
 	g, _ := open(t, Options{Databases: auto(Database{})})
 	first := connection(t, through(t, g, 1, s.URL(dev)))
 	run(t, first, "select 1")
-	url := through(t, g, 2, s.URL(dev)) // the build has succeeded
+	through(t, g, 2, s.URL(dev)) // the build has succeeded
 	until(t, func() bool { return g.Snapshot().Upstreams[0].Spares == 1 })
 	spare := s.Query(t, "select max(pid) from pg_stat_activity where usename = 'dev' and application_name <> 'devguard'")[0][0]
 	g.Note(1, nil)
 	kill(first)
 	g.Drain(t.Context(), 1)
-	url = through(t, g, 2, s.URL(dev)) // it starts
-	second := connection(t, url)
+	second := connection(t, through(t, g, 2, s.URL(dev))) // it starts
 	if pid := value(t, second, "select pg_backend_pid()"); pid != spare {
 		t.Errorf("the session is %s, dialled ahead was %s", pid, spare)
 	}
@@ -269,5 +268,45 @@ func TestConflictIsLoggedOnce(t *testing.T) {
 	until(t, func() bool { return g.Snapshot().Upstreams[0].Generations[0].Conflicts["26000"] == 3 })
 	if lines := log.lines(t, "conflict"); len(lines) != 1 || lines[0]["sqlstate"] != "26000" || lines[0]["fingerprint"] == "" {
 		t.Errorf("%v", lines)
+	}
+}
+
+// TestAppIsNeverWorseOff: pgconn refuses to log in where libpq does not mind. The
+// app is restarted once, past us.
+func TestAppIsNeverWorseOff(t *testing.T) {
+	s, dev := server(t)
+	key := strings.Repeat("A", 43) + "="
+	s.Exec(t, "alter role dev password 'SCRAM-SHA-256$10000001:c2FsdHNhbHRzYWx0c2FsdA==$"+key+":"+key+"'")
+	replaced := make(chan struct{}, 9)
+	g, log := open(t, Options{Databases: auto(Database{}), Replace: func() { replaced <- struct{}{} }})
+	led := through(t, g, 1, s.URL(dev))
+	for range 2 {
+		if _, err := pgconn.Connect(t.Context(), led); err == nil || !strings.Contains(err.Error(), "08001") {
+			t.Errorf("%v", err)
+		}
+	}
+	env := appEnv(t, g, 2, "DATABASE_URL="+s.URL(dev))
+	if own, _ := get(env, "DATABASE_URL"); own != s.URL(dev) {
+		t.Errorf("the second generation is given %s", own)
+	}
+	if line := log.last(t, "database"); line["mode"] != "drain" || !strings.Contains(fmt.Sprint(line["reason"]), "iteration count") {
+		t.Errorf("%v", line)
+	}
+	if len(replaced) != 1 {
+		t.Errorf("%d restarts are asked for", len(replaced))
+	}
+}
+
+// TestUnsupportedOption: a URL that we cannot keep to is left alone.
+func TestUnsupportedOption(t *testing.T) {
+	s, dev := server(t)
+	g, log := open(t, Options{Databases: auto(Database{})})
+	url := s.URL(dev) + "&sslcrl=/nowhere"
+	env := appEnv(t, g, 1, "DATABASE_URL="+url)
+	if own, _ := get(env, "DATABASE_URL"); own != url {
+		t.Errorf("the app is given %s", own)
+	}
+	if line := log.last(t, "database"); line["mode"] != "drain" || !strings.Contains(fmt.Sprint(line["reason"]), "sslcrl") {
+		t.Errorf("%v", line)
 	}
 }
