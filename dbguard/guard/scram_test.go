@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"net"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,7 +22,14 @@ import (
 // proven returns what the client of RFC 5802 puts after the part of its final
 // message that it proves.
 func proven(password string, salt []byte, auth string) string {
-	salted := hmacSHA256([]byte(password), salt, []byte{0, 0, 0, 1})
+	block := hmacSHA256([]byte(password), salt, []byte{0, 0, 0, 1})
+	salted := slices.Clone(block)
+	for range scramIterations - 1 {
+		block = hmacSHA256([]byte(password), block)
+		for i, b := range block {
+			salted[i] ^= b
+		}
+	}
 	key := hmacSHA256(salted, []byte("Client Key"))
 	stored := newSecret(0, password, salt).storedKey
 	for i, b := range hmacSHA256(stored[:], []byte(auth)) {
@@ -55,6 +64,18 @@ func TestScramFindsTheGeneration(t *testing.T) {
 		case i < len(passwords) && (fits == nil || fits.gen != 10+i):
 			t.Errorf("%q fits %v", password, fits)
 		}
+	}
+}
+
+// TestScramSuitsDrivers: lib/pq takes no iteration count of fewer than four
+// digits, node's pg none that begins with a zero.
+func TestScramSuitsDrivers(t *testing.T) {
+	reply, err := newScram(newSalt()).first([]byte("n,,n=,r=abc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`^r=abc[^,]+,s=[^,]{4,},i=[1-9][0-9]{3}$`).Match(reply) {
+		t.Errorf("%q", reply)
 	}
 }
 
