@@ -141,9 +141,11 @@ func (r *rewrite) command(f frame, out []byte, now time.Time) ([]byte, verdict) 
 // mustWait reports whether a message has to wait for replies whatever it says.
 func (r *rewrite) mustWait(typ byte) bool {
 	switch {
+	case r.skipping:
+		return false // the Sync that ends it
 	case r.expected.len() >= maxOutstanding:
 		return true
-	case r.guard && !r.skipping:
+	case r.guard:
 		return true // the next batch: the transaction may have to be made to fail before it
 	case r.expected.copiesIn > 0 && typ != 'S' && typ != 'H':
 		return true // the server would take it for a part of the COPY; it tells of that at once
