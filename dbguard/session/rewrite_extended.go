@@ -168,12 +168,13 @@ func (r *rewrite) unreadable(f frame, k kind, out []byte, now time.Time) ([]byte
 type portal struct {
 	stmt    *statement
 	standIn bool
+	ran     bool // a stand-in: the server refuses to run it twice
 	batch   uint64
 }
 
 // keepPortal notes what a portal was made of, which is the current statement.
 func (r *rewrite) keepPortal(name []byte, st *statement) bool {
-	p := portal{st, r.currentText == standIn, r.batch}
+	p := portal{stmt: st, standIn: r.currentText == standIn, batch: r.batch}
 	if len(name) == 0 {
 		r.unnamed = p
 		return true
@@ -184,8 +185,16 @@ func (r *rewrite) keepPortal(name []byte, st *statement) bool {
 	if _, known := r.portals[string(name)]; !known && len(r.portals) >= mostPortals {
 		return false
 	}
-	r.portals[string(name)] = p
+	r.setPortal(name, p)
 	return true
+}
+
+func (r *rewrite) setPortal(name []byte, p portal) {
+	if len(name) == 0 {
+		r.unnamed = p
+	} else {
+		r.portals[string(name)] = p
+	}
 }
 
 // forgetPortals: the transaction that they were made in is over, or has failed.
@@ -292,6 +301,8 @@ func (r *rewrite) execute(f frame, out []byte, now time.Time) ([]byte, verdict) 
 		r.push(x, now)
 		return appendFrame(out, f), stream
 	}
+	p.ran = true
+	r.setPortal(name, p)
 	var e effect
 	x.tag, e = standsFor(*facts)
 	e.seq, e.batch = r.push(x, now), r.batch
@@ -305,7 +316,7 @@ func (r *rewrite) refusesExecute(p portal) *refusal {
 	switch v := facts.alone(); {
 	case v == verbDiscardAll && r.status() == 'T':
 		return &discardInside
-	case v == verbDeallocate && p.standIn && !r.ours(facts.name):
+	case v == verbDeallocate && p.standIn && !p.ran && !r.ours(facts.name):
 		return unknownStatement(facts.name)
 	case v == verbExecute && r.ours(facts.name):
 		return executeInSQL(facts.name)
