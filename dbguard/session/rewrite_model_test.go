@@ -385,7 +385,7 @@ func FuzzRewrite(f *testing.F) {
 	f.Add([]byte{61, 62, 63, 14, 61}, []byte{2, 200})
 	f.Add([]byte{17, 0, 11, 53, 17, 0, 26, 36, 37, 0, 53}, []byte{1})
 	f.Add([]byte("\x109\n555\xc8ֿ\x1e\xc8z55"), []byte("\x10")) // 0A000 inside a batch that has begun a transaction
-	f.Add([]byte("Y9\x1dzz9\x1d\xa6\xa6zz"), []byte("Y")) // DEALLOCATE run twice
+	f.Add([]byte("Y9\x1dzz9\x1d\xa6\xa6zz"), []byte("Y"))       // DEALLOCATE run twice
 	f.Fuzz(func(t *testing.T, picks, cuts []byte) {
 		if len(picks) > 200 {
 			return
