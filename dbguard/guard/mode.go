@@ -29,23 +29,23 @@ func (m mode) proxies() bool { return m == modeAuto || m == modeSession || m == 
 func (g *Guard) modeOf(u *upstream) mode {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return u.mode()
+	v, _ := u.probe.result()
+	return u.mode(v)
 }
 
-// mode is modeOf for the holder of Guard.mu.
+// mode returns what a verdict makes of u; the caller holds Guard.mu.
 //
 // What pools in a way that could not be found out is taken for a transaction
 // pooler: what is done for one is right on any server, the other way round not.
-func (u *upstream) mode() mode {
+func (u *upstream) mode(v verdict) mode {
 	switch {
 	case u.proxy.fallen != "":
 		return modeDrain
 	case u.access.wish != modeAuto:
 		return u.access.wish
 	}
-	v, known := u.probe.result()
 	switch {
-	case !known || !v.connected:
+	case !v.connected:
 		return modeAuto
 	case v.kind == postgres || v.kind == sessionPooler:
 		return modeSession

@@ -55,6 +55,29 @@ func TestProbePoolers(t *testing.T) {
 	}
 }
 
+// TestModeIsSaid: the `database` line names what is done from then on, not what
+// was done until the probe.
+func TestModeIsSaid(t *testing.T) {
+	s, dev := server(t)
+	for _, c := range []struct{ pool, mode, reason string }{
+		{"transaction", "transaction", rewritten},
+		{"session", "session", "pooler"},
+		{"", "session", "PostgreSQL"},
+	} {
+		t.Run(c.pool, func(t *testing.T) {
+			url := s.URL(dev)
+			if c.pool != "" {
+				url = pgtest.PgBouncer(t, s, pgtest.Pool{Mode: c.pool}).URL(dev)
+			}
+			g, log := open(t, Options{Databases: auto(Database{})})
+			appEnv(t, g, 1, "DATABASE_URL="+url)
+			if line := log.last(t, "database"); line["mode"] != c.mode || !strings.Contains(line["reason"].(string), c.reason) {
+				t.Errorf("%v", line)
+			}
+		})
+	}
+}
+
 // assertNoStatements looks for statements of the probe on the servers of a
 // pool.
 func assertNoStatements(t *testing.T, url string, size int) {

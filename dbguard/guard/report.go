@@ -26,7 +26,9 @@ func (g *Guard) sayKind(u *upstream, v verdict) {
 	if v.kind == unknown {
 		level = slog.LevelWarn
 	}
-	m, reason := g.modeOf(u), v.reason
+	g.mu.Lock()
+	m, reason := u.mode(v), v.reason // the probe, which says it, is not over
+	g.mu.Unlock()
 	switch {
 	case m == modeAuto:
 		m = modeSession // until the server is there to say otherwise
