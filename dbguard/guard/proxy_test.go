@@ -165,6 +165,35 @@ func TestSparesAreUsed(t *testing.T) {
 	}
 }
 
+// TestUnusedSparesEnd: what a generation has left of them is gone when it is
+// drained, although the next one's are there already, which stay.
+func TestUnusedSparesEnd(t *testing.T) {
+	s, dev := server(t)
+	g, log := open(t, Options{Databases: auto(Database{})})
+	led := through(t, g, 1, s.URL(dev))
+	first, more := connection(t, led), connection(t, led)
+	run(t, first, "select 1")
+	run(t, more, "select 1")
+	led = through(t, g, 2, s.URL(dev))
+	until(t, func() bool { return g.Snapshot().Upstreams[0].Spares == 2 })
+	kill(first)
+	kill(more)
+	g.Drain(t.Context(), 1)
+	second := connection(t, led)
+	run(t, second, "select 1") // uses one of the two
+	through(t, g, 3, s.URL(dev))
+	until(t, func() bool { return g.Snapshot().Upstreams[0].Spares == 2 })
+	g.Note(2, nil)
+	kill(second)
+	g.Drain(t.Context(), 2)
+	if names := s.Query(t, "select application_name from pg_stat_activity where usename = 'dev' and application_name <> 'devguard'"); len(names) != 1 || names[0][0] != label(runA, 3) {
+		t.Errorf("after the drain there are %v", names)
+	}
+	if lines := log.lines(t, "bypass"); len(lines) > 0 {
+		t.Errorf("%v", lines)
+	}
+}
+
 // TestOldPasswordIsRefused once its generation is drained.
 func TestOldPasswordIsRefused(t *testing.T) {
 	s, dev := server(t)

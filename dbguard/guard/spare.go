@@ -29,17 +29,18 @@ type opening struct {
 	wants []want
 }
 
-// spares are the sessions dialled ahead for one generation. Guard.mu guards them.
+// spares are the sessions dialled ahead. Guard.mu guards them.
 type spares struct {
-	gen   int
-	list  []*spare
-	never bool // the server or a pooler had no session to spare
+	gen   int      // for whom they are dialled now
+	list  []*spare // also those that the generation before has not used
+	never bool     // the server or a pooler had no session to spare
 }
 
 // spare is one of them. While it waits its keeper reads: what the server says
 // before anyone has asked is kept for the client, and its end is noticed.
 type spare struct {
 	*opened
+	gen   int
 	want  want
 	kept  chan struct{} // closed when the keeper has let go
 	heard []byte        // after that: what it has read
@@ -103,7 +104,7 @@ func (g *Guard) keep(u *upstream, gen int, w want) {
 		g.noSpares(u, err)
 		return
 	}
-	s := &spare{opened: o, want: w, kept: make(chan struct{})}
+	s := &spare{opened: o, gen: gen, want: w, kept: make(chan struct{})}
 	defer close(s.kept)
 	_ = s.Conn.SetReadDeadline(time.Now().Add(spareLife))
 	g.mu.Lock()
@@ -174,7 +175,7 @@ func (g *Guard) chooseSpare(u *upstream, gen int, w want) *spare {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	p := &u.proxy.spares
-	i := slices.IndexFunc(p.list, func(s *spare) bool { return p.gen == gen && s.want.equal(w) })
+	i := slices.IndexFunc(p.list, func(s *spare) bool { return s.gen == gen && s.want.equal(w) })
 	if i < 0 {
 		return nil
 	}
@@ -187,8 +188,8 @@ func (g *Guard) chooseSpare(u *upstream, gen int, w want) *spare {
 func (g *Guard) limitSpares(u *upstream, gen int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if u.proxy.spares.gen == gen {
-		for _, s := range u.proxy.spares.list {
+	for _, s := range u.proxy.spares.list {
+		if s.gen == gen {
 			_ = s.Conn.SetReadDeadline(time.Now().Add(spareUse))
 		}
 	}
@@ -198,9 +199,8 @@ func (g *Guard) limitSpares(u *upstream, gen int) {
 // is the end of a start that failed, of a schema that has changed, of the Guard.
 func (g *Guard) closeSpares(u *upstream, gen int) {
 	g.mu.Lock()
-	var list []*spare
+	list := slices.DeleteFunc(slices.Clone(u.proxy.spares.list), func(s *spare) bool { return s.gen > gen })
 	if u.proxy.spares.gen <= gen {
-		list = slices.Clone(u.proxy.spares.list)
 		u.proxy.spares.gen = 0 // those still being dialled are not wanted either
 	}
 	g.mu.Unlock()
