@@ -60,6 +60,7 @@ type expectations struct {
 	seq   uint64 // of the next one
 	// How many in the queue have that property.
 	checked, copiesIn int
+	ready             int // how many will be answered by a ReadyForQuery
 }
 
 func (q *expectations) len() int { return len(q.queue) - q.first }
@@ -89,13 +90,16 @@ func (q *expectations) push(x expected) uint64 {
 	return x.seq
 }
 
-// count keeps the two counters.
+// count keeps the counters.
 func (q *expectations) count(x *expected, by int) {
 	if x.checked {
 		q.checked += by
 	}
 	if x.copiesIn {
 		q.copiesIn += by
+	}
+	if x.kind == sync || x.kind == query || x.kind == function {
+		q.ready += by
 	}
 }
 

@@ -43,13 +43,14 @@ type rewrite struct {
 	lastDone time.Time
 
 	// What is between the two.
-	skipping bool // the batch has failed: its messages up to the Sync that is to come are dropped
-	copyIn   bool // the server waits for CopyData
-	failCopy bool // COPY of a batch that has failed for the client only: ends at the client's next message
-	failSync bool // and a Sync that the server has ignored is to be sent again then
-	guard    bool // the client has been shown 0A000: what is left of the batch is not for it
-	owed     int  // more ReadyForQuery that the client waits for at the end of it
-	aborting bool // the transaction is being made to fail as the client was told
+	skipping bool   // the batch has failed: its messages up to the Sync that is to come are dropped
+	copyIn   bool   // the server waits for CopyData
+	failCopy bool   // COPY of a batch that has failed for the client only: ends at the client's next message
+	gaveUp   bool   // CopyFail went before a message that has no place in a COPY, and waits until that is answered
+	deferred []byte // to be injected once the message that the client is in the middle of has passed
+	guard    bool   // the client has been shown 0A000: what is left of the batch is not for it
+	owed     int    // more ReadyForQuery that the client waits for at the end of it
+	aborting bool   // the transaction is being made to fail as the client was told
 	told     Feature
 }
 
@@ -106,10 +107,7 @@ func (r *rewrite) want(client bool, typ byte, length int) int {
 func (r *rewrite) client(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	switch f.typ {
 	case 'd':
-		if r.failCopy && r.failSync {
-			return r.giveUpCopy(out), drop
-		}
-		if r.skipping || r.failCopy {
+		if r.skipping || r.failCopy || r.guard {
 			return out, drop
 		}
 		return appendFrame(out, f), stream
@@ -123,7 +121,7 @@ func (r *rewrite) client(f frame, out []byte, now time.Time) ([]byte, verdict) {
 
 // command is client for what the server obeys in order.
 func (r *rewrite) command(f frame, out []byte, now time.Time) ([]byte, verdict) {
-	if r.aborting {
+	if r.aborting || r.gaveUp {
 		return out, wait
 	}
 	if r.skipping && f.typ != 'S' {
@@ -151,6 +149,11 @@ func (r *rewrite) mustWait(typ byte) bool {
 		return true // the server would take it for a part of the COPY; it tells of that at once
 	case !r.open && r.expected.checked > 0 && r.inBlock():
 		return true // the same, should one of the batches before turn out to have changed
+	case !r.open && r.expected.ready > 0:
+		// A pooler gives its server away at the ReadyForQuery of the batch before, also when it has passed on the
+		// first messages of this one, whose replies then go to whoever is next (pgbouncer#759, supavisor#1061). Of
+		// a message that is answered by a ReadyForQuery of its own it knows that it has to wait.
+		return typ != 'S' && typ != 'Q' && typ != 'F'
 	}
 	return false
 }

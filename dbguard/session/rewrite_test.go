@@ -92,7 +92,18 @@ var rewriteTables = map[string][]exchange{
 	},
 	"SQL EXECUTE of a protocol statement": append(slices.Clone(named),
 		exchange{">", []string{"Qexplain execute a|"}, []string{"Q" + refuseInQuery + "|"}, nil},
+		exchange{"<", []string{"EC26000||", "ZI"}, []string{"ESERROR|VERROR|C26000|Mprepared statement \"a\" does not exist|" +
+			"HIt was prepared by a protocol message; through a transaction pooler SQL EXECUTE does not reach it.||", "ZI"}, nil},
 		exchange{">", []string{"P|execute a|||", "S"}, []string{"P|execute a|||", poison, "S"}, nil}),
+	"a batch is not begun before the one before it is answered": {
+		{">", []string{"P|select 1|||", "S"}, []string{"P|select 1|||", "DS|", "S"}, nil},
+		{">", []string{"S", "Qselect 2|"}, []string{"S", "Qselect 2|"}, nil},
+		{">", []string{"P|select 3|||", "S"}, nil, []string{"P|select 3|||", "S"}},
+		{"<", []string{"1", "t||", rowA, "ZI", "ZI"}, []string{"1", "ZI", "ZI"}, nil},
+		{">", []string{"P|select 3|||"}, nil, []string{"P|select 3|||"}},
+		{"<", []string{rowB, "Drow", "CSELECT 1|", "ZI"}, []string{rowB, "Drow", "CSELECT 1|", "ZI"}, nil},
+		{">", []string{"P|select 3|||", "S"}, []string{"P|select 3|||", "DS|", "S"}, nil},
+	},
 	"FATAL is never replaced": {
 		{">", []string{"B|a|", "S"}, []string{poison, "S"}, nil},
 		{"<", []string{"EVFATAL|C57P01||"}, []string{"EVFATAL|C57P01||"}, nil},
@@ -211,9 +222,12 @@ func TestRewriteRemembersNoMoreThanIsAllowed(t *testing.T) {
 	refused := 0
 	for i := range 4 {
 		out, _ := s.Client(wire(fmt.Sprintf("Ps%d|%s|||", i, text), "S"), epoch)
+		reply := []string{"1", "t||", rowA, "ZI"}
 		if bytes.Contains(out, wire(poison)) {
+			reply = []string{"1", noSuch, "ZI"}
 			refused++
 		}
+		s.Server(wire(reply...), epoch)
 	}
 	if r := s.conduct.(*rewrite); refused != 2 || r.statements.bytes > maxRemembered {
 		t.Errorf("%d refused, %d bytes", refused, r.statements.bytes)
@@ -222,8 +236,12 @@ func TestRewriteRemembersNoMoreThanIsAllowed(t *testing.T) {
 
 func TestRewriteEvents(t *testing.T) {
 	s := New(Options{Mode: Rewrite})
-	s.Client(wire("Qlisten x|", "Qlisten y|", "Pa|select 'secret'|||", "S", "B|b|", "S"), epoch)
-	s.Server(wire("CLISTEN|", "ZI", "CLISTEN|", "ZI", "1", "t||", rowA, "ZI", noSuch, "ZI"), epoch)
+	s.Client(wire("Qlisten x|", "Qlisten y|"), epoch)
+	s.Server(wire("CLISTEN|", "ZI", "CLISTEN|", "ZI"), epoch)
+	s.Client(wire("Pa|select 'secret'|||", "S"), epoch)
+	s.Server(wire("1", "t||", rowA, "ZI"), epoch)
+	s.Client(wire("B|b|", "S"), epoch)
+	s.Server(wire(noSuch, "ZI"), epoch)
 	var got []string
 	for _, e := range s.TakeEvents() {
 		got = append(got, fmt.Sprintf("%d %s%s%s", e.Kind, e.Fingerprint, e.SQLState, e.Feature))
