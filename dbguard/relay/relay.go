@@ -90,6 +90,7 @@ func New(client net.Conn, up Upstream, s *session.Session, o Options) *Relay {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	client, up.Conn = quick(client), quick(up.Conn)
 	r := &Relay{client: client, upstream: up, o: o, down: &downstream{conn: client}, session: s}
 	r.changed.L = &r.mu
 	return r
