@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -158,9 +159,9 @@ var plans = []string{
 	"query tx idle", "named query tx idle", "deaf query tx", "named deaf query temp", "temp tx", "idle idle idle", "named temp idle",
 }
 
-// Restarts by edits of Go code and of a template: when a generation starts,
-// nothing of the one before is left, and a colleague who is the same role loses
-// nothing.
+// In mode drain, restarts by edits of Go code and of a template: when a generation
+// starts, nothing of the one before is left, and a colleague who is the same role
+// loses nothing.
 func TestRestartsLeaveNothingInTheDatabase(t *testing.T) {
 	s := database(t)
 	colleague := session(t, s.URL(dev))
@@ -170,8 +171,8 @@ func TestRestartsLeaveNothingInTheDatabase(t *testing.T) {
 		"DATABASE_URL=" + s.URL(dev), "PGAPP_PLANS=" + strings.Join(plans, ";"), fmt.Sprintf("PGAPP_SPARE=%d", colleague.PID()),
 		// The user's options win: nothing but the drain ends a query here.
 		"PGOPTIONS=-c client_connection_check_interval=0",
-	})
-	const restarts = 21
+	}, "--db", "drain")
+	const restarts = 14
 	var took []int
 	for gen := 1; gen <= restarts+1; gen++ {
 		plan := plans[gen%len(plans)]
@@ -229,8 +230,9 @@ func (d *devguard) drainedOf(gen int, plan string) (ms int) {
 	return l.int("ms")
 }
 
-// A devguard that was killed leaves a query running; the next one ends it before
-// it starts the app.
+// A devguard that was killed: the server ends a query of its app soon after, or,
+// where the user wants it otherwise, the next devguard does so before it starts
+// the app.
 func TestKilledDevguardIsSweptInTheDatabase(t *testing.T) {
 	s := database(t)
 	colleague := session(t, s.URL(dev))
@@ -240,20 +242,38 @@ func TestKilledDevguardIsSweptInTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := pgapp(t, "")
-	env := []string{
-		"DATABASE_URL=" + s.URL(dev), "PGAPP_PLANS=query", fmt.Sprintf("PGAPP_SPARE=%d", colleague.PID()),
-		"PGOPTIONS=-c client_connection_check_interval=0", // the query would end by itself
+	start := func(env ...string) *devguard {
+		env = append(env, "DATABASE_URL="+s.URL(dev), "PGAPP_PLANS=query", fmt.Sprintf("PGAPP_SPARE=%d", colleague.PID()))
+		return runApp(t, dir, env, "--name", "x", "--", bin)
 	}
-	killed := runApp(t, dir, env, "--name", "x", "--", bin)
-	killed.says("gen=1 serves query\n")
-	pids := awaitQuery(t, s, 1)
-	killed.cmd.Process.Kill()
-	<-killed.ended
-	killed.nothingLeft()
+	const stays = "PGOPTIONS=-c client_connection_check_interval=0"
+	kill := func(d *devguard) (pids []string) {
+		d.says("gen=1 found sessions=0 locks=0\n")
+		d.says("gen=1 serves query\n")
+		pids = awaitQuery(t, s, 1)
+		d.cmd.Process.Kill()
+		<-d.ended
+		d.nothingLeft()
+		return pids
+	}
+	kill(start())
+	killed := time.Now()
+	if s.Version >= 14 && !poll(limit, func() bool { return len(sessionsOf(t, s, "dev")) == 1 }) {
+		t.Errorf("left after %v: %v", limit, sessionsOf(t, s, "dev"))
+	}
+	// The server looks once a second; the rest is for a slow machine.
+	if took := time.Since(killed); s.Version >= 14 && took > 5*time.Second {
+		t.Errorf("the query has ended %v after devguard", took)
+	}
+	second := start(stays)
+	pids := kill(second)
+	if n := second.count(0, "drained"); s.Version >= 14 && n != 0 {
+		t.Errorf("%d lines drained, and nothing was left", n)
+	}
 	if left := awaitQuery(t, s, 1); !slices.Equal(left, pids) {
 		t.Fatalf("the query of the killed app is %v, want %v", left, pids)
 	}
-	d := runApp(t, dir, env, "--name", "x", "--", bin)
+	d := start(stays)
 	d.says("gen=1 found sessions=0 locks=0\n")
 	l := d.wait(0, "drained", nil)
 	if _, has := l.Attrs["gen"]; has || l.int("terminated") != 1 || l.int("left") != 0 {
@@ -278,7 +298,8 @@ func TestCrashLeavesNothingInTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.says("gen=2 found sessions=0 locks=0\n")
-	if l := d.wait(0, "drained", ofGen(1)); l.int("terminated") < 1 || l.int("left") != 0 {
+	l := d.wait(0, "drained", ofGen(1))
+	if l.int("sessions") != 2 || l.int("cancelled") != 1 || l.int("rolled_back") != 2 || l.int("left") != 0 {
 		t.Errorf("drained: %s", l.Raw)
 	}
 }
@@ -361,18 +382,24 @@ func TestDropDatabase(t *testing.T) {
 	s.Exec(t, "drop database app")
 }
 
-// Behind a pooler nothing is terminated, which is said, and the app runs.
+// Behind a pooler the app's own sessions end with it, by default; in mode drain
+// nothing is terminated, which is said. Either way others lose nothing.
 func TestPooler(t *testing.T) {
 	s := database(t)
-	for _, mode := range []string{"transaction", "session"} {
-		t.Run(mode, func(t *testing.T) {
-			b := pgtest.PgBouncer(t, s, pgtest.Pool{Mode: mode})
+	for _, c := range []struct{ pool, db, mode, reason string }{
+		{"transaction", "auto", "transaction", "prepared statements are kept on devguard's side of it"},
+		{"session", "auto", "session", "a session pooler"},
+		{"transaction", "drain", "drain", "devguard terminates none there"},
+		{"session", "drain", "drain", "devguard terminates none there"},
+	} {
+		t.Run(c.pool+"/"+c.db, func(t *testing.T) {
+			b := pgtest.PgBouncer(t, s, pgtest.Pool{Mode: c.pool})
 			colleague := session(t, b.URL(dev))
 			must(t, colleague, "begin; update things set n = n + 1 where id = 20")
-			d, dir := runCommand(t, "", []string{"DATABASE_URL=" + b.URL(dev), "PGAPP_PLANS=tx idle"})
+			d, dir := runCommand(t, "", []string{"DATABASE_URL=" + b.URL(dev), "PGAPP_PLANS=tx idle"}, "--db", c.db)
 			d.says("gen=1 serves tx idle\n")
 			l := d.wait(0, "database", nil)
-			if l.str("mode") != "drain" || l.str("kind") != mode+"-pooler" || !strings.Contains(l.str("reason"), "devguard terminates none there") {
+			if l.str("mode") != c.mode || l.str("kind") != c.pool+"-pooler" || !strings.Contains(l.str("reason"), c.reason) {
 				t.Errorf("database: %s", l.Raw)
 			}
 			restartByPage(t, dir, 1)
@@ -380,7 +407,9 @@ func TestPooler(t *testing.T) {
 			if strings.Contains(d.out.String(), "check_interval") {
 				t.Error("a pooler's client was given PGOPTIONS")
 			}
-			if l := d.wait(0, "drained", ofGen(1)); l.int("terminated") > 0 {
+			l = d.wait(0, "drained", ofGen(1))
+			ended := c.db == "drain" || l.int("sessions") == 2 && l.int("rolled_back") == 1 && l.int("left") == 0
+			if _, has := l.Attrs["terminated"]; has || !ended {
 				t.Errorf("drained: %s", l.Raw)
 			}
 			must(t, colleague, "commit")
@@ -388,8 +417,9 @@ func TestPooler(t *testing.T) {
 	}
 }
 
-// What the app is given: a label unless it has a name, and PGOPTIONS in which
-// the user's own come last.
+// What the app is given. In mode drain it is a label unless it has a name, and
+// PGOPTIONS in which the user's own come last; by default its environment stays,
+// and the sessions have the same.
 func TestDatabaseEnvironment(t *testing.T) {
 	s := database(t)
 	url := "DATABASE_URL=" + s.URL(dev)
@@ -397,28 +427,33 @@ func TestDatabaseEnvironment(t *testing.T) {
 	if s.Version < 14 {
 		t.Skipf("PostgreSQL %d has no client_connection_check_interval", s.Version)
 	}
+	own := []string{"PGAPPNAME=mine", "PGOPTIONS=-c work_mem=8MB -c client_connection_check_interval=0"}
 	for _, c := range []struct {
-		name string
-		env  []string
-		args []string
-		want string
+		name, db string
+		env      []string
+		mode     string
+		env2     string // of generation 2
+		named    string // its sessions, as the server sees them
 	}{
-		{"nothing set", nil, nil, ":2\" PGOPTIONS=\"" + check + "\""},
-		{"both set", []string{"PGAPPNAME=mine", "PGOPTIONS=-c work_mem=8MB"}, nil, "gen=2 version=v1 PGAPPNAME=\"mine\" PGOPTIONS=\"" + check + " -c work_mem=8MB\""},
-		{"off", nil, []string{"--db", "off"}, "gen=2 version=v1 PGAPPNAME=\"\" PGOPTIONS=\"\""},
+		{"by default", "auto", nil, "session", `PGAPPNAME="" PGOPTIONS=""`, `:2" check=1s ahead=`},
+		{"by default, both set", "auto", own, "session", `PGAPPNAME="mine" PGOPTIONS="-c work_mem=8MB -c client_connection_check_interval=0"`, `is named "mine" check=0 ahead=`},
+		{"drain", "drain", nil, "drain", `:2" PGOPTIONS="` + check + `"`, `:2" check=1s ahead=false`},
+		{"drain, both set", "drain", own, "drain", `PGAPPNAME="mine" PGOPTIONS="` + check + " -c work_mem=8MB -c client_connection_check_interval=0", `is named "mine" check=0 ahead=false`},
+		{"off", "off", nil, "off", `PGAPPNAME="" PGOPTIONS=""`, `is named "" check=0 ahead=false`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d, dir := runCommand(t, "", append(c.env, url, "PGAPP_PLANS=tx"), c.args...)
+			d, dir := runCommand(t, "", append(c.env, url, "PGAPP_PLANS=tx"), "--db", c.db)
 			d.says("gen=1 serves tx\n")
-			l := d.wait(0, "database", nil)
-			off := len(c.args) > 0
-			if want := map[bool]string{true: "off", false: "drain"}[off]; l.str("mode") != want {
+			if l := d.wait(0, "database", nil); l.str("mode") != c.mode {
 				t.Errorf("database: %s", l.Raw)
 			}
 			restartByPage(t, dir, 1)
-			d.says(c.want)
 			d.says("gen=2 serves tx\n")
-			if want := map[bool]int{true: 0, false: 1}[off]; d.count(0, "drained") != want {
+			_, out, _ := strings.Cut(d.out.String(), "gen=2 ")
+			if !strings.Contains(out, c.env2) || !strings.Contains(out, c.named) {
+				t.Errorf("generation 2 says %q", out)
+			}
+			if want := map[bool]int{true: 0, false: 1}[c.db == "off"]; d.count(0, "drained") != want {
 				t.Errorf("%d lines drained, want %d", d.count(0, "drained"), want)
 			}
 		})
@@ -426,7 +461,7 @@ func TestDatabaseEnvironment(t *testing.T) {
 }
 
 // A URL that only .env has is devguard's to use, unless another .env file says
-// otherwise.
+// otherwise; the app is given it only where it leads to devguard.
 func TestURLInDotenv(t *testing.T) {
 	s := database(t)
 	bin, err := pgappBinary()
@@ -434,13 +469,15 @@ func TestURLInDotenv(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		name  string
-		files map[string]string
-		mode  string
-		says  []string
+		name, db string
+		files    map[string]string
+		mode     string
+		given    string
+		says     []string
 	}{
-		{"alone", map[string]string{".env.example": "DATABASE_URL=postgres://u:p@h/d\n"}, "drain", []string{"reached directly"}},
-		{"contradicted", map[string]string{".env.local": "DATABASE_URL=postgres://u:p@h/d\n"}, "off", []string{".env.local", "env_files = ["}},
+		{"alone", "auto", map[string]string{".env.example": "DATABASE_URL=postgres://u:p@h/d\n"}, "session", "DATABASE_URL=true", []string{"reached directly"}},
+		{"alone, drain", "drain", map[string]string{".env.example": "DATABASE_URL=postgres://u:p@h/d\n"}, "drain", "DATABASE_URL=false", []string{"reached directly"}},
+		{"contradicted", "auto", map[string]string{".env.local": "DATABASE_URL=postgres://u:p@h/d\n"}, "off", "DATABASE_URL=false", []string{".env.local", "env_files = ["}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -448,8 +485,8 @@ func TestURLInDotenv(t *testing.T) {
 			for name, text := range c.files {
 				write(t, filepath.Join(dir, name), text)
 			}
-			d := runApp(t, dir, nil, "--", bin)
-			d.says("DATABASE_URL=false")
+			d := runApp(t, dir, nil, "--db", c.db, "--", bin)
+			d.says(c.given)
 			l := d.wait(0, "database", nil)
 			if l.str("mode") != c.mode {
 				t.Errorf("database: %s", l.Raw)

@@ -34,7 +34,8 @@ var schema = map[string]map[string]string{
 		"terminated?": "int", "statements?": "int", "left?": "int", "remaining?": "strings", "reason?": "string", "ms": "int"},
 	"database": {"mode": "session|transaction|drain|off", "kind?": "postgres|session-pooler|transaction-pooler|unknown", "reason?": "string",
 		"database?": "string", "env?": "string", "hint?": "string"},
-	"bypass": {"pid": "int", "remote": "string", "database?": "string", "hint": "string"},
+	"conflict": {"sqlstate": "string", "fingerprint": "string", "database": "string", "gen?": "int"},
+	"bypass":   {"pid": "int", "remote": "string", "database?": "string", "hint": "string"},
 }
 
 // checkLines holds every line that devguard wrote against the schema.

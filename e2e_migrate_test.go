@@ -130,8 +130,8 @@ func TestMigrationUsesTheDirectURL(t *testing.T) {
 	}
 }
 
-// A migration that a transaction of the app's blocks fails after lock_timeout:
-// the app goes on, and is told why. The user's own lock_timeout wins.
+// In mode drain, a migration that a transaction of the app's blocks fails after
+// lock_timeout: the app goes on, and is told why. The user's own lock_timeout wins.
 func TestMigrationBlockedByTheApp(t *testing.T) {
 	s := database(t)
 	bin, err := pgappBinary()
@@ -140,7 +140,7 @@ func TestMigrationBlockedByTheApp(t *testing.T) {
 	}
 	d, dir := runCommand(t, fmt.Sprintf(migrations, bin)+"[watch]\nexclude = [\"told.txt\"]\n", []string{
 		"DATABASE_URL=" + s.URL(dev), "PGAPP_PLANS=tx", "PGOPTIONS=-c lock_timeout=200ms",
-	})
+	}, "--db", "drain")
 	d.says("gen=1 serves tx\n")
 	d.ready()
 	mark := d.mark()

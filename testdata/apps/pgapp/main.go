@@ -4,9 +4,12 @@
 //
 // The plans are separated by ";", generation n follows the one at n modulo
 // their number. A word is a session: idle, tx (an open transaction with a row
-// lock), query (a long query in such a transaction), temp (temporary table,
-// prepared statement, advisory lock, LISTEN). Two words change the app itself:
-// named (it sets an application_name of its own), deaf (it ignores SIGTERM).
+// lock), query (a long query in such a transaction), table, lock, listen, set,
+// prepare, prepared (what a session can keep, one by one; the last through the
+// protocol), temp (all of these). The other words change the app itself: named
+// (it sets an application_name of its own), deaf (it ignores SIGTERM), hard (its
+// sessions go to PGAPP_HARD, a URL without its scheme, whatever DATABASE_URL
+// says), reader and worker (work.go).
 //
 // With an argument it is a migration: it runs the SQL of that file.
 package main
@@ -21,6 +24,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -49,7 +53,7 @@ func main() {
 		os.Exit(1)
 	}
 	fmt.Printf("gen=%d serves %s\n", gen, strings.Join(plan, " "))
-	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "gen=%d %s", gen, version) })
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "gen=%d %s %s", gen, version, readings()) })
 	fmt.Println(http.Serve(listener, nil))
 }
 
@@ -70,29 +74,36 @@ func migrate(ctx context.Context, file string) error {
 	return nil
 }
 
-// left counts what the role's other sessions hold: those of PGAPP_SPARE (pids)
-// and devguard's own, which may still be on their way out, are not counted.
+// left counts what the role's other sessions hold: those of PGAPP_SPARE (pids),
+// devguard's own, which may still be on their way out, and those that devguard
+// has opened for us and that have done nothing yet are not counted.
 const left = `
 with other as (
   select pid from pg_stat_activity where usename = current_user and backend_type = 'client backend' and pid <> pg_backend_pid()
-    and application_name <> 'devguard' and pid <> all (string_to_array($1, ',')::int[]))
+    and application_name <> 'devguard' and pid <> all (string_to_array($1, ',')::int[])
+    and not (query in ('', '-- ping') and application_name in (current_setting('application_name'), 'my-service')))
 select (select count(*) from other), (select count(*) from pg_locks where pid in (select pid from other))`
+
+// self is what the server says of our session: where it is, how it is called, and
+// whether it is older than this process.
+const self = `
+select host(inet_server_addr()) || ':' || inet_server_port() || '/' || current_database(), current_setting('application_name'),
+  current_setting('client_connection_check_interval', true), backend_start < $1
+from pg_stat_activity where pid = pg_backend_pid()`
+
+// began is when this process was: no session that it asked for is older.
+var began = time.Now()
+
+// databaseURL is where the sessions go.
+var databaseURL = os.Getenv("DATABASE_URL")
 
 func follow(ctx context.Context, gen int, plan []string) error {
 	if len(plan) == 0 {
 		return nil
 	}
-	conn, err := pgx.Connect(ctx, os.Getenv("DATABASE_URL"))
-	if err != nil {
+	if err := look(ctx, gen); err != nil {
 		return err
 	}
-	var sessions, locks int
-	if err := conn.QueryRow(ctx, left, os.Getenv("PGAPP_SPARE")).Scan(&sessions, &locks); err != nil {
-		return err
-	}
-	fmt.Printf("gen=%d is connected to %s:%d/%s\n", gen, conn.Config().Host, conn.Config().Port, conn.Config().Database)
-	fmt.Printf("gen=%d found sessions=%d locks=%d\n", gen, sessions, locks)
-	conn.Close(ctx)
 	named := false
 	for i, word := range plan {
 		switch word {
@@ -100,6 +111,12 @@ func follow(ctx context.Context, gen int, plan []string) error {
 			named = true
 		case "deaf":
 			signal.Ignore(syscall.SIGTERM)
+		case "hard":
+			databaseURL = "postgres://" + os.Getenv("PGAPP_HARD")
+		case "worker":
+			go work(ctx, gen)
+		case "reader":
+			go read(ctx)
 		default:
 			if err := hold(ctx, i+1, word, named); err != nil {
 				return err
@@ -109,12 +126,34 @@ func follow(ctx context.Context, gen int, plan []string) error {
 	return nil
 }
 
+// look says what there is in the database before we do anything.
+func look(ctx context.Context, gen int) error {
+	conn, err := pgx.Connect(ctx, databaseURL)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	var sessions, locks int
+	if err := conn.QueryRow(ctx, left, os.Getenv("PGAPP_SPARE")).Scan(&sessions, &locks); err != nil {
+		return err
+	}
+	var server, name, check string
+	var ahead bool
+	if err := conn.QueryRow(ctx, self, began).Scan(&server, &name, &check, &ahead); err != nil {
+		return err
+	}
+	fmt.Printf("gen=%d is connected to %s\n", gen, server)
+	fmt.Printf("gen=%d is named %q check=%s ahead=%t\n", gen, name, check, ahead)
+	fmt.Printf("gen=%d found sessions=%d locks=%d\n", gen, sessions, locks)
+	return nil
+}
+
 // held keeps the sessions from the garbage collector, which would close them.
 var held []*pgx.Conn
 
 // hold opens one session and leaves it in a state.
 func hold(ctx context.Context, id int, state string, named bool) error {
-	config, err := pgx.ParseConfig(os.Getenv("DATABASE_URL"))
+	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
 		return err
 	}
@@ -125,17 +164,22 @@ func hold(ctx context.Context, id int, state string, named bool) error {
 	if err != nil {
 		return err
 	}
-	lock := fmt.Sprintf("begin; update things set n = n + 1 where id = %d", id)
+	change := fmt.Sprintf("begin; update things set n = n + 1 where id = %d", id)
 	sql := map[string]string{
-		"idle": "select 1", "tx": lock, "query": lock,
-		"temp": "create temp table t (a int); prepare p as select 1; select pg_advisory_lock(7); listen x",
+		"idle": "select 1", "tx": change, "query": change,
+		"table": "create temp table t (a int)", "lock": "select pg_advisory_lock(7)", "listen": "listen x",
+		"set": "set search_path = nowhere", "prepare": "prepare p as select 1", "prepared": "select 1",
+		"temp": "create temp table t (a int); prepare p as select 1; select pg_advisory_lock(7); listen x; set search_path = nowhere",
 	}[state]
 	if _, err := conn.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 		return err
 	}
 	held = append(held, conn)
-	if state == "query" {
+	switch state {
+	case "query":
 		go conn.Exec(ctx, "select pg_sleep(600)")
+	case "prepared":
+		_, err = conn.Prepare(ctx, "mine", "select 1")
 	}
-	return nil
+	return err
 }
