@@ -3,7 +3,7 @@ package session
 // endCopy passes CopyDone or CopyFail.
 func (r *rewrite) endCopy(f frame, out []byte) ([]byte, verdict) {
 	switch {
-	case r.skipping:
+	case r.skipping, r.guard:
 		return out, drop
 	case r.failCopy:
 		return r.giveUpCopy(out), drop
@@ -16,15 +16,15 @@ func (r *rewrite) endCopy(f frame, out []byte) ([]byte, verdict) {
 func (r *rewrite) copyEnded() {
 	if r.copyIn || r.failCopy {
 		r.copyIn, r.failCopy = false, false
-	} else if r.expected.len() > 0 {
+	} else if r.expected.copiesIn > 0 && r.expected.len() < maxOutstanding {
 		r.expected.push(expected{kind: copyEnd})
 	}
 }
 
 // duringCopy treats a message that the server would find among CopyData. It
-// ignores Flush and Sync there (CopyGetData in copyfromparse.c), and fails on
-// anything else, which here is said to it by CopyFail: had it ended the COPY at
-// that very moment, it would take the message for a new one.
+// ignores Flush and Sync there (CopyGetData in copyfromparse.c), and ends the
+// connection over anything else (seen with 15), which would be the pooler's. So
+// the COPY is failed, and the message waits for that.
 func (r *rewrite) duringCopy(f frame, out []byte) ([]byte, verdict) {
 	if r.failCopy {
 		if out = r.giveUpCopy(out); f.typ != 'S' {
@@ -36,20 +36,14 @@ func (r *rewrite) duringCopy(f frame, out []byte) ([]byte, verdict) {
 	if f.typ == 'S' || f.typ == 'H' {
 		return appendFrame(out, f), stream
 	}
-	r.copyIn = false
-	return appendCopyFail(out), drop
+	r.copyIn, r.gaveUp = false, true
+	return appendCopyFail(out), wait
 }
 
 // giveUpCopy fails a COPY that the client takes for failed or skipped.
 func (r *rewrite) giveUpCopy(out []byte) []byte {
-	out = appendCopyFail(out)
 	r.failCopy, r.skipping = false, true
-	if r.failSync {
-		r.failSync = false
-		r.syncSent()
-		out = appendHead(out, 'S', 0)
-	}
-	return out
+	return appendCopyFail(out)
 }
 
 // copyBegan follows CopyInResponse to the head: of what was sent after it the

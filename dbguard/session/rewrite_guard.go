@@ -37,7 +37,8 @@ func (r *rewrite) abort() (inject []byte) {
 
 // copyStarts follows CopyInResponse. A client that has been shown 0A000 sends no
 // data, so the COPY is given up for it: now if it has sent its Sync (which the
-// server has ignored), else before what it sends next.
+// server has ignored), else before what it sends next. Of several Syncs that were
+// ignored one is sent again, and its ReadyForQuery shown for each.
 func (r *rewrite) copyStarts(f frame, head *expected, out []byte) (o, inject []byte, v verdict) {
 	if head == nil {
 		return appendFrame(out, f), nil, stream
@@ -50,8 +51,8 @@ func (r *rewrite) copyStarts(f frame, head *expected, out []byte) (o, inject []b
 	switch synced := r.expected.toSync() < r.expected.len(); {
 	case ended && synced:
 		r.owed += ignored // the client counts them
-	case ended && ignored == 0:
-	case ignored > 0 && !r.account.cut:
+	case ignored > 0:
+		r.owed += ignored - 1
 		if !ended {
 			inject = appendCopyFail(nil)
 		}
@@ -59,7 +60,24 @@ func (r *rewrite) copyStarts(f frame, head *expected, out []byte) (o, inject []b
 		r.expected.push(expected{kind: sync, batch: r.batch})
 		r.endBatch()
 	case !ended:
-		r.failCopy, r.failSync, r.skipping = true, ignored > 0, false
+		r.failCopy, r.skipping = true, false
 	}
-	return out, inject, drop
+	return out, r.whenWhole(inject), drop
+}
+
+// whenWhole returns what is to be injected, now or, when the client is in the
+// middle of a message that passes, with the end of that.
+func (r *rewrite) whenWhole(inject []byte) []byte {
+	if !r.account.cut {
+		return inject
+	}
+	r.deferred = append(r.deferred, inject...)
+	return nil
+}
+
+// whole follows the end of a message of the client that has passed in pieces.
+func (r *rewrite) whole(out []byte) []byte {
+	out = append(out, r.deferred...)
+	r.deferred = nil
+	return out
 }

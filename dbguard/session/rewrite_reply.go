@@ -58,6 +58,8 @@ func (r *rewrite) reply(f frame, head *expected, out []byte, now time.Time) ([]b
 			return r.described(f, head, hidden, out)
 		}
 		r.done(describePortal)
+	case 'V':
+		head.ended = true
 	case 'C', 'I', 's':
 		return r.completed(f, head, hidden, out, now)
 	}
@@ -106,6 +108,7 @@ func (r *rewrite) described(f frame, head *expected, hidden bool, out []byte) ([
 // completed ends an Execute, or one statement of a Query.
 func (r *rewrite) completed(f frame, head *expected, hidden bool, out []byte, now time.Time) ([]byte, verdict) {
 	tag := head.tag
+	r.copyIn = false
 	r.tell(head.features)
 	switch head.kind {
 	case execute:
@@ -166,7 +169,7 @@ func (r *rewrite) failed(f frame, out []byte, now time.Time) ([]byte, verdict) {
 		r.account.failed("", code)
 		return appendFrame(out, f), stream
 	}
-	r.copyIn, r.failCopy = false, false
+	r.copyIn, r.failCopy, r.gaveUp = false, false, false
 	hidden := r.guard || r.aborting
 	shown := *head
 	if shown.refusal != nil && code != codeNoPortal && code != codeNoStatement {
@@ -223,10 +226,15 @@ func (r *rewrite) skipToSync() {
 // ready follows ReadyForQuery.
 func (r *rewrite) ready(f frame, out []byte, now time.Time) (o, inject []byte, v verdict) {
 	head := r.expected.head()
-	if head == nil || head.skippable() || len(f.body) == 0 {
+	if len(f.body) == 0 {
 		return appendFrame(out, f), nil, stream
 	}
 	status := f.body[0]
+	if r.unasked(head) {
+		r.account.ready(status, r.expected.len() > 0, now)
+		return appendFrame(out, f), nil, stream
+	}
+	r.copyIn = false
 	inside := head.kind != sync // the batch goes on after it
 	if head.kind == query && !r.guard && !head.hidden {
 		r.endedQuery(head, now)
@@ -241,11 +249,11 @@ func (r *rewrite) ready(f frame, out []byte, now time.Time) (o, inject []byte, v
 	}
 	if r.guard {
 		r.guard = false
-		if status == 'T' && r.expected.len() == 0 && !r.account.cut {
-			return out, r.abort(), drop
+		if status == 'T' && r.expected.len() == 0 {
+			return out, r.whenWhole(r.abort()), drop
 		}
 	}
-	r.aborting, r.began = false, false
+	r.aborting, r.gaveUp, r.began = false, false, false
 	if status == 'I' {
 		r.forgetPortals(batch)
 	}
@@ -255,6 +263,23 @@ func (r *rewrite) ready(f frame, out []byte, now time.Time) (o, inject []byte, v
 		out = appendFrame(out, f)
 	}
 	return appendFrame(out, f), nil, stream
+}
+
+// unasked reports whether a ReadyForQuery belongs to nothing that is expected. Then
+// it answers a Sync among CopyData that was taken for one that the server ignores,
+// where the COPY had failed already: it was the end of skipping.
+func (r *rewrite) unasked(head *expected) bool {
+	switch {
+	case head == nil:
+		if r.skipping {
+			r.skipping = false
+			r.endBatch()
+		}
+		return true
+	case head.kind == query, head.kind == function:
+		return !head.ended && !head.failed // nothing has been said of it yet
+	}
+	return head.skippable()
 }
 
 func (r *rewrite) endedQuery(head *expected, now time.Time) {

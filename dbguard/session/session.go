@@ -53,7 +53,7 @@ type mode interface {
 type verdict uint8
 
 const (
-	wait   verdict = iota // client only: not now, ask again after the next reply; nothing may have been changed
+	wait   verdict = iota // client only: not now, ask again after the next reply
 	stream                // taken; the rest of the body follows unchanged what was appended
 	drop                  // taken; the rest of the body is thrown away
 )
@@ -64,10 +64,12 @@ type conduct interface {
 	mode
 	// want says how many bytes of a body are to be gathered before client or server is called; at most length counts.
 	want(client bool, typ byte, length int) int
-	// client appends to out what goes upstream; with wait, out is ignored.
+	// client appends to out what goes upstream, with wait ahead of the message.
 	client(f frame, out []byte, now time.Time) ([]byte, verdict)
 	// server appends to out what goes to the client; inject goes upstream at once and is copied by the caller.
 	server(f frame, out []byte, now time.Time) (o, inject []byte, v verdict)
+	// whole appends to out what follows a message of the client that has passed in pieces and is now complete.
+	whole(out []byte) []byte
 }
 
 // New makes the session of a pair that has just logged in.
@@ -156,6 +158,9 @@ func (s *Session) conductClient(in []byte, now time.Time) (out []byte, n int) {
 			if !s.drop.up {
 				out = append(out, in[n:n+k]...)
 			}
+			if s.up.rest == 0 {
+				out = s.conduct.whole(out)
+			}
 			n += k
 			continue
 		}
@@ -190,7 +195,7 @@ func (s *Session) conductFrame(in, out []byte, now time.Time) ([]byte, int) {
 	o, v := s.conduct.client(f, out, now)
 	if v == wait {
 		s.up = before
-		return out, 0
+		return o, 0
 	}
 	s.drop.up = v == drop
 	s.noteTerminate(f)

@@ -71,7 +71,7 @@ func readSQL(text string) sqlFacts {
 	var f sqlFacts
 	if len(text) > maxRead {
 		text = text[:maxRead]
-		f.begins, f.statements = true, 1 // the rest may hold anything
+		f.begins, f.copiesIn, f.statements = true, true, 1 // the rest may hold anything
 	}
 	r := sqlReader{lex: lexer{text: text}, facts: &f}
 	for r.advance(); r.now.kind != tokenEnd; r.advance() {
