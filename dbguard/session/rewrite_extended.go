@@ -9,7 +9,7 @@ import (
 // find returns the client's statement of that name. sure is false while it is not
 // certain which that is, or what a DEALLOCATE that it stands for would do.
 func (r *rewrite) find(name []byte) (st *statement, sure bool) {
-	st, sure = r.statements.lookup(string(name), r.batch)
+	st, sure = r.statements.lookup(string(key(name)), r.batch)
 	return st, sure && (st == nil || r.sureFacts(st.facts))
 }
 
@@ -46,7 +46,7 @@ func cutTarget(body []byte, kind byte) (name []byte, ok bool) {
 
 func describes(body []byte, statement string) bool {
 	name, ok := cutTarget(body, 'S')
-	return ok && string(name) == statement
+	return ok && string(key(name)) == statement
 }
 
 // parse remembers a statement and prepares it as the unnamed one.
@@ -58,16 +58,16 @@ func (r *rewrite) parse(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	if !ok {
 		return r.malformed(f, parse, r.ahead(f, out), now), stream
 	}
-	old, sure := r.statements.lookup(string(name), r.batch)
+	old, sure := r.statements.lookup(string(key(name)), r.batch)
 	if !sure && len(name) > 0 {
 		return out, wait
 	}
-	st := newStatement(string(name), string(text), tail)
+	st := newStatement(string(key(name)), string(text), tail)
 	if !r.sureFacts(st.facts) {
 		return out, wait
 	}
 	out = appendParse(r.ahead(f, out), r.textOf(st), tail)
-	if refusal := r.refusesParse(st, old); refusal != nil {
+	if refusal := r.refusesParse(st, old, string(name)); refusal != nil {
 		// The server's own complaints about the text come first, as they would.
 		r.push(expected{kind: parse, hidden: true}, now)
 		r.current = nil
@@ -80,12 +80,12 @@ func (r *rewrite) parse(f frame, out []byte, now time.Time) ([]byte, verdict) {
 }
 
 // refusesParse: where the server would refuse the name, or we cannot do better.
-func (r *rewrite) refusesParse(st, old *statement) *refusal {
+func (r *rewrite) refusesParse(st, old *statement, name string) *refusal {
 	switch {
-	case len(st.name) > namesPrefix-96:
+	case len(name) > namesPrefix-96:
 		return &nameTooLong
-	case old != nil && st.name != "":
-		return duplicateStatement(st.name)
+	case old != nil && name != "":
+		return duplicateStatement(name)
 	case !r.statements.fits(st):
 		return &tooManyBytes
 	case st.facts.verb == verbExecute && r.ours(st.facts.name):
@@ -182,7 +182,7 @@ func (r *rewrite) keepPortal(name []byte, st *statement) bool {
 	if r.portals == nil {
 		r.portals = make(map[string]portal)
 	}
-	if _, known := r.portals[string(name)]; !known && len(r.portals) >= mostPortals {
+	if _, known := r.portals[string(key(name))]; !known && len(r.portals) >= mostPortals {
 		return false
 	}
 	r.setPortal(name, p)
@@ -193,7 +193,7 @@ func (r *rewrite) setPortal(name []byte, p portal) {
 	if len(name) == 0 {
 		r.unnamed = p
 	} else {
-		r.portals[string(name)] = p
+		r.portals[string(key(name))] = p
 	}
 }
 
@@ -209,7 +209,7 @@ func (r *rewrite) portal(name []byte) portal {
 	if len(name) == 0 {
 		return r.unnamed
 	}
-	return r.portals[string(name)]
+	return r.portals[string(key(name))]
 }
 
 // prepare makes st the upstream's unnamed statement. The server is also asked
@@ -343,7 +343,7 @@ func (r *rewrite) close(f frame, out []byte, now time.Time) ([]byte, verdict) {
 		return r.aboutPortal(f, closing, out, now)
 	}
 	seq := r.push(expected{kind: closing}, now)
-	r.statements.expect(effect{seq: seq, batch: r.batch, operation: forget, name: string(name)})
+	r.statements.expect(effect{seq: seq, batch: r.batch, operation: forget, name: string(key(name))})
 	r.current = nil
 	return append(appendHead(out, 'C', 2), 'S', 0), drop
 }

@@ -26,6 +26,8 @@ const (
 	noSuch = "ESERROR|VERROR|C34000|Mportal does not exist||"
 )
 
+var name63 = strings.Repeat("n", 63)
+
 // named is what prepares a as the client's first statement and is not shown again.
 var named = []exchange{
 	{">", []string{"Pa|select 1|||", "DSa|", "S"}, []string{"P|select 1|||", "DS|", "S"}, nil},
@@ -78,6 +80,13 @@ var rewriteTables = map[string][]exchange{
 		{"<", []string{"EC42601||", "ZI"}, []string{"EC42601||", "ZI"}, nil},
 		{">", []string{"B|a|", "S"}, []string{poison, "S"}, nil},
 	},
+	"of a name 63 bytes count": {
+		{">", []string{"P" + name63 + "x|select 1|||", "DS" + name63 + "y|", "S"}, []string{"P|select 1|||", "DS|", "S"}, nil},
+		{"<", []string{"1", "t||", rowA, "ZI"}, []string{"1", "t||", rowA, "ZI"}, nil},
+		{">", []string{"P" + name63 + "|select 2|||", "S"}, []string{"P|select 2|||", poison, "S"}, nil},
+		{"<", []string{"1", noSuch, "ZI"}, []string{`ESERROR|VERROR|C42P05|Mprepared statement "` + name63 + `" already exists||`, "ZI"}, nil},
+		{">", []string{"CS" + name63 + "z|", "B|" + name63 + "|", "S"}, []string{"CS|", poison, "S"}, nil},
+	},
 	"DEALLOCATE": append(slices.Clone(named),
 		exchange{">", []string{"Qdeallocate a;|"}, []string{"Q" + standIn + "|"}, nil},
 		exchange{"<", []string{"CUNLISTEN|", "ZI"}, []string{"CDEALLOCATE|", "ZI"}, nil},
@@ -126,7 +135,11 @@ var rewriteTables = map[string][]exchange{
 		{">", []string{"Qcopy x from stdin|"}, []string{"Qcopy x from stdin|"}, nil},
 		{">", []string{"Pa|select 1|||"}, nil, []string{"Pa|select 1|||"}},
 		{"<", []string{"G"}, []string{"G"}, nil},
-		{">", []string{"Pa|select 1|||"}, []string{"fCOPY was given up|"}, nil},
+		{">", []string{"Pa|select 1|||"}, []string{"fCOPY was given up|"}, []string{"Pa|select 1|||"}},
+		{"<", []string{"EC57014||"}, []string{"EC57014||"}, nil},
+		{">", []string{"Pa|select 1|||"}, nil, []string{"Pa|select 1|||"}},
+		{"<", []string{"ZI"}, []string{"ZI"}, nil},
+		{">", []string{"Pa|select 1|||"}, []string{"P|select 1|||"}, nil},
 	},
 	"unknown messages pass": {
 		{">", []string{"?what"}, []string{"?what"}, nil},
