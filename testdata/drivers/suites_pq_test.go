@@ -1,0 +1,21 @@
+package drivers
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/devguard/devguard/dbguard/pgtest"
+)
+
+// preparePQ does what lib/pq's testdata/postgres does, but for what is about TLS
+// and other logins: those a client has with devguard.
+func preparePQ(t *testing.T, s *pgtest.Server) []string {
+	t.Helper()
+	s.CreateRole(t, "pqgo", "s3cr3t", "superuser")
+	s.CreateDB(t, "pqgo", "pqgo")
+	return []string{
+		"PGHOST=localhost", "PGPORT=" + strconv.Itoa(s.Port), "PGUSER=pqgo", "PGPASSWORD=s3cr3t", "PGDATABASE=pqgo", "PGSSLMODE=disable",
+	}
+}
+
+var pqLimits = map[string]map[string]string{}
