@@ -80,6 +80,12 @@ var rewriteTables = map[string][]exchange{
 		{"<", []string{"EC42601||", "ZI"}, []string{"EC42601||", "ZI"}, nil},
 		{">", []string{"B|a|", "S"}, []string{poison, "S"}, nil},
 	},
+	"the result of FETCH may change, but it is described as before": {
+		{">", []string{"Pa|fetch c|||", "DSa|", "S"}, []string{"P|fetch c|||", "DS|", "S"}, nil},
+		{"<", []string{"1", "t||", rowA, "ZT"}, []string{"1", "t||", rowA, "ZT"}, nil},
+		{">", []string{"B|a|", "DSa|", "S"}, []string{"P|fetch c|||", "DS|", "B||", "DS|", "S"}, nil},
+		{"<", []string{"1", "t||", rowB, "2", "t||", "n", "ZT"}, []string{"2", "t||", rowA, "ZT"}, nil},
+	},
 	"of a name 63 bytes count": {
 		{">", []string{"P" + name63 + "x|select 1|||", "DS" + name63 + "y|", "S"}, []string{"P|select 1|||", "DS|", "S"}, nil},
 		{"<", []string{"1", "t||", rowA, "ZI"}, []string{"1", "t||", rowA, "ZI"}, nil},

@@ -55,6 +55,7 @@ type sqlFacts struct {
 	begins     bool    // may begin a transaction block
 	ends       bool    // the last statement that begins or ends one ends it
 	copiesIn   bool    // may hold COPY FROM STDIN
+	unfixed    bool    // a FETCH or EXECUTE: what it returns is found out when it runs
 	features   Feature // a set
 }
 
@@ -124,7 +125,10 @@ func (r *sqlReader) statement() {
 			r.found(verbDiscardAll, "")
 		}
 	case r.take("execute"):
+		r.facts.unfixed = true
 		r.execute()
+	case r.now.is("fetch"):
+		r.facts.unfixed = true
 	case r.take("explain"):
 		r.explain()
 	case r.take("prepare"):

@@ -23,7 +23,9 @@ func TestReadSQL(t *testing.T) {
 		"select 1; deallocate all":                   {statements: 2, verb: verbDeallocateAll},
 		"discard all":                                {statements: 1, verb: verbDiscardAll},
 		"discard plans":                              {statements: 1},
-		"execute s1(1, 2)":                           {statements: 1, verb: verbExecute, name: "s1"},
+		"execute s1(1, 2)":                           {statements: 1, verb: verbExecute, name: "s1", unfixed: true},
+		"fetch 2 from c":                             {statements: 1, unfixed: true},
+		"select 1 fetch first row only":              {statements: 1},
 		"explain (analyze) execute s1":               {statements: 1, verb: verbExecute, name: "s1"},
 		"create table x as execute s1":               {statements: 1, verb: verbExecute, name: "s1"},
 		"grant execute on function f() to x":         {statements: 1},
@@ -69,7 +71,7 @@ func TestReadSQL(t *testing.T) {
 		"prepare transaction 'x'":                    {statements: 1},
 		"declare c cursor with hold for select 1":    {statements: 1, features: FeatureHoldCursor},
 		"declare c cursor without hold for select 1": {statements: 1},
-		long: {statements: 2, begins: true},
+		long: {statements: 2, begins: true, copiesIn: true},
 	}
 	for text, want := range tests {
 		if got := readSQL(text); got != want {
