@@ -107,7 +107,7 @@ func (r *rewrite) want(client bool, typ byte, length int) int {
 func (r *rewrite) client(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	switch f.typ {
 	case 'd':
-		if r.skipping || r.failCopy || r.guard {
+		if r.skipping || r.failCopy || r.injects() {
 			return out, drop
 		}
 		return appendFrame(out, f), stream
@@ -116,8 +116,17 @@ func (r *rewrite) client(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	case 'P', 'B', 'D', 'E', 'C', 'H', 'S', 'Q', 'F':
 		return r.command(f, out, now)
 	}
+	switch {
+	case r.failCopy: // nothing but Terminate is known to come here
+		out = r.giveUpCopy(out)
+	case r.injects() && !r.skipping:
+		return out, wait
+	}
 	return appendFrame(out, f), stream
 }
+
+// injects: something may be injected at any time, so no message may be begun.
+func (r *rewrite) injects() bool { return r.guard || r.aborting }
 
 // command is client for what the server obeys in order.
 func (r *rewrite) command(f frame, out []byte, now time.Time) ([]byte, verdict) {

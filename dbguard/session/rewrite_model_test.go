@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -23,6 +24,10 @@ type backend struct {
 	stmts   map[string]prepared
 	portals map[string]*cursor
 	clashed bool // 0A000 has been raised
+	gone    bool
+	clean   bool // gone by Terminate
+	// What was written by the transaction that is open, and before it.
+	pending, committed []string
 }
 
 type prepared struct {
@@ -59,8 +64,11 @@ func (b *backend) idle() {
 	}
 }
 
+func (b *backend) commit() { b.committed, b.pending = append(b.committed, b.pending...), nil }
+
 func (b *backend) ready() {
 	if b.status == 'I' {
+		b.commit()
 		b.idle()
 	}
 	b.say("Z" + string(b.status))
@@ -72,6 +80,7 @@ func (b *backend) fail(how byte, state, message string) {
 		b.status = 'E'
 	}
 	b.copying = 0
+	b.pending = nil
 	clear(b.portals)
 	b.say("ESERROR|VERROR|C" + state + "|M" + message + "||")
 	b.flush()
@@ -85,7 +94,7 @@ func (b *backend) fail(how byte, state, message string) {
 func (b *backend) run() {
 	for len(b.in) >= headLen {
 		n := 1 + int(binary.BigEndian.Uint32(b.in[1:]))
-		if len(b.in) < n {
+		if len(b.in) < n || b.gone {
 			return
 		}
 		typ, body := b.in[0], strings.Split(string(b.in[headLen:n]), "\x00")
@@ -97,7 +106,9 @@ func (b *backend) run() {
 func (b *backend) message(typ byte, body []string) {
 	switch {
 	case b.copying != 0:
-		b.copyMessage(typ)
+		b.copyMessage(typ, body[0])
+	case typ == 'X':
+		b.gone, b.clean = true, true
 	case typ == 'S':
 		b.skip = false
 		b.ready()
@@ -124,20 +135,24 @@ func (b *backend) message(typ byte, body []string) {
 	}
 }
 
-func (b *backend) copyMessage(typ byte) {
+func (b *backend) copyMessage(typ byte, body string) {
 	how := b.copying
-	switch typ {
-	case 'd', 'S', 'H':
-		return
-	case 'c':
+	switch {
+	case typ == 'd' && body != "bad", typ == 'S', typ == 'H':
+	case typ == 'd', typ == 'f':
+		b.fail(how, "57014", "COPY failed")
+	case typ == 'c':
 		b.copying = 0
+		b.pending = append(b.pending, "copy")
 		b.say("CCOPY 1|")
 		if how == 'Q' {
 			b.ready()
 		}
-		return
+	default:
+		b.say("ESERROR|VERROR|C08P01|Munexpected message type||", "ESFATAL|VFATAL|C08P01|Mlost||")
+		b.flush()
+		b.gone = true
 	}
-	b.fail(how, "57014", "COPY failed") // 'f', or a message that is not allowed, which is lost
 }
 
 func ends(sql string) bool { return sql == "commit" || strings.EqualFold(sql, "rollback") }
@@ -309,9 +324,14 @@ func (b *backend) statement(how byte, sql string) bool {
 		return true
 	case "begin":
 		b.status = 'T'
-	case "commit", "rollback":
-		b.status = 'I'
+	case "commit", "rollback", "ROLLBACK":
+		if b.status = 'I'; word != "commit" {
+			b.pending = nil
+		}
+		b.commit()
 		clear(b.portals)
+	case "insert", "alter":
+		b.pending = append(b.pending, sql)
 	case "bad", "fail":
 		b.fail(how, "22012", "division by zero")
 		return false
@@ -372,6 +392,8 @@ var scripted = [][]string{
 	{"P|copy x from stdin||", "B||", "E|", "drow", "c", "S"},
 	{"P|copy x from stdin||", "B||", "E|", "S", "drow", "c", "S"},
 	{"P|copy x from stdin||", "B||", "E|", "drow", "fno|", "S"},
+	{"Qinsert 1|"}, {"P|insert 2||", "B||", "E|"}, {"Pf|insert 3||", "S"}, {"B|f|", "E|"}, {"Qcopy x from stdin|"}, {"drow"}, {"dbad"}, {"c"},
+	{"P|copy x from stdin||", "B||", "E|"},
 }
 
 // FuzzRewrite: whatever a client says, in whatever pieces, over a pooler that
@@ -384,32 +406,75 @@ func FuzzRewrite(f *testing.F) {
 	f.Add([]byte{17, 17, 18, 0, 31, 37, 0}, []byte{255})
 	f.Add([]byte{61, 62, 63, 14, 61}, []byte{2, 200})
 	f.Add([]byte{17, 0, 11, 53, 17, 0, 26, 36, 37, 0, 53}, []byte{1})
-	f.Add([]byte("\x109\n555\xc8ֿ\x1e\xc8z55"), []byte("\x10")) // 0A000 inside a batch that has begun a transaction
-	f.Add([]byte("Y9\x1dzz9\x1d\xa6\xa6zz"), []byte("Y"))       // DEALLOCATE run twice
+	f.Add([]byte{16, 57, 10, 53, 53, 53, 8, 22, 63, 30, 8, 58, 53, 53}, []byte{16}) // 0A000 inside a batch that has begun a transaction
+	f.Add([]byte{25, 57, 29, 58, 58, 57, 29, 38, 38, 58, 58}, []byte{89})           // DEALLOCATE run twice
+	f.Add([]byte{57, 10, 55, 63, 32, 56, 1, 48}, []byte{48})                        // COPY and two Syncs behind 0A000
+	f.Add([]byte{14, 64, 65, 5, 65, 9, 14, 66, 64, 70, 72}, []byte{3, 50})
 	f.Fuzz(func(t *testing.T, picks, cuts []byte) {
 		if len(picks) > 200 {
 			return
 		}
-		var script []byte
-		for _, p := range picks {
-			script = append(script, wire(scripted[int(p)%len(scripted)]...)...)
+		script := append(written(picks), wire("fend|", "S", "S")...)
+		direct := playDirect(t, script)
+		c := newScene(t, cuts)
+		c.play(script)
+		for c.serve() {
 		}
-		script = append(script, wire("fend|", "S", "S")...)
-		direct := newBackend(t, false)
-		direct.in = append(direct.in, script...)
-		direct.run()
-		upstream := newBackend(t, true)
-		got := throughRewrite(t, upstream, script, cuts)
-		if want := string(direct.out); got != want && !excused(direct, script, want, got) {
+		if c.up.status == 'I' && !c.up.gone && !c.s.Idle() {
+			t.Fatalf("not idle at the end: %+v %+v", c.s.mode.progress(), c.s.conduct.(*rewrite).expected)
+		}
+		if got, want := string(c.got), string(direct.out); got != want && !excused(direct, script, want, got) {
 			t.Fatalf("script %q\n got %q\nwant %q", script, got, want)
 		}
 	})
+}
+
+// FuzzRewriteFinish: a client says anything and goes, at any byte. The session is
+// ended in order unless a message was cut, and what it had not asked to be
+// committed is not.
+func FuzzRewriteFinish(f *testing.F) {
+	f.Add([]byte{5, 64, 53}, []byte{1}, uint16(500))
+	f.Add([]byte{5, 67, 69}, []byte{7}, uint16(90))
+	f.Add([]byte{61, 14, 62, 65}, []byte{200}, uint16(80))
+	f.Add([]byte{17, 0, 10, 31, 61}, []byte{200}, uint16(150))
+	f.Fuzz(func(t *testing.T, picks, cuts []byte, at uint16) {
+		if len(picks) > 200 {
+			return
+		}
+		script := written(picks)
+		script = script[:min(len(script), int(at))]
+		direct := playDirect(t, script)
+		c := newScene(t, cuts)
+		c.play(script)
+		c.finish()
+		had := c.up.committed
+		if n := len(had); !direct.clashed && !direct.gone && (n > len(direct.committed) || !slices.Equal(had, direct.committed[:n])) {
+			t.Fatalf("script %q\ncommitted %q, the client only %q", script, had, direct.committed)
+		}
+	})
+}
+
+func written(picks []byte) (script []byte) {
+	for _, p := range picks {
+		script = append(script, wire(scripted[int(p)%len(scripted)]...)...)
+	}
+	return script
+}
+
+func playDirect(t *testing.T, script []byte) *backend {
+	direct := newBackend(t, false)
+	direct.in = bytes.Clone(script)
+	direct.run()
+	return direct
 }
 
 // excused: a client was told that the result has changed after the server had
 // executed what came after it in the batch, which may have ended the transaction
 // or changed the tables again.
 func excused(direct *backend, script []byte, want, got string) bool {
+	if direct.gone {
+		return true // the client has put something into a COPY that has no place there
+	}
 	if !direct.clashed {
 		return false
 	}
@@ -423,43 +488,75 @@ func excused(direct *backend, script []byte, want, got string) bool {
 	return strings.Contains(want[:i], "0A000") && strings.HasSuffix(want[:i], "Z\x00\x00\x00\x05")
 }
 
-// throughRewrite plays a script over a session, in pieces of the lengths in cuts.
-func throughRewrite(t *testing.T, up *backend, script, cuts []byte) string {
-	s := New(Options{Mode: Rewrite})
-	var got []byte
-	turn := 0
-	piece := func(n int) int {
-		if turn++; len(cuts) == 0 {
-			return n
-		}
-		return min(n, 1+int(cuts[turn%len(cuts)]))
+// scene is a client of a session, and its upstream.
+type scene struct {
+	t    *testing.T
+	s    *Session
+	up   *backend
+	cuts []byte // lengths of the pieces, in turn
+	turn int
+	got  []byte
+}
+
+func newScene(t *testing.T, cuts []byte) *scene {
+	return &scene{t: t, s: New(Options{Mode: Rewrite}), up: newBackend(t, true), cuts: cuts}
+}
+
+func (c *scene) piece(n int) int {
+	if c.turn++; len(c.cuts) == 0 {
+		return n
 	}
-	serve := func() bool {
-		up.run()
-		said := len(up.out) > 0
-		for len(up.out) > 0 {
-			n := piece(len(up.out))
-			out, inject := s.Server(up.out[:n], epoch)
-			got, up.out = append(got, out...), up.out[n:]
-			up.in = append(up.in, inject...)
-		}
-		return said
+	return min(n, 1+int(c.cuts[c.turn%len(c.cuts)]))
+}
+
+// serve lets the server work and passes on what it says.
+func (c *scene) serve() (said bool) {
+	c.up.run()
+	said = len(c.up.out) > 0
+	for len(c.up.out) > 0 {
+		n := c.piece(len(c.up.out))
+		out, inject := c.s.Server(c.up.out[:n], epoch)
+		c.got, c.up.out = append(c.got, out...), c.up.out[n:]
+		c.up.in = append(c.up.in, inject...)
 	}
-	for len(script) > 0 {
-		out, n := s.Client(script[:piece(len(script))], epoch)
-		up.in = append(up.in, out...)
+	return said
+}
+
+// play is the client's part.
+func (c *scene) play(script []byte) {
+	for len(script) > 0 && !c.up.gone {
+		out, n := c.s.Client(script[:c.piece(len(script))], epoch)
+		c.up.in = append(c.up.in, out...)
 		script = script[n:]
-		if n == 0 && !serve() && len(up.in) == 0 {
-			t.Fatalf("nothing goes on; %q is left, said %q, expected %+v", script, got, s.conduct.(*rewrite).expected)
+		if n == 0 && !c.serve() && len(c.up.in) == 0 {
+			c.t.Fatalf("nothing goes on; %q is left, said %q, expected %+v", script, c.got, c.s.conduct.(*rewrite).expected)
 		}
-		if turn%3 == 0 {
-			serve()
+		if c.turn%3 == 0 {
+			c.serve()
 		}
 	}
-	for serve() {
+}
+
+// finish ends the session as the relay does.
+func (c *scene) finish() {
+	for range 1000 {
+		f := c.s.Finish()
+		c.up.in = append(c.up.in, f.Send...)
+		switch said := c.serve(); {
+		case f.Broken && c.s.account.cut:
+			return
+		case f.Broken:
+			c.t.Fatalf("broken without a reason: %+v", c.up)
+		case f.Done:
+			if !c.up.clean || len(c.up.in) > 0 || c.up.status != 'I' || len(c.up.pending) > 0 {
+				c.t.Fatalf("not ended: %+v", c.up)
+			}
+			return
+		case c.up.gone:
+			c.t.Fatalf("sent %q to a server that copies", f.Send)
+		case !said && !f.Cancel && f.Send == nil:
+			c.t.Fatalf("stuck: session %+v, server %+v", c.s.mode.progress(), c.up)
+		}
 	}
-	if up.status == 'I' && !s.Idle() {
-		t.Fatalf("not idle at the end: %+v %+v", s.mode.progress(), s.conduct.(*rewrite).expected)
-	}
-	return string(got)
+	c.t.Fatal("endless")
 }
