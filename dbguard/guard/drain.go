@@ -43,7 +43,7 @@ func (g *Guard) Drain(ctx context.Context, gen int) {
 	var all sync.WaitGroup
 	for _, u := range used {
 		all.Go(func() {
-			d := drain{g: g, u: u, to: g.access(u), gen: gen, conns: conns, noted: noted, dials: dials, ahead: dials[u]}
+			d := drain{g: g, u: u, to: g.access(u), gen: gen, conns: slices.Clone(conns), noted: noted, dials: dials, ahead: dials[u]}
 			d.run(ctx)
 		})
 	}
@@ -94,8 +94,8 @@ type drain struct {
 	dials map[*upstream]*dialing // of all upstreams drained together
 	ahead *dialing               // ours of them, nil when there is none or it was used
 
-	proxied    tally // what passed through us and is over
-	stuck      int   // what passed through us and did not end in time
+	proxied    tally                   // what passed through us and is over
+	stuck      map[uint32]sockets.Conn // of that, what did not end in time: the server may have it still; by pid
 	line       *line
 	sessions   map[catalog.Session]bool // ours that were found; true once told to end
 	terminated int
@@ -132,10 +132,13 @@ func (d *drain) endProxied(ctx context.Context) {
 		return
 	}
 	d.g.closeSpares(d.u, d.gen)
-	ctx, cancel := context.WithTimeout(ctx, d.to.timeout-d.reserve())
+	polite, cancel := context.WithTimeout(ctx, d.to.timeout-d.reserve())
 	defer cancel()
-	d.stuck = d.g.endProxied(ctx, d.u, d.gen)
+	d.stuck = d.g.socketsOf(d.g.endProxied(ctx, polite, d.u, d.gen))
 	d.proxied = d.g.takeTally(d.u, d.gen)
+	for _, c := range d.stuck {
+		d.conns = append(d.conns, c)
+	}
 }
 
 // errNotOurs says that there is nothing to drain or to report.
@@ -346,7 +349,7 @@ func (d *drain) report(ctx context.Context, err error, took time.Duration) {
 	d.u.unclean = err != nil && !elsewhere || len(d.left) > 0
 	d.g.mu.Unlock()
 	through := d.gen > 0 && d.g.hasDoor(d.u)
-	if errors.Is(err, errNotOurs) && d.proxied.sessions+d.stuck == 0 || d.gen == 0 && err == nil && len(d.sessions) == 0 {
+	if errors.Is(err, errNotOurs) && d.proxied.sessions == 0 || d.gen == 0 && err == nil && len(d.sessions) == 0 {
 		return
 	}
 	attrs := []slog.Attr{slog.String("database", d.u.subject)}
@@ -357,7 +360,7 @@ func (d *drain) report(ctx context.Context, err error, took time.Duration) {
 	if err == nil || through {
 		attrs = append(attrs, d.counts(err, through)...)
 	}
-	left := d.stuck
+	left := len(d.stuck)
 	if err == nil {
 		left = len(d.left) // it has looked for all of them
 	}
@@ -379,8 +382,14 @@ func (d *drain) report(ctx context.Context, err error, took time.Duration) {
 // counts are those of the `drained` line. What cannot be known is absent:
 // statements of a session that went past us, terminations behind a pooler.
 func (d *drain) counts(err error, through bool) []slog.Attr {
-	attrs := []slog.Attr{slog.Int("sessions", d.proxied.sessions+d.stuck+len(d.sessions))}
-	left := d.stuck
+	sessions := d.proxied.sessions
+	for s := range d.sessions {
+		if _, counted := d.stuck[uint32(s.PID)]; !counted {
+			sessions++
+		}
+	}
+	attrs := []slog.Attr{slog.Int("sessions", sessions)}
+	left := len(d.stuck)
 	if through {
 		attrs = append(attrs, slog.Int("cancelled", d.proxied.cancelled), slog.Int("rolled_back", d.proxied.rolledBack))
 	}

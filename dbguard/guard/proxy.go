@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/devguard/devguard/dbguard/relay"
+	"github.com/devguard/devguard/dbguard/sockets"
 )
 
 // proxied is what there is of an upstream while its sessions pass through us.
@@ -192,21 +193,51 @@ func (g *Guard) takeTally(u *upstream, gen int) (t tally) {
 	return t
 }
 
-// endProxied ends what passes through us of generations up to gen, as long as ctx
-// allows, and returns how many sessions are left.
-func (g *Guard) endProxied(ctx context.Context, u *upstream, gen int) (left int) {
+// endProxied ends what passes through us of generations up to gen: politely until
+// that context ends, then by closing the connections, which may leave a session on
+// the server. It returns those; ctx bounds all of it.
+func (g *Guard) endProxied(ctx, polite context.Context, u *upstream, gen int) (stuck []*live) {
 	g.revoke(u, gen)
 	all := g.livesOf(u, gen)
 	for _, l := range all {
 		g.end(l, nil)
 	}
 	for _, l := range all {
-		select {
-		case <-l.done:
-		case <-ctx.Done():
-			l.cancel() // closed without grace, from here on
-			left++
+		if !l.overBy(polite) {
+			l.cancel()
+			stuck = append(stuck, l)
 		}
 	}
-	return left
+	for _, l := range stuck {
+		l.overBy(ctx) // its count is in the tally then, and its socket dead
+	}
+	return stuck
+}
+
+// overBy waits for the end of l, and returns false when ctx ends first.
+func (l *live) overBy(ctx context.Context) bool {
+	select {
+	case <-l.done:
+		return true
+	case <-ctx.Done():
+	}
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// socketsOf returns our sockets of sessions upstream, by the server's pid.
+func (g *Guard) socketsOf(list []*live) map[uint32]sockets.Conn {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	found := map[uint32]sockets.Conn{}
+	for _, l := range list {
+		if l.up != nil {
+			found[l.up.pid] = sockets.Conn{Local: addrPort(l.up.local), Remote: addrPort(l.up.Conn.RemoteAddr())}
+		}
+	}
+	return found
 }
