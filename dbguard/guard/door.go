@@ -165,7 +165,7 @@ func (g *Guard) relayAs(ctx context.Context, l *live, c *client, v *visit, w *wa
 	r := relay.New(c.Conn, v.up.Upstream, session.New(session.Options{Mode: how}), relay.Options{
 		FinishTimeout: g.access(l.u).timeout, OnEvents: w.take,
 	})
-	key, forget := g.doorOf(l.u).keys.add(pid, c.keySize(), r.Cancel)
+	key, forget := g.doorOf(l.u).keys.add(pid, c.keySize(v.up.status["server_version"]), r.Cancel)
 	defer forget()
 	if err := welcome(key); err != nil {
 		l.cancel() // the client is gone: Run ends at once, and the session with it

@@ -44,7 +44,7 @@ func splice(ctx context.Context, t *testing.T, keys *cancelKeys, c *client) {
 	defer up.conn.Close()
 	stop := context.AfterFunc(ctx, func() { c.Close(); up.conn.Close() })
 	defer stop()
-	key, remove := keys.add(up.pid, c.keySize(), func(ctx context.Context) {
+	key, remove := keys.add(up.pid, c.keySize(up.status["server_version"]), func(ctx context.Context) {
 		if err := up.cancel(ctx); err != nil {
 			t.Error(err)
 		}

@@ -103,6 +103,9 @@ func (s *stub) dial(t *testing.T) net.Conn {
 	return conn
 }
 
+// stubVersion is the first that has long keys.
+const stubVersion = "18.0"
+
 func (s *stub) serve(ctx context.Context, c *client) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
@@ -110,13 +113,13 @@ func (s *stub) serve(ctx context.Context, c *client) {
 	defer stop()
 	cancelled := make(chan struct{}, 1)
 	pid := newPid()
-	key, remove := s.keys.add(pid, c.keySize(), func(context.Context) { cancelled <- struct{}{} })
+	key, remove := s.keys.add(pid, c.keySize(stubVersion), func(context.Context) { cancelled <- struct{}{} })
 	defer remove()
 	if c.user == "refused" {
 		c.refuse(&pgproto3.ErrorResponse{Severity: "ERROR", Code: "53300", Message: "sorry, too many clients already"})
 		return
 	}
-	status := map[string]string{"client_encoding": "UTF8", "server_version": "15.0", "standard_conforming_strings": "on", "application_name": c.params["application_name"]}
+	status := map[string]string{"client_encoding": "UTF8", "server_version": stubVersion, "standard_conforming_strings": "on", "application_name": c.params["application_name"]}
 	if c.welcome(status, nil, pid, key) != nil {
 		return
 	}

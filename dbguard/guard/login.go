@@ -27,10 +27,11 @@ type client struct {
 // farewell bounds the write of a message that nothing may wait for.
 const farewell = time.Second
 
-// keySize returns the length of the secret in BackendKeyData: 4 bytes until
-// protocol 3.2, which made it variable; 32 is what Postgres 18 sends.
-func (c *client) keySize() int {
-	if c.version < pgproto3.ProtocolVersion32 {
+// keySize returns the length of the secret in BackendKeyData for a client of a
+// server of that server_version: 32 bytes from Postgres 18 on in protocol 3.2,
+// which made it variable, else 4. pgx's own tests look at it.
+func (c *client) keySize(server string) int {
+	if c.version < pgproto3.ProtocolVersion32 || major(server) < 18 {
 		return 4
 	}
 	return 32

@@ -156,7 +156,11 @@ func allowsChecks(ctx context.Context, conn *pgconn.PgConn, version string) bool
 
 // major returns the major version of a server_version, 0 when it has none.
 func major(version string) int {
-	n, _ := strconv.Atoi(strings.FieldsFunc(version+" ", func(r rune) bool { return r < '0' || r > '9' })[0])
+	digits := strings.FieldsFunc(version, func(r rune) bool { return r < '0' || r > '9' })
+	if len(digits) == 0 {
+		return 0
+	}
+	n, _ := strconv.Atoi(digits[0])
 	return n
 }
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgproto3"
+
 	"github.com/devguard/devguard/dbguard/pgtest"
 )
 
@@ -345,5 +347,32 @@ func TestCloseDuringADial(t *testing.T) {
 	}
 	if took := time.Since(begun); took > 4*time.Second {
 		t.Errorf("it took %v", took)
+	}
+}
+
+func TestMajor(t *testing.T) {
+	for version, want := range map[string]int{
+		"15.18 (Debian 15.18-0+deb12u1)": 15, "19devel": 19, "18beta1": 18, "PostgreSQL 14.2": 14, "": 0, "unknown": 0,
+	} {
+		if got := major(version); got != want {
+			t.Errorf("%q: %d, want %d", version, got, want)
+		}
+	}
+}
+
+func TestKeySize(t *testing.T) {
+	for _, c := range []struct {
+		protocol uint32
+		server   string
+		want     int
+	}{
+		{pgproto3.ProtocolVersion30, "18.1", 4},
+		{pgproto3.ProtocolVersion32, "18.1", 32},
+		{pgproto3.ProtocolVersion32, "15.18 (Debian)", 4},
+		{pgproto3.ProtocolVersion32, "", 4},
+	} {
+		if got := (&client{version: c.protocol}).keySize(c.server); got != c.want {
+			t.Errorf("%d, %q: %d bytes, want %d", c.protocol, c.server, got, c.want)
+		}
 	}
 }
