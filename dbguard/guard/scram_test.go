@@ -21,17 +21,17 @@ import (
 
 // proven returns what the client of RFC 5802 puts after the part of its final
 // message that it proves.
-func proven(password string, salt []byte, auth string) string {
+func proven(password string, salt []byte, auth string, iterations int) string {
 	block := hmacSHA256([]byte(password), salt, []byte{0, 0, 0, 1})
 	salted := slices.Clone(block)
-	for range scramIterations - 1 {
+	for range iterations - 1 {
 		block = hmacSHA256([]byte(password), block)
 		for i, b := range block {
 			salted[i] ^= b
 		}
 	}
 	key := hmacSHA256(salted, []byte("Client Key"))
-	stored := newSecret(0, password, salt).storedKey
+	stored := newKeys(password, salt, iterations).stored
 	for i, b := range hmacSHA256(stored[:], []byte(auth)) {
 		key[i] ^= b
 	}
@@ -45,37 +45,46 @@ func TestScramFindsTheGeneration(t *testing.T) {
 	for i, p := range passwords {
 		secrets = append(secrets, newSecret(10+i, p, salt))
 	}
-	for i, password := range append(passwords, "dd") {
-		s := newScram(salt)
-		reply, err := s.first([]byte("y,,n=whoever,r=abc,x=an extension"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		server := string(reply)
-		nonce, _, _ := strings.Cut(strings.TrimPrefix(server, "r="), ",")
-		without := "c=eSws,r=" + nonce + ",x=1"
-		auth := "n=whoever,r=abc,x=an extension," + server + "," + without
-		_, fits, err := s.final([]byte(without+proven(password, salt, auth)), secrets)
-		switch {
-		case err != nil:
-			t.Fatal(err)
-		case i == len(passwords) && fits != nil:
-			t.Errorf("%q fits generation %d", password, fits.gen)
-		case i < len(passwords) && (fits == nil || fits.gen != 10+i):
-			t.Errorf("%q fits %v", password, fits)
+	for name, iterations := range map[string]int{"": iterations, "whoever": iterationsIfNamed} {
+		for i, password := range append(passwords, "dd") {
+			fits, err := fitting(name, password, salt, iterations, secrets)
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case i == len(passwords) && fits != nil:
+				t.Errorf("%q fits generation %d", password, fits.gen)
+			case i < len(passwords) && (fits == nil || fits.gen != 10+i):
+				t.Errorf("%q fits %v", password, fits)
+			}
 		}
 	}
 }
 
-// TestScramSuitsDrivers: lib/pq takes no iteration count of fewer than four
-// digits, node's pg none that begins with a zero.
-func TestScramSuitsDrivers(t *testing.T) {
-	reply, err := newScram(newSalt()).first([]byte("n,,n=,r=abc"))
+// fitting does an exchange and returns the secret that fits.
+func fitting(name, password string, salt []byte, iterations int, secrets []secret) (*secret, error) {
+	s := newScram(salt)
+	bare := "n=" + name + ",r=abc,x=an extension"
+	reply, err := s.first([]byte("y,," + bare))
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	if !regexp.MustCompile(`^r=abc[^,]+,s=[^,]{4,},i=[1-9][0-9]{3}$`).Match(reply) {
-		t.Errorf("%q", reply)
+	nonce, _, _ := strings.Cut(strings.TrimPrefix(string(reply), "r="), ",")
+	without := "c=eSws,r=" + nonce + ",x=1"
+	_, fits, err := s.final([]byte(without+proven(password, salt, bare+","+string(reply)+","+without, iterations)), secrets)
+	return fits, err
+}
+
+// TestScramSuitsDrivers: lib/pq, which gives a name, takes no iteration count of
+// fewer than four digits, node's pg (likewise) none that begins with a zero.
+func TestScramSuitsDrivers(t *testing.T) {
+	for first, count := range map[string]string{"n,,n=,r=abc": "1", "n,,n=*,r=abc": "[1-9][0-9]{3}", "n,,n=dev,r=abc": "[1-9][0-9]{3}"} {
+		reply, err := newScram(newSalt()).first([]byte(first))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !regexp.MustCompile(`^r=abc[^,]+,s=[^,]{4,},i=` + count + `$`).Match(reply) {
+			t.Errorf("%s is answered %q", first, reply)
+		}
 	}
 }
 
@@ -152,7 +161,8 @@ func TestScramServerSignatureIsChecked(t *testing.T) {
 	clearPG(t)
 	salt := newSalt()
 	wrong := newSecret(1, firstPassword, salt)
-	wrong.serverKey[0] ^= 1
+	wrong.plain.server[0] ^= 1
+	wrong.named.server[0] ^= 1
 	l, err := listen("tcp", "127.0.0.1:0", listenerOptions{salt: salt, secrets: func() []secret { return []secret{wrong} }, serve: func(context.Context, *client) {}})
 	if err != nil {
 		t.Fatal(err)
