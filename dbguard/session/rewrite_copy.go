@@ -3,7 +3,7 @@ package session
 // endCopy passes CopyDone or CopyFail.
 func (r *rewrite) endCopy(f frame, out []byte) ([]byte, verdict) {
 	switch {
-	case r.skipping, r.guard:
+	case r.skipping, r.injects() && !r.failCopy:
 		return out, drop
 	case r.failCopy:
 		return r.giveUpCopy(out), drop
@@ -47,13 +47,22 @@ func (r *rewrite) giveUpCopy(out []byte) []byte {
 }
 
 // copyBegan follows CopyInResponse to the head: of what was sent after it the
-// server ignores Sync, up to the end of the COPY if that was sent too.
+// server ignores Sync, up to the end of the COPY if that was sent too. The batch is
+// open again when it has no other Sync.
 func (r *rewrite) copyBegan() (ended bool, ignored int) {
 	r.expected.settleCopy()
-	for i := 1; i < r.expected.len(); {
-		x := r.expected.at(i)
-		k := x.kind
-		r.expected.remove(i)
+	ended, ignored = r.ignoreSyncs()
+	r.copyIn = !ended
+	if ignored > 0 && r.expected.ready == 0 {
+		r.open, r.answered = true, r.batch
+	}
+	return ended, ignored
+}
+
+func (r *rewrite) ignoreSyncs() (ended bool, ignored int) {
+	for r.expected.len() > 1 {
+		k := r.expected.at(1).kind
+		r.expected.remove(1)
 		switch k {
 		case sync:
 			ignored++
@@ -62,12 +71,8 @@ func (r *rewrite) copyBegan() (ended bool, ignored int) {
 			return true, ignored
 		}
 		// The server fails on this one. What follows may be bound to anything.
-		r.loseAfter(i)
+		r.loseAfter(1)
 		return true, ignored
-	}
-	r.copyIn = true
-	if ignored > 0 {
-		r.open = true
 	}
 	return false, ignored
 }

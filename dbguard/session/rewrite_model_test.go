@@ -437,6 +437,8 @@ func FuzzRewriteFinish(f *testing.F) {
 	f.Add([]byte{5, 67, 69}, []byte{7}, uint16(90))
 	f.Add([]byte{61, 14, 62, 65}, []byte{200}, uint16(80))
 	f.Add([]byte{17, 0, 10, 31, 61}, []byte{200}, uint16(150))
+	f.Add([]byte{60}, []byte{200}, uint16(56))       // a COPY that ended after its only Sync was ignored
+	f.Add([]byte{68, 0, 27}, []byte{48}, uint16(90)) // DISCARD ALL after a Sync that was ignored
 	f.Fuzz(func(t *testing.T, picks, cuts []byte, at uint16) {
 		if len(picks) > 200 {
 			return

@@ -186,6 +186,9 @@ func (r *rewrite) failed(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	if shown.refusal != nil && code != codeNoPortal && code != codeNoStatement {
 		shown.refusal = nil // failed for a reason of its own, such as a transaction that is aborted
 	}
+	if head.kind == bind && head.checked && r.stale && code == codeProtocol {
+		shown.refusal = &changedResult
+	}
 	if shown.refusal != nil {
 		code = shown.refusal.code
 	}
@@ -251,9 +254,11 @@ func (r *rewrite) ready(f frame, out []byte, now time.Time) (o, inject []byte, v
 		r.endedQuery(head, now)
 	}
 	batch := head.batch
-	r.answered = batch + 1
 	r.statements.resolve(head.seq, head.ended && !head.failed && !r.guard)
 	r.expected.pop()
+	if r.answered = batch + 1; r.expected.len() == 0 {
+		r.answered = r.batch // also where the server has ignored a Sync
+	}
 	r.stale = false
 	if r.guard && inside {
 		return out, nil, drop
@@ -285,6 +290,7 @@ func (r *rewrite) unasked(head *expected) bool {
 		if r.skipping {
 			r.skipping = false
 			r.endBatch()
+			r.answered = r.batch
 		}
 		return true
 	case head.kind == query, head.kind == function:
