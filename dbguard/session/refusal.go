@@ -12,6 +12,10 @@ const (
 	codeNoStatement = "26000" // EXECUTE of a statement that does not exist
 )
 
+// codeProtocol is what Bind gets that asks for result formats of columns which are
+// gone. A server with the statement itself finds first that its result has changed.
+const codeProtocol = "08P01"
+
 // Texts that a server accepts or refuses for certain. They name devguard for its log.
 const (
 	noPortal = "devguard: refused"
