@@ -253,7 +253,7 @@ func (r *rewrite) describe(f frame, out []byte, now time.Time) ([]byte, verdict)
 
 // rowless: it is known to return nothing, and the upstream does not have it.
 func (r *rewrite) rowless(st *statement) bool {
-	return st.row != nil && len(st.row) == 0 && st.params != nil && r.current != st
+	return st.shape == noRows && st.params != nil && r.current != st
 }
 
 // describeAborted: in an aborted transaction the server describes what it has and

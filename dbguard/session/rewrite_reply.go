@@ -50,8 +50,8 @@ func (r *rewrite) reply(f frame, head *expected, out []byte, now time.Time) ([]b
 			out = appendHead(out, 't', len(head.stmt.params))
 			return append(out, head.stmt.params...), drop
 		}
-		if head.kind == describe && head.stmt.params == nil && f.rest == 0 {
-			head.stmt.params = bytes.Clone(f.body)
+		if st := head.stmt; head.kind == describe && f.rest == 0 {
+			r.statements.learn(st, &st.params, f.body)
 		}
 	case 'T', 'n':
 		if head.kind == describe {
@@ -90,9 +90,12 @@ func (r *rewrite) described(f frame, head *expected, hidden bool, out []byte) ([
 	switch {
 	case f.rest > 0:
 		r.stale = true // a megabyte of columns: nothing to compare with
-	case st.row == nil:
-		st.row = append([]byte{}, f.body...)
-	case !st.facts.unfixed && !sameRow(st.row, f.body): // a server too compares only what it plans
+	case st.shape == 0:
+		st.shape = shapeOf(f.body)
+		if st.facts.unfixed {
+			r.statements.learn(st, &st.row, f.body)
+		}
+	case !st.facts.unfixed && st.shape != shapeOf(f.body): // a server too compares only what it plans
 		r.stale = true
 	}
 	if r.stale && head.checked && !hidden {
@@ -102,7 +105,7 @@ func (r *rewrite) described(f frame, head *expected, hidden bool, out []byte) ([
 	switch {
 	case hidden:
 		return out, drop
-	case st.facts.unfixed && f.rest == 0:
+	case st.facts.unfixed && f.rest == 0 && (st.row != nil || st.shape == noRows):
 		return appendRow(out, st.row), drop
 	}
 	return appendFrame(out, f), stream

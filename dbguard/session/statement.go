@@ -6,8 +6,9 @@ import "bytes"
 // A server has no such bound but its memory; no application comes near.
 const maxRemembered = 128 << 20
 
-// statementCost is about what a statement costs beside its texts.
-const statementCost = 256
+// statementCost is about what a statement costs beside its texts: its fingerprint, its
+// place in a map.
+const statementCost = 600
 
 // statement is a prepared statement as the client knows it.
 type statement struct {
@@ -17,9 +18,12 @@ type statement struct {
 	fingerprint string
 	facts       sqlFacts
 
-	// What the server has told about it since; nil until then.
+	// What the server has told about it since; nil and 0 until then.
 	params []byte // body of its ParameterDescription, which has the form of tail
-	row    []byte // body of its RowDescription; empty, not nil, for NoData
+	shape  shape  // of its rows
+	row    []byte // body of its RowDescription, where that may change
+
+	counted bool // in statements.bytes
 }
 
 // types is the end of a Parse that prepares the statement again. Once the server
@@ -33,7 +37,7 @@ func (st *statement) types() []byte {
 }
 
 func (st *statement) size() int {
-	return statementCost + len(st.name) + len(st.sql) + len(st.tail)
+	return statementCost + len(st.name) + len(st.sql) + len(st.tail) + len(st.params) + len(st.row)
 }
 
 // operation is what an effect does to the statements.
@@ -82,8 +86,9 @@ func (s *statements) lookup(name string, batch uint64) (st *statement, sure bool
 
 // expect adds the effect of a message that has been forwarded.
 func (s *statements) expect(e effect) {
-	if e.statement != nil {
-		s.bytes += e.statement.size()
+	if st := e.statement; st != nil {
+		s.bytes += st.size()
+		st.counted = true
 	}
 	s.tentative = append(s.tentative, e)
 }
@@ -129,6 +134,7 @@ func (s *statements) shift() effect {
 func (s *statements) release(st *statement) {
 	if st != nil {
 		s.bytes -= st.size()
+		st.counted = false
 	}
 }
 
@@ -165,26 +171,11 @@ func (s *statements) removeNamed() {
 // fits reports whether st may be remembered too.
 func (s *statements) fits(st *statement) bool { return s.bytes+st.size() <= maxRemembered }
 
-// sameRow compares two RowDescriptions as equalTupleDescs does: without the
-// columns' tables, which a client is told and does not decode by.
-func sameRow(a, b []byte) bool {
-	if len(a) != len(b) {
-		return false
+// learn keeps what the server has told about a statement, unless that would be too
+// much; the server then finds it out each time.
+func (s *statements) learn(st *statement, kept *[]byte, body []byte) {
+	if st.counted && *kept == nil && s.bytes+len(body) <= maxRemembered {
+		*kept = bytes.Clone(body)
+		s.bytes += len(*kept)
 	}
-	if len(a) < 2 || !bytes.Equal(a[:2], b[:2]) {
-		return len(a) == 0
-	}
-	for a, b = a[2:], b[2:]; len(a) > 0; {
-		// name, table, attribute number; then type, size, typmod, format
-		end := bytes.IndexByte(a, 0)
-		if end < 0 || len(a) < end+1+18 || !bytes.Equal(a[:end+1], b[:end+1]) {
-			return false
-		}
-		from, to := end+1+6, end+1+18
-		if !bytes.Equal(a[from:to], b[from:to]) {
-			return false
-		}
-		a, b = a[to:], b[to:]
-	}
-	return true
 }
