@@ -45,6 +45,7 @@ func (r *rewrite) pushQuery(x expected, e effect, now time.Time) {
 		r.statements.expect(e)
 	}
 	r.statements.expect(effect{seq: seq, batch: batch, operation: forget, always: true})
+	r.unnamed = portal{} // a Query has it for its own statements, which close it
 	r.endBatch()
 }
 
