@@ -79,7 +79,10 @@ func (r *rewrite) want(client bool, typ byte, length int) int {
 	if client {
 		switch typ {
 		case 'P':
-			return min(length, maxParse)
+			if length > maxParse {
+				return 0 // it is refused whatever it says
+			}
+			return length
 		case 'B', 'D', 'E', 'C':
 			return namesPrefix
 		case 'Q':
