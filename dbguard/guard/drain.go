@@ -406,6 +406,9 @@ func (d *drain) counts(err error, through bool) []slog.Attr {
 // failure returns why nothing could be drained, and makes the next generation
 // probe again, after a `database` line, if that is news.
 func (d *drain) failure(err error) string {
+	if errors.Is(err, errNotOurs) {
+		return err.Error() // no failure: the probe's verdict stands
+	}
 	pooled := errors.Is(err, errPooled)
 	d.g.mu.Lock()
 	if v, done := d.u.probe.result(); done && (!pooled || v.kind == postgres) {

@@ -339,3 +339,24 @@ func TestUnsupportedOption(t *testing.T) {
 		t.Errorf("%v", line)
 	}
 }
+
+// TestOtherVariableIsDrainedSilently: an upstream that is not ours to connect to is
+// no news when the app has used it through us.
+func TestOtherVariableIsDrainedSilently(t *testing.T) {
+	s, dev := server(t)
+	g, log := open(t, Options{Databases: auto(Database{})})
+	env := appEnv(t, g, 1, "REPORTS="+s.URL(dev))
+	url, _ := get(env, "REPORTS")
+	conn := connection(t, url)
+	run(t, conn, "select 1")
+	before := len(log.lines(t, "database"))
+	g.Note(1, nil)
+	kill(conn)
+	g.Drain(t.Context(), 1)
+	if lines := log.lines(t, "database"); len(lines) != before {
+		t.Errorf("%v", lines[before:])
+	}
+	if line := log.last(t, "drained"); number(line, "sessions") != 1 || number(line, "left") != 0 {
+		t.Errorf("%v", line)
+	}
+}
