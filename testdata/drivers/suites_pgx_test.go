@@ -27,5 +27,3 @@ func preparePgx(t *testing.T, s *pgtest.Server) []string {
 		"PGX_TEST_UNIX_SOCKET_CONN_STRING=" + socket.String(),
 	}
 }
-
-var pgxLimits = map[string]map[string]string{}

@@ -17,5 +17,3 @@ func preparePQ(t *testing.T, s *pgtest.Server) []string {
 		"PGHOST=localhost", "PGPORT=" + strconv.Itoa(s.Port), "PGUSER=pqgo", "PGPASSWORD=s3cr3t", "PGDATABASE=pqgo", "PGSSLMODE=disable",
 	}
 }
-
-var pqLimits = map[string]map[string]string{}
