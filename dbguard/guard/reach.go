@@ -47,9 +47,15 @@ func (w want) equal(o want) bool {
 // sessions carry the run's label, by which a later devguard would find them:
 // that of a client that has a name of its own ends by that check alone.
 func (g *Guard) wantOf(u *upstream, gen int, database string, params map[string]string) want {
-	w := want{database: database, params: params}
-	if v, _ := g.verdictOf(u); v.kind == postgres && gen > 0 {
-		w.label, w.checks = label(g.options.RunID, gen), v.checks
+	v, _ := g.verdictOf(u)
+	return want{database: database, params: params}.of(g.options.RunID, gen, v)
+}
+
+// of returns what the like of w is to a client of another generation.
+func (w want) of(run string, gen int, v verdict) want {
+	w.label, w.checks = "", false
+	if v.kind == postgres && gen > 0 {
+		w.label, w.checks = label(run, gen), v.checks
 	}
 	return w
 }

@@ -31,20 +31,22 @@ type opening struct {
 
 // spares are the sessions dialled ahead. Guard.mu guards them.
 type spares struct {
-	gen   int      // for whom they are dialled now
-	list  []*spare // also those that the generation before has not used
-	never bool     // the server or a pooler had no session to spare
+	gen    int      // for whom they are dialled now
+	coming []*spare // being dialled, and nobody waits for them
+	list   []*spare // there; also those that the generation before has not used
+	never  bool     // the server or a pooler had no session to spare
 }
 
 // spare is one of them. While it waits its keeper reads: what the server says
 // before anyone has asked is kept for the client, and its end is noticed.
 type spare struct {
-	*opened
-	gen   int
-	want  want
-	kept  chan struct{} // closed when the keeper has let go
-	heard []byte        // after that: what it has read
-	err   error         // after that: why it ended
+	gen     int
+	want    want
+	ready   chan struct{} // closed when it is there, or never will be
+	*opened               // after that: nil for never
+	kept    chan struct{} // closed when the keeper has let go
+	heard   []byte        // after that: what it has read
+	err     error         // after that: why it ended
 }
 
 // noteOpening remembers what a client of generation gen asked for.
@@ -77,10 +79,17 @@ func (g *Guard) dialAhead(u *upstream, gen int) {
 		return
 	}
 	p.spares.gen = gen
-	g.mu.Unlock()
+	var coming []*spare
 	for _, w := range before.wants {
-		w := g.wantOf(u, gen, w.database, w.params)
-		g.background(func() { g.keep(u, gen, w) })
+		w = w.of(g.options.RunID, gen, v)
+		coming = append(coming, &spare{gen: gen, want: w, ready: make(chan struct{}), kept: make(chan struct{})})
+	}
+	p.spares.coming = append(p.spares.coming, coming...)
+	g.mu.Unlock()
+	for _, s := range coming {
+		if !g.background(func() { g.keep(u, s) }) {
+			close(s.ready)
+		}
 	}
 }
 
@@ -98,31 +107,47 @@ func (p *proxied) latest(gen int) (o opening, runs bool) {
 }
 
 // keep opens a spare and looks after it until somebody takes it or its time is up.
-func (g *Guard) keep(u *upstream, gen int, w want) {
-	o, err := g.reach(g.ctx, u, w)
+func (g *Guard) keep(u *upstream, s *spare) {
+	o, err := g.reach(g.ctx, u, s.want)
 	if err != nil {
 		g.noSpares(u, err)
+	}
+	s.opened = o
+	if !g.arrive(u, s) {
 		return
 	}
-	s := &spare{opened: o, gen: gen, want: w, kept: make(chan struct{})}
 	defer close(s.kept)
-	_ = s.Conn.SetReadDeadline(time.Now().Add(spareLife))
-	g.mu.Lock()
-	wanted := u.proxy.spares.gen == gen && !g.closed && !u.proxy.spares.never
-	if wanted {
-		u.proxy.spares.list = append(u.proxy.spares.list, s)
-	}
-	g.mu.Unlock()
-	if !wanted {
-		s.close()
-		return
-	}
 	one := make([]byte, 1)
 	n, err := s.Conn.Read(one)
 	s.heard, s.err = one[:n], err
 	if g.dropSpare(u, s) {
 		s.close() // nobody took it
 	}
+}
+
+// arrive puts s among those that are there, and reports whether it is to be kept
+// there: not one that a client waits for, and none that nobody wants any more.
+func (g *Guard) arrive(u *upstream, s *spare) (keep bool) {
+	defer close(s.ready)
+	g.mu.Lock()
+	p := &u.proxy.spares
+	i := slices.Index(p.coming, s)
+	if i >= 0 {
+		p.coming = slices.Delete(p.coming, i, i+1)
+	}
+	if i < 0 || s.opened == nil {
+		g.mu.Unlock()
+		return false
+	}
+	if keep = p.gen == s.gen && !g.closed && !p.never; keep {
+		_ = s.Conn.SetReadDeadline(time.Now().Add(spareLife))
+		p.list = append(p.list, s)
+	}
+	g.mu.Unlock()
+	if !keep {
+		s.close()
+	}
+	return keep
 }
 
 // noSpares ends the dialling ahead for this run when it takes sessions from
@@ -228,10 +253,40 @@ func (u *unread) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// takeOrReach returns the session of a client: one dialled ahead, else a new one.
+// takeOrReach returns the session of a client: one dialled ahead, or about to be,
+// else a new one.
 func (g *Guard) takeOrReach(ctx context.Context, l *live, w want) (*opened, error) {
 	if o := g.takeSpare(l.u, l.gen, w); o != nil {
 		return o, nil
 	}
+	if o := g.awaitSpare(ctx, l.u, l.gen, w); o != nil {
+		return o, nil
+	}
 	return g.reach(ctx, l.u, w)
+}
+
+// awaitSpare waits for a session for the like of w that is being dialled ahead:
+// another one would be there later. It returns nil when there is none.
+func (g *Guard) awaitSpare(ctx context.Context, u *upstream, gen int, w want) *opened {
+	g.mu.Lock()
+	p := &u.proxy.spares
+	i := slices.IndexFunc(p.coming, func(s *spare) bool { return p.gen == gen && s.gen == gen && s.want.equal(w) })
+	if i < 0 {
+		g.mu.Unlock()
+		return nil
+	}
+	s := p.coming[i]
+	p.coming = slices.Delete(p.coming, i, i+1)
+	g.mu.Unlock()
+	select {
+	case <-s.ready:
+		return s.opened
+	case <-ctx.Done():
+	}
+	g.closeLater(ctx, func(context.Context) {
+		if <-s.ready; s.opened != nil {
+			s.close()
+		}
+	})
+	return nil
 }
