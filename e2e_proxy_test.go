@@ -98,12 +98,16 @@ func (d *devguard) endedWith(gen int) {
 	d.t.Helper()
 	want := guarded[gen]
 	l := d.wait(0, "drained", ofGen(gen))
-	hard := strings.Contains(want.plan, "hard") // a transaction may end with its client before it is found
-	for key, n := range map[string]int{
-		"sessions": want.sessions, "cancelled": want.cancelled, "rolled_back": want.rolledBack, "statements": want.statements, "left": 0,
-	} {
-		if l.int(key) != n && !(hard && key == "sessions" && l.int(key) == n-1) {
-			d.t.Errorf("plan %q: %s is %d, want %d: %s", want.plan, key, l.int(key), n, l.Raw)
+	hard := strings.Contains(want.plan, "hard")
+	// Its first session, of two statements, may be on its way out at the stop still;
+	// a transaction that goes past devguard may end with its client before it is found.
+	more := l.int("sessions") - want.sessions
+	if more != 0 && more != 1 && !(hard && more == -1) {
+		d.t.Errorf("plan %q: %s", want.plan, l.Raw)
+	}
+	for key, n := range map[string]int{"cancelled": want.cancelled, "rolled_back": want.rolledBack, "statements": want.statements, "left": 0} {
+		if got := l.int(key); got != n && !(key == "statements" && got == n+2) {
+			d.t.Errorf("plan %q: %s is %d, want %d: %s", want.plan, key, got, n, l.Raw)
 		}
 	}
 	if got := l.int("terminated"); hard && got < 1 || !hard && got != 0 {
