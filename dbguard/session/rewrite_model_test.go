@@ -410,6 +410,7 @@ func FuzzRewrite(f *testing.F) {
 	f.Add([]byte{25, 57, 29, 58, 58, 57, 29, 38, 38, 58, 58}, []byte{89})           // DEALLOCATE run twice
 	f.Add([]byte{57, 10, 55, 63, 32, 56, 1, 48}, []byte{48})                        // COPY and two Syncs behind 0A000
 	f.Add([]byte{27, 36, 5, 37}, []byte{48})                                        // the unnamed portal after a Query
+	f.Add([]byte{57, 10, 32, 68, 70, 48}, []byte{48})                               // a Query's COPY fails in a batch behind 0A000
 	f.Add([]byte{14, 64, 65, 5, 65, 9, 14, 66, 64, 70, 72}, []byte{3, 50})
 	f.Fuzz(func(t *testing.T, picks, cuts []byte) {
 		if len(picks) > 200 {

@@ -183,6 +183,7 @@ func (r *rewrite) failed(f frame, out []byte, now time.Time) ([]byte, verdict) {
 		r.account.failed("", code)
 		return appendFrame(out, f), stream
 	}
+	r.skipping = r.skipping || r.failCopy
 	r.copyIn, r.failCopy, r.gaveUp = false, false, false
 	hidden := r.guard || r.aborting
 	shown := *head
