@@ -130,10 +130,17 @@ func connecting(err error) bool {
 	return errors.As(err, &e)
 }
 
-// classifySafe looks at what pgconn calls safe to retry. A busy connection is: yet
-// it is a mistake of the caller's, rows that were left open.
+// classifySafe looks closer at what pgconn calls safe to retry, because not all of it
+// is. A connection that is closed may have been lost one moment before, with this very
+// statement: when the answer to a simple Query does not come, pgconn 5.12 closes the
+// connection in peekMessage and then reports, from receiveMessage, that it is closed.
+// COMMIT is such a Query. And a busy connection is a mistake of the caller's, rows
+// that were left open.
 func classifySafe(err error) Class {
-	if strings.Contains(err.Error(), "conn busy") { // pgconn has no type for it
+	switch {
+	case errors.Is(err, pgconn.ErrConnClosed):
+		return ConnectionLost
+	case strings.Contains(err.Error(), "conn busy"): // pgconn has no type for it
 		return Permanent
 	}
 	return NotSent

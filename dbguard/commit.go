@@ -28,19 +28,26 @@ func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
 
 // commit sends COMMIT and finds out what its answer means.
 func commit(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) failure {
+	gone := conn.Conn().IsClosed() // so that COMMIT cannot be sent
 	err := tx.Commit(ctx)
 	switch {
 	case err == nil:
 		return failure{}
 	case errors.Is(err, pgx.ErrTxCommitRollback), errors.Is(err, pgx.ErrTxClosed):
 		return failure{err: fmt.Errorf("commit: %w", err)}
-	case pgconn.SafeToRetry(err): // not a byte of it was sent
+	case gone, unsent(err):
 		return inTx(conn, err)
 	case rolledBack(conn, err):
 		class := Classify(err)
 		return failure{err: err, class: class, again: class == Conflict}
 	}
 	return failure{err: &OutcomeUnknownError{Err: err}, class: OutcomeUnknown}
+}
+
+// unsent reports whether not a byte was sent of what failed with err. pgconn says so
+// of a closed connection too, which proves nothing: see classifySafe.
+func unsent(err error) bool {
+	return pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed)
 }
 
 // rolledBack reports whether err is the server's own answer to COMMIT: an ERROR,

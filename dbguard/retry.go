@@ -2,10 +2,8 @@ package dbguard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -96,11 +94,6 @@ type failure struct {
 func attempt(ctx context.Context, conn *pgxpool.Conn, fn func(context.Context, *pgxpool.Conn) error) failure {
 	err := fn(ctx, conn)
 	class := classifyOn(conn, err)
-	if class == NotSent && errors.Is(err, pgconn.ErrConnClosed) {
-		// The connection was open when fn got it: something in fn was lost, which
-		// fn did not mention, and this is only the statement after it.
-		class = ConnectionLost
-	}
 	return failure{err: err, class: class, again: class.Retried()}
 }
 
