@@ -17,3 +17,9 @@ func preparePQ(t *testing.T, s *pgtest.Server) []string {
 		"PGHOST=localhost", "PGPORT=" + strconv.Itoa(s.Port), "PGUSER=pqgo", "PGPASSWORD=s3cr3t", "PGDATABASE=pqgo", "PGSSLMODE=disable",
 	}
 }
+
+// preparePQBinary makes lib/pq send parameters with its first message.
+func preparePQBinary(t *testing.T, s *pgtest.Server) []string {
+	t.Helper()
+	return append(preparePQ(t, s), "PQTEST_BINARY_PARAMETERS=1")
+}

@@ -43,6 +43,7 @@ func TestSuites(t *testing.T) {
 	for _, u := range []suite{
 		{"pgx", "github.com/jackc/pgx/v5", preparePgx, pgxLimits},
 		{"pq", "github.com/lib/pq", preparePQ, pqLimits},
+		{"pq-binary", "github.com/lib/pq", preparePQBinary, pqLimits},
 	} {
 		t.Run(u.name, func(t *testing.T) {
 			dir := source(t, u.module)
