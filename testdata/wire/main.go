@@ -52,7 +52,11 @@ func start(ctx context.Context) error {
 	if err := o.check(flag.Args()); err != nil {
 		return err
 	}
-	return run(ctx, o)
+	err := run(ctx, o)
+	if ctx.Err() != nil { // what then fails is of no interest: Ctrl-C reaches the servers too
+		return errors.New("interrupted")
+	}
+	return err
 }
 
 // list returns what reads a comma list into a slice.
