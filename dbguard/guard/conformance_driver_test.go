@@ -169,7 +169,7 @@ func checkedRows(ctx context.Context, conn *pgx.Conn, w int) error {
 	if _, err := conn.Prepare(ctx, name, fmt.Sprintf("select %d, $1::int, 'worker %d'", w, w)); err != nil {
 		return err
 	}
-	for i := range 100 {
+	for i := range 50 {
 		var a, b int
 		var c string
 		if err := conn.QueryRow(ctx, name, i).Scan(&a, &b, &c); err != nil {

@@ -6,7 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"hash/fnv"
+	"hash/crc32"
 	"io"
 	"net"
 	"slices"
@@ -39,7 +39,7 @@ type peer struct {
 type sameLines struct {
 	kind  byte
 	count int
-	sum   uint64
+	sum   uint32
 }
 
 // longRun is how many rows are written down one by one.
@@ -64,6 +64,9 @@ func (p *peer) another(prefix string) *peer {
 func (p *peer) connect(params string) {
 	p.Helper()
 	conn, err := pgconn.Connect(p.Context(), p.url+params)
+	if err == nil {
+		err = conn.SyncConn(p.Context()) // a slow write of the login may have left a reader behind
+	}
 	if err == nil {
 		p.login, err = conn.Hijack()
 	}
@@ -199,11 +202,7 @@ func (p *peer) endRun() {
 	p.run = nil
 }
 
-func digest(b []byte) uint64 {
-	h := fnv.New64a()
-	h.Write(b)
-	return h.Sum64()
-}
+func digest(b []byte) uint32 { return crc32.ChecksumIEEE(b) }
 
 // words is what has to be equal of a message: not what names a session, a
 // source line or a table by its number.

@@ -100,7 +100,7 @@ func manyStatements(p *peer) {
 		p.say(using(fmt.Sprintf("s%d", i))...)
 	}
 	list = nil
-	for i := range count {
+	for i := 0; i < count; i += 20 {
 		list = append(list, using(fmt.Sprintf("s%d", i))...)
 	}
 	p.say(list...)

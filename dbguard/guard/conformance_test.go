@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -59,13 +60,27 @@ func TestConformance(t *testing.T) {
 	targets := conformanceTargets(t)
 	for _, c := range conformance() {
 		t.Run(c.name, func(t *testing.T) {
-			want := transcript(t, c, targets[0])
-			for _, where := range targets[1:] {
-				t.Run(where.name, func(t *testing.T) { c.compare(t, where.name, transcript(t, c, where), want) })
+			heard := transcripts(t, c, targets)
+			for i, where := range targets[1:] {
+				c.compare(t, where.name, heard[i+1], heard[0])
 			}
 		})
 	}
 	t.Logf("\n%s", conformanceTable(targets))
+}
+
+// transcripts runs a check on all targets at once.
+func transcripts(t *testing.T, c check, targets []target) [][]string {
+	t.Helper()
+	var wait sync.WaitGroup
+	heard := make([][]string, len(targets))
+	for i, where := range targets {
+		wait.Go(func() {
+			t.Run(where.name, func(t *testing.T) { heard[i] = transcript(t, c, where) })
+		})
+	}
+	wait.Wait()
+	return heard
 }
 
 // transcript runs a check on a connection of its own.
@@ -93,12 +108,12 @@ func (c check) compare(t *testing.T, where string, got, want []string) {
 	l := c.limitOn(where)
 	switch {
 	case l == nil && !same:
-		t.Errorf("%s", difference(got, want))
+		t.Errorf("%s: %s", where, difference(got, want))
 	case l == nil:
 	case same:
-		t.Errorf("the limit is gone: %s\n%s", l.words, strings.Join(got, "\n"))
+		t.Errorf("%s: the limit is gone: %s\n%s", where, l.words, strings.Join(got, "\n"))
 	case !strings.Contains(strings.Join(got, "\n"), l.shows) || strings.Contains(strings.Join(want, "\n"), l.shows):
-		t.Errorf("not as the limit says, %q: %s\n%s", l.shows, l.words, difference(got, want))
+		t.Errorf("%s: not as the limit says, %q: %s\n%s", where, l.shows, l.words, difference(got, want))
 	}
 }
 
