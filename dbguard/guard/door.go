@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/devguard/devguard/dbguard/relay"
 	"github.com/devguard/devguard/dbguard/session"
@@ -163,7 +164,7 @@ func (g *Guard) relay(ctx context.Context, l *live, c *client, v *visit, w *watc
 func (g *Guard) relayAs(ctx context.Context, l *live, c *client, v *visit, w *watcher, how session.Mode, pid uint32,
 	welcome func(key []byte) error) *relay.Report {
 	r := relay.New(c.Conn, v.up.Upstream, session.New(session.Options{Mode: how}), relay.Options{
-		FinishTimeout: g.access(l.u).timeout, OnEvents: w.take,
+		FinishTimeout: g.finishTime(l.u), OnEvents: w.take,
 	})
 	key, forget := g.doorOf(l.u).keys.add(pid, c.keySize(v.up.status["server_version"]), r.Cancel)
 	defer forget()
@@ -178,6 +179,18 @@ func (g *Guard) relayAs(ctx context.Context, l *live, c *client, v *visit, w *wa
 		g.lost(l.u)
 	}
 	return &report
+}
+
+// shortestFinish is how long a session has at least to be cancelled and rolled back
+// before its connections are closed, however short the drain timeout. Behind a pooler
+// that is worth a wait: a query whose connection is closed goes on there, locks and
+// all, and nobody can cancel it any more. A guess: it takes milliseconds, on a machine
+// with nothing to spare more than half a second (measured).
+const shortestFinish = 2 * time.Second
+
+// finishTime is how long the end of a session on u may take.
+func (g *Guard) finishTime(u *upstream) time.Duration {
+	return max(g.access(u).timeout, shortestFinish)
 }
 
 func (g *Guard) doorOf(u *upstream) *door {

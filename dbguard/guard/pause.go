@@ -63,7 +63,7 @@ func (g *Guard) hold(ctx context.Context, l *live) {
 	g.end(l, errMigrating)
 	select {
 	case <-l.done:
-	case <-time.After(g.access(l.u).timeout):
+	case <-time.After(g.finishTime(l.u)):
 		l.cancel()
 	}
 }
