@@ -340,12 +340,25 @@ func (r *rewrite) close(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	out = r.ahead(f, out)
 	name, ok := cutTarget(f.body, 'S')
 	if !ok {
+		r.closePortal(f.body)
 		return r.aboutPortal(f, closing, out, now)
 	}
 	seq := r.push(expected{kind: closing}, now)
 	r.statements.expect(effect{seq: seq, batch: r.batch, operation: forget, name: string(key(name))})
 	r.current = nil
 	return append(appendHead(out, 'C', 2), 'S', 0), drop
+}
+
+// closePortal forgets a portal, also when its Close is skipped: what has failed then
+// ends all portals.
+func (r *rewrite) closePortal(body []byte) {
+	switch name, ok := cutTarget(body, 'P'); {
+	case !ok:
+	case len(name) == 0:
+		r.unnamed = portal{}
+	default:
+		delete(r.portals, string(key(name)))
+	}
 }
 
 // appendParse appends a Parse of the unnamed statement.
