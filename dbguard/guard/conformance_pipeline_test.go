@@ -11,6 +11,7 @@ var pipelineChecks = []check{
 	{name: "batch with an error in the middle", run: batchWithError},
 	{name: "pipeline with an error in the middle", run: pipelineWithError},
 	{name: "pipeline of 100 queries with 51 Syncs", run: longPipeline},
+	{name: "Queries and batches sent ahead of a slow one", run: sentAhead},
 	{name: "bad SQL, then reuse", run: badSQL},
 	{name: "Flush without Sync", run: flushes},
 	{name: "empty query", run: emptyQuery},
@@ -57,6 +58,20 @@ func longPipeline(p *peer) {
 		}
 	}
 	p.say(append(list, syncs)...)
+}
+
+// sentAhead: every reply finds its way, however late it comes.
+func sentAhead(p *peer) {
+	const slow = "select pg_sleep(0.03), 'slow'"
+	p.say(parse("s", slow), parse("a", "select $1::text"), syncs)
+	p.say(query(slow), query("select 2"), syncs, query("select 3"))
+	p.say(slices.Concat(using("s"), using("a", "1"), []pgproto3.FrontendMessage{query("select 2"), syncs}, using("a", "3"))...)
+	p.say(slices.Concat([]pgproto3.FrontendMessage{query(slow)}, using("a", "1"), using("none"), using("a", "2"))...)
+	p.say(slices.Concat([]pgproto3.FrontendMessage{query("begin"), query(slow)}, using("a", "1"), []pgproto3.FrontendMessage{query("commit")}, using("a", "2"))...)
+	p.send(append(using("s"), parse("late", "select 'late'"), bind("", "a", "x"))...)
+	p.hearTo('Z', 1)
+	p.say(execute("", 0), syncs)
+	p.say(using("late")...)
 }
 
 func badSQL(p *peer) {

@@ -12,6 +12,7 @@ var cancelChecks = []check{
 	{name: "cancel during BEGIN", run: cancelInBegin},
 	{name: "cancel with a wrong key", run: cancelWrongKey},
 	{name: "protocol 3.2", run: protocol32},
+	{name: "a session that the server ends", run: endedByServer},
 }
 
 var settingChecks = []check{
@@ -90,6 +91,13 @@ func protocol32(p *peer) {
 	q.cancel()
 	q.hearTo('Z', 1)
 	q.end()
+}
+
+// endedByServer: the client hears the server's last words.
+func endedByServer(p *peer) {
+	p.sql("begin", "set local idle_in_transaction_session_timeout = '20ms'")
+	p.hearTo('E', 1)
+	p.mayBeClosed = true
 }
 
 func parameterStatus(p *peer) {

@@ -181,6 +181,11 @@ func timeouts(p *peer) {
 	}
 	p.say(parse("late", "select 1"), describe("late"), syncs)
 	p.sql("begin", "set local statement_timeout = '20ms'")
+	p.send(parse("between", "select 1"), flush)
+	p.hearTo('1', 1)
+	p.owner("select pg_sleep(0.04)")
+	p.say(describe("between"), syncs)
+	p.say(using("between")...)
 	p.say(parse("slow", "select pg_sleep(10)"), syncs)
 	p.say(slices.Concat(using("slow"), using("late"))...)
 	p.sql("rollback")
