@@ -31,7 +31,7 @@ type operation struct {
 // and after COMMIT, in either direction, of one attempt or of several. The ledger,
 // which has no unique index, then shows what the server has committed.
 func TestCommitIsNeverLostOrDoubled(t *testing.T) {
-	points := 150
+	points := 100
 	if *campaign {
 		points = 1500
 	}
