@@ -3,6 +3,7 @@ package guard
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,10 +16,9 @@ import (
 // A target is one way to a database of its own on the one server.
 type target struct {
 	name  string
-	url   string          // what the client connects to
-	owner *pgconn.PgConn  // straight to the same database
-	admin *pgtest.Server  // the server
-	pool  *pgtest.Bouncer // nil without a pooler
+	url   string         // what the client connects to
+	owner *pgconn.PgConn // straight to the same database
+	admin *pgtest.Server // the server
 }
 
 // The targets, of which the first is the measure for the others.
@@ -66,7 +66,18 @@ func TestConformance(t *testing.T) {
 			}
 		})
 	}
+	assertNoSessions(t, targets)
 	t.Logf("\n%s", conformanceTable(targets))
+}
+
+// assertNoSessions: each database has the session of its owner, and the pool.
+func assertNoSessions(t *testing.T, targets []target) {
+	t.Helper()
+	until(t, func() bool {
+		const sql = `select count(*) from pg_stat_activity where datname ~ '^c_' and datname <> 'c_pooled'
+			and application_name <> 'devguard'`
+		return targets[0].admin.Query(t, sql)[0][0] == fmt.Sprint(len(targets)-1)
+	})
 }
 
 // transcripts runs a check on all targets at once.
@@ -155,7 +166,6 @@ func conformanceTargets(t *testing.T) []target {
 	}
 	// Every batch gets another server than the one before.
 	b := pgtest.PgBouncer(t, s, pgtest.Pool{Size: poolOf, Settings: map[string]string{"server_round_robin": "1"}})
-	list[4].pool = b
 	list[4].url = b.URL(pgtest.Conn{User: "dev", Database: databases[4]})
 	list[2].url = s.URL(pgtest.Conn{User: "dev", Database: databases[2], Params: "sslmode=verify-full&sslrootcert=" + s.CAFile})
 	lead(t, list)
@@ -191,12 +201,14 @@ func lead(t *testing.T, list []target) {
 			t.Fatalf("%s is not led to devguard", name)
 		}
 		list[i+1].url = led
-		run(t, connection(t, led), "select 1")
+		conn := connection(t, led)
+		encrypted := value(t, conn, "select ssl from pg_stat_ssl where pid = pg_backend_pid()")
+		if want := strconv.FormatBool(list[i+1].name == toTLS)[:1]; encrypted != want {
+			t.Errorf("%s: encrypted %s, want %s", name, encrypted, want)
+		}
+		closeConn(t.Context(), conn)
 	}
 	assertModes(t, log)
-	if value(t, connection(t, list[2].url), "select ssl from pg_stat_ssl where pid = pg_backend_pid()") != "t" {
-		t.Error("the upstream is not encrypted")
-	}
 }
 
 func assertModes(t *testing.T, log *record) {
