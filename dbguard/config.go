@@ -104,8 +104,8 @@ func (c *Config) develop(given map[string]string) {
 }
 
 // String describes the configuration without its passwords.
-func (c *Config) String() string {
-	if c == nil || c.Pool == nil {
+func (c Config) String() string {
+	if c.Pool == nil {
 		return "no database"
 	}
 	conn := c.Pool.ConnConfig
@@ -113,10 +113,10 @@ func (c *Config) String() string {
 }
 
 // Format makes every verb print String: the fields hold passwords.
-func (c *Config) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
+func (c Config) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
 // LogValue is String for slog.
-func (c *Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // plain refuses a URL in which a password would be taken for a host or a database,
 // which every later error would name.
