@@ -34,6 +34,7 @@ type rewrite struct {
 	undescribed *statement // was parsed by the last message, and the server has not been asked about it
 	beganIn     uint64     // batch after the last one that may have begun a transaction
 	block       byte       // T or I once this batch has begun or ended a transaction block
+	data        bool       // CopyData were sent since the last message that may begin a COPY
 	flushed     bool       // a Flush has been sent because the queue is nearly full
 
 	// The upstream's side.
@@ -113,6 +114,7 @@ func (r *rewrite) client(f frame, out []byte, now time.Time) ([]byte, verdict) {
 		if r.skipping || r.failCopy || r.injects() {
 			return out, drop
 		}
+		r.data = true
 		return appendFrame(out, f), stream
 	case 'c', 'f':
 		return r.endCopy(f, out)
@@ -157,15 +159,17 @@ func (r *rewrite) mustWait(typ byte) bool {
 		return true
 	case r.guard:
 		return true // the next batch: the transaction may have to be made to fail before it
-	case r.expected.copiesIn > 0 && typ != 'S' && typ != 'H':
+	case r.expected.copiesIn > 0 && typ == 'S':
+		return r.data // which may have failed already: then the Sync counts
+	case r.expected.copiesIn > 0 && typ != 'H':
 		return true // the server would take it for a part of the COPY; it tells of that at once
 	case !r.open && r.expected.checked > 0 && r.inBlock():
 		return true // the same, should one of the batches before turn out to have changed
 	case !r.open && r.expected.ready > 0:
-		// A pooler gives its server away at the ReadyForQuery of the batch before, also when it has passed on the
-		// first messages of this one, whose replies then go to whoever is next (pgbouncer#759, supavisor#1061). Of
-		// a message that is answered by a ReadyForQuery of its own it knows that it has to wait.
-		return typ != 'S' && typ != 'Q' && typ != 'F'
+		// A pooler gives its server away at the ReadyForQuery of the batch before, also when it has passed on messages
+		// of this one, whose replies then go to whoever is next (pgbouncer#759, supavisor#1061). PgBouncer counts
+		// the ReadyForQuery that are due, but not over a COPY.
+		return true
 	}
 	return false
 }
@@ -220,6 +224,7 @@ func (r *rewrite) ahead(f frame, out []byte) []byte {
 // push adds a message of the client to what is expected.
 func (r *rewrite) push(x expected, now time.Time) uint64 {
 	x.batch = r.batch
+	r.data = r.data && !x.copiesIn
 	if x.kind == execute || x.kind == query {
 		x.since = now
 		if r.expected.len() == 0 {

@@ -411,6 +411,7 @@ func FuzzRewrite(f *testing.F) {
 	f.Add([]byte{57, 10, 55, 63, 32, 56, 1, 48}, []byte{48})                        // COPY and two Syncs behind 0A000
 	f.Add([]byte{27, 36, 5, 37}, []byte{48})                                        // the unnamed portal after a Query
 	f.Add([]byte{57, 10, 32, 68, 70, 48}, []byte{48})                               // a Query's COPY fails in a batch behind 0A000
+	f.Add([]byte{57, 10, 32, 68, 70, 1}, []byte{48})                                // Sync among the data
 	f.Add([]byte{14, 64, 65, 5, 65, 9, 14, 66, 64, 70, 72}, []byte{3, 50})
 	f.Fuzz(func(t *testing.T, picks, cuts []byte) {
 		if len(picks) > 200 {
@@ -500,10 +501,13 @@ type scene struct {
 	cuts []byte // lengths of the pieces, in turn
 	turn int
 	got  []byte
+	// Now and then the session is held, and released once it says that it is idle.
+	holds bool
 }
 
 func newScene(t *testing.T, cuts []byte) *scene {
-	return &scene{t: t, s: New(Options{Mode: Rewrite}), up: newBackend(t, true), cuts: cuts}
+	holds := len(cuts) > 1 && cuts[1]&1 == 1
+	return &scene{t: t, s: New(Options{Mode: Rewrite}), up: newBackend(t, true), cuts: cuts, holds: holds}
 }
 
 func (c *scene) piece(n int) int {
@@ -529,10 +533,16 @@ func (c *scene) serve() (said bool) {
 // play is the client's part.
 func (c *scene) play(script []byte) {
 	for len(script) > 0 && !c.up.gone {
+		if c.holds && c.turn%5 == 0 {
+			c.s.Hold(true)
+		}
 		out, n := c.s.Client(script[:c.piece(len(script))], epoch)
 		c.up.in = append(c.up.in, out...)
 		script = script[n:]
-		if n == 0 && !c.serve() && len(c.up.in) == 0 {
+		switch stuck := n == 0 && !c.serve() && len(c.up.in) == 0; {
+		case stuck && c.s.hold && c.s.Idle() && c.up.status == 'I':
+			c.s.Hold(false)
+		case stuck:
 			c.t.Fatalf("nothing goes on; %q is left, said %q, expected %+v", script, c.got, c.s.conduct.(*rewrite).expected)
 		}
 		if c.turn%3 == 0 {
