@@ -17,6 +17,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -27,6 +28,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 const version = "v1"
@@ -132,7 +134,7 @@ func look(ctx context.Context, gen int) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx)
+	defer quit(ctx, conn)
 	var sessions, locks int
 	if err := conn.QueryRow(ctx, left, os.Getenv("PGAPP_SPARE")).Scan(&sessions, &locks); err != nil {
 		return err
@@ -146,6 +148,17 @@ func look(ctx context.Context, gen int) error {
 	fmt.Printf("gen=%d is named %q check=%s ahead=%t\n", gen, name, check, ahead)
 	fmt.Printf("gen=%d found sessions=%d locks=%d\n", gen, sessions, locks)
 	return nil
+}
+
+// quit ends a session and waits until the server has, so that it is not counted
+// among those that we leave behind.
+func quit(ctx context.Context, conn *pgx.Conn) {
+	c := conn.PgConn()
+	c.Frontend().Send(&pgproto3.Terminate{})
+	_ = c.Frontend().Flush()
+	_ = c.Conn().SetDeadline(time.Now().Add(2 * time.Second))
+	_, _ = io.Copy(io.Discard, c.Conn())
+	conn.Close(ctx)
 }
 
 // held keeps the sessions from the garbage collector, which would close them.
