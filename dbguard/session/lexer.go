@@ -37,8 +37,10 @@ func (t token) is(word string) bool {
 
 func (t token) symbol(c byte) bool { return t.kind == tokenSymbol && t.text[0] == c }
 
-// maxIdent is NAMEDATALEN - 1: what the server keeps of an identifier in SQL.
-// It does not cut names in protocol messages.
+// maxIdent is NAMEDATALEN - 1: what the server keeps of an identifier in SQL, or less
+// so as not to cut a letter (truncate_identifier in scansup.c). It does not cut names
+// in protocol messages so, but compares no more of them (maxName): a statement whose
+// 63rd byte is in the middle of a letter has no name in SQL (seen with 15).
 const maxIdent = 63
 
 // ident returns the name that t stands for: folded to lower case unless quoted.
