@@ -142,9 +142,9 @@ for module in $modules; do
     in_module "$module" "${lint[@]}" ./...
 done
 
-step "go test -race: the shop, what it shares, the benchmark, drivers"
+step "go test -race: the shop, what it shares, the benchmarks, drivers"
 start_postgres
-for module in testdata/shop testdata/shopkit testdata/bench testdata/drivers; do
+for module in testdata/shop testdata/shopkit testdata/bench testdata/wire testdata/drivers; do
     DATABASE_URL="postgres:///postgres?user=shop&host=$scratch" in_module "$module" go test -race -shuffle=on ./...
 done
 

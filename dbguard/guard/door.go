@@ -175,7 +175,7 @@ func (g *Guard) relayAs(ctx context.Context, l *live, c *client, v *visit, w *wa
 		r.End(errReplaced)
 	}
 	report := r.Run(ctx)
-	if report.Err != nil && ctx.Err() == nil {
+	if report.Lost && ctx.Err() == nil {
 		g.lost(l.u)
 	}
 	return &report

@@ -245,7 +245,7 @@ func TestServerEnds(t *testing.T) {
 				if c.exact && (types != wantTypes || !reflect.DeepEqual(last, want)) {
 					t.Errorf("%q %+v, want %q %+v", types, last, wantTypes, want)
 				}
-				if r := pair[0].report(); r.Err == nil || r.Cancelled || r.RolledBack || r.Clean {
+				if r := pair[0].report(); r.Err == nil || !r.Lost || r.Cancelled || r.RolledBack || r.Clean {
 					t.Errorf("%+v", r)
 				}
 			}

@@ -201,6 +201,7 @@ func (r *Relay) upstreamEnded(err error) {
 	r.mu.Lock()
 	eof := errors.Is(err, io.EOF)
 	r.report.Clean = eof && (r.told || r.phase == terminated)
+	r.report.Lost = r.phase == running && r.report.Err == nil
 	switch {
 	case r.report.Err != nil || r.report.Clean:
 	case eof:
