@@ -266,12 +266,12 @@ func (p *peer) owner(sql string) string {
 	return ""
 }
 
-// runs waits until a query of the target's database with that text is under way.
+// runs waits until a query of the target's database with that text sleeps.
 func (p *peer) runs(text string) {
 	p.Helper()
 	until(p.T, func() bool {
 		return p.owner(`select count(*) from pg_stat_activity where datname = current_database()
-			and state = 'active' and pid <> pg_backend_pid() and query like '%`+text+`%'`) != "0"
+			and state = 'active' and wait_event = 'PgSleep' and pid <> pg_backend_pid() and query like '%`+text+`%'`) != "0"
 	})
 }
 
