@@ -295,6 +295,10 @@ func (r *rewrite) execute(f frame, out []byte, now time.Time) ([]byte, verdict) 
 	if refusal := r.refusesExecute(p); refusal != nil {
 		return r.refuse(refusal, out, now), drop
 	}
+	if facts.alone() == verbDeallocate && !p.standIn && r.ours(facts.name) {
+		out = r.replacePortal(name, out)
+		p.standIn = true
+	}
 	x := expected{kind: execute, stmt: p.stmt, text: p.stmt.fingerprint, features: facts.features, copiesIn: facts.copiesIn}
 	r.follow(*facts)
 	if !p.standIn {
@@ -308,6 +312,19 @@ func (r *rewrite) execute(f frame, out []byte, now time.Time) ([]byte, verdict) 
 	e.seq, e.batch = r.push(x, now), r.batch
 	r.statements.expect(e)
 	return appendFrame(out, f), stream
+}
+
+// replacePortal makes a portal one of the stand-in: it was bound to a DEALLOCATE
+// before the client had a statement of that name.
+func (r *rewrite) replacePortal(name, out []byte) []byte {
+	out = append(append(append(appendHead(out, 'C', len(name)+2), 'P'), name...), 0)
+	out = appendParse(out, standIn, []byte{0, 0})
+	out = append(append(appendHead(out, 'B', len(name)+8), name...), make([]byte, 8)...)
+	for _, k := range []kind{closing, parse, bind} {
+		r.expected.push(expected{kind: k, hidden: true, batch: r.batch})
+	}
+	r.current = nil
+	return out
 }
 
 // refusesExecute: where a stand-in would succeed and the statement would not.

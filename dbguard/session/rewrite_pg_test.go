@@ -369,6 +369,7 @@ var conversations = map[string][][]string{
 	"Sync among the data of a COPY": {{"Qcreate table y(x int)|"}, {"=3", "P|copy y from stdin|||", "B||||||||", "E|||||", "dx\n", "S", "c", "S", "Qbegin|"},
 		{"Qrollback|"}, {"=2", "Qcopy y from stdin|", "d1\n", "S", "c", "Qselect 1|"}, {"=3", "Qcopy y from stdin|", "dx\n", "S", "c", "Qbegin|"},
 		{"Qrollback|"}, {"Qdrop table y|"}},
+	"a portal of DEALLOCATE is older than the statement": {{"P|deallocate a|||", "Bp||||||||", "Pa|select 1|||", "Ep|||||", "S"}, {"B|a|||||||", "S"}},
 	"COPY behind a change": {{"Qcreate table z(x int)|"}, {"Pa|select * from z|||", "Pc|copy z from stdin|||", "DSa|", "S"}, {"Qalter table z alter x type text|"},
 		{"=2", "B|a|||||||", "B|c|||||||", "E|||||", "S", "S", "d1\n"}, {"B|a|||||||", "B|c|||||||", "E|||||", "S", "d1\n", "c"},
 		{"Qbegin|"}, {"B|a|||||||", "B|c|||||||", "E|||||", "S", "d1\n", "c"}, {"Qrollback|"}, {"Qselect count(*) from z|"}, {"Qdrop table z|"}},
