@@ -7,9 +7,12 @@ import (
 	"testing"
 )
 
-func TestFinish(t *testing.T) {
-	end := Finish{Send: terminate, Done: true}
-	run := func(name string, f func(p *pair)) {
+// orderly is the end of a session that has nothing to undo.
+var orderly = Finish{Send: terminate, Done: true}
+
+// finishes runs one case of Finish.
+func finishes(t *testing.T) func(name string, f func(p *pair)) {
+	return func(name string, f func(p *pair)) {
 		t.Run(name, func(t *testing.T) {
 			p := newPair(t)
 			f(p)
@@ -18,6 +21,10 @@ func TestFinish(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestFinish(t *testing.T) {
+	run, end := finishes(t), orderly
 	run("idle", func(p *pair) { p.finish(end) })
 	run("running", func(p *pair) {
 		p.client("Qselect pg_sleep(9)|")
@@ -62,6 +69,10 @@ func TestFinish(t *testing.T) {
 		p.server(failure+"57014|", "ZI")
 		p.finish(end)
 	})
+}
+
+func TestFinishCopy(t *testing.T) {
+	run, end := finishes(t), orderly
 	run("copy in", func(p *pair) {
 		p.client("Qcopy t from stdin|")
 		p.server("G")
@@ -83,6 +94,10 @@ func TestFinish(t *testing.T) {
 		p.server("W", "dk")
 		p.finish(end)
 	})
+}
+
+func TestFinishAfterTheClientsOwn(t *testing.T) {
+	run := finishes(t)
 	run("terminated", func(p *pair) {
 		p.client("Qselect 1|", "X")
 		p.finish(Finish{Done: true})
