@@ -16,12 +16,18 @@ import (
 // The error says that it did not, or wraps the context's; the old connections are
 // gone all the same. Nothing is retried.
 func Reset(ctx context.Context, pool *pgxpool.Pool) error {
-	closed, inUse := replace(ctx, pool)
+	_, _, err := reset(ctx, pool)
+	return err
+}
+
+// reset is Reset; it returns what was closed at once and what is in use still.
+func reset(ctx context.Context, pool *pgxpool.Pool) (closed, inUse int, err error) {
+	closed, inUse = replace(ctx, pool)
 	if err := pool.Ping(ctx); err != nil {
-		return fmt.Errorf("reset: the connections are closed, but the database does not answer on a new one: %w", err)
+		return closed, inUse, fmt.Errorf("reset: the connections are closed, but the database does not answer on a new one: %w", err)
 	}
 	narrator{pool}.reset(ctx, closed, inUse)
-	return nil
+	return closed, inUse, nil
 }
 
 // replace closes what is idle, which frees its place in the pool only when it is
