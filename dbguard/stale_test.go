@@ -14,6 +14,25 @@ import (
 
 const answer = "select 'answer ' || $1::text"
 
+// Each has poolers of its own, so that nothing is prepared on their servers.
+func TestStaleStatements(t *testing.T) {
+	s := pgtest.Start(t)
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, *pgtest.Server)
+	}{
+		{"exists already behind a pooler", testExistsPooled},
+		{"does not exist behind a pooler", testMissingPooled},
+		{"the unnamed one does not exist behind a pooler", testUnnamedPooled},
+		{"a result type changes behind a transaction pooler", testTypeChangesPooled},
+		{"a result type changes", testTypeChanges},
+		{"exists already on a server", testExists},
+		{"does not exist on a server", testMissing},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, s) })
+	}
+}
+
 // wantState fails the test unless err is the server's, of the code and class given.
 func wantState(t *testing.T, err error, code string, class Class) {
 	t.Helper()
@@ -25,8 +44,7 @@ func wantState(t *testing.T, err error, code string, class Class) {
 // A statement that another client has prepared on the server behind the pooler: what
 // the documentation calls 42P05. There is no cure but another mode; what must not
 // happen is that somebody else's statements are deallocated.
-func TestExistsAlreadyBehindAPooler(t *testing.T) {
-	s := pgtest.Start(t)
+func testExistsPooled(t *testing.T, s *pgtest.Server) {
 	b := pgtest.PgBouncer(t, s, pgtest.Pool{Size: 1})
 	first, _ := plainPool(t, b.URL(pgtest.Conn{}), 1)
 	second, log := plainPool(t, b.URL(pgtest.Conn{}), 1)
@@ -59,8 +77,7 @@ func TestExistsAlreadyBehindAPooler(t *testing.T) {
 
 // A statement that was prepared on another server of the pooler: 26000. A new
 // connection prepares it anew.
-func TestDoesNotExistBehindAPooler(t *testing.T) {
-	s := pgtest.Start(t)
+func testMissingPooled(t *testing.T, s *pgtest.Server) {
 	b := pgtest.PgBouncer(t, s, pgtest.Pool{Size: 2})
 	pool, log := plainPool(t, b.URL(pgtest.Conn{}), 1)
 	other, _ := plainPool(t, b.URL(pgtest.Conn{}), 1)
@@ -88,8 +105,7 @@ func TestDoesNotExistBehindAPooler(t *testing.T) {
 }
 
 // The unnamed statement is another client's after two round trips.
-func TestUnnamedDoesNotExistBehindAPooler(t *testing.T) {
-	s := pgtest.Start(t)
+func testUnnamedPooled(t *testing.T, s *pgtest.Server) {
 	b := pgtest.PgBouncer(t, s, pgtest.Pool{Size: 1})
 	ctx := testContext(t)
 	a, err := pgconn.Connect(ctx, b.URL(pgtest.Conn{}))
@@ -111,9 +127,8 @@ func TestUnnamedDoesNotExistBehindAPooler(t *testing.T) {
 
 // A column changes its type under statements that four connections have prepared:
 // each is cleaned when it is met, and no caller sees it.
-func TestResultTypeChanges(t *testing.T) {
-	s := pgtest.Start(t)
-	s.Exec(t, "create table shelf (a int); insert into shelf values (1)")
+func testTypeChanges(t *testing.T, s *pgtest.Server) {
+	s.Exec(t, "drop table if exists shelf; create table shelf (a int); insert into shelf values (1)")
 	for _, c := range []struct {
 		name, url string
 		conflicts int
@@ -154,10 +169,9 @@ func TestResultTypeChanges(t *testing.T) {
 // The same through PgBouncer 1.18 in transaction mode: with pgx's own mode the
 // statement on the server stays stale for everybody; with the mode that Open picks
 // there is no such statement.
-func TestResultTypeChangesBehindATransactionPooler(t *testing.T) {
+func testTypeChangesPooled(t *testing.T, s *pgtest.Server) {
 	const sql = "select * from shelf where a::int = $1"
-	s := pgtest.Start(t)
-	s.Exec(t, "create table shelf (a int); insert into shelf values (1)")
+	s.Exec(t, "drop table if exists shelf; create table shelf (a int); insert into shelf values (1)")
 	b := pgtest.PgBouncer(t, s, pgtest.Pool{Size: 1})
 	plain, _ := plainPool(t, b.URL(pgtest.Conn{}), 1)
 	picked, _ := openAt(t, b.URL(pgtest.Conn{}))
@@ -173,8 +187,7 @@ func TestResultTypeChangesBehindATransactionPooler(t *testing.T) {
 
 // A session of the server's own that has a statement of the same name, made behind
 // pgx's back: it is cleaned and used again, not replaced.
-func TestExistsAlreadyOnAServer(t *testing.T) {
-	s := pgtest.Start(t)
+func testExists(t *testing.T, s *pgtest.Server) {
 	pool, _ := plainPool(t, s.URL(pgtest.Conn{}), 1)
 	var pids []string
 	var states []string
@@ -199,8 +212,7 @@ func TestExistsAlreadyOnAServer(t *testing.T) {
 }
 
 // The prepared statement is gone from the server, pgx does not know.
-func TestDoesNotExistOnAServer(t *testing.T) {
-	s := pgtest.Start(t)
+func testMissing(t *testing.T, s *pgtest.Server) {
 	pool, log := plainPool(t, s.URL(pgtest.Conn{}), 1)
 	mustExec(t, pool, answer, "1")
 	mustExec(t, pool, "deallocate all", pgx.QueryExecModeSimpleProtocol)
