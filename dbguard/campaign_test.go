@@ -31,15 +31,21 @@ type operation struct {
 // and after COMMIT, in either direction, of one attempt or of several. The ledger,
 // which has no unique index, then shows what the server has committed.
 func TestCommitIsNeverLostOrDoubled(t *testing.T) {
-	points := 100
-	if *campaign {
-		points = 1500
-	}
 	s := pgtest.Start(t)
 	s.CreateRole(t, "payer", "secret", "")
-	s.Exec(t, "create table ledger (op int, part int); grant all on ledger to payer")
-	relay := newFaulty(t, net.JoinHostPort(s.Host, strconv.Itoa(s.Port)))
-	pool, _ := plainPool(t, relay.url(t, s.URL(pgtest.Conn{User: "payer"})), 1)
+	b := pgtest.PgBouncer(t, s, pgtest.Pool{Mode: "transaction"})
+	user := pgtest.Conn{User: "payer"}
+	t.Run("direct", func(t *testing.T) { testCuts(t, s, s.URL(user), s.Port, 80, 1500) })
+	t.Run("transaction pooler", func(t *testing.T) { testCuts(t, s, b.URL(user), b.Port, 40, 1500) })
+}
+
+func testCuts(t *testing.T, s *pgtest.Server, url string, port, points, long int) {
+	if *campaign {
+		points = long
+	}
+	s.Exec(t, "drop table if exists ledger; create table ledger (op int, part int); grant all on ledger to payer")
+	relay := newFaulty(t, net.JoinHostPort(s.Host, strconv.Itoa(port)))
+	pool, _ := openAt(t, relay.url(t, url), WithMaxConns(1))
 	c := &cutting{pool: pool, relay: relay, random: rand.New(rand.NewPCG(*seed, 0))}
 	c.measure(t)
 	ops := make([]operation, points)

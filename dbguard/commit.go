@@ -27,7 +27,7 @@ func (e *OutcomeUnknownError) Error() string {
 func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
 
 // commit sends COMMIT and finds out what its answer means.
-func commit(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) failure {
+func commit(ctx context.Context, conn *pgxpool.Conn, o pgx.TxOptions, tx pgx.Tx) failure {
 	gone := conn.Conn().IsClosed() // so that COMMIT cannot be sent
 	err := tx.Commit(ctx)
 	switch {
@@ -37,7 +37,7 @@ func commit(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) failure {
 		return failure{err: fmt.Errorf("commit: %w", err)}
 	case gone, unsent(err):
 		return inTx(conn, err)
-	case rolledBack(conn, err):
+	case o.CommitQuery == "" && rolledBack(conn, err): // another query may do more than commit
 		class := Classify(err)
 		return failure{err: err, class: class, again: class == Conflict}
 	}

@@ -11,7 +11,8 @@ import (
 
 // Reset replaces every connection of the pool without failing what is in flight: idle
 // connections are closed at once, those in use when they come back. Then it makes
-// sure that the database answers on a new one.
+// sure that the database answers, for which it waits for a free connection as any
+// query does.
 //
 // The error says that it did not, or wraps the context's; the old connections are
 // gone all the same. Nothing is retried.

@@ -30,7 +30,7 @@ var whyNot = map[Class]string{
 	Permanent:      "not retried",
 	Conflict:       "not retried: only a whole transaction may be run again after this",
 	ConnectionLost: "not retried: the connection was lost after the statement was sent, and it may have taken effect",
-	Cancelled:      "not retried: the context has ended",
+	Cancelled:      "not retried: a context has ended, or a time limit",
 }
 
 // Error says whether fn was run again, and why not.

@@ -152,7 +152,7 @@ func testCancelled(t *testing.T, s *pgtest.Server) {
 		_, err := conn.Exec(ctx, "select pg_sleep(30)")
 		return err
 	}, (&waits{}).option())
-	if !errors.Is(err, context.Canceled) || Classify(err) != Cancelled || runs != 1 || !strings.HasPrefix(err.Error(), "not retried: the context has ended") {
+	if !errors.Is(err, context.Canceled) || Classify(err) != Cancelled || runs != 1 || !strings.HasPrefix(err.Error(), "not retried: a context has ended") {
 		t.Errorf("%v after %d runs", err, runs)
 	}
 	if err := RetryTx(ctx, pool, pgx.TxOptions{}, nil); !errors.Is(err, context.Canceled) {

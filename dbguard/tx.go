@@ -29,7 +29,8 @@ const rollbackLimit = 2 * time.Second
 //
 // fn must leave the end of the transaction to RetryTx: tx.Commit is refused, and a
 // COMMIT or ROLLBACK in SQL is an error when fn returns. After a tx.Rollback fn must
-// return an error. A panic in fn rolls back and goes on.
+// return an error. A panic in fn rolls back and goes on. After any error of a
+// txOptions.CommitQuery the outcome is unknown.
 func RetryTx(ctx context.Context, pool *pgxpool.Pool, txOptions pgx.TxOptions, fn func(ctx context.Context, tx pgx.Tx) error, opts ...RetryOption) error {
 	return newRetrying(pool, opts).run(ctx, func(ctx context.Context, conn *pgxpool.Conn) failure {
 		return attemptTx(ctx, conn, txOptions, fn)
@@ -73,7 +74,7 @@ func attemptTx(ctx context.Context, conn *pgxpool.Conn, o pgx.TxOptions, fn func
 		rollback(ctx, begun)
 		return f
 	}
-	return commit(ctx, conn, begun)
+	return commit(ctx, conn, o, begun)
 }
 
 // inTx is how an attempt has failed before its COMMIT was sent.

@@ -26,6 +26,7 @@ func TestRetryTx(t *testing.T) {
 		{"a session is terminated", testTerminatedTx},
 		{"a session is terminated during COMMIT", testTerminatedCommit},
 		{"a constraint fails at COMMIT", testDeferred},
+		{"a query of one's own fails at COMMIT", testCommitQuery},
 		{"an error that fn hides", testHidden},
 		{"fn ends the transaction", testEndedInside},
 		{"fn leaves rows open", testRowsOpen},
@@ -191,6 +192,17 @@ func testDeferred(t *testing.T, s *pgtest.Server) {
 	if runs != 1 || !strings.HasPrefix(err.Error(), "not retried: ") {
 		t.Errorf("%v after %d runs", err, runs)
 	}
+}
+
+// What fails came after the commit: to run it again would commit twice.
+func testCommitQuery(t *testing.T, s *pgtest.Server) {
+	pool, _ := plainPool(t, s.URL(pgtest.Conn{}), 1)
+	after := pgx.TxOptions{CommitQuery: "commit; do $$ begin raise sqlstate '40001'; end $$"}
+	err := RetryTx(testContext(t), pool, after, func(ctx context.Context, tx pgx.Tx) error {
+		return add(ctx, tx, 2, 1)
+	}, (&waits{}).option())
+	wantState(t, err, "40001", OutcomeUnknown)
+	until(t, s, "1", "select sum from account where id = 1")
 }
 
 func testHidden(t *testing.T, s *pgtest.Server) {
