@@ -36,7 +36,7 @@ func TestCommitIsNeverLostOrDoubled(t *testing.T) {
 	b := pgtest.PgBouncer(t, s, pgtest.Pool{Mode: "transaction"})
 	user := pgtest.Conn{User: "payer"}
 	t.Run("direct", func(t *testing.T) { testCuts(t, s, s.URL(user), s.Port, 80, 1500) })
-	t.Run("transaction pooler", func(t *testing.T) { testCuts(t, s, b.URL(user), b.Port, 40, 1500) })
+	t.Run("transaction pooler", func(t *testing.T) { testCuts(t, s, b.URL(user), b.Port, 60, 1500) })
 }
 
 func testCuts(t *testing.T, s *pgtest.Server, url string, port, points, long int) {
@@ -124,11 +124,14 @@ func judge(t *testing.T, s *pgtest.Server, ops []operation, cuts int) {
 	for _, row := range s.Query(t, "select op, string_agg(part::text, ',' order by part) from ledger group by op") {
 		lines[row[0]] = row[1]
 	}
-	seen := map[string]int{}
+	seen, reasons := map[string]int{}, map[string]int{}
 	for i, op := range ops {
 		got := lines[strconv.Itoa(i)]
 		said := outcome(op)
 		seen[fmt.Sprintf("%s, %s", said, map[string]string{"": "absent", "0,1": "present"}[got])]++
+		if said == "failed" {
+			reasons[Classify(op.err).String()+" "+sqlState(op.err)]++
+		}
 		switch {
 		case got != "" && got != "0,1":
 			t.Errorf("operation %d, %+v: committed %q", i, op, got)
@@ -138,7 +141,7 @@ func judge(t *testing.T, s *pgtest.Server, ops []operation, cuts int) {
 			t.Errorf("operation %d, %+v: reported as not committed, and was", i, op)
 		}
 	}
-	t.Logf("%d operations, %d cuts: %v", len(ops), cuts, seen)
+	t.Logf("%d operations, %d cuts: %v; failed: %v", len(ops), cuts, seen, reasons)
 	for _, want := range []string{"success after retry, present", "unknown, present", "unknown, absent"} {
 		if seen[want] == 0 {
 			t.Errorf("no operation of the kind %q: the cuts do not do what they are for", want)

@@ -12,8 +12,11 @@ import (
 // find out what is behind the URL: through a transaction pooler pgx's own way of
 // preparing statements does not work, and Open has it describe statements once and
 // send them whole each time (pgx.QueryExecModeCacheDescribe), unless
-// default_query_exec_mode in the URL or [WithExecMode] says otherwise. One log line
-// says what it found.
+// default_query_exec_mode in the URL or [WithExecMode] says otherwise. That is so for
+// poolers too that make prepared statements follow their client (PgBouncer 1.21 and
+// later), where a statement stays stale for everybody once a result type has changed.
+// What pools in a way that could not be found out is taken for a transaction pooler.
+// One log line says what it found.
 //
 // ctx is the life of the pool: when it ends, statements in flight are finished and
 // their connections closed; nothing new begins. pool.Close does the same, and waits:

@@ -3,9 +3,12 @@ package dbguard
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -27,8 +30,9 @@ const rollbackLimit = 2 * time.Second
 // not come is an *[OutcomeUnknownError]: the transaction may have been committed or
 // not. Other errors are those of [Retry]; with each of them, nothing was committed.
 //
-// fn must leave the end of the transaction to RetryTx: tx.Commit is refused, and a
-// COMMIT or ROLLBACK in SQL is an error when fn returns. After a tx.Rollback fn must
+// fn must leave the end of the transaction to RetryTx: tx.Commit and COMMIT are
+// refused, and an end that comes about in another way is an error when fn returns (had
+// its answer been lost, RetryTx could not know). After a tx.Rollback fn must
 // return an error. A panic in fn rolls back and goes on. After any error of a
 // txOptions.CommitQuery the outcome is unknown.
 func RetryTx(ctx context.Context, pool *pgxpool.Pool, txOptions pgx.TxOptions, fn func(ctx context.Context, tx pgx.Tx) error, opts ...RetryOption) error {
@@ -51,6 +55,17 @@ type guardedTx struct {
 }
 
 func (tx *guardedTx) Commit(context.Context) error { return errCommitInside }
+
+// Exec refuses the plain words too; what is hidden in a longer string or sent on the
+// connection itself is noticed only when its answer came.
+func (tx *guardedTx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	if words := strings.FieldsFunc(sql, func(r rune) bool { return r == ';' || unicode.IsSpace(r) }); len(words) > 0 {
+		if strings.EqualFold(words[0], "commit") || strings.EqualFold(words[0], "end") {
+			return pgconn.CommandTag{}, errCommitInside
+		}
+	}
+	return tx.Tx.Exec(ctx, sql, args...)
+}
 
 func (tx *guardedTx) Rollback(ctx context.Context) error {
 	tx.rolledBack = true

@@ -229,12 +229,16 @@ func testEndedInside(t *testing.T, s *pgtest.Server) {
 		fn   func(context.Context, pgx.Tx) error
 	}{
 		{"by Commit", 1, errCommitInside, func(ctx context.Context, tx pgx.Tx) error { return tx.Commit(ctx) }},
-		{"by COMMIT", 1, errEndedInside, func(ctx context.Context, tx pgx.Tx) error {
-			_, err := tx.Exec(ctx, "commit")
+		{"by COMMIT", 1, errCommitInside, func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, " Commit;")
 			return err
 		}},
-		{"by COMMIT, then a conflict", 1, errEndedInside, func(ctx context.Context, tx pgx.Tx) error {
-			_, err := tx.Exec(ctx, "commit")
+		{"by COMMIT on the connection", 1, errEndedInside, func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Conn().Exec(ctx, "commit")
+			return err
+		}},
+		{"by COMMIT on the connection, then a conflict", 1, errEndedInside, func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Conn().Exec(ctx, "commit")
 			return errors.Join(err, conflict(ctx, tx))
 		}},
 		{"by Rollback, without an error", 1, errEndedInside, func(ctx context.Context, tx pgx.Tx) error { return tx.Rollback(ctx) }},
