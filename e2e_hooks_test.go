@@ -349,16 +349,7 @@ func prisma(t *testing.T) string {
 // The shop's own generator: a schema edit is a run of it, a build and a restart.
 func TestGoGenerator(t *testing.T) {
 	s := database(t)
-	base := t.TempDir()
-	for _, name := range []string{"shop", "shopkit"} {
-		if err := os.CopyFS(filepath.Join(base, name), os.DirFS("testdata/"+name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	dir := filepath.Join(base, "shop")
-	if err := os.RemoveAll(filepath.Join(dir, ".devguard")); err != nil { // of whoever ran it there
-		t.Fatal(err)
-	}
+	dir := copyShop(t, t.TempDir())
 	edit(t, filepath.Join(dir, "devguard.toml"), "embedded = true", "")
 	port := freePort(t)
 	d := runApp(t, dir, []string{"DATABASE_URL=" + s.URL(dev), "PORT=" + port})

@@ -14,8 +14,33 @@ import (
 	"github.com/devguard/devguard/dbguard/embedded"
 )
 
-// shop copies the sample service, and the module beside it that it replaces, to
-// where they may be edited.
+// copyShop copies the sample service below base, and beside it, as here, what its
+// go.mod replaces: shopkit, and the library dbguard of this module. It returns the
+// shop's directory.
+func copyShop(t *testing.T, base string) string {
+	t.Helper()
+	for _, name := range []string{"testdata/shop", "testdata/shopkit"} {
+		if err := os.CopyFS(filepath.Join(base, filepath.FromSlash(name)), os.DirFS(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	library, err := filepath.Glob("dbguard/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(library, "go.mod") {
+		if !strings.HasSuffix(name, "_test.go") {
+			write(t, filepath.Join(base, name), readFile(t, name))
+		}
+	}
+	dir := filepath.Join(base, "testdata", "shop")
+	if err := os.RemoveAll(filepath.Join(dir, ".devguard")); err != nil { // of whoever ran it there
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// shop is copyShop for a test that runs it on a Postgres of its own.
 func shop(t *testing.T) string {
 	t.Helper()
 	account, err := embedded.ServerAccount()
@@ -29,20 +54,14 @@ func shop(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(base, "shop")
+	dir := filepath.Join(base, "testdata", "shop")
 	sum := sha256.Sum256([]byte(dir))
 	t.Cleanup(func() {
 		serverStops(t, dir)
 		os.RemoveAll(base)
 		os.RemoveAll("/var/lib/devguard/" + hex.EncodeToString(sum[:8])) // root's data
 	})
-	for _, name := range []string{"shop", "shopkit"} {
-		if err := os.CopyFS(filepath.Join(base, name), os.DirFS(filepath.Join("testdata", name))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	os.RemoveAll(filepath.Join(dir, ".devguard"))
-	return dir
+	return copyShop(t, base)
 }
 
 // TestShopServesEveryEdit is the sample service on a private Postgres, edited
@@ -78,12 +97,7 @@ func TestShopServesEveryEdit(t *testing.T) {
 }
 
 func TestExplainIsRightForTheShop(t *testing.T) {
-	base := t.TempDir()
-	for _, name := range []string{"shop", "shopkit"} {
-		if err := os.CopyFS(filepath.Join(base, name), os.DirFS(filepath.Join("testdata", name))); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir := copyShop(t, t.TempDir())
 	const build = "rebuild, then restart if the program differs"
 	for _, tt := range []struct{ file, verdict, why string }{
 		{"internal/web/web.go", build, "Go source of package example.com/shop/internal/web"},
@@ -91,6 +105,7 @@ func TestExplainIsRightForTheShop(t *testing.T) {
 		{"static/version.txt", build, "//go:embed version.txt"},
 		{"../shopkit/shopkit.go", build, "Go source of package example.com/shopkit"},
 		{"go.mod", build, "which modules ./cmd/shop is built from"},
+		{"../../dbguard/retry.go", build, "Go source of package github.com/devguard/devguard/dbguard"},
 		{"../shopkit/go.mod", build, "which modules ./cmd/shop is built from"},
 		{"templates/layout.html", "restart without a build", "watch.include"},
 		{"internal/web/web_test.go", "nothing", "test file: not part of the binary"},
@@ -100,7 +115,7 @@ func TestExplainIsRightForTheShop(t *testing.T) {
 		{"devguard.toml", "read again, then restart without a build", "the configuration"},
 	} {
 		cmd := exec.Command(binary(t), "explain", tt.file)
-		cmd.Dir = filepath.Join(base, "shop")
+		cmd.Dir = dir
 		cmd.Env = append(cleanEnv(), "GORACE=atexit_sleep_ms=0")
 		out, err := cmd.CombinedOutput()
 		first, rest, _ := strings.Cut(string(out), "\n")

@@ -66,7 +66,7 @@ func (e *entry) prepare(ctx context.Context, repo, work string, env []string) er
 	if err := copyShop(repo, dir); err != nil {
 		return err
 	}
-	e.shop = filepath.Join(dir, "shop")
+	e.shop = filepath.Join(dir, shopDir)
 	if err := e.configure(e.shop); err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func TestEditsFitTheShop(t *testing.T) {
 	if err := copyShop("../..", dir); err != nil {
 		t.Fatal(err)
 	}
-	shop := filepath.Join(dir, "shop")
+	shop := filepath.Join(dir, shopDir)
 	for _, e := range edits {
 		for _, value := range []string{"r001", "r002"} {
 			want, err := e.save(shop, value)

@@ -4,6 +4,7 @@ go 1.25.0
 
 require (
 	example.com/shopkit v0.0.0
+	github.com/devguard/devguard v0.0.0
 	github.com/jackc/pgx/v5 v5.12.0
 )
 
@@ -15,4 +16,7 @@ require (
 	golang.org/x/text v0.41.0 // indirect
 )
 
-replace example.com/shopkit => ../shopkit
+replace (
+	example.com/shopkit => ../shopkit
+	github.com/devguard/devguard => ../..
+)

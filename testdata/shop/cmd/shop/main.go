@@ -38,12 +38,12 @@ func run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	// Five seconds cover a Postgres that was started together with the shop.
-	s, err := store.Open(ctx, cfg.DatabaseURL, 5*time.Second, log)
+	s, err := store.Open(ctx, 5*time.Second, log)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	handler, err := web.New(release, cfg.Templates, s, log)
+	handler, err := web.New(release, cfg.Templates, s, s.ResetHandler(), log)
 	if err != nil {
 		return err
 	}

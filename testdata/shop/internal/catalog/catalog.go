@@ -34,5 +34,14 @@ func (d Draft) Check() error {
 	return nil
 }
 
+// Verdict is what becomes of a model that waits for approval.
+type Verdict string
+
+// The verdicts there are.
+const (
+	Approved Verdict = "approved"
+	Rejected Verdict = "rejected"
+)
+
 // PriceList names the price list in force.
 func PriceList() string { return price.List }

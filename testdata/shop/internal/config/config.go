@@ -2,30 +2,25 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"time"
 )
 
-// Config is what the shop can be told.
+// Config is what the shop can be told. What concerns the database is read by
+// dbguard.
 type Config struct {
-	DatabaseURL string        // DATABASE_URL, required
-	Addr        string        // HOST:PORT to listen on; loopback and 8080 unless set
-	Templates   string        // directory of the page templates
-	Grace       time.Duration // how long requests may take to finish at a stop
+	Addr      string        // HOST:PORT to listen on; loopback and 8080 unless set
+	Templates string        // directory of the page templates
+	Grace     time.Duration // how long requests may take to finish at a stop
 }
 
 // FromEnv reads the configuration through getenv, normally os.Getenv.
 func FromEnv(getenv func(string) string) (Config, error) {
 	c := Config{
-		DatabaseURL: getenv("DATABASE_URL"),
-		Templates:   or(getenv("TEMPLATES"), "templates"),
-		Grace:       4 * time.Second, // below the 5 s after which most supervisors kill
-	}
-	if c.DatabaseURL == "" {
-		return Config{}, errors.New("DATABASE_URL is not set: want something like postgres://user:password@localhost:5432/shop")
+		Templates: or(getenv("TEMPLATES"), "templates"),
+		Grace:     4 * time.Second, // below the 5 s after which most supervisors kill
 	}
 	port := or(getenv("PORT"), "8080")
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {

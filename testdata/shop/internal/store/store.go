@@ -1,87 +1,96 @@
-// Package store keeps users and models in Postgres.
+// Package store keeps users and models in Postgres. Reads are tried again by
+// dbguard.Retry, writes, which must not happen twice, by dbguard.RetryTx.
 package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
-	"time"
 
 	"example.com/shop/internal/catalog"
 	"example.com/shop/internal/models"
+	"github.com/devguard/devguard/dbguard"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// ErrConflict says that a row with the same name is there already, or that a
-// row it refers to is not.
-var ErrConflict = errors.New("conflicts with what is stored")
-
-// Store answers from a pool of connections. Its methods may be called from
-// several goroutines.
-type Store struct{ pool *pgxpool.Pool }
-
-// Open makes a pool for url and waits up to patience for the server to answer.
-// A server that stays silent is logged, not an error: the pool connects when
-// it is back. Close the Store when done.
-func Open(ctx context.Context, url string, patience time.Duration, log *slog.Logger) (*Store, error) {
-	pool, err := pgxpool.New(ctx, url)
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	s := &Store{pool: pool}
-	if err := s.await(ctx, patience); err != nil {
-		log.Error("database does not answer, going on without", "error", err)
-	}
-	return s, nil
-}
-
-// await pings until an answer comes, for at most patience.
-func (s *Store) await(ctx context.Context, patience time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for wait := 25 * time.Millisecond; ; wait *= 2 {
-		err := s.Ping(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return err
-		}
-	}
-}
-
-// Close waits for the queries under way and closes the connections.
-func (s *Store) Close() { s.pool.Close() }
-
-// Ping reports whether the database answers.
-func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
-
 // Users returns all users, the oldest first.
 func (s *Store) Users(ctx context.Context) ([]models.User, error) {
-	rows, _ := s.pool.Query(ctx, "SELECT "+models.UserColumns+" FROM users ORDER BY id") // CollectRows has the error
-	return pgx.CollectRows(rows, pgx.RowToStructByName[models.User])
+	return read(ctx, s, pgx.CollectRows[models.User], "SELECT "+models.UserColumns+" FROM users ORDER BY id")
+}
+
+// User returns the user with an address, else ErrNotFound.
+func (s *Store) User(ctx context.Context, email string) (models.User, error) {
+	return read(ctx, s, pgx.CollectExactlyOneRow[models.User], "SELECT "+models.UserColumns+" FROM users WHERE email = $1", email)
 }
 
 // Models returns all models, the newest first.
 func (s *Store) Models(ctx context.Context) ([]models.Model, error) {
-	rows, _ := s.pool.Query(ctx, "SELECT "+models.ModelColumns+" FROM models ORDER BY id DESC")
-	return pgx.CollectRows(rows, pgx.RowToStructByName[models.Model])
+	return read(ctx, s, pgx.CollectRows[models.Model], "SELECT "+models.ModelColumns+" FROM models ORDER BY id DESC")
+}
+
+// UserModels returns the models of one owner, the newest first.
+func (s *Store) UserModels(ctx context.Context, owner int64) ([]models.Model, error) {
+	return read(ctx, s, pgx.CollectRows[models.Model], "SELECT "+models.ModelColumns+" FROM models WHERE owner_id = $1 ORDER BY id DESC", owner)
+}
+
+// PendingModels returns the models that wait for approval, the oldest first.
+func (s *Store) PendingModels(ctx context.Context) ([]models.Model, error) {
+	return read(ctx, s, pgx.CollectRows[models.Model], "SELECT "+models.ModelColumns+" FROM models WHERE status = 'pending' ORDER BY id")
 }
 
 // AddModel stores a draft, which waits for approval. It returns ErrConflict if
 // the owner does not exist or has a model of that name.
 func (s *Store) AddModel(ctx context.Context, d catalog.Draft) (models.Model, error) {
-	rows, _ := s.pool.Query(ctx, "INSERT INTO models (owner_id, name, price_cents) VALUES ($1, $2, $3) RETURNING "+models.ModelColumns,
-		d.OwnerID, d.Name, d.PriceCents)
-	m, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[models.Model])
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && (pg.Code == "23505" || pg.Code == "23503") {
-		return models.Model{}, fmt.Errorf("%w: %s", ErrConflict, pg.Detail)
+	return write(ctx, s, func(ctx context.Context, tx pgx.Tx) (models.Model, error) {
+		return one[models.Model](ctx, tx, "INSERT INTO models (owner_id, name, price_cents) VALUES ($1, $2, $3) RETURNING "+models.ModelColumns,
+			d.OwnerID, d.Name, d.PriceCents)
+	})
+}
+
+// Decide approves or rejects a model that is pending, and notes it. It returns
+// ErrNotFound if there is no such model, and ErrConflict if it is not pending.
+func (s *Store) Decide(ctx context.Context, id int64, v catalog.Verdict) (models.Model, error) {
+	return write(ctx, s, func(ctx context.Context, tx pgx.Tx) (m models.Model, err error) {
+		m, err = one[models.Model](ctx, tx, "SELECT "+models.ModelColumns+" FROM models WHERE id = $1 FOR UPDATE", id)
+		if err != nil {
+			return m, err
+		}
+		if m.Status != "pending" {
+			return m, fmt.Errorf("%w: model %d is %s", ErrConflict, id, m.Status)
+		}
+		m.Status = string(v)
+		if _, err := tx.Exec(ctx, "UPDATE models SET status = $2 WHERE id = $1", id, m.Status); err != nil {
+			return m, err
+		}
+		_, err = tx.Exec(ctx, "INSERT INTO decisions (model_id, verdict) VALUES ($1, $2)", id, m.Status)
+		return m, err
+	})
+}
+
+// read runs a query that changes nothing, so that it may run twice.
+func read[T, R any](ctx context.Context, s *Store, collect func(pgx.Rows, pgx.RowToFunc[T]) (R, error), sql string, args ...any) (R, error) {
+	r, err := dbguard.RetryValue(ctx, s.pool, func(ctx context.Context, conn *pgxpool.Conn) (R, error) {
+		rows, _ := conn.Query(ctx, sql, args...) // collect has the error
+		return collect(rows, pgx.RowToStructByName[T])
+	})
+	return r, explain(err)
+}
+
+// write runs fn in a transaction, the whole of it again when that is safe.
+func write[T any](ctx context.Context, s *Store, fn func(context.Context, pgx.Tx) (T, error)) (T, error) {
+	var result, none T
+	err := dbguard.RetryTx(ctx, s.pool, pgx.TxOptions{}, func(ctx context.Context, tx pgx.Tx) (err error) {
+		result, err = fn(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return none, explain(err)
 	}
-	return m, err
+	return result, nil
+}
+
+// one returns the row that a statement has to return, else pgx.ErrNoRows.
+func one[T any](ctx context.Context, tx pgx.Tx, sql string, args ...any) (T, error) {
+	rows, _ := tx.Query(ctx, sql, args...) // CollectExactlyOneRow has the error
+	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[T])
 }

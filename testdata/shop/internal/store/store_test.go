@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"os"
 	"slices"
@@ -15,6 +16,8 @@ import (
 
 	"example.com/shop/internal/catalog"
 	"example.com/shop/internal/migrate"
+	"example.com/shop/internal/models"
+	"github.com/devguard/devguard/dbguard"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -52,6 +55,11 @@ func freshDatabase(t *testing.T) string {
 	return fresh.String()
 }
 
+// at is the environment of a database.
+func at(url string) dbguard.Option {
+	return dbguard.WithEnv(func(name string) (string, bool) { return url, name == "DATABASE_URL" })
+}
+
 // migrated returns a store over a fresh database with the shop's tables.
 func migrated(t *testing.T) *Store {
 	t.Helper()
@@ -65,14 +73,14 @@ func migrated(t *testing.T) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"0001_users.sql", "0002_models.sql"}; !slices.Equal(files, want) {
+	if want := []string{"0001_users.sql", "0002_models.sql", "0003_decisions.sql"}; !slices.Equal(files, want) {
 		t.Fatalf("first migration applied %q, want %q", files, want)
 	}
 	again, err := migrate.Up(t.Context(), conn, os.DirFS("../../migrations"), slog.Default())
 	if err != nil || len(again) != 0 {
 		t.Fatalf("second migration applied %q, error %v; want nothing", again, err)
 	}
-	s, err := Open(t.Context(), db, 5*time.Second, slog.Default())
+	s, err := Open(t.Context(), 5*time.Second, slog.New(slog.DiscardHandler), at(db))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,6 +112,94 @@ func TestAddModel(t *testing.T) {
 	draft.OwnerID = -1
 	if _, err := s.AddModel(t.Context(), draft); !errors.Is(err, ErrConflict) {
 		t.Errorf("unknown owner: error %v, want ErrConflict", err)
+	}
+}
+
+func TestUser(t *testing.T) {
+	s := migrated(t)
+	u, err := s.User(t.Context(), "ada@example.com")
+	if err != nil || u.Name != "Ada" {
+		t.Fatalf("%+v, error %v", u, err)
+	}
+	if _, err := s.User(t.Context(), "nobody@example.com"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("unknown address: error %v, want ErrNotFound", err)
+	}
+	list, err := s.UserModels(t.Context(), u.ID)
+	if err != nil || len(list) != 1 || list[0].Name != "Analytical Engine" {
+		t.Errorf("models %+v, error %v", list, err)
+	}
+}
+
+func TestDecide(t *testing.T) {
+	s := migrated(t)
+	m, err := s.AddModel(t.Context(), catalog.Draft{OwnerID: 1, Name: "Difference Engine"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pending, err := s.PendingModels(t.Context()); err != nil || !slices.Equal(pending, []models.Model{m}) {
+		t.Errorf("pending %+v, error %v, want %+v", pending, err, m)
+	}
+	decided, err := s.Decide(t.Context(), m.ID, catalog.Approved)
+	m.Status = "approved"
+	if err != nil || decided != m {
+		t.Errorf("decided %+v, error %v, want %+v", decided, err, m)
+	}
+	if _, err := s.Decide(t.Context(), m.ID, catalog.Rejected); !errors.Is(err, ErrConflict) {
+		t.Errorf("again: error %v, want ErrConflict", err)
+	}
+	if _, err := s.Decide(t.Context(), -1, catalog.Rejected); !errors.Is(err, ErrNotFound) {
+		t.Errorf("no such model: error %v, want ErrNotFound", err)
+	}
+	if pending, err := s.PendingModels(t.Context()); err != nil || len(pending) != 0 {
+		t.Errorf("pending %+v, error %v, want none", pending, err)
+	}
+}
+
+// Ten people decide on one model at the same time: one does.
+func TestDecideOnce(t *testing.T) {
+	s := migrated(t)
+	m, err := s.AddModel(t.Context(), catalog.Draft{OwnerID: 1, Name: "Difference Engine"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := make(chan error)
+	for range 10 {
+		go func() {
+			_, err := s.Decide(context.Background(), m.ID, catalog.Approved)
+			answers <- err
+		}()
+	}
+	decided := 0
+	for range 10 {
+		switch err := <-answers; {
+		case err == nil:
+			decided++
+		case !errors.Is(err, ErrConflict):
+			t.Error(err)
+		}
+	}
+	if decided != 1 {
+		t.Errorf("%d have decided", decided)
+	}
+}
+
+// A database that does not answer when the shop opens is not its end.
+func TestOpenWithoutDatabase(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	s, err := Open(t.Context(), time.Millisecond, slog.New(slog.DiscardHandler), at("postgres://shop@"+closed.Addr().String()+"/shop"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Users(t.Context()); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("read: error %v, want ErrUnavailable", err)
+	}
+	if _, err := s.AddModel(t.Context(), catalog.Draft{}); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("write: error %v, want ErrUnavailable", err)
 	}
 }
 

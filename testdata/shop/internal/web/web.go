@@ -3,8 +3,6 @@ package web
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"html/template"
 	"log/slog"
@@ -15,7 +13,6 @@ import (
 	"example.com/shop/internal/catalog"
 	"example.com/shop/internal/catalog/price"
 	"example.com/shop/internal/models"
-	"example.com/shop/internal/store"
 	"example.com/shop/static"
 	"example.com/shopkit"
 )
@@ -24,8 +21,12 @@ import (
 type Store interface {
 	Ping(context.Context) error
 	Users(context.Context) ([]models.User, error)
+	User(ctx context.Context, email string) (models.User, error)
 	Models(context.Context) ([]models.Model, error)
+	UserModels(ctx context.Context, owner int64) ([]models.Model, error)
+	PendingModels(context.Context) ([]models.Model, error)
 	AddModel(context.Context, catalog.Draft) (models.Model, error)
+	Decide(ctx context.Context, id int64, v catalog.Verdict) (models.Model, error)
 }
 
 // Server answers the shop's requests.
@@ -36,8 +37,9 @@ type Server struct {
 	pages   *template.Template
 }
 
-// New reads the templates of dir, once, and returns the shop's handler.
-func New(release, dir string, s Store, log *slog.Logger) (http.Handler, error) {
+// New reads the templates of dir, once, and returns the shop's handler, which
+// has reset for its debug endpoint.
+func New(release, dir string, s Store, reset http.Handler, log *slog.Logger) (http.Handler, error) {
 	pages, err := template.New("").
 		Funcs(template.FuncMap{"price": price.Format}).
 		ParseGlob(filepath.Join(dir, "*.html"))
@@ -49,11 +51,10 @@ func New(release, dir string, s Store, log *slog.Logger) (http.Handler, error) {
 	mux.HandleFunc("GET /{$}", srv.index)
 	mux.HandleFunc("GET /healthz", srv.healthz)
 	mux.HandleFunc("GET /version", srv.version)
-	mux.HandleFunc("GET /api/users", srv.users)
-	mux.HandleFunc("GET /api/models", srv.models)
-	mux.HandleFunc("POST /api/models", srv.addModel)
+	srv.api(mux)
+	mux.Handle("/api/debug/reset-db", reset)
 	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(static.Files)))
-	return shopkit.LogRequests(log, mux), nil
+	return shopkit.LogRequests(log, limit(mux)), nil
 }
 
 // version says, a line each, what this process was built of.
@@ -92,49 +93,15 @@ func (s *Server) index(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Server) users(w http.ResponseWriter, r *http.Request) {
-	users, err := s.store.Users(r.Context())
-	if err != nil {
-		s.fail(w, err)
-		return
-	}
-	shopkit.WriteJSON(w, http.StatusOK, users)
-}
+// patience is how long a request may take. Behind a pooler whose server is away
+// a query waits instead of failing.
+const patience = 3 * time.Second
 
-func (s *Server) models(w http.ResponseWriter, r *http.Request) {
-	list, err := s.store.Models(r.Context())
-	if err != nil {
-		s.fail(w, err)
-		return
-	}
-	shopkit.WriteJSON(w, http.StatusOK, list)
-}
-
-func (s *Server) addModel(w http.ResponseWriter, r *http.Request) {
-	var draft catalog.Draft
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&draft); err != nil {
-		shopkit.WriteError(w, http.StatusBadRequest, err.Error())
-		return
-	}
-	if err := draft.Check(); err != nil {
-		shopkit.WriteError(w, http.StatusUnprocessableEntity, err.Error())
-		return
-	}
-	m, err := s.store.AddModel(r.Context(), draft)
-	switch {
-	case errors.Is(err, store.ErrConflict):
-		shopkit.WriteError(w, http.StatusConflict, err.Error())
-	case err != nil:
-		s.fail(w, err)
-	default:
-		shopkit.WriteJSON(w, http.StatusCreated, m)
-	}
-}
-
-// fail hides an error of ours from the client and tells the log.
-func (s *Server) fail(w http.ResponseWriter, err error) {
-	s.log.Error("database", "error", err)
-	shopkit.WriteError(w, http.StatusInternalServerError, "something went wrong")
+// limit ends the context of a request after patience.
+func limit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), patience)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
 }
