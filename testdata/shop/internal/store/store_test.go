@@ -183,6 +183,21 @@ func TestDecideOnce(t *testing.T) {
 	}
 }
 
+// The context of Open is about opening: at a shutdown requests in flight go on
+// until Close.
+func TestOutlivesItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := Open(ctx, 5*time.Second, slog.New(slog.DiscardHandler), at(freshDatabase(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	cancel()
+	if err := s.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // A database that does not answer when the shop opens is not its end.
 func TestOpenWithoutDatabase(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
