@@ -23,8 +23,8 @@
 //   - A start never waits for a database, only a client of a door does; Drain waits
 //     within the drain timeout, likewise the first app or migration after a
 //     devguard that was killed, HookEnv of a migrating hook within probeWait, Pause
-//     within twice the drain timeout, and AppEnv for an embedded server that was
-//     asked for.
+//     within the drain timeout and as much again, 2 s at least, and AppEnv for an
+//     embedded server that was asked for.
 //   - While a generation merely runs, the only sessions upstream are its own,
 //     those dialled ahead for the next one (30 s at most), and during the probe one
 //     or two. Without a generation there is none.

@@ -131,9 +131,9 @@ func (d *drain) endProxied(ctx context.Context) {
 	if d.gen == 0 || !d.g.hasDoor(d.u) {
 		return
 	}
-	d.g.closeSpares(d.u, d.gen)
 	polite, cancel := context.WithTimeout(ctx, d.to.timeout-d.reserve())
 	defer cancel()
+	d.g.closeSpares(polite, d.u, d.gen)
 	d.stuck = d.g.socketsOf(d.g.endProxied(ctx, polite, d.u, d.gen))
 	d.proxied = d.g.takeTally(d.u, d.gen)
 	for _, c := range d.stuck {
@@ -172,7 +172,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 // attempt gets a session and ends with it all that is ours.
 func (d *drain) attempt(ctx context.Context) error {
 	if d.line != nil {
-		d.line.close(ctx)
+		d.g.closeLater(ctx, d.line.close) // it is broken: that may take longer than there is time
 		d.line = nil
 	}
 	if err := d.dial(ctx); err != nil {
@@ -186,33 +186,28 @@ func (d *drain) attempt(ctx context.Context) error {
 
 // dial sets the line: the one dialled ahead, else a new one.
 func (d *drain) dial(ctx context.Context) (err error) {
-	if d.ahead == nil {
+	ahead := d.ahead
+	if ahead == nil {
 		if d.to.role == dsn.Other {
 			return errNotOurs // and Note did not see the app use it
 		}
 		if v, known := d.g.verdictOf(d.u); known && v.kind != postgres && v.kind != unknown {
 			return errPooled
 		}
-		d.line, err = dialLine(ctx, d.to.config)
-		return err
+		ahead = d.g.beginDial(d.to)
 	}
 	select {
-	case <-d.ahead.done:
+	case <-ahead.done:
 	case <-ctx.Done():
-		d.abandon(ctx)
+		// Once the Guard is closed the dial ends at once, and can be waited for.
+		d.g.closeLater(ctx, ahead.close)
 		return ctx.Err()
 	}
-	if d.ahead.unused {
+	if ahead.unused {
 		return errNotOurs
 	}
-	d.line = d.ahead.line
-	return d.ahead.err
-}
-
-// abandon leaves a session that is still being dialled to be closed later. Once
-// the Guard is closed the dial ends at once, and can be waited for.
-func (d *drain) abandon(ctx context.Context) {
-	d.g.closeLater(ctx, d.ahead.close)
+	d.line = ahead.line
+	return ahead.err
 }
 
 // closeLater runs what closes a session in the background, and at once when the

@@ -165,7 +165,7 @@ func (g *Guard) Close(ctx context.Context) error {
 	}
 	g.cancel()
 	for _, u := range g.known() {
-		g.closeSpares(u, everyGeneration)
+		g.closeSpares(ctx, u, everyGeneration)
 		g.closeDoor(ctx, u)
 	}
 	done := make(chan struct{})

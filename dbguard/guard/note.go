@@ -79,6 +79,20 @@ func (g *Guard) ensureDial(u *upstream, noted []sockets.Conn) {
 	}
 }
 
+// beginDial begins to dial for a drain that has nothing dialled ahead. The drain
+// may go before it ends: a session that breaks takes a moment to be closed.
+func (g *Guard) beginDial(to *access) *dialing {
+	d := &dialing{done: make(chan struct{}), err: context.Canceled}
+	run := func() {
+		defer close(d.done)
+		d.line, d.err = dialLine(g.ctx, to.config)
+	}
+	if !g.background(run) {
+		close(d.done)
+	}
+	return d
+}
+
 // close ends a session dialled for nothing, when it is there.
 func (d *dialing) close(ctx context.Context) {
 	if <-d.done; d.line != nil {

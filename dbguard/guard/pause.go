@@ -3,7 +3,6 @@ package guard
 import (
 	"context"
 	"sync"
-	"time"
 )
 
 // errMigrating ends a session whose transaction a migration would wait for.
@@ -13,7 +12,7 @@ var errMigrating = &fatal("57P01", "terminating connection due to administrator 
 // Pause keeps every session of the app that passes through us from the server
 // from its next transaction on, as PgBouncer's PAUSE does, and returns when none
 // is inside one: those that still are after the drain timeout are rolled back and
-// closed. New clients wait. resume lets them go on, with schema changed or not;
+// closed, for which there is as much time again, 2 s at least. New clients wait. resume lets them go on, with schema changed or not;
 // it must be called, once.
 func (g *Guard) Pause(ctx context.Context) (resume func(migrated bool)) {
 	var all sync.WaitGroup
@@ -55,15 +54,15 @@ func (g *Guard) hold(ctx context.Context, l *live) {
 		return // it is being opened, and has asked for nothing yet
 	}
 	r.Hold()
-	ctx, cancel := context.WithTimeout(ctx, g.access(l.u).timeout)
+	polite, cancel := context.WithTimeout(ctx, g.access(l.u).timeout)
 	defer cancel()
-	if r.AwaitIdle(ctx) == nil {
+	if r.AwaitIdle(polite) == nil {
 		return
 	}
 	g.end(l, errMigrating)
-	select {
-	case <-l.done:
-	case <-time.After(g.finishTime(l.u)):
+	finish, cancel := context.WithTimeout(ctx, g.finishTime(l.u))
+	defer cancel()
+	if !l.overBy(finish) && ctx.Err() == nil {
 		l.cancel()
 	}
 }
@@ -72,7 +71,7 @@ func (g *Guard) hold(ctx context.Context, l *live) {
 // changed is not handed out: its server may have planned with the old one.
 func (g *Guard) resume(u *upstream, migrated bool) {
 	if migrated {
-		g.closeSpares(u, everyGeneration)
+		g.closeSpares(g.ctx, u, everyGeneration)
 	}
 	g.mu.Lock()
 	if u.proxy.paused != nil {

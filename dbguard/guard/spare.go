@@ -220,9 +220,10 @@ func (g *Guard) limitSpares(u *upstream, gen int) {
 	}
 }
 
-// closeSpares closes the spares of generations up to gen, and waits for that. It
-// is the end of a start that failed, of a schema that has changed, of the Guard.
-func (g *Guard) closeSpares(u *upstream, gen int) {
+// closeSpares closes the spares of generations up to gen, and waits for that as
+// long as ctx allows: a server that cannot be reached does not answer. It is the
+// end of a start that failed, of a schema that has changed, of the Guard.
+func (g *Guard) closeSpares(ctx context.Context, u *upstream, gen int) {
 	g.mu.Lock()
 	list := slices.DeleteFunc(slices.Clone(u.proxy.spares.list), func(s *spare) bool { return s.gen > gen })
 	if u.proxy.spares.gen <= gen {
@@ -233,7 +234,11 @@ func (g *Guard) closeSpares(u *upstream, gen int) {
 		_ = s.Conn.SetReadDeadline(time.Unix(1, 0))
 	}
 	for _, s := range list {
-		<-s.kept
+		select {
+		case <-s.kept:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
