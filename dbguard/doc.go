@@ -8,8 +8,8 @@
 //
 // Where to look: config.go and open.go (the pool), pooler.go (what is behind a URL),
 // classify.go (what an error means), retry.go, tx.go and commit.go (what is tried
-// again), clean.go (a connection after a stale statement), reset.go and clear.go
-// (by hand), log.go and trace.go (what is said), stats.go (what was counted).
+// again), clean.go (a connection after a stale statement), reset.go, clear.go and
+// handler.go (by hand), log.go and trace.go (what is said), stats.go (what was counted).
 //
 // What it promises, and what each promise rests on:
 //
@@ -25,12 +25,29 @@
 //     ours alone: its process id is the one that was told at login. A pooler tells
 //     another, and there connections are replaced instead (DEALLOCATE ALL through
 //     PgBouncer 1.21 breaks other clients, and Supavisor rejects it).
+//   - [Reset] fails nothing that is in flight: a connection in use is closed when it
+//     comes back to the pool. It rests on pgxpool, which never takes one away.
+//   - [ResetHandler] is not there in production, and in development answers nobody but
+//     this machine, whoever has the token, and no foreign web page. It rests on what
+//     browsers do not let a page change (Host, Origin), on the peer's address, and on
+//     proxies saying that they are there.
 //   - No password is in an error, log line or printed value of this package.
 //
-// When not to use it: Retry cannot make statements idempotent, and an error that
-// lasts (a full disk, a wrong password, a broken statement) is no better after three
-// tries. An app that runs under devguard needs none of it for stale statements; there
-// is no harm in both.
+// When not to use it:
+//
+//   - Retry cannot make statements idempotent: what must not happen twice belongs in
+//     [RetryTx], and what RetryTx's fn does besides (a mail, a message, another
+//     database) may happen twice.
+//   - An error that lasts (a full disk, a wrong password, a broken statement) is no
+//     better after three tries, nor is a server that is away for longer than a tenth
+//     of a second: answer that it is, with a 503, say. [Classify] tells most of these
+//     errors; PgBouncer's own for a server that is away (08P01) are [Permanent], since
+//     it says the same of one that went away after the statement was sent.
+//   - LISTEN, advisory locks of a session, COPY of a whole file: take a connection of
+//     the pool (or of DirectURL, behind a transaction pooler) and keep it.
+//   - Retries do not nest: a Retry inside a Retry is nine tries.
+//   - An app that runs under devguard needs none of it for stale statements; there is
+//     no harm in both.
 //
 // # Log lines
 //
