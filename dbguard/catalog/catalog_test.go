@@ -99,7 +99,9 @@ func TestDescribe(t *testing.T) {
 	s.CreateRole(t, "bob", "pw", "")
 	ctx := t.Context()
 	me, own := open(t, s, "bob", "asker"), open(t, s, "bob", "mine")
-	run(t, own, "create table pg_temp.secrets (a text); begin; insert into pg_temp.secrets values ('hunter2'), ($x$hunter2$x$)")
+	run(t, own, "create table pg_temp.secrets (a text)")
+	run(t, own, `begin; insert /* don't */ into pg_temp.secrets -- isn't
+		values ('hunter2'), ($x$hunter2$x$), (E'a\'hunter2'), ('it''s hunter2')`)
 	found, err := Find(ctx, me, Filter{Clients: []netip.AddrPort{local(own)}})
 	if err != nil {
 		t.Fatal(err)

@@ -6,25 +6,24 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/devguard/devguard/dbguard/session"
 )
 
 // Detail is what a person wants to know of a session that will not go.
 type Detail struct {
 	PID   int32
 	State string // as in pg_stat_activity: "active", "idle in transaction" ...
-	Query string // its first 120 characters, in one line, without literals
+	Query string // as session.Fingerprint writes it: one line, without literals
 	Locks string // "RowExclusiveLock on users, ..."; empty when it holds none
 	Waits string // what it waits for, as in wait_event_type and wait_event
 }
 
 // detailQuery names the relations of its own database; others stay numbers.
-// Literals of the query may be anything, a password too: they are left out,
-// dollar quotes included. What a session always holds, the lock on its own
-// virtual transaction, says nothing.
+// What a session always holds, the lock on its own virtual transaction, says
+// nothing.
 const detailQuery = `
-select a.pid, coalesce(a.state, ''),
-       left(regexp_replace(regexp_replace(regexp_replace(a.query, '''([^'']|'''')*(''|$)', '''?''', 'g'),
-                           '\$([A-Za-z_]*)\$.*', '$?$'), '\s+', ' ', 'g'), 120),
+select a.pid, coalesce(a.state, ''), coalesce(a.query, ''),
        coalesce((select string_agg(distinct mode || ' on ' || coalesce(relation::regclass::text, locktype), ', ')
                  from pg_catalog.pg_locks l where l.pid = a.pid and l.granted and locktype <> 'virtualxid'), ''),
        coalesce(a.wait_event_type || ': ' || a.wait_event, '')
@@ -46,7 +45,7 @@ func Describe(ctx context.Context, conn *pgconn.PgConn, sessions []Session) ([]D
 		if err != nil {
 			return nil, fmt.Errorf("read pg_stat_activity: %w", err)
 		}
-		list = append(list, Detail{int32(pid), string(row[1]), string(row[2]), string(row[3]), string(row[4])})
+		list = append(list, Detail{int32(pid), string(row[1]), session.Fingerprint(string(row[2])), string(row[3]), string(row[4])})
 	}
 	return list, nil
 }
