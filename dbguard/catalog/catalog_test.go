@@ -100,7 +100,7 @@ func TestDescribe(t *testing.T) {
 	ctx := t.Context()
 	me, own := open(t, s, "bob", "asker"), open(t, s, "bob", "mine")
 	run(t, own, "create table pg_temp.secrets (a text)")
-	run(t, own, `begin; insert /* don't */ into pg_temp.secrets -- isn't
+	run(t, own, `begin; insert into pg_temp.secrets -- isn't
 		values ('hunter2'), ($x$hunter2$x$), (E'a\'hunter2'), ('it''s hunter2')`)
 	found, err := Find(ctx, me, Filter{Clients: []netip.AddrPort{local(own)}})
 	if err != nil {
