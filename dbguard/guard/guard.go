@@ -153,8 +153,8 @@ func (g *Guard) Clean() bool {
 	return true
 }
 
-// Close ends what is under way in the background, closes every session of the
-// Guard's own and releases the embedded server. ctx bounds that.
+// Close ends what is under way in the background, every session that passes through
+// us, and those of the Guard's own, and releases the embedded server. ctx bounds that.
 func (g *Guard) Close(ctx context.Context) error {
 	g.mu.Lock()
 	already := g.closed
@@ -164,6 +164,9 @@ func (g *Guard) Close(ctx context.Context) error {
 		return nil
 	}
 	g.cancel()
+	for _, u := range g.known() {
+		g.dismiss(u)
+	}
 	for _, u := range g.known() {
 		g.closeSpares(ctx, u, everyGeneration)
 		g.closeDoor(ctx, u)

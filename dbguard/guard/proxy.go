@@ -162,6 +162,20 @@ func (g *Guard) end(l *live, fatal *pgproto3.ErrorResponse) {
 	r.End(fatal)
 }
 
+// errStopping is what a client hears that is still there when the Guard is closed.
+// The app has ended by then; at a fixed address there are others.
+var errStopping = &fatal("57P01", "terminating connection due to administrator command", "devguard is stopping.").ErrorResponse
+
+// dismiss tells every session of u to end, the app's or not; closeDoor waits.
+func (g *Guard) dismiss(u *upstream) {
+	g.mu.Lock()
+	all := slices.Collect(maps.Keys(u.proxy.lives))
+	g.mu.Unlock()
+	for _, l := range all {
+		g.end(l, errStopping)
+	}
+}
+
 // livesOf returns the sessions of u that are the app's of generations up to gen.
 func (g *Guard) livesOf(u *upstream, gen int) []*live {
 	g.mu.Lock()
