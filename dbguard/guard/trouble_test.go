@@ -426,3 +426,27 @@ func TestNameThatDoesNotResolve(t *testing.T) {
 	g.Note(1, nil)
 	within(t, 2500*time.Millisecond, "the drain", func() { g.Drain(t.Context(), 1) })
 }
+
+// TestCloseEndsWhoIsStillThere: a stranger at a fixed address hears why, and Close
+// does not wait for him until its context ends.
+func TestCloseEndsWhoIsStillThere(t *testing.T) {
+	s, dev := server(t)
+	address := freeAddress(t)
+	g, _ := open(t, Options{Databases: auto(Database{Listen: address})})
+	through(t, g, 1, s.URL(dev))
+	stranger := connection(t, strings.Replace(s.URL(dev), net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), address, 1))
+	run(t, stranger, "begin; update things set n = 1 where id = 7")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	within(t, 2*time.Second, "Close", func() {
+		if err := g.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	if n := sessionsOf(t, s); n != "0" {
+		t.Errorf("%s sessions are left", n)
+	}
+	if _, err := stranger.Exec(t.Context(), "select 1").ReadAll(); code(err) != "57P01" {
+		t.Errorf("the stranger hears %v", err)
+	}
+}
