@@ -74,6 +74,13 @@ type shopProcess struct {
 	ended chan error
 }
 
+// slowCommit has each write wait inside of COMMIT, so that a restart or a kill meets
+// some there.
+const slowCommit = `
+create function wait() returns trigger language plpgsql as 'begin perform pg_sleep(0.02); return null; end';
+create constraint trigger wait after insert on models deferrable initially deferred for each row execute function wait();
+create constraint trigger wait after insert on decisions deferrable initially deferred for each row execute function wait()`
+
 // startShop builds the shop and its migrations, and runs them.
 func startShop(t *testing.T, s *pgtest.Server, b *pgtest.Bouncer) *shopProcess {
 	dir, err := filepath.Abs("../testdata/shop")
@@ -98,6 +105,7 @@ func startShop(t *testing.T, s *pgtest.Server, b *pgtest.Bouncer) *shopProcess {
 		return strings.HasPrefix(name, "PG") || strings.HasSuffix(name, "DATABASE_URL") || name == "DIRECT_URL" || name == "HOST"
 	})
 	run(append(env, "DATABASE_URL="+s.URL(pgtest.Conn{})), bin+"migrate")
+	s.Exec(t, slowCommit)
 
 	p := &shopProcess{log: &logged{}, cmd: exec.Command(bin + "shop"), ended: make(chan error, 1)}
 	p.cmd.Dir = dir
