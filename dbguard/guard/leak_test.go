@@ -162,7 +162,7 @@ func costOfIdle(t *testing.T, url string) {
 	env := appEnv(t, g, 1, "DATABASE_URL="+url)
 	warm := startApp(t, env, "idle")
 	before := holds()
-	const apps, each = 4, 40
+	const apps, each = 3, 40
 	var all []*app
 	for range apps {
 		all = append(all, startApp(t, env, strings.Repeat("idle ", each)))

@@ -192,10 +192,19 @@ func recovers(t *testing.T, url string) *pgconn.PgConn {
 	}
 }
 
-// TestUpstreamEnds: whichever way it does, a client through us hears what one hears
-// that is connected itself, and the next is served without anybody's help.
-func TestUpstreamEnds(t *testing.T) {
+// TestUpstreamTrouble: it ends, or the way to it does.
+func TestUpstreamTrouble(t *testing.T) {
 	s, dev := server(t, trusting, pgtest.Set("max_connections", "60"))
+	t.Run("it ends", func(t *testing.T) { upstreamEnds(t, s, dev) })
+	t.Run("network stands still", func(t *testing.T) { networkStandsStill(t, s, dev) })
+	t.Run("network stops in the middle", func(t *testing.T) { networkStopsInTheMiddle(t, s, dev) })
+	t.Run("network is cut", func(t *testing.T) { connectionsAreCut(t, s, dev) })
+	t.Run("its name is lost", func(t *testing.T) { nameDoesNotResolve(t, s, dev) })
+}
+
+// upstreamEnds: whichever way it does, a client through us hears what one hears
+// that is connected itself, and the next is served without anybody's help.
+func upstreamEnds(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
 	pool := pgtest.PgBouncer(t, s, pgtest.Pool{Settings: map[string]string{"auth_type": "trust"}})
 	backends := func(t *testing.T, sig syscall.Signal, limit string) {
 		for _, row := range s.Query(t, "select pid from pg_stat_activity where query = 'select pg_sleep(600)' limit "+limit) {
@@ -294,32 +303,31 @@ func stand(t *testing.T, s *pgtest.Server, dev pgtest.Conn, timeout time.Duratio
 	return c
 }
 
-// TestNetworkStandsStill: nothing arrives and nothing is closed. All bounds hold,
+// networkStandsStill: nothing arrives and nothing is closed. All bounds hold,
 // and once it goes on again so does the app, and nothing of the old generation is
 // left at the server.
-func TestNetworkStandsStill(t *testing.T) {
-	s, dev := server(t, trusting)
-	for _, migrated := range []bool{false, true} {
-		t.Run("migrated "+strconv.FormatBool(migrated), func(t *testing.T) {
-			const timeout = 300 * time.Millisecond
-			c := stand(t, s, dev, timeout)
-			var resume func(bool)
-			within(t, timeout+shortestFinish+500*time.Millisecond, "the pause", func() { resume = c.g.Pause(t.Context()) })
-			within(t, closeLimit+500*time.Millisecond, "the resume", func() { resume(migrated) })
-			within(t, 200*time.Millisecond, "the note", func() { c.g.Note(1, nil) })
-			within(t, timeout+500*time.Millisecond, "the drain", func() { c.g.Drain(t.Context(), 1) })
-			within(t, timeout+500*time.Millisecond, "the drain with spares", func() { c.g.Drain(t.Context(), 2) })
-			c.logins.Wait()
-			if line := c.log.lines(t, "drained")[0]; line["level"] != "WARN" || line["reason"] == nil {
-				t.Errorf("%v", line)
-			}
-			c.way.freeze(false)
-			recovers(t, through(t, c.g, 3, c.url))
-			until(t, func() bool {
-				return s.Query(t, "select count(*) from pg_stat_activity where application_name in ('"+label(runA, 1)+"', '"+label(runA, 2)+"')")[0][0] == "0"
-			})
+func networkStandsStill(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
+	t.Run("Pause and Drain", func(t *testing.T) {
+		const timeout = 300 * time.Millisecond
+		c := stand(t, s, dev, timeout)
+		var resume func(bool)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*timeout) // else as long as sessions are given to finish
+		defer cancel()
+		within(t, 2*timeout+500*time.Millisecond, "the pause", func() { resume = c.g.Pause(ctx) })
+		within(t, closeLimit+500*time.Millisecond, "the resume", func() { resume(false) })
+		within(t, 200*time.Millisecond, "the note", func() { c.g.Note(1, nil) })
+		within(t, timeout+500*time.Millisecond, "the drain", func() { c.g.Drain(t.Context(), 1) })
+		within(t, timeout+500*time.Millisecond, "the drain with spares", func() { c.g.Drain(t.Context(), 2) })
+		c.logins.Wait()
+		if line := c.log.lines(t, "drained")[0]; line["level"] != "WARN" || line["reason"] == nil {
+			t.Errorf("%v", line)
+		}
+		c.way.freeze(false)
+		recovers(t, through(t, c.g, 3, c.url))
+		until(t, func() bool {
+			return s.Query(t, "select count(*) from pg_stat_activity where application_name in ('"+label(runA, 1)+"', '"+label(runA, 2)+"')")[0][0] == "0"
 		})
-	}
+	})
 	t.Run("Close", func(t *testing.T) {
 		c := stand(t, s, dev, time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
@@ -329,12 +337,11 @@ func TestNetworkStandsStill(t *testing.T) {
 	})
 }
 
-// TestNetworkStopsInTheMiddle of the drain's own session, wherever that is: the
+// networkStopsInTheMiddle of the drain's own session, wherever that is: the
 // drain ends in time all the same.
-func TestNetworkStopsInTheMiddle(t *testing.T) {
-	s, dev := server(t, trusting)
+func networkStopsInTheMiddle(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
 	const timeout = 300 * time.Millisecond
-	for _, bytes := range []int{1, 350, 420, 550} {
+	for _, bytes := range []int{1, 420, 550} {
 		t.Run(strconv.Itoa(bytes), func(t *testing.T) {
 			way := narrows(t, net.JoinHostPort(s.Host, strconv.Itoa(s.Port)))
 			g, log := open(t, Options{Databases: auto(Database{DrainTimeout: timeout})})
@@ -349,9 +356,8 @@ func TestNetworkStopsInTheMiddle(t *testing.T) {
 	}
 }
 
-// TestConnectionsAreCut: each client hears that its own is, and the next is served.
-func TestConnectionsAreCut(t *testing.T) {
-	s, dev := server(t, trusting)
+// connectionsAreCut: each client hears that its own is, and the next is served.
+func connectionsAreCut(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
 	way := narrows(t, net.JoinHostPort(s.Host, strconv.Itoa(s.Port)))
 	g, _ := open(t, Options{Databases: auto(Database{})})
 	led := through(t, g, 1, way.url(s.URL(dev)))
@@ -397,9 +403,8 @@ func TestServerIsFull(t *testing.T) {
 	}
 }
 
-// TestNameThatDoesNotResolve for a while.
-func TestNameThatDoesNotResolve(t *testing.T) {
-	s, dev := server(t, trusting)
+// nameDoesNotResolve for a while.
+func nameDoesNotResolve(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
 	g, _ := open(t, Options{Databases: auto(Database{})})
 	led := through(t, g, 1, strings.Replace(s.URL(dev), s.Host, "database.invalid", 1))
 	var lookup func(context.Context, string) ([]string, error)
