@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -35,7 +36,8 @@ func TestScript(t *testing.T) {
 			t.Parallel()
 			s := &script{t: t}
 			testscript.RunT(inline{t}, testscript.Params{
-				Files: []string{file},
+				Files:    []string{file},
+				Deadline: time.Now().Add(scriptTime), // a verb that should fail may run instead
 				Setup: func(env *testscript.Env) error {
 					env.Vars = append(env.Vars, goEnv...)
 					env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
@@ -55,6 +57,9 @@ func TestScript(t *testing.T) {
 		})
 	}
 }
+
+// scriptTime bounds one script; the longest take some seconds.
+const scriptTime = 3 * time.Minute
 
 // goEnvironment is what the go command needs: nothing is downloaded, and what
 // was built once is not built again.
