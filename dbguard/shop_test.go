@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,14 +21,23 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/dbguard/pgtest"
+	"github.com/jackc/pgx/v5"
 )
 
-// TestShopUnderLoad holds the library in an app: the sample service of testdata/shop,
-// a process of its own, gets 200 requests a second behind PgBouncer in transaction
+// shopDir is the app that holds the library here: the sample service.
+const shopDir = "../testdata/shop"
+
+func TestShop(t *testing.T) {
+	bin := buildShop(t)
+	t.Run("under load", func(t *testing.T) { testShopUnderLoad(t, bin) })
+	t.Run("finishes its requests", func(t *testing.T) { testShopFinishes(t, bin) })
+}
+
+// testShopUnderLoad: the shop, a process of its own, gets 200 requests a second behind PgBouncer in transaction
 // mode, with nothing of devguard in front of it. Its pool is reset every second,
 // Postgres is restarted and the pooler is killed. It must not end, every answer must
 // be right, or a 503 that says truly whether something was stored.
-func TestShopUnderLoad(t *testing.T) {
+func testShopUnderLoad(t *testing.T, bin string) {
 	rounds := 1
 	if *campaign {
 		rounds = 7 // a minute
@@ -36,7 +46,7 @@ func TestShopUnderLoad(t *testing.T) {
 	// Without server_login_retry PgBouncer makes everybody wait for 15 s once a server
 	// has refused it.
 	b := pgtest.PgBouncer(t, s, pgtest.Pool{Settings: map[string]string{"server_login_retry": "1"}})
-	app := startShop(t, s, b)
+	app := startShop(t, bin, s, b)
 	l := newLoad(app.url)
 	running, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
@@ -66,6 +76,44 @@ func TestShopUnderLoad(t *testing.T) {
 	}
 }
 
+// testShopFinishes tells the shop to stop while a page is in its first query
+// of two: it gets the connection for its second.
+func testShopFinishes(t *testing.T, bin string) {
+	s := pgtest.Start(t)
+	app := startShop(t, bin, s, pgtest.PgBouncer(t, s, pgtest.Pool{}))
+	ctx := testContext(t)
+	other, err := pgx.Connect(ctx, s.URL(pgtest.Conn{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close(ctx)
+	mustExec(t, other, "begin", pgx.QueryExecModeSimpleProtocol)
+	mustExec(t, other, "lock table users", pgx.QueryExecModeSimpleProtocol)
+	l, page := newLoad(app.url), make(chan string, 1)
+	go func() {
+		resp, body, err := l.do(ctx, "GET", "/", "")
+		if err != nil {
+			page <- err.Error()
+			return
+		}
+		page <- resp.Status + " " + string(body)
+	}()
+	until(t, s, "1", "select count(*) from pg_stat_activity where wait_event_type = 'Lock'")
+	app.terminate(t)
+	for { // until nobody is let in any more
+		conn, err := net.Dial("tcp", strings.TrimPrefix(app.url, "http://"))
+		if err != nil {
+			break
+		}
+		conn.Close()
+	}
+	mustExec(t, other, "rollback", pgx.QueryExecModeSimpleProtocol)
+	if got := <-page; !strings.HasPrefix(got, "200 OK") || !strings.Contains(got, "Analytical Engine") {
+		t.Errorf("the page in flight: %.300s", got)
+	}
+	app.ends(t)
+}
+
 // shopProcess is the shop as it runs.
 type shopProcess struct {
 	url   string
@@ -81,34 +129,37 @@ create function wait() returns trigger language plpgsql as 'begin perform pg_sle
 create constraint trigger wait after insert on models deferrable initially deferred for each row execute function wait();
 create constraint trigger wait after insert on decisions deferrable initially deferred for each row execute function wait()`
 
-// startShop builds the shop and its migrations, and runs them.
-func startShop(t *testing.T, s *pgtest.Server, b *pgtest.Bouncer) *shopProcess {
-	dir, err := filepath.Abs("../testdata/shop")
-	if err != nil {
-		t.Fatal(err)
-	}
+// buildShop builds the shop and its migrations into a directory.
+func buildShop(t *testing.T) string {
 	bin := t.TempDir() + string(filepath.Separator)
 	args := []string{"build", "-o", bin, "./cmd/shop", "./cmd/migrate"}
 	if raceEnabled() {
 		args = slices.Insert(args, 1, "-race")
 	}
-	run := func(env []string, name string, args ...string) {
-		cmd := exec.Command(name, args...)
-		cmd.Dir, cmd.Env = dir, env
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", name, err, out)
-		}
+	inShop(t, os.Environ(), "go", args...)
+	return bin
+}
+
+// inShop runs a program in the shop's directory.
+func inShop(t *testing.T, env []string, name string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Env = shopDir, env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, out)
 	}
-	run(os.Environ(), "go", args...)
+}
+
+// startShop migrates the database and runs the shop behind the pooler.
+func startShop(t *testing.T, bin string, s *pgtest.Server, b *pgtest.Bouncer) *shopProcess {
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
 		return strings.HasPrefix(name, "PG") || strings.HasSuffix(name, "DATABASE_URL") || name == "DIRECT_URL" || name == "HOST"
 	})
-	run(append(env, "DATABASE_URL="+s.URL(pgtest.Conn{})), bin+"migrate")
+	inShop(t, append(env, "DATABASE_URL="+s.URL(pgtest.Conn{})), bin+"migrate")
 	s.Exec(t, slowCommit)
-
 	p := &shopProcess{log: &logged{}, cmd: exec.Command(bin + "shop"), ended: make(chan error, 1)}
-	p.cmd.Dir = dir
+	p.cmd.Dir = shopDir
 	p.cmd.Env = append(env, "DEVGUARD=1", "PORT=0", "DATABASE_URL="+b.URL(pgtest.Conn{}))
 	p.start(t)
 	if !strings.Contains(p.log.String(), `exec_mode="cache describe"`) || !strings.Contains(p.log.String(), "kind=transaction-pooler") {
@@ -165,9 +216,19 @@ func (p *shopProcess) stop(t *testing.T) {
 		t.Fatalf("the shop has ended: %v\n%.5000s", err, p.log)
 	default:
 	}
+	p.terminate(t)
+	p.ends(t)
+}
+
+func (p *shopProcess) terminate(t *testing.T) {
+	t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
+}
+
+func (p *shopProcess) ends(t *testing.T) {
+	t.Helper()
 	select {
 	case err := <-p.ended:
 		if err != nil {
