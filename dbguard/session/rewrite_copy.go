@@ -14,6 +14,7 @@ func (r *rewrite) endCopy(f frame, out []byte) ([]byte, verdict) {
 
 // copyEnded: the client has ended a COPY, perhaps before it was told that there is one.
 func (r *rewrite) copyEnded() {
+	r.lose()
 	if r.copyIn || r.failCopy {
 		r.copyIn, r.failCopy = false, false
 	} else if r.expected.copiesIn > 0 && r.expected.len() < maxOutstanding {
@@ -24,7 +25,9 @@ func (r *rewrite) copyEnded() {
 // duringCopy treats a message that the server would find among CopyData. It
 // ignores Flush and Sync there (CopyGetData in copyfromparse.c), and ends the
 // connection over anything else (seen with 15), which would be the pooler's. So
-// the COPY is failed, and the message waits for that.
+// the COPY is failed, and the message waits for that. So it is with a Sync behind
+// data, which no driver sends: if the COPY has failed over the data, it counts, and
+// the pooler chooses another server.
 func (r *rewrite) duringCopy(f frame, out []byte) ([]byte, verdict) {
 	if r.failCopy {
 		if out = r.giveUpCopy(out); f.typ != 'S' {
@@ -33,7 +36,7 @@ func (r *rewrite) duringCopy(f frame, out []byte) ([]byte, verdict) {
 		r.syncSent()
 		return appendFrame(out, f), stream
 	}
-	if f.typ == 'S' || f.typ == 'H' {
+	if f.typ == 'H' || f.typ == 'S' && !r.data {
 		return appendFrame(out, f), stream
 	}
 	r.copyIn, r.gaveUp = false, true
