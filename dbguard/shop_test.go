@@ -160,7 +160,7 @@ func startShop(t *testing.T, bin string, s *pgtest.Server, b *pgtest.Bouncer) *s
 	s.Exec(t, slowCommit)
 	p := &shopProcess{log: &logged{}, cmd: exec.Command(bin + "shop"), ended: make(chan error, 1)}
 	p.cmd.Dir = shopDir
-	p.cmd.Env = append(env, "DEVGUARD=1", "PORT=0", "DATABASE_URL="+b.URL(pgtest.Conn{}))
+	p.cmd.Env = append(env, "GORACE=atexit_sleep_ms=0", "DEVGUARD=1", "PORT=0", "DATABASE_URL="+b.URL(pgtest.Conn{}))
 	p.start(t)
 	if !strings.Contains(p.log.String(), `exec_mode="cache describe"`) || !strings.Contains(p.log.String(), "kind=transaction-pooler") {
 		t.Errorf("the pool was opened otherwise:\n%s", p.log)
