@@ -67,7 +67,7 @@ func (w *strait) url(url string) string {
 func (w *strait) freeze(on bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.frozen = on
+	w.frozen, w.after = on, 0
 	w.thawed.Broadcast()
 }
 
