@@ -271,13 +271,8 @@ func (r *rewrite) inBlock() bool { return r.account.status != 'I' || r.beganIn >
 func (r *rewrite) endBatch() {
 	r.batch++
 	r.open = false
-	r.lose()
-	r.block = 0
-}
-
-// lose: what the upstream's unnamed statement is, is not known any more.
-func (r *rewrite) lose() {
 	r.current, r.currentText, r.unchecked, r.undescribed = nil, "", false, nil
+	r.block = 0
 }
 
 // cutString cuts a C string off a body.

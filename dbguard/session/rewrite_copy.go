@@ -14,7 +14,6 @@ func (r *rewrite) endCopy(f frame, out []byte) ([]byte, verdict) {
 
 // copyEnded: the client has ended a COPY, perhaps before it was told that there is one.
 func (r *rewrite) copyEnded() {
-	r.lose()
 	if r.copyIn || r.failCopy {
 		r.copyIn, r.failCopy = false, false
 	} else if r.expected.copiesIn > 0 && r.expected.len() < maxOutstanding {
