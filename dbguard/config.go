@@ -49,7 +49,7 @@ func ConfigFromEnv(opts ...Option) (*Config, error) {
 		}
 	}
 	if c.URL == "" {
-		return nil, fmt.Errorf("no database URL: %s is not set", strings.Join(o.urlEnv, ", nor "))
+		return nil, fmt.Errorf("no database URL: set %s", strings.Join(o.urlEnv, " or "))
 	}
 	if err := plain(c.URL); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Source, err)

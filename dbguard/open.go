@@ -20,7 +20,9 @@ import (
 //
 // ctx is the life of the pool: when it ends, statements in flight are finished and
 // their connections closed; nothing new begins. pool.Close does the same, and waits:
-// call it before the process ends.
+// call it before the process ends. So ctx must outlive the requests that a graceful
+// shutdown still serves: not the context of the signal, and none with a timeout (the
+// URL's connect_timeout bounds the connect).
 //
 // It fails when ConfigFromEnv does, when the database does not let us in, or when
 // ctx ends first. The error wraps pgx's, and holds no password. Nothing is retried.

@@ -200,7 +200,7 @@ func TestConfigFromEnv(t *testing.T) {
 		{name: "bounds of the URL", env: []string{"DATABASE_URL", b, "DEVGUARD", "1"}, host: "b", src: "DATABASE_URL", direct: b, maxConns: 3},
 		{name: "bounds of an option", env: []string{"DATABASE_URL", b}, opts: []Option{WithMaxConns(5), WithApplicationName("other")}, host: "b", src: "DATABASE_URL", direct: b, maxConns: 5, app: "named"},
 		{name: "a name", env: []string{"DATABASE_URL", a}, opts: []Option{WithApplicationName("shop")}, host: "a", src: "DATABASE_URL", direct: a, app: "shop"},
-		{name: "none", wantErr: "no database URL: DATABASE_URL, nor SUPABASE_DATABASE_URL is not set"},
+		{name: "none", wantErr: "no database URL: set DATABASE_URL or SUPABASE_DATABASE_URL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Setenv("PGAPPNAME", "")
