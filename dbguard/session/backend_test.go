@@ -20,7 +20,7 @@ type backend struct {
 	skip    bool
 	copying byte // Q or E
 	fed     bool // that has had data
-	strayed bool // a Sync has come behind data: the session fails a COPY for it
+	strayed bool // a Sync has come behind an Execute's data: the session fails a COPY for it
 	stmts   map[string]prepared
 	portals map[string]*cursor
 	clashed bool // 0A000 has been raised
@@ -137,7 +137,7 @@ func (b *backend) message(typ byte, body []string) {
 
 func (b *backend) copyMessage(typ byte, body string) {
 	how := b.copying
-	b.strayed = b.strayed || b.fed && typ == 'S'
+	b.strayed = b.strayed || b.fed && typ == 'S' && how == 'E'
 	b.fed = typ == 'd' || b.fed && typ != 'c' && typ != 'f'
 	switch {
 	case typ == 'd' && body != "bad", typ == 'S', typ == 'H':

@@ -25,8 +25,8 @@ func (r *rewrite) copyEnded() {
 // ignores Flush and Sync there (CopyGetData in copyfromparse.c), and ends the
 // connection over anything else (seen with 15), which would be the pooler's. So
 // the COPY is failed, and the message waits for that. So it is with a Sync behind
-// data, which no driver sends: if the COPY has failed over the data, it counts, and
-// the pooler chooses another server.
+// the data of an Execute, which no driver sends: if the COPY has failed over the
+// data, it ends the batch, and the pooler chooses another server.
 func (r *rewrite) duringCopy(f frame, out []byte) ([]byte, verdict) {
 	if r.failCopy {
 		if out = r.giveUpCopy(out); f.typ != 'S' {
@@ -35,11 +35,17 @@ func (r *rewrite) duringCopy(f frame, out []byte) ([]byte, verdict) {
 		r.syncSent()
 		return appendFrame(out, f), stream
 	}
-	if f.typ == 'H' || f.typ == 'S' && !r.data {
+	if f.typ == 'H' || f.typ == 'S' && !(r.data && r.copiesByExecute()) {
 		return appendFrame(out, f), stream
 	}
 	r.copyIn, r.gaveUp = false, true
 	return appendCopyFail(out), wait
+}
+
+// copiesByExecute: the COPY under way is not a Query's, whose end is its own.
+func (r *rewrite) copiesByExecute() bool {
+	head := r.expected.head()
+	return head != nil && head.kind == execute
 }
 
 // giveUpCopy fails a COPY that the client takes for failed or skipped.

@@ -29,7 +29,7 @@ func Completion(shell string) (string, error) {
 }
 
 // Words that the values of a flag are chosen from.
-var flagWords = map[string]string{"db": "auto drain off", "log-format": "pretty text json"}
+var flagWords = map[string]string{"db": "auto session transaction drain off", "log-format": "pretty text json"}
 
 // dashed writes a flag's name as it is typed.
 func dashed(name string) string {

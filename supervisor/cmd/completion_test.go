@@ -117,7 +117,7 @@ source $1; shift; words=("$@"); CURRENT=$#; _devguard`
 	check(t, got, []string{"run", "explain", "init", "completion", "help"}, nil)
 	got = run(t, dir, "zsh", "-f", "-c", complete, "zsh", path, "devguard", "run", "")
 	check(t, got, []string{
-		`(--db)--db[what to do about Postgres sessions\: auto|drain|off]:value:(auto drain off)`,
+		`(--db)--db[what to do about Postgres sessions\: auto|session|transaction|drain|off]:value:(auto session transaction drain off)`,
 		`(--verbose -v)-v[also say what was ignored, and why]`,
 		`1:package:_files -/`,
 	}, nil)
