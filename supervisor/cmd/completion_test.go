@@ -48,7 +48,7 @@ var completions = []struct {
 	{"verbs", []string{"devguard", ""}, []string{"run", "explain", "init", "completion", "help"}, []string{"debug", "status"}},
 	{"verb", []string{"devguard", "ex"}, []string{"explain"}, []string{"run"}},
 	{"flags of run", []string{"devguard", "run", "--"}, []string{"--db", "--embedded-db", "--name", "--log-format", "--config", "--dir"}, []string{"--front", "--control"}},
-	{"modes", []string{"devguard", "run", "--db", ""}, []string{"auto", "drain", "off"}, []string{"session"}},
+	{"modes", []string{"devguard", "run", "--db", ""}, []string{"auto", "session", "transaction", "drain", "off"}, []string{"rolling"}},
 	{"formats", []string{"devguard", "run", "-v", "--log-format", "j"}, []string{"json"}, []string{"text"}},
 	{"flags of explain", []string{"devguard", "explain", "--"}, []string{"--config", "--dir"}, []string{"--db"}},
 	{"shells", []string{"devguard", "completion", ""}, []string{"bash", "zsh", "fish"}, nil},

@@ -87,6 +87,7 @@ func TestGitIgnoresTemplates(t *testing.T) {
 		t.Fatalf("runtime files are %s, want %s", got, want)
 	}
 	moved := d.sync().Runtime
+	d.until("what the sweep asks git", d.walked) // the answers would be those of the next rules
 	d.age()
 	d.write(".gitignore", "tmpl/\n")
 	d.until("the new rules", func() bool { return d.walked() && d.runtimeFiles() == "out/a.html out/b.html" })

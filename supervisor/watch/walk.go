@@ -269,7 +269,7 @@ func (l *loop) watchWalked(dirs []string, w *walk) []string {
 			continue
 		}
 		d := l.tree.want(path, walked)
-		d.epoch = w.epoch
+		d.epoch = max(d.epoch, w.epoch) // an adoption may be older than the walk that has been here
 		out = append(out, path)
 	}
 	l.limits()
@@ -342,7 +342,7 @@ func (l *loop) found(ctx context.Context, w *walk, work []glance, looks []look) 
 		f := l.files[g.name]
 		switch {
 		case f != nil:
-			f.epoch = w.epoch
+			f.epoch = max(f.epoch, w.epoch)
 			if w.fresh {
 				again[g.name] = hint{trust: true}
 			}
