@@ -37,7 +37,7 @@ func (g *Guard) openDoor(u *upstream) (*door, error) {
 	d.listener, err = listen("tcp4", "127.0.0.1:0", listenerOptions{
 		salt: d.salt, log: g.log,
 		secrets: func() []secret { return g.secrets(u) },
-		serve:   func(ctx context.Context, c *client) { g.serve(ctx, u, c) },
+		serve:   func(ctx context.Context, c *client) { g.serve(ctx, u, c, g.admit) },
 		cancel:  d.keys.request,
 	})
 	if err != nil {
@@ -71,17 +71,20 @@ func (g *Guard) closeDoor(ctx context.Context, u *upstream) {
 	}
 }
 
-// serve is the life of a client that has logged in.
-func (g *Guard) serve(ctx context.Context, u *upstream, c *client) {
+// serve is the life of a client that has logged in; admit opens its session.
+func (g *Guard) serve(ctx context.Context, u *upstream, c *client, admit func(context.Context, *live, *client) *visit) {
 	ctx, l := g.enter(ctx, u, c.gen)
 	if l == nil {
+		if c.upstream != nil {
+			c.upstream.leave()
+		}
 		c.refuse(errReplaced)
 		return
 	}
 	var report *relay.Report
 	w := &watcher{g: g, l: l}
 	defer func() { g.leave(l, report, w.left) }()
-	if v := g.admit(ctx, l, c); v != nil {
+	if v := admit(ctx, l, c); v != nil {
 		report = g.relay(ctx, l, c, v, w)
 	}
 }
@@ -89,8 +92,10 @@ func (g *Guard) serve(ctx context.Context, u *upstream, c *client) {
 // visit is what a client was admitted to.
 type visit struct {
 	want
-	mode mode
-	up   *opened
+	up      *opened
+	how     session.Mode
+	pid     uint32                 // as the client is told
+	welcome func(key []byte) error // tells it that it may begin
 }
 
 // errReplaced is what a client hears that comes too late.
@@ -127,7 +132,12 @@ func (g *Guard) admit(ctx context.Context, l *live, c *client) *visit {
 	if m == modeSession {
 		g.noteOpening(l, w)
 	}
-	return &visit{w, m, up}
+	v := &visit{want: w, up: up, how: session.Pass, pid: up.pid}
+	if m == modeTransaction {
+		v.how, v.pid = session.Rewrite, newPid()
+	}
+	v.welcome = func(key []byte) error { return c.welcome(up.status, up.notices, v.pid, key) }
+	return v
 }
 
 // replicates reports whether a startup message asks for a replication connection.
@@ -151,24 +161,12 @@ func (g *Guard) refuseClient(ctx context.Context, u *upstream, c *client, err er
 
 // relay passes what client and session say until both have ended.
 func (g *Guard) relay(ctx context.Context, l *live, c *client, v *visit, w *watcher) *relay.Report {
-	up, how, pid := v.up, session.Pass, v.up.pid
-	if v.mode == modeTransaction {
-		how, pid = session.Rewrite, newPid()
-	}
-	return g.relayAs(ctx, l, c, v, w, how, pid, func(key []byte) error {
-		return c.welcome(up.status, up.notices, pid, key)
-	})
-}
-
-// relayAs passes bytes in one way; welcome tells the client that it may begin.
-func (g *Guard) relayAs(ctx context.Context, l *live, c *client, v *visit, w *watcher, how session.Mode, pid uint32,
-	welcome func(key []byte) error) *relay.Report {
-	r := relay.New(c.Conn, v.up.Upstream, session.New(session.Options{Mode: how}), relay.Options{
+	r := relay.New(c.Conn, v.up.Upstream, session.New(session.Options{Mode: v.how}), relay.Options{
 		FinishTimeout: g.finishTime(l.u), OnEvents: w.take,
 	})
-	key, forget := g.doorOf(l.u).keys.add(pid, c.keySize(v.up.status["server_version"]), r.Cancel)
+	key, forget := g.doorOf(l.u).keys.add(v.pid, c.keySize(v.up.status["server_version"]), r.Cancel)
 	defer forget()
-	if err := welcome(key); err != nil {
+	if err := v.welcome(key); err != nil {
 		l.cancel() // the client is gone: Run ends at once, and the session with it
 	}
 	if !g.begin(l, v.want, v.up, r) {

@@ -49,7 +49,7 @@ func (g *Guard) listenFixed(u *upstream, address string, quietly bool) bool {
 	l, err := listen("tcp", address, listenerOptions{
 		upstream:   g.access(u).config,
 		generation: func(c net.Conn) int { return g.generationOf(c) },
-		serve:      func(ctx context.Context, c *client) { g.serveFixed(ctx, u, c) },
+		serve:      func(ctx context.Context, c *client) { g.serve(ctx, u, c, g.admitRelayed) },
 		cancel:     d.keys.request,
 		log:        g.log,
 	})
@@ -86,23 +86,13 @@ func (g *Guard) generationOf(c net.Conn) int {
 	return gen
 }
 
-// serveFixed is the life of a client whose login the upstream itself has accepted.
-func (g *Guard) serveFixed(ctx context.Context, u *upstream, c *client) {
-	ctx, l := g.enter(ctx, u, c.gen)
-	if l == nil {
-		c.upstream.leave()
-		c.refuse(errReplaced)
-		return
-	}
-	var report *relay.Report
-	w := &watcher{g: g, l: l}
-	defer func() { g.leave(l, report, w.left) }()
+// admitRelayed is admit for a client whose login the upstream itself has accepted.
+func (g *Guard) admitRelayed(ctx context.Context, l *live, c *client) *visit {
 	if c.gen == 0 {
-		g.sayStranger(u, c)
+		g.sayStranger(l.u, c)
 	}
-	m := g.settleMode(ctx, u)
 	how := session.Pass
-	if m == modeTransaction || m == modeAuto {
+	if m := g.settleMode(ctx, l.u); m == modeTransaction || m == modeAuto {
 		how = session.Rewrite
 	}
 	in := c.upstream
@@ -110,6 +100,5 @@ func (g *Guard) serveFixed(ctx context.Context, u *upstream, c *client) {
 		Upstream: relay.Upstream{Conn: in.conn, Cancel: in.cancel},
 		local:    in.conn.LocalAddr(), pid: in.pid, status: in.status,
 	}
-	v := &visit{want{database: c.database, params: c.params}, m, up}
-	report = g.relayAs(ctx, l, c, v, w, how, in.pid, func(key []byte) error { return c.resume(key) })
+	return &visit{want{database: c.database, params: c.params}, up, how, in.pid, c.resume}
 }

@@ -58,14 +58,11 @@ type live struct {
 // tally counts sessions that were ended for the app: those that it left behind,
 // and those that it closed itself once it was told to stop.
 type tally struct {
-	sessions, cancelled, rolledBack, statements, unclean int
+	sessions, cancelled, rolledBack, statements int
 }
 
 func (t tally) plus(o tally) tally {
-	return tally{
-		t.sessions + o.sessions, t.cancelled + o.cancelled, t.rolledBack + o.rolledBack,
-		t.statements + o.statements, t.unclean + o.unclean,
-	}
+	return tally{t.sessions + o.sessions, t.cancelled + o.cancelled, t.rolledBack + o.rolledBack, t.statements + o.statements}
 }
 
 // issue returns the password of generation gen on u, a new one the first time.
@@ -145,7 +142,7 @@ func tallyOf(r *relay.Report) tally {
 		}
 		return 0
 	}
-	return tally{1, count(r.Cancelled), count(r.RolledBack), r.Statements, count(!r.Clean)}
+	return tally{1, count(r.Cancelled), count(r.RolledBack), r.Statements}
 }
 
 // end tells l to end. The client of one that is being replaced is gone already;
