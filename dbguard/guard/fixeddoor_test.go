@@ -1,12 +1,14 @@
 package guard
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -69,5 +71,35 @@ func TestFixedAddressIsChecked(t *testing.T) {
 	_, err := pgconn.Connect(t.Context(), strings.Replace(url, password, "wrong", 1))
 	if err == nil || !strings.Contains(err.Error(), "28P01") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestPauseOfWhoComesMeanwhile: a fixed address lets a client in during a pause, and
+// the client waits with its first query.
+func TestPauseOfWhoComesMeanwhile(t *testing.T) {
+	s, dev := server(t)
+	address := freeAddress(t)
+	g, _ := open(t, Options{
+		Databases: auto(Database{Listen: address}),
+		Pids:      func() (int, []int) { return 1, []int{os.Getpid()} },
+	})
+	through(t, g, 1, s.URL(dev))
+	resume := g.Pause(t.Context())
+	conn := connection(t, strings.Replace(s.URL(dev), fmt.Sprintf("%s:%d", s.Host, s.Port), address, 1))
+	answered := make(chan error, 1)
+	go func() {
+		_, err := conn.Exec(context.WithoutCancel(t.Context()), "select 1").ReadAll()
+		answered <- err
+	}()
+	select {
+	case err := <-answered:
+		t.Errorf("it is answered during the migration (%v)", err)
+		resume(false)
+		return
+	case <-time.After(100 * time.Millisecond):
+	}
+	resume(false)
+	if err := <-answered; err != nil {
+		t.Error(err)
 	}
 }

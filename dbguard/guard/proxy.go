@@ -111,11 +111,15 @@ func (g *Guard) enter(ctx context.Context, u *upstream, gen int) (context.Contex
 	return ctx, l
 }
 
-// begin says that l has its session; false when it was told to end before.
+// begin says that l has its session; false when it was told to end before. One
+// that was being opened when its upstream was paused is held from its start.
 func (g *Guard) begin(l *live, w want, up *opened, r *relay.Relay) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l.want, l.up, l.relay = w, up, r
+	if l.u.proxy.paused != nil && l.gen > 0 {
+		r.Hold()
+	}
 	return !l.ending
 }
 
