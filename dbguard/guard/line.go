@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/devguard/devguard/dbguard/catalog"
 	"github.com/devguard/devguard/dbguard/dsn"
@@ -81,17 +80,21 @@ func closeConn(ctx context.Context, conn *pgconn.PgConn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
 	defer cancel()
 	if !conn.IsClosed() {
-		deadline, _ := ctx.Deadline()
-		_ = conn.Conn().SetDeadline(deadline)
-		conn.Frontend().Send(&pgproto3.Terminate{})
-		_ = conn.Frontend().Flush()
-		_, _ = io.Copy(io.Discard, conn.Conn())
+		terminate(conn.Conn())
 	}
 	_ = conn.Close(ctx)
 	select {
 	case <-conn.CleanupDone():
 	case <-ctx.Done():
 	}
+}
+
+// terminate says goodbye on a session that is idle, and returns when the server has
+// closed its side, or after closeLimit.
+func terminate(conn net.Conn) {
+	_ = conn.SetDeadline(time.Now().Add(closeLimit))
+	_, _ = conn.Write([]byte{'X', 0, 0, 0, 4})
+	_, _ = io.Copy(io.Discard, conn)
 }
 
 // addrPort returns a TCP address in the form of package sockets.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"strings"
@@ -112,9 +111,7 @@ func (g *Guard) reach(ctx context.Context, u *upstream, w want) (*opened, error)
 // close ends a session that nobody has had, and returns when the server has closed
 // its side: until then a drain would find it, and not know whose it is.
 func (o *opened) close() {
-	_ = o.Conn.SetDeadline(time.Now().Add(closeLimit))
-	_, _ = o.Conn.Write([]byte{'X', 0, 0, 0, 4})
-	_, _ = io.Copy(io.Discard, o.Conn)
+	terminate(o.Conn)
 	_ = o.Conn.Close()
 }
 
