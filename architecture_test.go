@@ -22,40 +22,52 @@ const module = "github.com/devguard/devguard"
 // mayImport is the table of packages: what each may import of ours, in files
 // of every operating system, tests included. A package that is not here fails.
 var mayImport = table(map[string]string{
-	".":                  "*", // main: wiring
-	"supervisor/cmd":     "supervisor/config supervisor/change supervisor/graph supervisor/control dbguard/guard",
-	"supervisor/config":  "",
-	"supervisor/change":  "",
-	"supervisor/reload":  "supervisor/change",
-	"supervisor/watch":   "supervisor/change",
-	"supervisor/graph":   "supervisor/change",
-	"supervisor/build":   "supervisor/change",
-	"supervisor/hook":    "supervisor/change",
-	"supervisor/proc":    "supervisor/change",
-	"supervisor/ready":   "supervisor/change",
-	"supervisor/front":   "supervisor/change",
-	"supervisor/term":    "",
-	"supervisor/state":   "",
-	"supervisor/logfmt":  "",
-	"supervisor":         "supervisor/config supervisor/change supervisor/reload supervisor/watch supervisor/graph supervisor/build supervisor/hook supervisor/proc supervisor/ready supervisor/front supervisor/term supervisor/state supervisor/logfmt",
-	"supervisor/control": "supervisor/reload dbguard/session",
-	"dbguard":            "",
-	"dbguard/guard":      "dbguard/dsn dbguard/relay dbguard/session dbguard/catalog dbguard/sockets dbguard/embedded",
-	"dbguard/dsn":        "",
-	"dbguard/sockets":    "",
-	"dbguard/embedded":   "",
-	"dbguard/session":    "",
-	"dbguard/relay":      "dbguard/session",
-	"dbguard/catalog":    "dbguard/session",
-	testServers:          "dbguard/embedded",
+	".":                   "*", // main: wiring
+	"supervisor/cmd":      leaves + "supervisor/config supervisor/change supervisor/classify supervisor/graph supervisor/control dbguard/guard",
+	"supervisor/config":   leaves,
+	"supervisor/classify": leaves,
+	"supervisor/change":   leaves + "supervisor/classify",
+	"supervisor/reload":   leaves + "supervisor/change supervisor/classify",
+	"supervisor/watch":    leaves + "supervisor/change supervisor/classify",
+	"supervisor/graph":    leaves + "supervisor/change supervisor/classify",
+	"supervisor/build":    leaves + "supervisor/change supervisor/classify",
+	"supervisor/hook":     leaves + "supervisor/change supervisor/classify",
+	"supervisor/proc":     leaves + "supervisor/change supervisor/classify",
+	"supervisor/ready":    leaves + "supervisor/change supervisor/classify",
+	"supervisor/front":    leaves + "supervisor/change supervisor/classify",
+	"supervisor/term":     leaves,
+	"supervisor/statedir": leaves,
+	"supervisor/console":  leaves,
+	"supervisor/logline":  "",
+	"supervisor/osproc":   "",
+	"supervisor/paths":    "",
+	"supervisor/goflags":  "",
+	"supervisor/dotenv":   "",
+	"supervisor":          leaves + "supervisor/config supervisor/change supervisor/classify supervisor/reload supervisor/watch supervisor/graph supervisor/build supervisor/hook supervisor/proc supervisor/ready supervisor/front supervisor/term supervisor/statedir supervisor/console",
+	"supervisor/control":  leaves + "supervisor/reload dbguard/session",
+	"dbguard":             "",
+	"dbguard/login":       "dbguard/dsn dbguard/relay",
+	"dbguard/guard":       leaves + "dbguard/login dbguard/dsn dbguard/relay dbguard/session dbguard/activity dbguard/sockets dbguard/embedded",
+	"dbguard/dsn":         leaves,
+	"dbguard/sockets":     leaves,
+	"dbguard/embedded":    leaves,
+	"dbguard/session":     "",
+	"dbguard/relay":       "dbguard/session",
+	"dbguard/activity":    "dbguard/session",
+	testServers:           "dbguard/embedded",
 })
+
+// leaves import nothing of ours, and everybody may import them, on both sides of
+// the seam between supervisor and dbguard: the contract of the log, processes and
+// paths of the operating system, the go command's flags, .env files.
+const leaves = "supervisor/logline supervisor/osproc supervisor/paths supervisor/goflags supervisor/dotenv "
 
 // testServers is for tests alone: theirs may import it everywhere, nothing
 // else may.
 const testServers = "dbguard/pgtest"
 
 // pure packages decide: no I/O, no clock, no goroutines.
-var pure = []string{"supervisor/change", "supervisor/reload", "dbguard/session"}
+var pure = []string{"supervisor/change", "supervisor/classify", "supervisor/reload", "dbguard/session"}
 
 // Limits of size. A function above 60 lines wants a reason and a file above
 // 500 lines is worth splitting; from here on it is not a matter of taste.

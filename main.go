@@ -31,9 +31,10 @@ import (
 	"github.com/devguard/devguard/supervisor"
 	"github.com/devguard/devguard/supervisor/cmd"
 	"github.com/devguard/devguard/supervisor/config"
-	"github.com/devguard/devguard/supervisor/logfmt"
+	"github.com/devguard/devguard/supervisor/console"
+	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/proc"
-	"github.com/devguard/devguard/supervisor/state"
+	"github.com/devguard/devguard/supervisor/statedir"
 	"github.com/devguard/devguard/supervisor/term"
 )
 
@@ -49,7 +50,7 @@ func execute(args []string) int {
 	if err == nil {
 		return 0
 	}
-	logfmt.PrintError(os.Stderr, err)
+	console.PrintError(os.Stderr, err)
 	var usage *cmd.UsageError
 	var invalid config.Errors
 	if errors.As(err, &usage) || errors.As(err, &invalid) {
@@ -207,7 +208,7 @@ func run(c *cli.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	st, err := state.Open(cfg.Dir, cfg.Name)
+	st, err := statedir.Open(cfg.Dir, cfg.Name)
 	if err != nil {
 		return err
 	}
@@ -216,7 +217,7 @@ func run(c *cli.Context, args []string) error {
 }
 
 // supervise runs one app until the user ends it.
-func supervise(ctx context.Context, p place, cfg *config.Config, st *state.State, contents []byte) error {
+func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.State, contents []byte) error {
 	log, screen, terminal := logger(cfg)
 	for _, note := range st.Notes() {
 		log.Warn(note)
@@ -236,7 +237,7 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *state.State
 	keys, restore := keyboard(log, cfg)
 	defer restore()
 	if keys != nil {
-		_, _ = io.WriteString(screen, logfmt.KeysHint) // to people, not a line of the log
+		_, _ = io.WriteString(screen, console.KeysHint) // to people, not a line of the log
 	}
 	err = supervisor.Run(ctx, supervisor.Options{
 		Config: cfg, LoadConfig: p.load, ConfigBytes: contents,
@@ -255,18 +256,18 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *state.State
 func outliveOutput() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // tidy ends what a devguard that was killed has left.
-func tidy(ctx context.Context, log *slog.Logger, st *state.State) {
+func tidy(ctx context.Context, log *slog.Logger, st *statedir.State) {
 	ended, err := st.EndLeftovers(ctx)
 	for _, l := range ended {
 		log.Info("ended a process that an earlier devguard left behind", "pid", l.PID)
 	}
 	if err != nil {
-		logfmt.Warning(err).To(log)
+		logline.Warning(err).To(log)
 	}
 }
 
 // logger makes the log that cfg asks for, on stderr.
-func logger(cfg *config.Config) (log *slog.Logger, screen *logfmt.Screen, pretty bool) {
+func logger(cfg *config.Config) (log *slog.Logger, screen *console.Screen, pretty bool) {
 	terminal := term.IsTerminal(os.Stderr)
 	format, level := cfg.LogFormat, slog.LevelInfo
 	if format == "" && terminal {
@@ -276,8 +277,8 @@ func logger(cfg *config.Config) (log *slog.Logger, screen *logfmt.Screen, pretty
 		level = slog.LevelDebug
 	}
 	pretty = terminal && format == "pretty"
-	screen = logfmt.NewScreen(os.Stderr, pretty)
-	return logfmt.New(screen, format, level, logfmt.UseColor(terminal, os.Getenv)), screen, pretty
+	screen = console.NewScreen(os.Stderr, pretty)
+	return console.New(screen, format, level, console.UseColor(terminal, os.Getenv)), screen, pretty
 }
 
 // keyboard returns the keys of the terminal, nil when the app has it or there
@@ -301,7 +302,7 @@ const closeWait = 10 * time.Second
 // databases returns what opens the database side for a configuration, and what
 // forgets this run once nothing of it can be left: all of it carries one run id, by
 // which a later devguard finds what a killed one left.
-func databases(ctx context.Context, log *slog.Logger, st *state.State) (func(*config.Config, supervisor.App) (supervisor.Database, error), func(), error) {
+func databases(ctx context.Context, log *slog.Logger, st *statedir.State) (func(*config.Config, supervisor.App) (supervisor.Database, error), func(), error) {
 	id := make([]byte, 16)
 	rand.Read(id) // never fails: crypto/rand
 	runID, previous := hex.EncodeToString(id), st.PreviousRuns()
@@ -318,7 +319,7 @@ func databases(ctx context.Context, log *slog.Logger, st *state.State) (func(*co
 		}
 		for _, id := range append(previous, runID) {
 			if err := st.ForgetRun(id); err != nil {
-				logfmt.Warning(err).To(log)
+				logline.Warning(err).To(log)
 			}
 		}
 	}

@@ -8,31 +8,31 @@ import (
 
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/hook"
-	"github.com/devguard/devguard/supervisor/logfmt"
+	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/reload"
 )
 
-// log writes a line that the decider asked for. The wording is logfmt's.
+// log writes a line that the decider asked for. The wording is console's.
 func (s *Supervisor) log(l reload.Log) {
 	for _, e := range s.events(l) {
 		e.To(s.Log)
 	}
 }
 
-func (s *Supervisor) events(l reload.Log) []logfmt.Event {
+func (s *Supervisor) events(l reload.Log) []logline.Event {
 	switch l.What {
 	case reload.LogChanged:
-		return one(logfmt.Changed(l.Gen, s.names(l.Paths)))
+		return one(logline.Changed(l.Gen, s.names(l.Paths)))
 	case reload.LogIgnored:
 		return s.ignored(l.Paths)
 	case reload.LogNote:
-		return one(logfmt.Note(l.Note.Warn, l.Note.Msg, l.Note.Hint))
+		return one(logline.Note(l.Note.Warn, l.Note.Msg, l.Note.Hint))
 	case reload.LogConfigApplied:
-		return one(logfmt.ConfigApplied())
+		return one(logline.ConfigApplied())
 	case reload.LogConfigInvalid:
-		return one(logfmt.Failed(logfmt.MsgConfigInvalid, 0, l.Err))
+		return one(logline.Failed(logline.MsgConfigInvalid, 0, l.Err))
 	case reload.LogListFailed:
-		return one(logfmt.Failed(logfmt.MsgListFailed, 0, l.Err))
+		return one(logline.Failed(logline.MsgListFailed, 0, l.Err))
 	case reload.LogHookStarted, reload.LogHookFinished, reload.LogHookFailed, reload.LogHookHeld, reload.LogHookSuspended:
 		return one(s.hookEvent(l))
 	case reload.LogBuildStarted, reload.LogBuildFinished, reload.LogBuildFailed, reload.LogBuildCancelled, reload.LogRestartSkipped:
@@ -44,71 +44,71 @@ func (s *Supervisor) events(l reload.Log) []logfmt.Event {
 // warn says what went wrong and stops nothing. It may be called from anywhere.
 func (s *Supervisor) warn(err error) {
 	if err != nil {
-		logfmt.Warning(err).To(s.Log)
+		logline.Warning(err).To(s.Log)
 	}
 }
 
-func one(e logfmt.Event) []logfmt.Event { return []logfmt.Event{e} }
+func one(e logline.Event) []logline.Event { return []logline.Event{e} }
 
-func (s *Supervisor) hookEvent(l reload.Log) logfmt.Event {
+func (s *Supervisor) hookEvent(l reload.Log) logline.Event {
 	switch l.What {
 	case reload.LogHookStarted:
-		return logfmt.HookStarted(l.Gen, l.Hook)
+		return logline.HookStarted(l.Gen, l.Hook)
 	case reload.LogHookFinished:
-		return logfmt.HookFinished(l.Gen, l.Hook, l.Took)
+		return logline.HookFinished(l.Gen, l.Hook, l.Took)
 	case reload.LogHookHeld:
-		return logfmt.HookHeld(l.Gen, l.Hook, "git is in the middle of a rebase, merge or bisect")
+		return logline.HookHeld(l.Gen, l.Hook, "git is in the middle of a rebase, merge or bisect")
 	case reload.LogHookSuspended:
 		names := s.names(l.Paths) // a name for each of its runs
 		slices.Sort(names)
-		return logfmt.HookSuspended(l.Gen, l.Hook, slices.Compact(names))
+		return logline.HookSuspended(l.Gen, l.Hook, slices.Compact(names))
 	}
 	res, ran := l.Detail.(hook.Result)
 	if !ran {
 		res.Code = -1
 	}
-	return logfmt.HookFailed(l.Gen, l.Hook, l.Took, res.Code, res.Signal, s.serving(), l.Err)
+	return logline.HookFailed(l.Gen, l.Hook, l.Took, res.Code, res.Signal, s.serving(), l.Err)
 }
 
-func (s *Supervisor) buildEvent(l reload.Log) logfmt.Event {
+func (s *Supervisor) buildEvent(l reload.Log) logline.Event {
 	switch l.What {
 	case reload.LogBuildStarted:
-		return logfmt.BuildStarted(l.Gen)
+		return logline.BuildStarted(l.Gen)
 	case reload.LogBuildFinished:
-		return logfmt.BuildFinished(l.Gen, l.Took)
+		return logline.BuildFinished(l.Gen, l.Took)
 	case reload.LogBuildCancelled:
-		return logfmt.BuildCancelled(l.Gen, l.Took)
+		return logline.BuildCancelled(l.Gen, l.Took)
 	case reload.LogRestartSkipped:
-		return logfmt.RestartSkipped(l.Gen, l.Reason)
+		return logline.RestartSkipped(l.Gen, l.Reason)
 	}
-	errs, _ := l.Detail.(logfmt.Diagnostics)
-	return logfmt.BuildFailed(l.Gen, l.Took, s.serving(), l.Err, errs)
+	errs, _ := l.Detail.(logline.Diagnostics)
+	return logline.BuildFailed(l.Gen, l.Took, s.serving(), l.Err, errs)
 }
 
-func (s *Supervisor) instanceEvents(l reload.Log) []logfmt.Event {
+func (s *Supervisor) instanceEvents(l reload.Log) []logline.Event {
 	switch l.What {
 	case reload.LogInstanceStopping:
-		return one(logfmt.InstanceStopping(l.Gen, l.PID))
+		return one(logline.InstanceStopping(l.Gen, l.PID))
 	case reload.LogInstanceStarted:
-		return one(logfmt.InstanceStarted(l.Gen, l.PID))
+		return one(logline.InstanceStarted(l.Gen, l.PID))
 	case reload.LogInstanceReady:
-		return one(logfmt.InstanceReady(l.Gen, l.Rule, l.Took, l.SaveToReady))
+		return one(logline.InstanceReady(l.Gen, l.Rule, l.Took, l.SaveToReady))
 	case reload.LogInstanceNotReady:
-		return one(logfmt.InstanceNotReady(l.Gen, l.Err))
+		return one(logline.InstanceNotReady(l.Gen, l.Err))
 	case reload.LogInstanceExited:
-		exited := one(logfmt.InstanceExited(l.Gen, l.Code, l.Signal, l.Asked))
+		exited := one(logline.InstanceExited(l.Gen, l.Code, l.Signal, l.Asked))
 		if note, ok := l.Detail.(change.Note); ok && !l.Asked {
-			exited = append(exited, logfmt.Note(note.Warn, note.Msg, note.Hint))
+			exited = append(exited, logline.Note(note.Warn, note.Msg, note.Hint))
 		}
 		return exited
 	case reload.LogRestartRefused:
-		return one(logfmt.RestartRefused(l.Gen, s.serving(), l.Err))
+		return one(logline.RestartRefused(l.Gen, s.serving(), l.Err))
 	case reload.LogStartFailed:
-		return one(logfmt.Failed(logfmt.MsgStartFailed, l.Gen, l.Err))
+		return one(logline.Failed(logline.MsgStartFailed, l.Gen, l.Err))
 	case reload.LogStopTrouble:
-		return one(logfmt.Failed(logfmt.MsgStopTrouble, l.Gen, l.Err))
+		return one(logline.Failed(logline.MsgStopTrouble, l.Gen, l.Err))
 	case reload.LogCrashWaiting:
-		return one(logfmt.CrashWaiting(l.Gen, l.Took))
+		return one(logline.CrashWaiting(l.Gen, l.Took))
 	}
 	panic(fmt.Sprintf("BUG: no words for line %d of the log", l.What))
 }
@@ -133,16 +133,16 @@ func (s *Supervisor) names(paths []change.Path) []string {
 }
 
 // ignored is one line for each reason.
-func (s *Supervisor) ignored(paths []change.Path) []logfmt.Event {
+func (s *Supervisor) ignored(paths []change.Path) []logline.Event {
 	if !s.Log.Enabled(context.Background(), slog.LevelDebug) {
 		return nil
 	}
-	var out []logfmt.Event
+	var out []logline.Event
 	var same []change.Path
 	for i, p := range paths {
 		same = append(same, p)
 		if i+1 == len(paths) || paths[i+1].Class.Reason != p.Class.Reason {
-			out = append(out, logfmt.Ignored(s.names(same), p.Class.Reason))
+			out = append(out, logline.Ignored(s.names(same), p.Class.Reason))
 			same = nil
 		}
 	}
@@ -153,7 +153,7 @@ func (s *Supervisor) ignored(paths []change.Path) []logfmt.Event {
 func (s *Supervisor) logWatching(w watched) {
 	if w != s.watched {
 		s.watched = w
-		logfmt.Watching(w.dirs, w.files, w.mode).To(s.Log)
+		logline.Watching(w.dirs, w.files, w.mode).To(s.Log)
 	}
 }
 

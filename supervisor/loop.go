@@ -12,12 +12,12 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/config"
-	"github.com/devguard/devguard/supervisor/logfmt"
+	"github.com/devguard/devguard/supervisor/console"
 	"github.com/devguard/devguard/supervisor/proc"
 	"github.com/devguard/devguard/supervisor/reload"
-	"github.com/devguard/devguard/supervisor/state"
+	"github.com/devguard/devguard/supervisor/statedir"
 	"github.com/devguard/devguard/supervisor/watch"
 )
 
@@ -39,10 +39,10 @@ type Options struct {
 	// PortOwner names the process that listens on a port of this machine.
 	PortOwner func(port int) (pid int, name string, ok bool)
 
-	State   *state.State
+	State   *statedir.State
 	Environ []string // devguard's own environment
 	Log     *slog.Logger
-	Screen  *logfmt.Screen // what Log writes to
+	Screen  *console.Screen // what Log writes to
 
 	// Progress shows how far the first build is; it costs a go list beside it.
 	Progress bool
@@ -58,11 +58,11 @@ type Supervisor struct {
 	// Owned by the loop; effects get copies.
 	cfg       *config.Config
 	db        *Database
-	retired   []*Database   // of earlier configurations
-	graph     *change.Graph // nil for a command, and while nothing can be listed
-	listed    bool          // some listing was taken over
-	listing   reload.ID     // the newest
-	goflags   *string       // of the go command, once known
+	retired   []*Database     // of earlier configurations
+	graph     *classify.Graph // nil for a command, and while nothing can be listed
+	listed    bool            // some listing was taken over
+	listing   reload.ID       // the newest
+	goflags   *string         // of the go command, once known
 	instances map[int]*generation
 	cancels   map[reload.ID]context.CancelFunc
 
@@ -215,7 +215,7 @@ func (s *Supervisor) key(r rune) reload.Event {
 	case 'q':
 		return reload.Interrupt{}
 	case '?':
-		io.WriteString(s.Screen, logfmt.KeysHelp)
+		io.WriteString(s.Screen, console.KeysHelp)
 	}
 	return nil
 }

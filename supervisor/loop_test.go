@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/reload"
-	"github.com/devguard/devguard/supervisor/state"
+	"github.com/devguard/devguard/supervisor/statedir"
 	"github.com/devguard/devguard/supervisor/watch"
 )
 
@@ -45,7 +45,7 @@ func TestKeysOfATerminalThatIsGone(t *testing.T) {
 // A package that cannot be listed has no graph, and is built all the same: the
 // go command says what is wrong.
 func TestBuildWithoutAGraph(t *testing.T) {
-	st, err := state.Open(t.TempDir(), "app")
+	st, err := statedir.Open(t.TempDir(), "app")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestKeysThatAreReadAtTheStart(t *testing.T) {
 // devguard was started.
 func TestRulesOfAModule(t *testing.T) {
 	cfg := config.Default("/m/cmd/app")
-	g := &change.Graph{Package: "m/cmd/app", Dirs: []change.Dir{{Path: "/m/cmd/app", Package: "m/cmd/app"}}, Roots: []string{"/m", "/lib"}}
+	g := &classify.Graph{Package: "m/cmd/app", Dirs: []classify.Dir{{Path: "/m/cmd/app", Package: "m/cmd/app"}}, Roots: []string{"/m", "/lib"}}
 	for path, want := range map[string]bool{"/m/web/a.html": true, "/m/cmd/app/a.html": true, "/lib/a.html": false} {
 		if got := Rules(cfg, g).Classify(path); got.Runtime != want {
 			t.Errorf("%s: %+v", path, got)

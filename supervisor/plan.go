@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/graph"
 	"github.com/devguard/devguard/supervisor/reload"
@@ -16,8 +16,8 @@ import (
 
 // Rules are the rules of classification that a configuration and a graph make.
 // g is nil for a command.
-func Rules(cfg *config.Config, g *change.Graph) *change.Rules {
-	r := &change.Rules{
+func Rules(cfg *config.Config, g *classify.Graph) *classify.Rules {
+	r := &classify.Rules{
 		Base:     cfg.Dir,
 		Graph:    g,
 		Command:  len(cfg.App.Command) > 0,
@@ -31,13 +31,13 @@ func Rules(cfg *config.Config, g *change.Graph) *change.Rules {
 		r.Config = filepath.Join(cfg.Work, config.File) // where `devguard init` would write one
 	}
 	for _, h := range cfg.Hooks {
-		r.Hooks = append(r.Hooks, change.Hook{Name: h.Name, Watch: h.Watch, Outputs: h.Outputs})
+		r.Hooks = append(r.Hooks, classify.Hook{Name: h.Name, Watch: h.Watch, Outputs: h.Outputs})
 	}
 	return r
 }
 
 // watchPlan is what the watcher has to look at.
-func watchPlan(cfg *config.Config, g *change.Graph, gitDir string) watch.Plan {
+func watchPlan(cfg *config.Config, g *classify.Graph, gitDir string) watch.Plan {
 	return watch.Plan{
 		Rules: Rules(cfg, g), Walk: []watch.Root{{Dir: includeRoot(cfg, g)}}, GitDir: gitDir, Header: graph.Header,
 	}
@@ -45,7 +45,7 @@ func watchPlan(cfg *config.Config, g *change.Graph, gitDir string) watch.Plan {
 
 // includeRoot is the tree that watch.include is about: the configuration's
 // directory, or without a configuration the main module.
-func includeRoot(cfg *config.Config, g *change.Graph) string {
+func includeRoot(cfg *config.Config, g *classify.Graph) string {
 	if cfg.Path == "" && g != nil && len(g.Roots) > 0 {
 		return g.Roots[0]
 	}

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/build"
-	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/graph"
-	"github.com/devguard/devguard/supervisor/logfmt"
+	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/reload"
 	"github.com/devguard/devguard/supervisor/watch"
 )
@@ -103,7 +103,7 @@ func askAround(ctx context.Context, cfg *config.Config, environ []string) func()
 // load returns the graph of the configured package; nil for a command. Of a
 // broken tree it returns what there is together with what there was, so that
 // the repair is seen wherever it is made.
-func load(ctx context.Context, cfg *config.Config, environ []string, old *change.Graph) (*change.Graph, error) {
+func load(ctx context.Context, cfg *config.Config, environ []string, old *classify.Graph) (*classify.Graph, error) {
 	if len(cfg.App.Command) > 0 {
 		return nil, nil
 	}
@@ -123,7 +123,7 @@ func load(ctx context.Context, cfg *config.Config, environ []string, old *change
 }
 
 // Classifier returns what a change of a file would ask for, for explain.
-func Classifier(ctx context.Context, cfg *config.Config, environ []string) (func(path string) change.Class, error) {
+func Classifier(ctx context.Context, cfg *config.Config, environ []string) (func(path string) classify.Class, error) {
 	g, err := load(ctx, cfg, environ, nil)
 	if graph.Fatal(err) || g == nil && err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (s *Supervisor) applyConfig(cfg *config.Config, db *Database) {
 		s.graph = nil
 	}
 	if keys := startKeys(s.cfg, cfg); len(keys) > 0 {
-		logfmt.Note(true, "read at the start of devguard alone, so not changed now: "+strings.Join(keys, ", "), "").To(s.Log)
+		logline.Note(true, "read at the start of devguard alone, so not changed now: "+strings.Join(keys, ", "), "").To(s.Log)
 	}
 	// The folder, the terminal: what devguard has taken at its start, it keeps.
 	kept := *cfg

@@ -12,7 +12,7 @@ import (
 	"github.com/devguard/devguard/supervisor/build"
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/hook"
-	"github.com/devguard/devguard/supervisor/logfmt"
+	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/reload"
 )
 
@@ -64,12 +64,12 @@ func (s *Supervisor) build(e reload.Build) doer {
 
 // diagnostics are the messages of a build as they are shown, with the lines
 // they are about.
-func diagnostics(dir string, all []build.Diagnostic) logfmt.Diagnostics {
-	out := make([]logfmt.Diagnostic, len(all))
+func diagnostics(dir string, all []build.Diagnostic) logline.Diagnostics {
+	out := make([]logline.Diagnostic, len(all))
 	for i, d := range all {
-		out[i] = logfmt.Diagnostic(d)
+		out[i] = logline.Diagnostic(d)
 	}
-	return logfmt.ReadSource(dir, out)
+	return logline.ReadSource(dir, out)
 }
 
 // majorVersion is the last element of an import path that the go command

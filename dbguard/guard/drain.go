@@ -12,7 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/devguard/devguard/dbguard/catalog"
+	"github.com/devguard/devguard/dbguard/activity"
 	"github.com/devguard/devguard/dbguard/dsn"
 	"github.com/devguard/devguard/dbguard/sockets"
 )
@@ -97,15 +97,15 @@ type drain struct {
 	proxied    tally                   // what passed through us and is over
 	stuck      map[uint32]sockets.Conn // of that, what did not end in time: the server may have it still; by pid
 	line       *line
-	sessions   map[catalog.Session]bool // ours that were found; true once told to end
+	sessions   map[activity.Session]bool // ours that were found; true once told to end
 	terminated int
-	left       []catalog.Session
+	left       []activity.Session
 }
 
 // run drains within the upstream's time and reports.
 func (d *drain) run(ctx context.Context) {
 	begun := time.Now()
-	d.sessions = map[catalog.Session]bool{}
+	d.sessions = map[activity.Session]bool{}
 	ctx, cancel := context.WithTimeout(ctx, d.to.timeout)
 	defer cancel()
 	d.endProxied(ctx)
@@ -236,7 +236,7 @@ func (d *drain) end(ctx context.Context) error {
 	p := d.proof()
 	deadline, _ := ctx.Deadline()
 	for poll := firstPoll; ; poll = min(2*poll, lastPoll) {
-		found, err := catalog.Find(ctx, d.line.conn, filter)
+		found, err := activity.Find(ctx, d.line.conn, filter)
 		if err != nil {
 			return err
 		}
@@ -259,8 +259,8 @@ func (d *drain) reserve() time.Duration {
 }
 
 // filter says what to look for.
-func (d *drain) filter() catalog.Filter {
-	f := catalog.Filter{Skip: d.g.siblings(d.u)}
+func (d *drain) filter() activity.Filter {
+	f := activity.Filter{Skip: d.g.siblings(d.u)}
 	for _, run := range d.g.options.Previous {
 		f.Labels = append(f.Labels, labelOf(run))
 	}
@@ -291,8 +291,8 @@ func (g *Guard) siblings(u *upstream) (list [][2]string) {
 
 // ours returns the sessions of found that are provably the app's, and reports
 // those that merely look like it.
-func (d *drain) ours(ctx context.Context, found []catalog.Session, p *proof) []catalog.Session {
-	var list []catalog.Session
+func (d *drain) ours(ctx context.Context, found []activity.Session, p *proof) []activity.Session {
+	var list []activity.Session
 	for _, s := range found {
 		if !d.ended(s) {
 			continue
@@ -308,7 +308,7 @@ func (d *drain) ours(ctx context.Context, found []catalog.Session, p *proof) []c
 
 // ended reports whether s would be of a generation that has ended: one found
 // by its socket is, one found by its label says so.
-func (d *drain) ended(s catalog.Session) bool {
+func (d *drain) ended(s activity.Session) bool {
 	number, ofThisRun := strings.CutPrefix(s.App, labelOf(d.g.options.RunID))
 	if !ofThisRun {
 		return true
@@ -319,14 +319,14 @@ func (d *drain) ended(s catalog.Session) bool {
 
 // terminate tells those of the left sessions to end that were not told yet.
 func (d *drain) terminate(ctx context.Context) error {
-	fresh := slices.DeleteFunc(slices.Clone(d.left), func(s catalog.Session) bool { return d.sessions[s] })
+	fresh := slices.DeleteFunc(slices.Clone(d.left), func(s activity.Session) bool { return d.sessions[s] })
 	for _, s := range fresh {
 		d.sessions[s] = false
 	}
 	if len(fresh) == 0 {
 		return nil
 	}
-	told, err := catalog.Terminate(ctx, d.line.conn, fresh)
+	told, err := activity.Terminate(ctx, d.line.conn, fresh)
 	if err != nil {
 		return err
 	}
@@ -423,7 +423,7 @@ func (d *drain) failure(err error) string {
 
 // remaining describes the sessions that did not go, one line each.
 func (d *drain) remaining(ctx context.Context) []string {
-	details, err := catalog.Describe(ctx, d.line.conn, d.left)
+	details, err := activity.Describe(ctx, d.line.conn, d.left)
 	if err != nil {
 		return []string{"not known: " + explain(err, d.to.settings).reason}
 	}

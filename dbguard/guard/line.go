@@ -15,7 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/devguard/devguard/dbguard/catalog"
+	"github.com/devguard/devguard/dbguard/activity"
 	"github.com/devguard/devguard/dbguard/dsn"
 )
 
@@ -33,9 +33,9 @@ const (
 // line is a session of our own.
 type line struct {
 	conn   *pgconn.PgConn
-	me     catalog.Session // itself, as the server sees it
-	direct bool            // nothing speaks the protocol in between, as far as one session can tell
-	mapped bool            // addresses are not translated on the way: the server knows a client by its own socket
+	me     activity.Session // itself, as the server sees it
+	direct bool             // nothing speaks the protocol in between, as far as one session can tell
+	mapped bool             // addresses are not translated on the way: the server knows a client by its own socket
 }
 
 // connect opens a session of ours, and asks nothing.
@@ -56,7 +56,7 @@ func dialLine(ctx context.Context, config *pgconn.Config) (*line, error) {
 	ctx, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
 	l := &line{conn: conn}
-	if l.me, err = catalog.Me(ctx, conn); err != nil {
+	if l.me, err = activity.Me(ctx, conn); err != nil {
 		l.close(ctx)
 		return nil, err
 	}

@@ -5,7 +5,7 @@ import (
 	"net"
 	"net/netip"
 
-	"github.com/devguard/devguard/dbguard/catalog"
+	"github.com/devguard/devguard/dbguard/activity"
 	"github.com/devguard/devguard/dbguard/dsn"
 	"github.com/devguard/devguard/dbguard/sockets"
 )
@@ -31,7 +31,7 @@ type proof struct {
 func (d *drain) proof() *proof { return &proof{d: d} }
 
 // of reports whether s is the app's.
-func (p *proof) of(ctx context.Context, s catalog.Session) bool {
+func (p *proof) of(ctx context.Context, s activity.Session) bool {
 	me := p.d.line.me
 	p.look()
 	seen := p.d.line.mapped || me.Unix() // this machine's sockets are what the server names

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"strings"
 
-	"github.com/devguard/devguard/dbguard/catalog"
+	"github.com/devguard/devguard/dbguard/activity"
 	"github.com/devguard/devguard/dbguard/session"
 )
 
@@ -123,7 +123,7 @@ func (g *Guard) sayEmbedded(reason string) {
 
 // sayBypass reports a session with the app's label that is not provably the
 // app's, once.
-func (g *Guard) sayBypass(u *upstream, s catalog.Session) {
+func (g *Guard) sayBypass(u *upstream, s activity.Session) {
 	key := fmt.Sprintf("%s %d %d", u.subject, s.PID, s.Start)
 	g.mu.Lock()
 	repeated := g.reported[key]

@@ -3,6 +3,8 @@ package change
 import (
 	"encoding/hex"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 // Digest identifies contents. The zero Digest stands for "nothing there".
@@ -85,7 +87,7 @@ const (
 type Path struct {
 	Name  string // absolute
 	Op    Op
-	Class Class
+	Class classify.Class
 }
 
 // Note is a message of the watcher for the log.

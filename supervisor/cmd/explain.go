@@ -10,14 +10,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/config"
 )
 
 // Explain says what a change of file would do, and why. file is relative to
 // cfg.Work; classify is asked with its absolute path, and its indices are those
 // of cfg.Hooks. A file that does not exist is explained as if it were created.
-func Explain(w io.Writer, cfg *config.Config, file string, classify func(path string) change.Class) error {
+func Explain(w io.Writer, cfg *config.Config, file string, classify func(path string) classify.Class) error {
 	path := file
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(cfg.Work, path)
@@ -36,7 +36,7 @@ func Explain(w io.Writer, cfg *config.Config, file string, classify func(path st
 }
 
 // explanation is the text for one file: what, why, and how to change that.
-func explanation(file string, missing bool, class change.Class, hooks []config.Hook) string {
+func explanation(file string, missing bool, class classify.Class, hooks []config.Hook) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", file, verdict(class, hooks))
 	if class.Reason != "" {
@@ -56,7 +56,7 @@ func explanation(file string, missing bool, class change.Class, hooks []config.H
 
 // verdict is what happens on a change, in order. It begins with one of
 // "nothing", "hook", "rebuild", "restart" and "read again".
-func verdict(class change.Class, hooks []config.Hook) string {
+func verdict(class classify.Class, hooks []config.Hook) string {
 	if class.Ignored() {
 		return "nothing"
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/config"
 )
 
@@ -21,28 +21,28 @@ func TestExplanation(t *testing.T) {
 	tests := []struct {
 		name    string
 		missing bool
-		class   change.Class
+		class   classify.Class
 		want    string
 	}{
-		{"source", false, change.Class{Source: true, Shape: true, Reason: "a Go file of example.com/shop"},
+		{"source", false, classify.Class{Source: true, Shape: true, Reason: "a Go file of example.com/shop"},
 			"f: rebuild, then restart if the program differs\n  why: a Go file of example.com/shop\n"},
-		{"template", false, change.Class{Runtime: true, Reason: "watch.include matches"},
+		{"template", false, classify.Class{Runtime: true, Reason: "watch.include matches"},
 			"f: restart without a build\n  why: watch.include matches\n"},
-		{"env file", false, change.Class{Env: true}, "f: restart without a build\n"},
-		{"configuration", false, change.Class{Config: true}, "f: read again, then restart without a build\n"},
-		{"ignored", false, change.Class{Reason: "no package imports it", Suggest: `watch.include = ["docs/**"]`},
+		{"env file", false, classify.Class{Env: true}, "f: restart without a build\n"},
+		{"configuration", false, classify.Class{Config: true}, "f: read again, then restart without a build\n"},
+		{"ignored", false, classify.Class{Reason: "no package imports it", Suggest: `watch.include = ["docs/**"]`},
 			"f: nothing\n  why: no package imports it\n  to restart on it, set watch.include in devguard.toml:\n    [watch]\n    include = [\"docs/**\"]\n"},
-		{"ignored for good", false, change.Class{Reason: "a test file"}, "f: nothing\n  why: a test file\n"},
-		{"kept out of the build", false, change.Class{Shape: true, Role: change.Excluded, Reason: "a build constraint excludes it"},
+		{"ignored for good", false, classify.Class{Reason: "a test file"}, "f: nothing\n  why: a test file\n"},
+		{"kept out of the build", false, classify.Class{Shape: true, Role: classify.Excluded, Reason: "a build constraint excludes it"},
 			"f: nothing, unless the line that keeps it out of the build changes\n  why: a build constraint excludes it\n"},
-		{"hook", false, change.Class{Hooks: []int{0}}, "f: hook \"sqlc\", then rebuild, then restart if the program differs\n"},
-		{"hook, then nothing", false, change.Class{Hooks: []int{1}}, "f: hook \"css\"\n"},
-		{"hook, then restart", false, change.Class{Hooks: []int{2}}, "f: hook \"seed\", then restart without a build\n"},
-		{"two hooks", false, change.Class{Hooks: []int{1, 2}}, "f: hook \"css\", then hook \"seed\", then restart without a build\n"},
-		{"hook on a Go file", false, change.Class{Source: true, Hooks: []int{1}}, "f: hook \"css\", then rebuild, then restart if the program differs\n"},
-		{"migration", false, change.Class{Hooks: []int{3}}, "f: hook \"migrate\", then restart after the next build\n"},
-		{"migration and generator", false, change.Class{Hooks: []int{3, 0}}, "f: hook \"migrate\", then hook \"sqlc\", then rebuild, then restart\n"},
-		{"new file", true, change.Class{Source: true, Reason: "r"},
+		{"hook", false, classify.Class{Hooks: []int{0}}, "f: hook \"sqlc\", then rebuild, then restart if the program differs\n"},
+		{"hook, then nothing", false, classify.Class{Hooks: []int{1}}, "f: hook \"css\"\n"},
+		{"hook, then restart", false, classify.Class{Hooks: []int{2}}, "f: hook \"seed\", then restart without a build\n"},
+		{"two hooks", false, classify.Class{Hooks: []int{1, 2}}, "f: hook \"css\", then hook \"seed\", then restart without a build\n"},
+		{"hook on a Go file", false, classify.Class{Source: true, Hooks: []int{1}}, "f: hook \"css\", then rebuild, then restart if the program differs\n"},
+		{"migration", false, classify.Class{Hooks: []int{3}}, "f: hook \"migrate\", then restart after the next build\n"},
+		{"migration and generator", false, classify.Class{Hooks: []int{3, 0}}, "f: hook \"migrate\", then hook \"sqlc\", then rebuild, then restart\n"},
+		{"new file", true, classify.Class{Source: true, Reason: "r"},
 			"f: rebuild, then restart if the program differs\n  why: r\n  the file does not exist: this is what creating it would do\n"},
 	}
 	for _, test := range tests {
@@ -65,7 +65,7 @@ func TestExplainAsksForTheAbsolutePath(t *testing.T) {
 	} {
 		var asked string
 		var w strings.Builder
-		err := Explain(&w, cfg, file, func(path string) change.Class { asked = path; return change.Class{} })
+		err := Explain(&w, cfg, file, func(path string) classify.Class { asked = path; return classify.Class{} })
 		if err != nil || asked != filepath.Join(root, want) {
 			t.Errorf("%s: asked for %s, %v", file, asked, err)
 		}
@@ -78,7 +78,7 @@ func TestExplainAsksForTheAbsolutePath(t *testing.T) {
 func TestExplainDirectoryIsASentence(t *testing.T) {
 	cfg := config.Default(tree(t, map[string]string{"web/a.html": ""}))
 	var w strings.Builder
-	err := Explain(&w, cfg, "web", func(string) change.Class { t.Error("was classified"); return change.Class{} })
+	err := Explain(&w, cfg, "web", func(string) classify.Class { t.Error("was classified"); return classify.Class{} })
 	if err != nil || !strings.HasPrefix(w.String(), "web: a directory: ") {
 		t.Errorf("got %q, %v", w.String(), err)
 	}
@@ -86,7 +86,7 @@ func TestExplainDirectoryIsASentence(t *testing.T) {
 
 func TestExplainReportsWhatItCannotSee(t *testing.T) {
 	cfg := config.Default(tree(t, map[string]string{"file": ""}))
-	err := Explain(new(strings.Builder), cfg, "file/below", func(string) change.Class { return change.Class{} })
+	err := Explain(new(strings.Builder), cfg, "file/below", func(string) classify.Class { return classify.Class{} })
 	var path *os.PathError
 	if !errors.As(err, &path) {
 		t.Errorf("got %v", err)

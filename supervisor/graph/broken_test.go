@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 // TestBroken: a tree that does not load gives an error that says what is wrong,
@@ -130,7 +130,7 @@ func TestUserErrors(t *testing.T) {
 				t.Fatal("no graph")
 			}
 			name := filepath.Join(tr.dir, tt.watch)
-			isDir := slices.ContainsFunc(g.Dirs, func(d change.Dir) bool { return d.Path == name })
+			isDir := slices.ContainsFunc(g.Dirs, func(d classify.Dir) bool { return d.Path == name })
 			if tt.watch != "" && g.Files[name] == 0 && !isDir {
 				t.Errorf("%s is not in the graph: %q %q", tt.watch, tr.dirs(g), tr.files(g))
 			}

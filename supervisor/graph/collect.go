@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 // collector makes a Graph of an answer.
@@ -15,7 +15,7 @@ type collector struct {
 	req   Request
 	a     *answer
 	flags map[string]string
-	graph *change.Graph
+	graph *classify.Graph
 	dirs  map[string]bool // in graph.Dirs
 	roots map[string]bool // in graph.Roots
 }
@@ -24,12 +24,12 @@ func newCollector(r Request, a *answer) *collector {
 	flags := settings(r.Flags, a.env["GOFLAGS"])
 	return &collector{
 		req: r, a: a, flags: flags,
-		graph: &change.Graph{Files: map[string]change.Role{}, Match: matcher(a.env, flags)},
+		graph: &classify.Graph{Files: map[string]classify.Role{}, Match: matcher(a.env, flags)},
 		dirs:  map[string]bool{}, roots: map[string]bool{},
 	}
 }
 
-func (c *collector) collect() *change.Graph {
+func (c *collector) collect() *classify.Graph {
 	if mod := c.a.env.mod(); mod != "" {
 		c.root(filepath.Dir(mod))
 	}
@@ -84,11 +84,11 @@ func (c *collector) add(p listed) {
 			c.root(m.Dir)
 		}
 	}
-	c.files(p.Dir, change.Excluded, p.IgnoredGoFiles, p.IgnoredOtherFiles)
-	c.files(p.Dir, change.Embedded, p.EmbedFiles)
-	c.files(p.Dir, change.OtherSource, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles,
+	c.files(p.Dir, classify.Excluded, p.IgnoredGoFiles, p.IgnoredOtherFiles)
+	c.files(p.Dir, classify.Embedded, p.EmbedFiles)
+	c.files(p.Dir, classify.OtherSource, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles,
 		p.SwigFiles, p.SwigCXXFiles, p.SysoFiles)
-	c.files(p.Dir, change.GoFile, p.GoFiles, p.CgoFiles, p.InvalidGoFiles) // last: also what is embedded as well
+	c.files(p.Dir, classify.GoFile, p.GoFiles, p.CgoFiles, p.InvalidGoFiles) // last: also what is embedded as well
 }
 
 // foreign reports whether dir is of the toolchain or of the module cache, whose
@@ -110,10 +110,10 @@ func (c *collector) dir(path, pkg string, patterns []string) {
 		return
 	}
 	c.dirs[path] = true
-	c.graph.Dirs = append(c.graph.Dirs, change.Dir{Path: path, Package: pkg, Embeds: patterns})
+	c.graph.Dirs = append(c.graph.Dirs, classify.Dir{Path: path, Package: pkg, Embeds: patterns})
 }
 
-func (c *collector) files(dir string, role change.Role, lists ...[]string) {
+func (c *collector) files(dir string, role classify.Role, lists ...[]string) {
 	for _, name := range slices.Concat(lists...) {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(dir, name)
@@ -142,9 +142,9 @@ func (c *collector) asked() {
 		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || e.IsDir() {
 			continue
 		}
-		role := change.Excluded
+		role := classify.Excluded
 		if c.graph.Match(dir, name) {
-			role = change.GoFile
+			role = classify.GoFile
 		}
 		c.graph.Files[filepath.Join(dir, name)] = role
 	}
@@ -161,7 +161,7 @@ func (c *collector) root(dir string) {
 }
 
 func (c *collector) moduleFiles(dir string) {
-	c.files(dir, change.Module, []string{"go.mod", "go.sum"})
+	c.files(dir, classify.Module, []string{"go.mod", "go.sum"})
 }
 
 // workFiles adds what is beside the main module's go.mod and the go.work: the one
@@ -169,19 +169,19 @@ func (c *collector) moduleFiles(dir string) {
 func (c *collector) workFiles() {
 	mod, work := c.a.env.mod(), c.a.env.work()
 	if mod != "" {
-		c.files(filepath.Dir(mod), change.Module, []string{"vendor/modules.txt"})
+		c.files(filepath.Dir(mod), classify.Module, []string{"vendor/modules.txt"})
 	}
 	switch {
 	case work != "":
-		c.files(filepath.Dir(work), change.Module, []string{filepath.Base(work), "go.work.sum", "vendor/modules.txt"})
+		c.files(filepath.Dir(work), classify.Module, []string{filepath.Base(work), "go.work.sum", "vendor/modules.txt"})
 	case c.a.env["GOWORK"] == "off":
 	default:
 		for _, dir := range upToRepository(c.req.Dir) {
-			c.files(dir, change.Module, []string{"go.work"})
+			c.files(dir, classify.Module, []string{"go.work"})
 		}
 	}
 	if mod == "" && work == "" {
-		c.files(c.req.Dir, change.Module, []string{"go.mod"})
+		c.files(c.req.Dir, classify.Module, []string{"go.mod"})
 	}
 }
 
@@ -204,20 +204,20 @@ func upToRepository(dir string) []string {
 // command takes by itself.
 func (c *collector) flagFiles() {
 	if f := c.flags["modfile"]; f != "" {
-		c.files(c.req.Dir, change.Module, []string{f, strings.TrimSuffix(f, ".mod") + ".sum"})
+		c.files(c.req.Dir, classify.Module, []string{f, strings.TrimSuffix(f, ".mod") + ".sum"})
 	}
 	if f := c.flags["overlay"]; f != "" {
-		c.files(c.req.Dir, change.Module, []string{f})
+		c.files(c.req.Dir, classify.Module, []string{f})
 		c.overlay(f)
 	}
 	switch f := c.flags["pgo"]; f {
 	case "off":
 	case "", "auto":
 		if dir := c.a.packageDir(c.req); dir != "" {
-			c.files(dir, change.Profile, []string{"default.pgo"})
+			c.files(dir, classify.Profile, []string{"default.pgo"})
 		}
 	default:
-		c.files(c.req.Dir, change.Profile, []string{f})
+		c.files(c.req.Dir, classify.Profile, []string{f})
 	}
 }
 
@@ -243,7 +243,7 @@ func (c *collector) overlay(name string) {
 		}
 		role := c.graph.Files[from]
 		if role == 0 {
-			role = change.OtherSource
+			role = classify.OtherSource
 		}
 		c.files(c.req.Dir, role, []string{to})
 	}
@@ -252,19 +252,19 @@ func (c *collector) overlay(name string) {
 // Union is the graph to watch while the tree does not load: what could be had of
 // the new state, and all of the old one, so that a repair is seen wherever it is
 // made. Either may be nil.
-func Union(old, next *change.Graph) *change.Graph {
+func Union(old, next *classify.Graph) *classify.Graph {
 	if old == nil || next == nil {
 		if old == nil {
 			return next
 		}
 		return old
 	}
-	u := &change.Graph{Package: next.Package, Files: map[string]change.Role{}, Match: next.Match}
+	u := &classify.Graph{Package: next.Package, Files: map[string]classify.Role{}, Match: next.Match}
 	if u.Package == "" {
 		u.Package = old.Package
 	}
 	seen := map[string]bool{}
-	for _, g := range []*change.Graph{next, old} {
+	for _, g := range []*classify.Graph{next, old} {
 		for name, role := range g.Files {
 			if _, ok := u.Files[name]; !ok {
 				u.Files[name] = role

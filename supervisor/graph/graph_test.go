@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 const (
@@ -52,12 +52,12 @@ func (tr *tree) write(files ...string) {
 	}
 }
 
-func (tr *tree) load(sub, pkg string, flags ...string) (*change.Graph, error) {
+func (tr *tree) load(sub, pkg string, flags ...string) (*classify.Graph, error) {
 	return Load(context.Background(), Request{Dir: filepath.Join(tr.dir, sub), Package: pkg, Flags: flags, Env: tr.env})
 }
 
 // good loads and must succeed.
-func (tr *tree) good(sub, pkg string, flags ...string) *change.Graph {
+func (tr *tree) good(sub, pkg string, flags ...string) *classify.Graph {
 	tr.t.Helper()
 	g, err := tr.load(sub, pkg, flags...)
 	if err != nil {
@@ -66,13 +66,13 @@ func (tr *tree) good(sub, pkg string, flags ...string) *change.Graph {
 	return g
 }
 
-var roles = map[change.Role]string{
-	change.GoFile: "go", change.OtherSource: "other", change.Embedded: "embed", change.Excluded: "excluded", change.Module: "module",
-	change.Profile: "profile",
+var roles = map[classify.Role]string{
+	classify.GoFile: "go", classify.OtherSource: "other", classify.Embedded: "embed", classify.Excluded: "excluded", classify.Module: "module",
+	classify.Profile: "profile",
 }
 
 // files are the files of g below the tree, each with its role.
-func (tr *tree) files(g *change.Graph) []string {
+func (tr *tree) files(g *classify.Graph) []string {
 	var all []string
 	for name, role := range g.Files {
 		all = append(all, tr.rel(name)+" "+roles[role])
@@ -81,7 +81,7 @@ func (tr *tree) files(g *change.Graph) []string {
 	return all
 }
 
-func (tr *tree) dirs(g *change.Graph) []string {
+func (tr *tree) dirs(g *classify.Graph) []string {
 	var all []string
 	for _, d := range g.Dirs {
 		all = append(all, tr.rel(d.Path)+" "+d.Package)
@@ -173,7 +173,7 @@ func TestVendor(t *testing.T) {
 		"vendor/modules.txt", "# example.com/dep v1.0.0\n## explicit\nexample.com/dep\n", "vendor/example.com/dep/dep.go", "package dep\n")
 	g := tr.good(".", ".")
 	tr.check("dirs", tr.dirs(g), ". example.com/app", "vendor/example.com/dep example.com/dep")
-	if g.Files[filepath.Join(tr.dir, "vendor/modules.txt")] != change.Module {
+	if g.Files[filepath.Join(tr.dir, "vendor/modules.txt")] != classify.Module {
 		t.Error("vendor/modules.txt is not in the graph")
 	}
 }
@@ -183,7 +183,7 @@ func TestEmbed(t *testing.T) {
 		"main.go", "package main\n\nimport \"embed\"\n\n//go:embed static page.*\n//go:embed all:all\nvar fs embed.FS\n\nfunc main() { _ = fs }\n")
 	g := tr.good(".", ".")
 	for _, name := range []string{"static/a.css", "static/deep/b.css", "page.html", "all/_x"} {
-		if g.Files[filepath.Join(tr.dir, name)] != change.Embedded {
+		if g.Files[filepath.Join(tr.dir, name)] != classify.Embedded {
 			t.Errorf("%s is not embedded", name)
 		}
 	}
@@ -200,8 +200,8 @@ func TestCgo(t *testing.T) {
 		"main.go", "package main\n\n// int three(void);\nimport \"C\"\n\nfunc main() { C.three() }\n", "other.go", "//go:build !cgo\n\npackage main\n")
 	tr.env = append(tr.env, "CGO_ENABLED=1")
 	g := tr.good(".", ".")
-	for name, role := range map[string]change.Role{"main.go": change.GoFile, "three.c": change.OtherSource, "three.h": change.OtherSource,
-		"other.go": change.Excluded} {
+	for name, role := range map[string]classify.Role{"main.go": classify.GoFile, "three.c": classify.OtherSource, "three.h": classify.OtherSource,
+		"other.go": classify.Excluded} {
 		if g.Files[filepath.Join(tr.dir, name)] != role {
 			t.Errorf("%s: role %d, want %d", name, g.Files[filepath.Join(tr.dir, name)], role)
 		}
@@ -220,8 +220,8 @@ func TestFlagFiles(t *testing.T) {
 	tr := newTree(t, "go.mod", goMod, "main.go", hello, "alt.mod", goMod, "new/main.go", hello, "p.pgo", "",
 		"overlay.json", `{"Replace": {"main.go": "new/main.go"}}`)
 	g := tr.good(".", ".", "-modfile=alt.mod", "-overlay", "overlay.json", "-pgo=p.pgo")
-	for name, role := range map[string]change.Role{"alt.mod": change.Module, "alt.sum": change.Module, "overlay.json": change.Module,
-		"new/main.go": change.GoFile, "p.pgo": change.Profile} {
+	for name, role := range map[string]classify.Role{"alt.mod": classify.Module, "alt.sum": classify.Module, "overlay.json": classify.Module,
+		"new/main.go": classify.GoFile, "p.pgo": classify.Profile} {
 		if g.Files[filepath.Join(tr.dir, name)] != role {
 			t.Errorf("%s: role %d, want %d", name, g.Files[filepath.Join(tr.dir, name)], role)
 		}
@@ -267,11 +267,11 @@ func TestMatch(t *testing.T) {
 }
 
 func TestUnion(t *testing.T) {
-	old := &change.Graph{Package: "p", Files: map[string]change.Role{"/a": change.GoFile, "/b": change.GoFile},
-		Dirs: []change.Dir{{Path: "/x"}, {Path: "/y"}}, Roots: []string{"/"}}
-	next := &change.Graph{Files: map[string]change.Role{"/a": change.Excluded}, Dirs: []change.Dir{{Path: "/x", Package: "new"}}, Roots: []string{"/", "/m"}}
+	old := &classify.Graph{Package: "p", Files: map[string]classify.Role{"/a": classify.GoFile, "/b": classify.GoFile},
+		Dirs: []classify.Dir{{Path: "/x"}, {Path: "/y"}}, Roots: []string{"/"}}
+	next := &classify.Graph{Files: map[string]classify.Role{"/a": classify.Excluded}, Dirs: []classify.Dir{{Path: "/x", Package: "new"}}, Roots: []string{"/", "/m"}}
 	u := Union(old, next)
-	if u.Package != "p" || u.Files["/a"] != change.Excluded || u.Files["/b"] != change.GoFile || len(u.Dirs) != 2 || u.Dirs[0].Package != "new" ||
+	if u.Package != "p" || u.Files["/a"] != classify.Excluded || u.Files["/b"] != classify.GoFile || len(u.Dirs) != 2 || u.Dirs[0].Package != "new" ||
 		!slices.Equal(u.Roots, []string{"/", "/m"}) {
 		t.Errorf("union: %+v", u)
 	}

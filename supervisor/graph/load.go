@@ -11,7 +11,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 // Request says of what to load the graph. Load keeps nothing of it.
@@ -49,7 +49,7 @@ func Fatal(err error) bool {
 // The graph is nil only if ctx ends, Dir cannot be read or there is no go command. In every
 // other case it is of use, also beside an error: a *UserError, or a tree that is
 // broken for now.
-func Load(ctx context.Context, r Request) (*change.Graph, error) {
+func Load(ctx context.Context, r Request) (*classify.Graph, error) {
 	if r.Package == "" {
 		r.Package = "."
 	}

@@ -16,7 +16,7 @@
 //   - On Linux kill -9 of any two of devguard, warden and guardian leaves
 //     nothing running. When all three die, the app still dies (parent-death
 //     signal); what it had started is left to the next start
-//     (supervisor/state).
+//     (supervisor/statedir).
 //   - On macOS there is one guardian and no subreaper: the tree is the app's
 //     process group and the descendants seen at the stop. A process that
 //     daemonised out of both is reported in StopResult.Left when it was seen,

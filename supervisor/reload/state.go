@@ -30,7 +30,7 @@ type Hook struct {
 type Options struct {
 	Command        bool // an arbitrary command: nothing is built
 	RestartOnCrash bool
-	Hooks          []Hook // in the order of change.Rules.Hooks
+	Hooks          []Hook // in the order of classify.Rules.Hooks
 }
 
 // State is everything the loop knows. It is a value: Step returns a new one and

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 // served returns a world whose first generation is up and quiet.
@@ -291,7 +292,7 @@ func TestFailedHookAtStartDoesNotKeepTheAppFromStarting(t *testing.T) {
 
 func TestHookThatFeedsItselfIsSuspended(t *testing.T) {
 	w := served(t, hooks(1))
-	self := []change.Path{{Name: "/schema", Class: change.Class{Hooks: []int{0}}}}
+	self := []change.Path{{Name: "/schema", Class: classify.Class{Hooks: []int{0}}}}
 	w.tree.Hooks[0].Watch = digest(2)
 	w.step(Changed{change.Set{Snapshot: w.snap(), At: w.now, Paths: self}})
 	for n := uint64(3); n < 20; n++ {

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 // Whoever listed or built files before they were watched must know whether they
@@ -25,8 +25,8 @@ func TestAdoptedTellsWhenNewFilesChanged(t *testing.T) {
 			d.start(Options{Poll: PollOff})
 			d.plan = d.makePlan()
 			g := d.plan.Rules.Graph
-			g.Files[d.path("c/c.go")] = change.GoFile
-			g.Dirs = append(g.Dirs, change.Dir{Path: d.path("c"), Package: "example.com/m/c"})
+			g.Files[d.path("c/c.go")] = classify.GoFile
+			g.Dirs = append(g.Dirs, classify.Dir{Path: d.path("c"), Package: "example.com/m/c"})
 			d.age()
 			listed := time.Now()
 			last(d)

@@ -11,6 +11,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 // apply adopts a plan. That the plan is about other files is told to who asked
@@ -57,7 +58,7 @@ func (l *loop) apply(ctx context.Context, plan Plan) (change.Snapshot, error) {
 }
 
 // rules returns a copy that never waits for git: that is asked in the background.
-func (l *loop) rules(r *change.Rules) *change.Rules {
+func (l *loop) rules(r *classify.Rules) *classify.Rules {
 	own := *r
 	if own.Ignored != nil {
 		l.ignore = &ignorer{ask: own.Ignored}
@@ -117,13 +118,13 @@ func (l *loop) recount(out *findings) {
 }
 
 // headKind tells apart what reader.digests makes of a file.
-func headKind(r change.Role) int {
+func headKind(r classify.Role) int {
 	switch {
 	case r == 0:
 		return 0
 	case goSource(r):
 		return 1
-	case r == change.Module:
+	case r == classify.Module:
 		return 2
 	}
 	return 3

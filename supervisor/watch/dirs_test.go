@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 func TestDirectories(t *testing.T) {
@@ -78,10 +78,10 @@ func TestWholeModuleReplaced(t *testing.T) {
 	d.rename("m_a", "mods/one/a")
 	d.write("mods/one/go.mod", "module one\n")
 	root := d.path("mods/one")
-	d.plan.Rules.Graph = &change.Graph{
+	d.plan.Rules.Graph = &classify.Graph{
 		Package: "one/a", Roots: []string{root},
-		Files: map[string]change.Role{filepath.Join(root, "a/a.go"): change.GoFile},
-		Dirs:  []change.Dir{{Path: filepath.Join(root, "a"), Package: "one/a"}},
+		Files: map[string]classify.Role{filepath.Join(root, "a/a.go"): classify.GoFile},
+		Dirs:  []classify.Dir{{Path: filepath.Join(root, "a"), Package: "one/a"}},
 	}
 	d.plan.Rules.Base = root
 	d.start(Options{})
@@ -110,10 +110,10 @@ func TestLinks(t *testing.T) {
 	d.link(filepath.Join(one, "f.txt"), "a/f.go")
 	g := d.plan.Rules.Graph
 	for _, name := range []string{"lib", "lib2"} {
-		g.Dirs = append(g.Dirs, change.Dir{Path: d.path(name), Package: name})
-		g.Files[d.path(name+"/l.go")] = change.GoFile
+		g.Dirs = append(g.Dirs, classify.Dir{Path: d.path(name), Package: name})
+		g.Files[d.path(name+"/l.go")] = classify.GoFile
 	}
-	g.Files[d.path("a/f.go")] = change.GoFile
+	g.Files[d.path("a/f.go")] = classify.GoFile
 	d.start(Options{})
 	step := func(what string, do func(), told ...string) {
 		t.Helper()

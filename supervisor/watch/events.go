@@ -9,6 +9,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 // events looks at what a batch is about.
@@ -190,7 +191,7 @@ func (l *loop) enter(parent *dir, path string, now time.Time, hints map[string]h
 	if l.plan.Rules.Holds(path) && (known == nil || known.kind&listed == 0) && l.room(path) {
 		l.list(l.tree.want(path, listed), now, hints)
 	}
-	if parent.kind&walked != 0 && (known == nil || known.kind&walked == 0) && !change.SkipDir(filepath.Base(path)) {
+	if parent.kind&walked != 0 && (known == nil || known.kind&walked == 0) && !classify.SkipDir(filepath.Base(path)) {
 		l.ask(path)
 	}
 }

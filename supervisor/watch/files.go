@@ -7,13 +7,14 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 // file is a file whose contents count.
 type file struct {
 	look
 	name  string
-	class change.Class
+	class classify.Class
 	epoch int // of the walk that saw it last
 }
 
@@ -104,7 +105,7 @@ func (l *loop) glance(name string) (glance, bool) {
 
 // counts reports whether a file of that class is tracked as soon as it is seen.
 // Files that only the app reads are tracked when git was asked about them.
-func counts(c change.Class) bool {
+func counts(c classify.Class) bool {
 	return c.Role != 0 || c.Env || c.Config || len(c.Hooks) > 0
 }
 

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 // TestCheckout switches between branches of 5,000 files.
@@ -39,10 +39,10 @@ func TestCheckout(t *testing.T) {
 	g := d.plan.Rules.Graph
 	for i := range dirs {
 		dir := d.path(fmt.Sprintf("p%d", i))
-		g.Dirs = append(g.Dirs, change.Dir{Path: dir, Package: filepath.Base(dir)})
+		g.Dirs = append(g.Dirs, classify.Dir{Path: dir, Package: filepath.Base(dir)})
 	}
 	for i := range files {
-		g.Files[d.path(name(i))] = change.GoFile
+		g.Files[d.path(name(i))] = classify.GoFile
 	}
 	d.plan.GitDir = d.path(".git")
 	d.start(Options{})

@@ -27,7 +27,7 @@ func newIgnorer() *ignorer {
 }
 
 // GitIgnored returns a function that asks git whether it ignores a path, for
-// change.Rules of somebody who does not watch.
+// classify.Rules of somebody who does not watch.
 func GitIgnored(ctx context.Context) func(path string) bool {
 	g := newIgnorer()
 	return func(path string) bool { return g.ignored(ctx, []string{path})[path] }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 // look is the state of one file, as found.
@@ -33,7 +34,7 @@ type look struct {
 // known so far.
 type glance struct {
 	name  string
-	class change.Class
+	class classify.Class
 	known look
 }
 
@@ -131,7 +132,7 @@ func (r reader) digests(ctx context.Context, g glance, f io.Reader) (sum, head c
 	sum = change.Digest(h.Sum(nil)[:len(sum)])
 	switch g.class.Role {
 	case 0:
-	case change.Module:
+	case classify.Module:
 		head = sum
 	default:
 		head = exists
@@ -150,11 +151,11 @@ func (r reader) headOf(name string, src []byte, sum change.Digest) change.Digest
 	return r.header(name, src)
 }
 
-func goSource(role change.Role) bool {
-	return role == change.GoFile || role == change.Excluded || role == change.Test
+func goSource(role classify.Role) bool {
+	return role == classify.GoFile || role == classify.Excluded || role == classify.Test
 }
 
-func onlyRuntime(c change.Class) bool {
+func onlyRuntime(c classify.Class) bool {
 	return c.Runtime && c.Role == 0 && len(c.Hooks) == 0 && !c.Env && !c.Config
 }
 

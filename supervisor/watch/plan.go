@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 // Plan says what to watch.
 type Plan struct {
-	Rules *change.Rules // Ignored may be nil: git is asked then, if there is one
+	Rules *classify.Rules // Ignored may be nil: git is asked then, if there is one
 
 	// Dirs are watched without what is beneath them: package directories, those
 	// of embedded files, of env files and of the configuration. They need not
@@ -51,7 +52,7 @@ func (p *Plan) dirs() map[string]dirKind {
 			add(filepath.Join(r, "vendor"), chained)
 		}
 		for name, role := range g.Files {
-			if role == change.Module {
+			if role == classify.Module {
 				add(filepath.Dir(name), chained)
 				continue
 			}
@@ -134,7 +135,7 @@ func (p *Plan) known() []string {
 		}
 		for _, r := range g.Roots { // the go command takes them up as soon as they are there
 			for _, name := range []string{"go.mod", "go.sum", "go.work", "vendor/modules.txt"} {
-				if path := filepath.Join(r, filepath.FromSlash(name)); p.Rules.Classify(path).Role == change.Module {
+				if path := filepath.Join(r, filepath.FromSlash(name)); p.Rules.Classify(path).Role == classify.Module {
 					out = append(out, path)
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 var (
@@ -29,8 +30,8 @@ func TestStorm(t *testing.T) {
 			d.write("real/b.go", "package b\n")
 			d.link("real", "b")
 			g := d.plan.Rules.Graph
-			g.Files[d.path("b/b.go")] = change.GoFile
-			g.Dirs = append(g.Dirs, change.Dir{Path: d.path("b"), Package: "b"})
+			g.Files[d.path("b/b.go")] = classify.GoFile
+			g.Dirs = append(g.Dirs, classify.Dir{Path: d.path("b"), Package: "b"})
 			d.start(Options{})
 			d.until("the walk", func() bool { return d.walked() })
 			base := d.pages()

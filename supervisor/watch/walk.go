@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 // maxDirs bounds how many directories are searched for files that globs match.
@@ -34,7 +35,7 @@ type walks struct {
 // walk is one search. It runs beside the loop and owns nothing of it.
 type walk struct {
 	roots []string
-	rules *change.Rules
+	rules *classify.Rules
 	git   *ignorer
 	read  reader
 	since time.Time // files changed after it are changes, others are only found
@@ -284,7 +285,7 @@ func (w *walk) list(dir string) (dirs, files []string) {
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
 		if e.IsDir() || e.Type()&os.ModeSymlink != 0 && isDir(path) {
-			if !change.SkipDir(e.Name()) && !moduleCache(path) && !w.rules.Excludes(path) {
+			if !classify.SkipDir(e.Name()) && !moduleCache(path) && !w.rules.Excludes(path) {
 				dirs = append(dirs, path)
 			}
 			continue

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 func TestEditorsSaves(t *testing.T) {
@@ -235,8 +236,8 @@ func TestApplyKeepsAndFinds(t *testing.T) {
 	first := d.start(Options{})
 	d.plan = d.makePlan()
 	g := d.plan.Rules.Graph
-	g.Files[d.path("b/b.go")] = change.GoFile
-	g.Dirs = append(g.Dirs, change.Dir{Path: d.path("b"), Package: "b"})
+	g.Files[d.path("b/b.go")] = classify.GoFile
+	g.Dirs = append(g.Dirs, classify.Dir{Path: d.path("b"), Package: "b"})
 	second := d.apply()
 	if second.Source == first.Source || second.Shape == first.Shape {
 		t.Error("a larger graph has the same digests")

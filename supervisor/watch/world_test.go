@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 // patience is how long a test waits for what must come. It is reached only by
@@ -59,17 +60,17 @@ func newWorld(t *testing.T) *world {
 
 func (d *world) makePlan() Plan {
 	return Plan{
-		Rules: &change.Rules{
+		Rules: &classify.Rules{
 			Base: d.root,
-			Graph: &change.Graph{
+			Graph: &classify.Graph{
 				Package: "example.com/m",
-				Files: map[string]change.Role{
-					d.path("go.mod"):        change.Module,
-					d.path("main.go"):       change.GoFile,
-					d.path("a/a.go"):        change.GoFile,
-					d.path("a/page/x.html"): change.Embedded,
+				Files: map[string]classify.Role{
+					d.path("go.mod"):        classify.Module,
+					d.path("main.go"):       classify.GoFile,
+					d.path("a/a.go"):        classify.GoFile,
+					d.path("a/page/x.html"): classify.Embedded,
 				},
-				Dirs: []change.Dir{
+				Dirs: []classify.Dir{
 					{Path: d.root, Package: "example.com/m"},
 					{Path: d.path("a"), Package: "example.com/m/a", Embeds: []string{"page"}},
 				},
@@ -79,7 +80,7 @@ func (d *world) makePlan() Plan {
 			Include:  []string{"**/*.html"},
 			EnvFiles: []string{".env"},
 			Config:   d.path("devguard.toml"),
-			Hooks:    []change.Hook{{Name: "sql", Watch: []string{"db/**/*.sql"}, Outputs: []string{"gen/**"}}},
+			Hooks:    []classify.Hook{{Name: "sql", Watch: []string{"db/**/*.sql"}, Outputs: []string{"gen/**"}}},
 		},
 		Walk:   []Root{{Dir: d.root}},
 		Header: header,

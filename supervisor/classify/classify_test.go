@@ -1,0 +1,221 @@
+package classify_test
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/devguard/devguard/supervisor/classify"
+)
+
+func shop() *classify.Rules {
+	return &classify.Rules{
+		Base: "/shop",
+		Graph: &classify.Graph{
+			Package: "example.com/shop/cmd/app",
+			Files: map[string]classify.Role{
+				"/shop/cmd/app/main.go":              classify.GoFile,
+				"/shop/internal/store/store.go":      classify.GoFile,
+				"/shop/internal/store/store_arm.go":  classify.Excluded,
+				"/shop/internal/web/web.go":          classify.GoFile,
+				"/shop/internal/web/page/index.html": classify.Embedded,
+				"/shop/go.mod":                       classify.Module,
+				"/lib/lib.go":                        classify.GoFile,
+			},
+			Dirs: []classify.Dir{
+				{Path: "/shop/cmd/app", Package: "example.com/shop/cmd/app"},
+				{Path: "/shop/internal/store", Package: "example.com/shop/internal/store"},
+				{Path: "/shop/internal/web", Package: "example.com/shop/internal/web", Embeds: []string{"page", "all:static", "*.txt", "deep/*/x"}},
+				{Path: "/lib", Package: "example.com/lib"},
+			},
+			Roots: []string{"/shop", "/lib"},
+			Match: func(_, name string) bool { return !strings.Contains(name, "_windows") },
+		},
+		Include:  []string{"**/*.{html,sql}"},
+		Exclude:  []string{"doc/**"},
+		EnvFiles: []string{".env"},
+		Config:   "/shop/devguard.toml",
+		Hooks: []classify.Hook{
+			{Name: "sqlc", Watch: []string{"./db/*.sql"}, Outputs: []string{"internal/db/**"}},
+			{Name: "shared", Watch: []string{"../proto/**/*.proto"}},
+		},
+		Ignored: func(path string) bool { return strings.HasPrefix(path, "/shop/build/") },
+	}
+}
+
+// kinds writes a class as a word for tables.
+func kinds(c classify.Class) string {
+	var out []string
+	for _, k := range []struct {
+		on   bool
+		name string
+	}{
+		{c.Source, "source"}, {c.Shape, "shape"}, {c.Runtime, "runtime"}, {c.Env, "env"}, {c.Config, "config"},
+		{len(c.Hooks) > 0, "hook"}, {len(c.Outputs) > 0, "output"},
+	} {
+		if k.on {
+			out = append(out, k.name)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+func TestClassify(t *testing.T) {
+	for _, tt := range []struct{ path, want, reason string }{
+		{"/shop/internal/store/store.go", "source", "Go source of package example.com/shop/internal/store, part of ./cmd/app"},
+		{"/shop/internal/store/store_arm.go", "shape", "excluded by a build constraint (the constraint itself is watched)"},
+		{"/shop/internal/store/new.go", "source shape", "Go source of package example.com/shop/internal/store, part of ./cmd/app"},
+		{"/shop/internal/store/new_windows.go", "shape", "excluded by a build constraint (the constraint itself is watched)"},
+		{"/shop/internal/store/new_windows.s", "", "not part of the binary, and matches no watch.include pattern"},
+		{"/shop/internal/store/new.s", "source shape", "cgo or assembly source of package example.com/shop/internal/store, part of ./cmd/app"},
+		{"/shop/internal/store/store_test.go", "", "test file: not part of the binary"},
+		{"/shop/internal/store/_x.go", "", "the go command ignores files whose names begin with _ or ."},
+		{"/shop/tools/gen.go", "", "package example.com/shop/tools is not imported by ./cmd/app"},
+		{"/shop/gen.go", "", "package example.com/shop is not imported by ./cmd/app"},
+		{"/elsewhere/gen.go", "", "the package in ../elsewhere is not imported by ./cmd/app"},
+		{"/lib/lib.go", "source", "Go source of package example.com/lib, part of ./cmd/app"},
+		{"/lib/go.mod", "source shape", "decides which modules ./cmd/app is built from"},
+		{"/shop/go.mod", "source shape", "decides which modules ./cmd/app is built from"},
+		{"/shop/go.work", "source shape", "decides which modules ./cmd/app is built from"},
+		{"/go.work", "source shape", "decides which modules ./cmd/app is built from"},
+		{"/shop/vendor/modules.txt", "source shape", "decides which modules ./cmd/app is built from"},
+		{"/shop/other/go.mod", "", "not part of the binary, and matches no watch.include pattern"},
+		{"/shop/cmd/app/default.pgo", "source shape", "the profile that ./cmd/app is built with"},
+		{"/shop/internal/store/default.pgo", "", "not part of the binary, and matches no watch.include pattern"},
+
+		{"/shop/internal/web/page/index.html", "source", "embedded by package example.com/shop/internal/web (//go:embed page)"},
+		{"/shop/internal/web/page/sub/new.html", "source shape", "embedded by package example.com/shop/internal/web (//go:embed page)"},
+		{"/shop/internal/web/page/_new.html", "runtime", `matches watch.include "**/*.{html,sql}"`},
+		{"/shop/internal/web/page/.x/new", "", "not part of the binary, and matches no watch.include pattern"},
+		{"/shop/internal/web/static/.x/_new", "source shape", "embedded by package example.com/shop/internal/web (//go:embed all:static)"},
+		{"/shop/internal/web/_a.txt", "source shape", "embedded by package example.com/shop/internal/web (//go:embed *.txt)"},
+		{"/shop/internal/web/deep/y/x/f", "source shape", "embedded by package example.com/shop/internal/web (//go:embed deep/*/x)"},
+
+		{"/shop/page.html", "runtime", `matches watch.include "**/*.{html,sql}"`},
+		{"/shop/doc/page.html", "", `matches watch.exclude "doc/**"`},
+		{"/shop/build/page.html", "", "git ignores it"},
+		{"/shop/build/main", "", "git ignores it"},
+		{"/shop/node_modules/a/page.html", "", "inside node_modules"},
+		{"/other/page.html", "", "not part of the binary, and matches no watch.include pattern"},
+		{"/shop/.page.html.swp", "", "a temporary file of an editor"},
+		{"/shop/page.html~", "", "a temporary file of an editor"},
+		{"/shop/internal/store/4913", "", "a temporary file of an editor"},
+		{"/shop/internal/store/.#store.go", "", "a temporary file of an editor"},
+
+		{"/shop/.env", "env", "an env file in use"},
+		{"/shop/devguard.toml", "config", "the configuration"},
+		{"/shop/db/q.sql", "runtime hook", `watched by hook "sqlc"; matches watch.include "**/*.{html,sql}"`},
+		{"/proto/a/b.proto", "hook", `watched by hook "shared"`},
+		{"/shop/internal/db/q.go", "output", `an output of hook "sqlc"; package example.com/shop/internal/db is not imported by ./cmd/app`},
+	} {
+		c := shop().Classify(tt.path)
+		if got := kinds(c); got != tt.want || c.Reason != tt.reason {
+			t.Errorf("%s: %q, %q\nwant %q, %q", tt.path, got, c.Reason, tt.want, tt.reason)
+		}
+	}
+}
+
+func TestSuggestIsALineThatWorks(t *testing.T) {
+	r := shop()
+	c := r.Classify("/shop/conf/a[1].yaml")
+	const want = `watch.include = ["**/*.{html,sql}", "conf/a\\[1].yaml"]`
+	if c.Suggest != want {
+		t.Fatalf("suggests %s, want %s", c.Suggest, want)
+	}
+	r.Include = append(r.Include, `conf/a\[1].yaml`)
+	if c := r.Classify("/shop/conf/a[1].yaml"); !c.Runtime || c.Suggest != "" {
+		t.Fatalf("with that line: %+v", c)
+	}
+	for _, useless := range []string{"/shop/build/x.yaml", "/shop/doc/x.yaml", "/shop/x.yaml~", "/shop/go.mod", "/elsewhere/x.yaml"} {
+		if s := r.Classify(useless).Suggest; s != "" {
+			t.Errorf("%s: suggests %s, which would not help", useless, s)
+		}
+	}
+}
+
+func TestClassifyCommand(t *testing.T) {
+	r := shop()
+	r.Graph, r.Command = nil, true
+	for path, want := range map[string]string{
+		"/shop/a.ts":             "runtime",
+		"/shop/main_test.go":     "runtime",
+		"/shop/build/a.js":       "",
+		"/shop/doc/a.ts":         "",
+		"/shop/node_modules/a/b": "",
+		"/shop/.git/HEAD":        "",
+		"/shop/.devguard/x":      "",
+		"/shop/a.ts~":            "",
+		"/shop/4913":             "",
+		"/shop/.env":             "env",
+		"/shop/devguard.toml":    "config",
+		"/elsewhere/a.ts":        "",
+	} {
+		if got := kinds(r.Classify(path)); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+}
+
+func TestHolds(t *testing.T) {
+	r := shop()
+	for dir, want := range map[string]bool{
+		"/shop/internal/web/page/sub": true,
+		"/shop/internal/web/page/.x":  false,
+		"/shop/internal/web/static/a": true,
+		"/shop/internal/web/deep":     true,
+		"/shop/internal/web/deep/y/x": true,
+		"/shop/internal/web/deep/y/z": false,
+		"/shop/internal/web/other":    false,
+		"/shop/db":                    true,
+		"/shop/db/sub":                false,
+		"/shop":                       true,
+		"/proto/a/b/c":                true,
+		"/proto/node_modules/b":       false,
+		"/shop/tools":                 false,
+	} {
+		if got := r.Holds(dir); got != want {
+			t.Errorf("%s: %v, want %v", dir, got, want)
+		}
+	}
+}
+
+func FuzzClassify(f *testing.F) {
+	for _, path := range []string{"", "/", ".", "..", "/shop", "/shop/", "/shop/a\x00b", "/shop/../x", "relative.go", "/shop/internal/web/", "//", "/shop/db/[.sql"} {
+		f.Add(path, "**/*.html", "all:page")
+	}
+	f.Add("/shop/x", "[", "[")
+	f.Add("/shop/x", "{a,{b", "\\")
+	f.Fuzz(func(t *testing.T, path, glob, embed string) {
+		r := shop()
+		r.Graph.Files[filepath.Clean(path)] = classify.GoFile
+		r.Graph.Dirs[2].Embeds = append(r.Graph.Dirs[2].Embeds, embed)
+		r.Include = append(r.Include, glob)
+		r.Hooks[0].Watch = append(r.Hooks[0].Watch, glob)
+		if c := r.Classify(path); !c.Source || c.Ignored() || c.Reason == "" {
+			t.Fatalf("a Go file of the graph is %+v", c)
+		}
+		r.Holds(path)
+		delete(r.Graph.Files, filepath.Clean(path))
+		c := r.Classify(path)
+		if c.Reason == "" {
+			t.Fatal("no reason")
+		}
+		if len(c.Hooks) > 0 && slices.Contains(c.Hooks, 0) && path == filepath.Clean(path) && !r.Holds(filepath.Dir(path)) && !strings.Contains(path, "node_modules") && !literalParent(r, path) {
+			t.Fatalf("a hook watches %q, but its directory would not be listed", path)
+		}
+	})
+}
+
+// literalParent reports whether a hook's glob looks directly in path's
+// directory, which is then listed from the start.
+func literalParent(r *classify.Rules, path string) bool {
+	for _, h := range r.Hooks {
+		for _, g := range h.Watch {
+			if dir, _ := r.Split(g); dir == filepath.Dir(path) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,76 @@
+package classify
+
+import (
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// embeds returns the package, and its pattern, that embeds the file at name;
+// nil if none does. It follows the rules of package embed: a pattern that
+// matches a directory takes in the tree beneath it, names that begin with . or _
+// excluded unless the pattern begins with "all:".
+func (g *Graph) embeds(name string) (*Dir, string) {
+	for i := range g.Dirs {
+		d := &g.Dirs[i]
+		if len(d.Embeds) == 0 || !within(name, d.Path) || name == d.Path {
+			continue
+		}
+		parts := strings.Split(filepath.ToSlash(name[len(d.Path):]), "/")[1:]
+		for _, p := range d.Embeds {
+			if embedsFile(p, parts) {
+				return d, p
+			}
+		}
+	}
+	return nil, ""
+}
+
+// embedsFile reports whether a pattern embeds the file with the path parts below
+// the package's directory.
+func embedsFile(pattern string, parts []string) bool {
+	pattern, all := cutAll(pattern)
+	for k := 1; k <= len(parts); k++ {
+		if ok, _ := path.Match(pattern, strings.Join(parts[:k], "/")); !ok {
+			if pattern != "." {
+				continue
+			}
+			k = 0 // the package's own directory
+		}
+		return all || !anyHidden(parts[k:])
+	}
+	return false
+}
+
+// embedsBelow reports whether a pattern may embed files beneath a directory.
+func embedsBelow(pattern string, parts []string) bool {
+	if embedsFile(pattern, parts) {
+		return true
+	}
+	pattern, _ = cutAll(pattern)
+	want := strings.Split(path.Clean(pattern), "/")
+	if len(parts) >= len(want) {
+		return false
+	}
+	for i, p := range parts {
+		if ok, _ := path.Match(want[i], p); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func cutAll(pattern string) (string, bool) {
+	rest, all := strings.CutPrefix(pattern, "all:")
+	return rest, all
+}
+
+func anyHidden(parts []string) bool {
+	return slices.ContainsFunc(parts, hidden)
+}
+
+// hidden reports whether the go command leaves a name out by its first letter.
+func hidden(base string) bool {
+	return strings.HasPrefix(base, "_") || strings.HasPrefix(base, ".")
+}

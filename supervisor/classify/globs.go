@@ -1,0 +1,191 @@
+package classify
+
+import (
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// excludedDirs are directories whose contents never restart anything, whatever
+// watch.include says: the stores of version control and of package managers, and
+// our own. Everything else that one would exclude (dist, build, .venv) is what
+// git ignores. A hook that names such a directory before its first wildcard
+// still gets it.
+var excludedDirs = []string{".git", ".hg", ".svn", ".devguard", "node_modules"}
+
+// SkipDir reports whether walks leave out a directory of that name.
+func SkipDir(base string) bool { return slices.Contains(excludedDirs, base) }
+
+// temporary reports whether a file is an editor's own: a backup, a swap file, a
+// lock, vim's probe, the halves of a safe write.
+func temporary(base string) bool {
+	switch {
+	case base == "4913": // vim tries whether it may create files
+		return true
+	case strings.HasSuffix(base, "~"):
+		return true
+	case strings.HasPrefix(base, ".#"), strings.HasPrefix(base, "#") && strings.HasSuffix(base, "#"):
+		return true
+	case strings.HasPrefix(base, ".goutputstream-"):
+		return true
+	case strings.HasSuffix(base, "___jb_tmp___"), strings.HasSuffix(base, "___jb_old___"):
+		return true
+	}
+	switch filepath.Ext(base) {
+	case ".swp", ".swo", ".swx":
+		return strings.HasPrefix(base, ".")
+	}
+	return false
+}
+
+// usuallyExcluded returns the excluded directory that path lies in, if any.
+func (r *Rules) usuallyExcluded(name string) string {
+	rel, ok := r.rel(name)
+	if !ok {
+		rel = filepath.ToSlash(name)
+	}
+	return skipped(path.Dir(rel))
+}
+
+func skipped(dir string) string {
+	for p := range strings.SplitSeq(dir, "/") {
+		if SkipDir(p) {
+			return p
+		}
+	}
+	return ""
+}
+
+// rel names path relative to Base, with slashes.
+func (r *Rules) rel(path string) (string, bool) {
+	rel, err := filepath.Rel(r.Base, path)
+	if err != nil {
+		return "", false
+	}
+	return filepath.ToSlash(rel), true
+}
+
+// under reports whether path is beneath Base.
+func (r *Rules) under(path string) bool { return path != r.Base && within(path, r.Base) }
+
+// within reports whether path is dir or beneath it.
+func within(path, dir string) bool {
+	if path == dir || dir == "" {
+		return path == dir
+	}
+	if !strings.HasPrefix(path, dir) {
+		return false
+	}
+	return path[len(dir)] == filepath.Separator || strings.HasSuffix(dir, string(filepath.Separator))
+}
+
+// matchAny returns the first glob that matches path; empty if none does.
+func (r *Rules) matchAny(globs []string, name string) string {
+	if len(globs) == 0 {
+		return ""
+	}
+	rel, ok := r.rel(name)
+	for _, g := range globs {
+		if matchGlob(g, rel, ok, name) {
+			return g
+		}
+	}
+	return ""
+}
+
+// matchGlob matches a glob against a name relative to the base. Names outside
+// the base match only globs that say so: ** does not climb.
+func matchGlob(glob, rel string, ok bool, abs string) bool {
+	if filepath.IsAbs(filepath.FromSlash(glob)) {
+		return doublestar.MatchUnvalidated(path.Clean(glob), filepath.ToSlash(abs))
+	}
+	glob = path.Clean(glob)
+	if !ok || climbs(rel) && !climbs(glob) {
+		return false
+	}
+	return doublestar.MatchUnvalidated(glob, rel)
+}
+
+func climbs(rel string) bool { return rel == ".." || strings.HasPrefix(rel, "../") }
+
+// escape makes a glob that matches exactly one name.
+func escape(rel string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `{`, `\{`).Replace(rel)
+}
+
+// Split returns the directory, absolute, that a glob of these rules looks in,
+// and what remains of the glob beneath it. A glob without wildcards is split
+// before its last element.
+func (r *Rules) Split(glob string) (dir, rest string) {
+	dir, rest = doublestar.SplitPattern(path.Clean(glob))
+	return r.abs(filepath.FromSlash(dir)), rest
+}
+
+// Holds reports whether files beneath the directory may be embedded or watched
+// by a hook: whether it must be listed when it appears.
+func (r *Rules) Holds(dir string) bool {
+	dir = filepath.Clean(dir)
+	if r.Graph != nil && r.Graph.embedsBelow(dir) {
+		return true
+	}
+	for _, h := range r.Hooks {
+		for _, glob := range h.Watch {
+			if r.reaches(glob, dir) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (g *Graph) embedsBelow(dir string) bool {
+	for _, d := range g.Dirs {
+		if len(d.Embeds) == 0 || dir == d.Path || !within(dir, d.Path) {
+			continue
+		}
+		parts := strings.Split(filepath.ToSlash(dir[len(d.Path):]), "/")[1:]
+		for _, p := range d.Embeds {
+			if embedsBelow(p, parts) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// reaches reports whether a glob may match files beneath dir. It may say yes
+// too often (character classes and braces are not looked into), never no.
+func (r *Rules) reaches(glob, dir string) bool {
+	base, rest := r.Split(glob)
+	if within(base, dir) {
+		return true
+	}
+	if !within(dir, base) {
+		return false
+	}
+	rel, err := filepath.Rel(base, dir)
+	if err != nil || skipped(filepath.ToSlash(rel)) != "" {
+		return false
+	}
+	depth := strings.Count(filepath.ToSlash(rel), "/") + 1
+	return strings.Contains(rest, "**") || depth <= strings.Count(rest, "/")
+}
+
+// Excludes reports whether watch.exclude matches a path, a directory that it is
+// in, or all that is in it.
+func (r *Rules) Excludes(path string) bool { return r.exclude(path) != "" }
+
+func (r *Rules) exclude(path string) string {
+	if len(r.Exclude) == 0 {
+		return ""
+	}
+	for up := path; r.under(up); up = filepath.Dir(up) {
+		if glob := r.matchAny(r.Exclude, up); glob != "" {
+			return glob
+		}
+	}
+	return r.matchAny(r.Exclude, path)
+}

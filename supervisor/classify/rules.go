@@ -1,0 +1,82 @@
+package classify
+
+// Class says what a change of one file asks for. Several may be true: a file
+// of the graph that a hook also watches is Source and has a hook.
+type Class struct {
+	Source  bool  // of the graph: a build
+	Shape   bool  // may change the graph itself: `go list` again
+	Runtime bool  // read while running: a restart without a build
+	Env     bool  // an env file in use: a restart
+	Config  bool  // devguard.toml: read again
+	Hooks   []int // indices into Rules.Hooks whose watch globs match
+	Outputs []int // indices into Rules.Hooks whose outputs match (attribution only)
+
+	Role Role // what the file is to the graph; 0 if it is not of the graph
+
+	Reason  string // one sentence for explain and the log: why this class
+	Suggest string // for an ignored file: the devguard.toml line that would change it; empty if none would
+}
+
+// Ignored reports whether a change of the file asks for nothing.
+func (c Class) Ignored() bool {
+	return !c.Source && !c.Shape && !c.Runtime && !c.Env && !c.Config && len(c.Hooks) == 0
+}
+
+// Role is what one file of the graph is.
+type Role uint8
+
+// The roles of a file of the graph.
+const (
+	GoFile      Role = iota + 1 // compiled
+	OtherSource                 // cgo, C, assembly, headers, syso
+	Embedded                    // matched by go:embed
+	Excluded                    // IgnoredGoFiles: a build constraint excludes it, until that line changes
+	Module                      // go.mod, go.sum, go.work, go.work.sum, vendor/modules.txt
+	Profile                     // default.pgo
+	Test                        // _test.go: not part of the binary, but the go command fails on one whose package clause or imports do not parse
+)
+
+// Dir is one package directory of the graph.
+type Dir struct {
+	Path    string   // absolute, as the go command names it
+	Package string   // import path
+	Embeds  []string // go:embed patterns of the package, as written, with their "all:"
+}
+
+// Graph is what a package is built from. It is frozen once made.
+type Graph struct {
+	Package string          // import path of the main package
+	Files   map[string]Role // absolute path -> role
+	Dirs    []Dir           // package directories outside GOROOT and GOMODCACHE
+	Roots   []string        // module roots (directories of go.mod), main module first
+
+	// Match reports whether the go command would compile the file name in dir
+	// (suffix, build constraints, tags). Nil matches all.
+	Match func(dir, name string) bool
+}
+
+// Rules decide what a change of a file means (design.md §4). They are frozen
+// once made.
+type Rules struct {
+	Base    string // absolute; globs and relative EnvFiles are relative to it
+	Graph   *Graph // nil in command mode and before the first listing
+	Command bool   // a command instead of a package: the tree under Base is what it reads
+
+	Include  []string // globs of files that the running app reads
+	Exclude  []string // globs taken out of Include, and of the tree in command mode; not of the graph, not of hooks
+	EnvFiles []string
+	Config   string // absolute path of devguard.toml; empty if there is none
+	Hooks    []Hook
+
+	// Ignored reports whether git ignores a path. Nil: nothing is ignored. Files
+	// of the graph, of hooks, env files and the configuration are never asked
+	// about.
+	Ignored func(path string) bool
+}
+
+// Hook is what classification needs to know of one [[hook]].
+type Hook struct {
+	Name    string
+	Watch   []string // globs relative to Rules.Base
+	Outputs []string // globs relative to Rules.Base
+}

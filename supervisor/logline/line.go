@@ -1,0 +1,114 @@
+package logline
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// The stable msg values of the log, see design.md §3. Scripts rely on them.
+const (
+	MsgWatching         = "watching"
+	MsgChanged          = "changed"
+	MsgIgnored          = "ignored"
+	MsgHookStarted      = "hook started"
+	MsgHookFinished     = "hook finished"
+	MsgHookFailed       = "hook failed"
+	MsgHookHeld         = "hook held"
+	MsgHookSuspended    = "hook suspended"
+	MsgBuildStarted     = "build started"
+	MsgBuildFinished    = "build finished"
+	MsgBuildFailed      = "build failed"
+	MsgBuildCancelled   = "build cancelled"
+	MsgRestartSkipped   = "restart skipped"
+	MsgInstanceStopping = "instance stopping"
+	MsgDrained          = "drained"
+	MsgInstanceStarted  = "instance started"
+	MsgInstanceReady    = "instance ready"
+	MsgInstanceExited   = "instance exited"
+	MsgDatabase         = "database"
+	MsgBypass           = "bypass"
+)
+
+// Further lines, which design.md §3 does not name.
+const (
+	MsgInstanceNotReady = "instance not ready"
+	MsgStartFailed      = "instance start failed"
+	MsgStopTrouble      = "instance stop failed"
+	MsgCrashWaiting     = "instance waiting" // after a crash, to be started again
+	MsgConfigApplied    = "configuration applied"
+	MsgConfigInvalid    = "configuration invalid"
+	MsgListFailed       = "listing packages failed"
+	MsgEmbedded         = "embedded Postgres started" // of package dbguard/embedded
+)
+
+// Event is one line of the log. It is data: it may be made in one place and
+// logged in another.
+type Event struct {
+	Level slog.Level
+	Msg   string
+	Attrs []slog.Attr
+}
+
+// To logs the event.
+func (e Event) To(l *slog.Logger) {
+	l.LogAttrs(context.Background(), e.Level, e.Msg, e.Attrs...)
+}
+
+func event(level slog.Level, msg string, attrs ...slog.Attr) Event {
+	return Event{level, msg, attrs}
+}
+
+// With returns the event with attributes added.
+func (e Event) With(attrs ...slog.Attr) Event {
+	e.Attrs = append(e.Attrs, attrs...)
+	return e
+}
+
+// withString adds the attribute unless it is empty.
+func (e Event) withString(key, value string) Event {
+	if value == "" {
+		return e
+	}
+	return e.With(slog.String(key, value))
+}
+
+// withGen adds a generation unless it is 0, which stands for none.
+func (e Event) withGen(key string, gen int) Event {
+	if gen == 0 {
+		return e
+	}
+	return e.With(slog.Int(key, gen))
+}
+
+// withError adds the error, and the hint that it or one it wraps has.
+func (e Event) withError(err error) Event {
+	if err == nil {
+		return e
+	}
+	return e.withString("error", err.Error()).withString("hint", HintOf(err))
+}
+
+// HintOf asks an error what to do next.
+func HintOf(err error) string {
+	var h interface{ Hint() string }
+	if errors.As(err, &h) {
+		return h.Hint()
+	}
+	return ""
+}
+
+func gen(n int) slog.Attr { return slog.Int("gen", n) }
+
+// millis rounds to whole milliseconds, the unit of every duration in the log.
+func millis(key string, d time.Duration) slog.Attr {
+	return slog.Int64(key, d.Round(time.Millisecond).Milliseconds())
+}
+
+func ms(took time.Duration) slog.Attr { return millis("ms", took) }
+
+// paths is an array, also when empty.
+func paths(names []string) slog.Attr {
+	return slog.Any("paths", append([]string{}, names...))
+}

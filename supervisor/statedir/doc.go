@@ -1,0 +1,25 @@
+// Package statedir owns .devguard/ beside the configuration: what devguard knows
+// from one run to the next, and the lock that keeps two devguards of one name
+// apart.
+//
+//	.devguard/            0700, .gitignore of "*"
+//	  <name>/lock         held by flock while a devguard of that name runs
+//	  <name>/control.json {"pid": N}; believed only while the lock is held
+//	  <name>/hooks.json   fingerprints of hooks that succeeded
+//	  <name>/runs.json    run ids whose database sessions may be left
+//	  <name>/instances.json  processes of the instances that were started
+//	  <name>/<gen>/       the binary of a generation, under its own name
+//	  <name>/tmp/         GOTMPDIR of builds
+//
+// The promises:
+//
+//   - The lock is the kernel's: it ends with the process, by kill -9 too, and
+//     is not inherited by programs that devguard executes.
+//   - Files are 0600 and replaced by rename: a reader sees the old or the new
+//     one. After a power cut a file may be empty; what cannot be read counts as
+//     empty, and Notes says so.
+//   - A process is ended only if it is provably one that a devguard of this name
+//     has started: see EndLeftovers.
+//
+// A State may be used by several goroutines.
+package statedir

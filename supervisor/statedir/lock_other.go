@@ -1,0 +1,17 @@
+//go:build !unix
+
+package statedir
+
+import (
+	"errors"
+	"os"
+	"runtime"
+)
+
+var (
+	errHeld    = errors.New("the lock is held")
+	errQuota   = errors.New("quota exceeded")
+	errNoLocks = errors.New("no flock on " + runtime.GOOS + "; on Windows use WSL 2")
+)
+
+func acquire(string) (*os.File, error) { return nil, errNoLocks }

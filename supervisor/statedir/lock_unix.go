@@ -1,0 +1,46 @@
+//go:build unix
+
+package statedir
+
+import (
+	"errors"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	errHeld    = errors.New("the lock is held")
+	errQuota   = syscall.EDQUOT
+	errNoLocks = syscall.ENOLCK
+)
+
+// acquire takes the lock, without waiting. The os package opens with
+// close-on-exec: no program that devguard executes keeps the lock.
+func acquire(path string) (*os.File, error) {
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil && inPlace(f, path) {
+			return f, nil
+		}
+		f.Close()
+		switch {
+		case err == nil || errors.Is(err, syscall.EINTR): // removed meanwhile: the lock is on nothing
+		case errors.Is(err, syscall.EWOULDBLOCK):
+			return nil, errHeld
+		default:
+			return nil, err
+		}
+	}
+}
+
+func inPlace(f *os.File, path string) bool {
+	mine, err1 := f.Stat()
+	there, err2 := os.Stat(path)
+	return err1 == nil && err2 == nil && os.SameFile(mine, there)
+}
