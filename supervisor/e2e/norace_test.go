@@ -1,6 +1,6 @@
 //go:build !race
 
-package main_test
+package e2e_test
 
 // raceFlag is empty: see race_test.go.
 var raceFlag []string

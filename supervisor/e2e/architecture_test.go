@@ -1,4 +1,4 @@
-package main_test
+package e2e_test
 
 import (
 	"encoding/json"
@@ -45,6 +45,7 @@ var mayImport = table(map[string]string{
 	"supervisor/dotenv":   "",
 	"supervisor":          leaves + "supervisor/config supervisor/change supervisor/classify supervisor/reload supervisor/watch supervisor/graph supervisor/build supervisor/hook supervisor/proc supervisor/ready supervisor/front supervisor/term supervisor/statedir supervisor/console",
 	"supervisor/control":  leaves + "supervisor/reload dbguard/session",
+	"supervisor/e2e":      "dbguard/embedded", // tests alone
 	"dbguard":             "",
 	"dbguard/login":       "dbguard/dsn dbguard/relay",
 	"dbguard/guard":       leaves + "dbguard/login dbguard/dsn dbguard/relay dbguard/session dbguard/activity dbguard/sockets dbguard/embedded",

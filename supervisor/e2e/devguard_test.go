@@ -1,4 +1,4 @@
-package main_test
+package e2e_test
 
 import (
 	"bufio"
@@ -291,8 +291,13 @@ func poll(d time.Duration, ok func() bool) bool {
 // scratch is where the tests of this run keep the programs they build.
 var scratch string
 
+// TestMain moves to the module's root: the paths of these tests are relative to it.
 func TestMain(m *testing.M) {
-	var err error
+	err := os.Chdir(filepath.Join("..", ".."))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	if scratch, err = os.MkdirTemp("", "devguard-e2e-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
