@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 // Classify says what a change of the file asks for. It looks at the name alone,
@@ -146,7 +148,7 @@ func (r *Rules) suggest(path string, c *Class, outside string) string {
 		return ""
 	}
 	rel, ok := r.rel(path)
-	if !ok || strings.HasPrefix(rel, "../") {
+	if !ok || paths.Climbs(rel) {
 		return "" // beside the tree nobody looks for what the globs match
 	}
 	globs := make([]string, 0, len(r.Include)+1)

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 // embeds returns the package, and its pattern, that embeds the file at name;
@@ -14,7 +16,7 @@ import (
 func (g *Graph) embeds(name string) (*Dir, string) {
 	for i := range g.Dirs {
 		d := &g.Dirs[i]
-		if len(d.Embeds) == 0 || !within(name, d.Path) || name == d.Path {
+		if len(d.Embeds) == 0 || !paths.Within(name, d.Path) || name == d.Path {
 			continue
 		}
 		parts := strings.Split(filepath.ToSlash(name[len(d.Path):]), "/")[1:]

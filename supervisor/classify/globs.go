@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 // excludedDirs are directories whose contents never restart anything, whatever
@@ -69,18 +71,7 @@ func (r *Rules) rel(path string) (string, bool) {
 }
 
 // under reports whether path is beneath Base.
-func (r *Rules) under(path string) bool { return path != r.Base && within(path, r.Base) }
-
-// within reports whether path is dir or beneath it.
-func within(path, dir string) bool {
-	if path == dir || dir == "" {
-		return path == dir
-	}
-	if !strings.HasPrefix(path, dir) {
-		return false
-	}
-	return path[len(dir)] == filepath.Separator || strings.HasSuffix(dir, string(filepath.Separator))
-}
+func (r *Rules) under(path string) bool { return path != r.Base && paths.Within(path, r.Base) }
 
 // matchAny returns the first glob that matches path; empty if none does.
 func (r *Rules) matchAny(globs []string, name string) string {
@@ -103,13 +94,11 @@ func matchGlob(glob, rel string, ok bool, abs string) bool {
 		return doublestar.MatchUnvalidated(path.Clean(glob), filepath.ToSlash(abs))
 	}
 	glob = path.Clean(glob)
-	if !ok || climbs(rel) && !climbs(glob) {
+	if !ok || paths.Climbs(rel) && !paths.Climbs(glob) {
 		return false
 	}
 	return doublestar.MatchUnvalidated(glob, rel)
 }
-
-func climbs(rel string) bool { return rel == ".." || strings.HasPrefix(rel, "../") }
 
 // escape makes a glob that matches exactly one name.
 func escape(rel string) string {
@@ -143,7 +132,7 @@ func (r *Rules) Holds(dir string) bool {
 
 func (g *Graph) embedsBelow(dir string) bool {
 	for _, d := range g.Dirs {
-		if len(d.Embeds) == 0 || dir == d.Path || !within(dir, d.Path) {
+		if len(d.Embeds) == 0 || dir == d.Path || !paths.Within(dir, d.Path) {
 			continue
 		}
 		parts := strings.Split(filepath.ToSlash(dir[len(d.Path):]), "/")[1:]
@@ -160,10 +149,10 @@ func (g *Graph) embedsBelow(dir string) bool {
 // too often (character classes and braces are not looked into), never no.
 func (r *Rules) reaches(glob, dir string) bool {
 	base, rest := r.Split(glob)
-	if within(base, dir) {
+	if paths.Within(base, dir) {
 		return true
 	}
-	if !within(dir, base) {
+	if !paths.Within(dir, base) {
 		return false
 	}
 	rel, err := filepath.Rel(base, dir)

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 // compiled are the suffixes, other than .go, that the go command takes from a
@@ -62,9 +64,9 @@ func (g *Graph) isModuleFile(dir, base string) bool {
 	case "go.mod", "go.sum":
 		return slices.Contains(g.Roots, dir)
 	case "go.work", "go.work.sum":
-		return len(g.Roots) > 0 && within(g.Roots[0], dir)
+		return len(g.Roots) > 0 && paths.Within(g.Roots[0], dir)
 	case "modules.txt":
-		return filepath.Base(dir) == "vendor" && len(g.Roots) > 0 && within(g.Roots[0], filepath.Dir(dir))
+		return filepath.Base(dir) == "vendor" && len(g.Roots) > 0 && paths.Within(g.Roots[0], filepath.Dir(dir))
 	}
 	return false
 }
@@ -121,8 +123,8 @@ func (g *Graph) mainName(base string) string {
 	if dir == "" || base == "" {
 		return g.Package
 	}
-	rel, err := filepath.Rel(base, dir)
-	if err != nil || strings.HasPrefix(rel, "..") {
+	rel, ok := paths.Rel(base, dir)
+	if !ok {
 		return g.Package
 	}
 	if rel == "." {
@@ -147,7 +149,7 @@ func (g *Graph) notImported(base, dir string) string {
 func (g *Graph) importPath(dir string) string {
 	root := ""
 	for _, r := range g.Roots {
-		if within(dir, r) && len(r) > len(root) {
+		if paths.Within(dir, r) && len(r) > len(root) {
 			root = r
 		}
 	}
@@ -165,7 +167,7 @@ func (g *Graph) importPath(dir string) string {
 
 // trimDir returns the module's path, given a package of it.
 func trimDir(pkg, root, dir string) (string, bool) {
-	if !within(dir, root) {
+	if !paths.Within(dir, root) {
 		return "", false
 	}
 	rel, err := filepath.Rel(root, dir)

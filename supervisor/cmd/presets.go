@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 // preset is one [[hook]] that init proposes.
@@ -65,7 +67,7 @@ func below(dir, glob string) string {
 }
 
 // outside reports paths that leave the project.
-func outside(rel string) bool { return rel == ".." || strings.HasPrefix(rel, "../") || path.IsAbs(rel) }
+func outside(rel string) bool { return paths.Climbs(rel) || path.IsAbs(rel) }
 
 // roots are the top directories of files, with glob below each: narrow enough
 // not to watch the whole tree, wide enough for new directories.

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 // Overrides are what the command line says. Flags win over the file.
@@ -62,16 +64,12 @@ func searchRoot(dir string) string {
 
 // parentWith returns dir or the nearest parent in which name exists, or "".
 func parentWith(dir, name string) string {
-	for {
-		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
-			return dir
+	for up := range paths.Up(dir) {
+		if _, err := os.Lstat(filepath.Join(up, name)); err == nil {
+			return up
 		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return ""
-		}
-		dir = parent
 	}
+	return ""
 }
 
 // Load reads the configuration at path, or takes the defaults when path is
@@ -143,11 +141,10 @@ func Shown(path string) string {
 	if err != nil {
 		return path
 	}
-	rel, err := filepath.Rel(cwd, path)
-	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-		return path
+	if rel, ok := paths.Rel(cwd, path); ok {
+		return rel
 	}
-	return rel
+	return path
 }
 
 // with returns c with flags applied.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/devguard/devguard/supervisor/classify"
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 // collector makes a Graph of an answer.
@@ -94,15 +95,12 @@ func (c *collector) add(p listed) {
 // foreign reports whether dir is of the toolchain or of the module cache, whose
 // files do not change.
 func (c *collector) foreign(dir string) bool {
-	return within(dir, c.a.env["GOROOT"]) || within(dir, c.a.env["GOMODCACHE"])
-}
-
-func within(dir, parent string) bool {
-	if parent == "" {
-		return false
+	for _, of := range []string{c.a.env["GOROOT"], c.a.env["GOMODCACHE"]} {
+		if _, ok := paths.Rel(of, dir); ok {
+			return true
+		}
 	}
-	rel, err := filepath.Rel(parent, dir)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+	return false
 }
 
 func (c *collector) dir(path, pkg string, patterns []string) {
@@ -189,15 +187,13 @@ func (c *collector) workFiles() {
 // alone if none has: above a project without a repository is not ours to watch.
 func upToRepository(dir string) []string {
 	var dirs []string
-	for d := dir; ; d = filepath.Dir(d) {
-		dirs = append(dirs, d)
-		if _, err := os.Lstat(filepath.Join(d, ".git")); err == nil {
+	for up := range paths.Up(dir) {
+		dirs = append(dirs, up)
+		if _, err := os.Lstat(filepath.Join(up, ".git")); err == nil {
 			return dirs
 		}
-		if d == filepath.Dir(d) {
-			return []string{dir}
-		}
 	}
+	return []string{dir}
 }
 
 // flagFiles adds the files that build flags name, and the profile that the go

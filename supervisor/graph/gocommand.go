@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 // asker runs go commands for one Request.
@@ -76,16 +78,13 @@ func guess(dir string) environment {
 
 // above finds a file in dir or the nearest parent, "" if there is none.
 func above(dir, name string) string {
-	for {
-		file := filepath.Join(dir, name)
+	for up := range paths.Up(dir) {
+		file := filepath.Join(up, name)
 		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
 			return file
 		}
-		if dir == filepath.Dir(dir) {
-			return ""
-		}
-		dir = filepath.Dir(dir)
 	}
+	return ""
 }
 
 // mod is the go.mod of the main module, "" if there is none.

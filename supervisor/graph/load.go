@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/devguard/devguard/supervisor/classify"
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 // Request says of what to load the graph. Load keeps nothing of it.
@@ -210,7 +211,7 @@ func (a *answer) packageDir(r Request) string {
 // the last element, which is at least what the program is called.
 func (a *answer) importPath(dir string) string {
 	for _, m := range a.localModules() {
-		if rel, err := filepath.Rel(m.dir, dir); err == nil && within(dir, m.dir) {
+		if rel, ok := paths.Rel(m.dir, dir); ok {
 			return path.Join(m.path, filepath.ToSlash(rel))
 		}
 	}

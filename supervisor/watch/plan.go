@@ -3,10 +3,10 @@ package watch
 import (
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/classify"
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 // Plan says what to watch.
@@ -111,7 +111,7 @@ func (p *Plan) chain(dirs map[string]dirKind) {
 		}
 		top := ""
 		for _, t := range tops {
-			if beneath(d, t) && (top == "" || len(t) < len(top)) {
+			if paths.Within(d, t) && (top == "" || len(t) < len(top)) {
 				top = t
 			}
 		}
@@ -149,12 +149,4 @@ func (p *Plan) sameWalk(q *Plan) bool {
 	return q.Rules != nil && slices.Equal(p.Walk, q.Walk) && p.Rules.Base == q.Rules.Base &&
 		p.Rules.Command == q.Rules.Command &&
 		slices.Equal(p.Rules.Include, q.Rules.Include) && slices.Equal(p.Rules.Exclude, q.Rules.Exclude)
-}
-
-// beneath reports whether path is dir or in it.
-func beneath(path, dir string) bool {
-	if !strings.HasPrefix(path, dir) {
-		return false
-	}
-	return len(path) == len(dir) || path[len(dir)] == filepath.Separator || strings.HasSuffix(dir, string(filepath.Separator))
 }

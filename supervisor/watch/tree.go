@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 // dirKind says why a directory is watched.
@@ -422,14 +424,10 @@ func (d *dir) changedSince(now time.Time) bool {
 
 // within reports whether path or a directory above it is in the set.
 func within(path string, set map[string]struct{}) bool {
-	for {
-		if _, ok := set[path]; ok {
+	for up := range paths.Up(path) {
+		if _, ok := set[up]; ok {
 			return true
 		}
-		parent := filepath.Dir(path)
-		if parent == path {
-			return false
-		}
-		path = parent
 	}
+	return false
 }

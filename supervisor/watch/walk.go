@@ -13,6 +13,7 @@ import (
 
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/classify"
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 // maxDirs bounds how many directories are searched for files that globs match.
@@ -306,7 +307,7 @@ func moduleCache(dir string) bool {
 // below names the directory right beneath a root that dir is in.
 func (w *walk) below(dir string) string {
 	for _, r := range w.roots {
-		if dir == r || !beneath(dir, r) {
+		if dir == r || !paths.Within(dir, r) {
 			continue
 		}
 		for filepath.Dir(dir) != r {
