@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // spec is what a guardian is told on its standard input.
@@ -47,7 +49,7 @@ func startServer(ctx context.Context, o Options, l layout, account *Account, gua
 	if last != nil && last.port != s.port {
 		o.Log.Warn("the embedded Postgres listens on another port than last time: the old one is taken", "port", s.port, "was", last.port)
 	}
-	o.Log.Info("embedded Postgres started", "version", b.Version, "port", s.port, "data", l.data(), "ms", time.Since(began).Milliseconds())
+	logline.EmbeddedStarted(b.Version, s.port, l.data(), time.Since(began)).To(o.Log)
 	return s, nil
 }
 

@@ -3,7 +3,6 @@ package guard
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/devguard/devguard/dbguard/activity"
 	"github.com/devguard/devguard/dbguard/dsn"
 	"github.com/devguard/devguard/dbguard/sockets"
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 const (
@@ -347,55 +347,39 @@ func (d *drain) report(ctx context.Context, err error, took time.Duration) {
 	if errors.Is(err, errNotOurs) && d.proxied.sessions == 0 || d.gen == 0 && err == nil && len(d.sessions) == 0 {
 		return
 	}
-	attrs := []slog.Attr{slog.String("database", d.u.subject)}
-	if d.gen > 0 {
-		attrs = append(attrs, slog.Int("gen", d.gen))
-	}
-	level := slog.LevelInfo
+	line := logline.Drain{Database: d.u.subject, Gen: d.gen, Left: len(d.stuck), Took: took, Sessions: logline.Unknown}
 	if err == nil || through {
-		attrs = append(attrs, d.counts(err, through)...)
-	}
-	left := len(d.stuck)
-	if err == nil {
-		left = len(d.left) // it has looked for all of them
-	}
-	if left > 0 {
-		level = slog.LevelWarn
+		d.count(&line, err, through)
 	}
 	switch {
-	case err == nil && left > 0:
-		attrs = append(attrs, slog.Any("remaining", d.remaining(ctx)))
+	case err == nil && line.Left > 0:
+		line.Remaining = d.remaining(ctx)
 	case err != nil:
 		if reason := d.failure(err); !through || !elsewhere {
-			attrs = append(attrs, slog.String("reason", reason))
+			line.Reason = reason
 		}
 	}
-	attrs = append(attrs, slog.Int64("ms", took.Milliseconds()))
-	d.g.log.LogAttrs(ctx, level, "drained", attrs...)
+	logline.Drained(line).To(d.g.log)
 }
 
-// counts are those of the `drained` line. What cannot be known is absent:
-// statements of a session that went past us, terminations behind a pooler.
-func (d *drain) counts(err error, through bool) []slog.Attr {
-	sessions := d.proxied.sessions
+// count fills in the counts of the `drained` line. What cannot be known is
+// absent: statements of a session that went past us, terminations behind a
+// pooler.
+func (d *drain) count(line *logline.Drain, err error, through bool) {
+	line.Cancelled, line.RolledBack, line.Statements = logline.Unknown, logline.Unknown, logline.Unknown
+	line.Terminated = logline.Unknown
+	line.Sessions = d.proxied.sessions
 	for s := range d.sessions {
 		if _, counted := d.stuck[uint32(s.PID)]; !counted {
-			sessions++
+			line.Sessions++
 		}
 	}
-	attrs := []slog.Attr{slog.Int("sessions", sessions)}
-	left := len(d.stuck)
 	if through {
-		attrs = append(attrs, slog.Int("cancelled", d.proxied.cancelled), slog.Int("rolled_back", d.proxied.rolledBack))
+		line.Cancelled, line.RolledBack, line.Statements = d.proxied.cancelled, d.proxied.rolledBack, d.proxied.statements
 	}
-	if err == nil {
-		attrs = append(attrs, slog.Int("terminated", d.terminated))
-		left = len(d.left)
+	if err == nil { // it has looked for all of them
+		line.Terminated, line.Left = d.terminated, len(d.left)
 	}
-	if through {
-		attrs = append(attrs, slog.Int("statements", d.proxied.statements))
-	}
-	return append(attrs, slog.Int("left", left))
 }
 
 // failure returns why nothing could be drained, and makes the next generation

@@ -2,11 +2,11 @@ package guard
 
 import (
 	"fmt"
-	"log/slog"
 	"strings"
 
 	"github.com/devguard/devguard/dbguard/activity"
 	"github.com/devguard/devguard/dbguard/session"
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // The lines that the guard writes. Scripts rely on messages and keys.
@@ -19,13 +19,10 @@ const (
 
 // sayKind writes the `database` line about an upstream, when it has changed.
 func (g *Guard) sayKind(u *upstream, v verdict) {
-	level := slog.LevelInfo
 	if v.kind == "" {
 		v.kind = unknown
 	}
-	if v.kind == unknown {
-		level = slog.LevelWarn
-	}
+	warn := v.kind == unknown
 	g.mu.Lock()
 	m, reason := u.mode(v), v.reason // the probe, which says it, is not over
 	g.mu.Unlock()
@@ -38,19 +35,15 @@ func (g *Guard) sayKind(u *upstream, v verdict) {
 		reason += "; " + notGuarded
 	}
 	if fallen := g.fallenOf(u); fallen != "" {
-		level, reason = slog.LevelWarn, fallen+"; the app uses its own URL"
+		warn, reason = true, fallen+"; the app uses its own URL"
 	}
-	g.say(level, u.subject, string(m), string(v.kind), reason, strings.Join(g.access(u).names, ","))
+	g.say(warn, u.subject, string(m), string(v.kind), reason, strings.Join(g.access(u).names, ","))
 }
 
 // sayConflict writes the `conflict` line about an error that the app was given.
 // The fingerprint has no literals.
 func (g *Guard) sayConflict(l *live, e session.Event) {
-	attrs := []slog.Attr{slog.String("sqlstate", e.SQLState), slog.String("fingerprint", e.Fingerprint)}
-	if l.gen > 0 {
-		attrs = append(attrs, slog.Int("gen", l.gen))
-	}
-	g.log.LogAttrs(g.ctx, slog.LevelWarn, "conflict", append(attrs, slog.String("database", l.u.subject))...)
+	logline.Conflict(l.gen, e.SQLState, e.Fingerprint, l.u.subject).To(g.log)
 }
 
 // sayStranger reports a client of a fixed address that is not the app's, once for
@@ -63,8 +56,7 @@ func (g *Guard) sayStranger(u *upstream, c *client) {
 	g.reported[key] = true
 	g.mu.Unlock()
 	if !repeated {
-		g.log.Info("bypass", "pid", c.upstream.pid, "remote", c.RemoteAddr().String(), "database", u.subject, "application_name", name,
-			"hint", "a client of the fixed address that is not the app's: it is served, and no restart ends it")
+		logline.Stranger(int(c.upstream.pid), c.RemoteAddr().String(), u.subject, name).To(g.log)
 	}
 }
 
@@ -76,17 +68,16 @@ func (g *Guard) sayUncarried(l *live, feature string) {
 	g.reported[key] = true
 	g.mu.Unlock()
 	if !repeated {
-		g.log.Warn(feature+" does not work through a transaction pooler", "database", l.u.subject,
-			"hint", "use a direct URL, or the pooler's session mode (its session port), for what needs it")
+		logline.NotCarried(feature, l.u.subject).To(g.log)
 	}
 }
 
 // sayOff writes the `database` line about a variable that is not used.
-func (g *Guard) sayOff(name, reason string) { g.say(slog.LevelInfo, name, "off", "", reason, name) }
+func (g *Guard) sayOff(name, reason string) { g.say(false, name, "off", "", reason, name) }
 
 // say writes a `database` line unless the last one about the subject was the
 // same.
-func (g *Guard) say(level slog.Level, subject, mode, kind, reason, names string) {
+func (g *Guard) say(warn bool, subject, mode, kind, reason, names string) {
 	text := mode + "\x00" + kind + "\x00" + reason
 	g.mu.Lock()
 	repeated := g.said[subject] == text
@@ -95,16 +86,11 @@ func (g *Guard) say(level slog.Level, subject, mode, kind, reason, names string)
 	if repeated {
 		return
 	}
-	attrs := []slog.Attr{slog.String("mode", mode)}
-	for _, a := range []slog.Attr{slog.String("kind", kind), slog.String("reason", reason), slog.String("env", names)} {
-		if a.Value.String() != "" {
-			attrs = append(attrs, a)
-		}
+	line := logline.Upstream{Mode: mode, Kind: kind, Reason: reason, Env: names, Name: subject}
+	if mode == string(modeOff) {
+		line.Name = ""
 	}
-	if mode != "off" {
-		attrs = append(attrs, slog.String("database", subject))
-	}
-	g.log.LogAttrs(g.ctx, level, "database", attrs...)
+	logline.Database(line, warn).To(g.log)
 }
 
 // sayEmbedded writes the `database` line about the embedded server.
@@ -118,7 +104,7 @@ func (g *Guard) sayEmbedded(reason string) {
 	if m == modeAuto {
 		m = modeSession
 	}
-	g.say(slog.LevelInfo, "embedded", string(m), string(postgres), reason, "")
+	g.say(false, "embedded", string(m), string(postgres), reason, "")
 }
 
 // sayBypass reports a session with the app's label that is not provably the
@@ -136,6 +122,5 @@ func (g *Guard) sayBypass(u *upstream, s activity.Session) {
 	if !s.Unix() {
 		remote = s.Client.String()
 	}
-	g.log.Warn("bypass", "pid", s.PID, "remote", remote, "database", u.subject,
-		"hint", "the session has the app's label, but may be a pooler's or a living process's: devguard leaves it alone")
+	logline.Bypass(int(s.PID), remote, u.subject).To(g.log)
 }

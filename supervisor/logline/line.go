@@ -29,6 +29,7 @@ const (
 	MsgInstanceExited   = "instance exited"
 	MsgDatabase         = "database"
 	MsgBypass           = "bypass"
+	MsgConflict         = "conflict"
 )
 
 // Further lines, which design.md §3 does not name.
@@ -82,6 +83,14 @@ func (e Event) withGen(key string, gen int) Event {
 	return e.With(slog.Int(key, gen))
 }
 
+// withCount adds a number unless it is Unknown.
+func (e Event) withCount(key string, n int) Event {
+	if n == Unknown {
+		return e
+	}
+	return e.With(slog.Int(key, n))
+}
+
 // withError adds the error, and the hint that it or one it wraps has.
 func (e Event) withError(err error) Event {
 	if err == nil {
@@ -97,6 +106,13 @@ func HintOf(err error) string {
 		return h.Hint()
 	}
 	return ""
+}
+
+func levelOf(warn bool) slog.Level {
+	if warn {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
 }
 
 func gen(n int) slog.Attr { return slog.Int("gen", n) }

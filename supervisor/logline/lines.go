@@ -146,11 +146,7 @@ func ConfigApplied() Event { return event(slog.LevelInfo, MsgConfigApplied) }
 
 // Note is a message with no fixed wording, like the watcher's.
 func Note(warn bool, msg, hint string) Event {
-	level := slog.LevelInfo
-	if warn {
-		level = slog.LevelWarn
-	}
-	return event(level, msg).withString("hint", hint)
+	return event(levelOf(warn), msg).withString("hint", hint)
 }
 
 // Warning is an error that stops nothing.

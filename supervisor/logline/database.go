@@ -1,0 +1,94 @@
+package logline
+
+import (
+	"log/slog"
+	"time"
+)
+
+// The lines of the database side, which are written by packages of dbguard.
+
+// Upstream is what is done for one database. What is "" is absent from the line.
+type Upstream struct {
+	Mode   string // session, transaction, drain or off
+	Kind   string // postgres, session-pooler, transaction-pooler or unknown
+	Reason string
+	Env    string // the variables that name it, joined by commas
+	Name   string // user@host:port/database; "" when the mode is off
+}
+
+// Database says what is done for a database, and why not more. warn is for what
+// the user would want to change.
+func Database(u Upstream, warn bool) Event {
+	return event(levelOf(warn), MsgDatabase, slog.String("mode", u.Mode)).withString("kind", u.Kind).
+		withString("reason", u.Reason).withString("env", u.Env).withString("database", u.Name)
+}
+
+// Unknown is a count that could not be made.
+const Unknown = -1
+
+// Drain is what became of the sessions of an ended generation on one upstream. A
+// count that is Unknown is absent from the line; where Sessions is, all are.
+type Drain struct {
+	Database   string
+	Gen        int // 0 for sessions of an earlier devguard
+	Sessions   int
+	Cancelled  int
+	RolledBack int
+	Terminated int
+	Statements int
+	Left       int
+	Remaining  []string // those that are left, each in one line
+	Reason     string   // why not all was done; "" if all was
+	Took       time.Duration
+}
+
+// Drained says what became of the sessions, as a warning when some are left.
+func Drained(d Drain) Event {
+	e := event(levelOf(d.Left > 0), MsgDrained, slog.String("database", d.Database)).withGen("gen", d.Gen)
+	if d.Sessions != Unknown {
+		e = e.withCount("sessions", d.Sessions).withCount("cancelled", d.Cancelled).withCount("rolled_back", d.RolledBack).
+			withCount("terminated", d.Terminated).withCount("statements", d.Statements).withCount("left", d.Left)
+	}
+	if len(d.Remaining) > 0 {
+		e = e.With(slog.Any("remaining", d.Remaining))
+	}
+	return e.withString("reason", d.Reason).With(slog.Int64("ms", d.Took.Milliseconds()))
+}
+
+// Bypass reports a session with the app's label that is not provably the app's.
+// pid is the server's process.
+func Bypass(pid int, remote, database string) Event {
+	return bypass(slog.LevelWarn, pid, remote, database).
+		withString("hint", "the session has the app's label, but may be a pooler's or a living process's: devguard leaves it alone")
+}
+
+// Stranger reports a client of a fixed address that is not the app's. name is its
+// application_name.
+func Stranger(pid int, remote, database, name string) Event {
+	return bypass(slog.LevelInfo, pid, remote, database).With(slog.String("application_name", name)).
+		withString("hint", "a client of the fixed address that is not the app's: it is served, and no restart ends it")
+}
+
+func bypass(level slog.Level, pid int, remote, database string) Event {
+	return event(level, MsgBypass, slog.Int("pid", pid), slog.String("remote", remote), slog.String("database", database))
+}
+
+// Conflict reports an error about a prepared statement that the app was given.
+// The fingerprint is the statement without its literals; g is 0 when the
+// session is of no generation.
+func Conflict(g int, sqlstate, fingerprint, database string) Event {
+	return event(slog.LevelWarn, MsgConflict, slog.String("sqlstate", sqlstate), slog.String("fingerprint", fingerprint)).
+		withGen("gen", g).With(slog.String("database", database))
+}
+
+// EmbeddedStarted says where the embedded server listens and keeps its data.
+func EmbeddedStarted(version string, port int, data string, took time.Duration) Event {
+	return event(slog.LevelInfo, MsgEmbedded, slog.String("version", version), slog.Int("port", port),
+		slog.String("data", data), slog.Int64("ms", took.Milliseconds()))
+}
+
+// NotCarried says what a transaction pooler does not carry.
+func NotCarried(feature, database string) Event {
+	return event(slog.LevelWarn, feature+" does not work through a transaction pooler", slog.String("database", database)).
+		withString("hint", "use a direct URL, or the pooler's session mode (its session port), for what needs it")
+}
