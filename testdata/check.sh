@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
+sum=(go tool "-modfile=$root/testdata/tools/go.mod" gotestsum --format=pkgname)
 lint=(go tool "-modfile=$root/testdata/tools/go.mod" staticcheck -checks=inherit,ST1000,ST1016,ST1020)
 
 step() {
@@ -100,6 +101,20 @@ stop_postgres() {
     rm -rf "$scratch" "$scratch.log"
 }
 
+# Tests with the race detector; the flags of go test follow. A skip is allowed only for want of
+# what this machine cannot have ("needs NAME: ...", see supervisor/testneed).
+run_tests() {
+    local record
+    record=$(mktemp)
+    "${sum[@]}" --jsonfile "$record" -- -race -shuffle=on "$@" || { rm -f "$record"; return 1; }
+    local skipped
+    skipped=$(grep -c '"Action":"skip".*"Test"\|"Test".*"Action":"skip"' "$record") || true
+    local excused
+    excused=$(grep -cE "needs ($cannot): " "$record") || true
+    rm -f "$record"
+    [ "$skipped" -le "$excused" ] || fail "$((skipped - excused)) tests were skipped that this machine must run: see the list above"
+}
+
 in_module() {
     local dir=$1
     shift
@@ -115,7 +130,20 @@ bin=$(postgres_bin) || fail "no initdb after installing Postgres"
 "$bin/postgres" --version
 PATH=$PATH:/usr/sbin # where Debian keeps pgbouncer
 pgbouncer --version | head -n 1
-export DEVGUARD_TEST_REQUIRE=postgres,pgbouncer,npm
+# What the tests need, by the names of supervisor/testneed, and what this machine cannot have.
+export DEVGUARD_TEST_REQUIRE=bash,git,hostname,mkfifo,npm,pgbouncer,postgres,psql,pty,shell,time
+cannot=nothing
+if [ "$(uname -s)" = Linux ]; then
+    DEVGUARD_TEST_REQUIRE+=,inotify,linux
+else
+    cannot+="|inotify|linux"
+fi
+if [ "$(uname -m)" = x86_64 ]; then DEVGUARD_TEST_REQUIRE+=,race; else cannot+="|race"; fi
+if [ "$(id -u)" = 0 ]; then
+    DEVGUARD_TEST_REQUIRE+=,root,mount,namespace
+else
+    cannot+="|root|mount|namespace"
+fi
 modules=$(find testdata -name go.mod -not -path 'testdata/tools/*' -exec dirname {} \; | sort)
 
 step "gofmt"
@@ -140,15 +168,16 @@ step "the modules under testdata"
 for module in $modules; do
     in_module "$module" go vet ./...
     in_module "$module" "${lint[@]}" ./...
+    if [ "$module" = testdata/drivers ]; then in_module "$module" go vet -tags=suites ./...; fi
 done
 
 step "go test -race: the shop, what it shares, the benchmarks, drivers"
 start_postgres
 for module in testdata/shop testdata/shopkit testdata/bench testdata/wire testdata/drivers; do
-    DATABASE_URL="postgres:///postgres?user=shop&host=$scratch" in_module "$module" go test -race -shuffle=on ./...
+    DATABASE_URL="postgres:///postgres?user=shop&host=$scratch" in_module "$module" run_tests ./...
 done
 
 step "go test -race: devguard"
-go test -race -shuffle=on -timeout=12m ./...
+run_tests -timeout=12m ./...
 
 step "all checks passed"

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/devguard/devguard/dbguard/pgtest"
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // connectTo connects with the settings of value, in env, and asks one question.
@@ -139,7 +140,7 @@ func awaitAlone(t *testing.T, s *pgtest.Server) {
 func TestPsqlReadsWhatRewriteWrites(t *testing.T) {
 	psql, err := exec.LookPath("psql")
 	if err != nil {
-		t.Skip("psql is not installed")
+		testneed.Skip(t, "psql", err)
 	}
 	clearPG(t)
 	s := pgtest.Start(t)

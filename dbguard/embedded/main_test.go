@@ -8,11 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/devguard/devguard/supervisor/testneed"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -114,10 +114,7 @@ func account(t *testing.T) *Account {
 	if err == nil {
 		return a
 	}
-	if slices.Contains(strings.Split(os.Getenv("DEVGUARD_TEST_REQUIRE"), ","), "postgres") {
-		t.Fatal(err)
-	}
-	t.Skip(err)
+	testneed.Skip(t, "postgres", err)
 	return nil
 }
 

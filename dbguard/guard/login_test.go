@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/devguard/devguard/supervisor/testneed"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -121,7 +122,7 @@ func TestPsql(t *testing.T) {
 	clearPG(t)
 	psql, err := exec.LookPath("psql")
 	if err != nil {
-		t.Skip("no psql")
+		testneed.Skip(t, "psql", err)
 	}
 	s := tcpStub(t, listenerOptions{})
 	for url, want := range map[string]string{

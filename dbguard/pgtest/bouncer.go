@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // Pool configures a PgBouncer.
@@ -40,7 +42,7 @@ func PgBouncer(t testing.TB, s *Server, pool Pool) *Bouncer {
 	t.Helper()
 	bin := findPgBouncer()
 	if bin == "" {
-		missing(t, "pgbouncer", "no pgbouncer on PATH or in /usr/sbin")
+		testneed.Skip(t, "pgbouncer", "no pgbouncer on PATH or in /usr/sbin")
 	}
 	dir := s.in.tempDir(t)
 	b := &Bouncer{Host: "127.0.0.1", server: s, bin: bin, ini: filepath.Join(dir, "pgbouncer.ini"),

@@ -6,23 +6,6 @@
 // by the kernel when the test binary is killed (Linux). As root the servers run
 // as the account postgres, else nobody.
 //
-// A missing server program skips the test, except when DEVGUARD_TEST_REQUIRE
-// (a comma list of postgres, pgbouncer) names it: then the test fails.
+// A missing server program skips the test as package testneed says, under the name
+// postgres or pgbouncer.
 package pgtest
-
-import (
-	"os"
-	"slices"
-	"strings"
-	"testing"
-)
-
-// missing ends the test: what is not installed is skipped unless required.
-func missing(t testing.TB, what, why string) {
-	t.Helper()
-	required := strings.Split(os.Getenv("DEVGUARD_TEST_REQUIRE"), ",")
-	if slices.Contains(required, what) {
-		t.Fatalf("DEVGUARD_TEST_REQUIRE names %s: %s", what, why)
-	}
-	t.Skipf("%s: %s", what, why)
-}

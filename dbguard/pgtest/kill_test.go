@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // TestKilledBinary kills a test binary that has servers: the kernel ends them.
@@ -18,7 +20,7 @@ func TestKilledBinary(t *testing.T) {
 		select {}
 	}
 	if !endsWithParent {
-		t.Skip("this system has no parent death signal")
+		testneed.Skip(t, "linux", "no parent death signal")
 	}
 	postgres(t)
 	exe, err := os.Executable()

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/devguard/devguard/dbguard/embedded"
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // installation is the server programs that every Start of the process uses.
@@ -37,7 +38,7 @@ func postgres(t testing.TB) installation {
 	t.Helper()
 	in, err := installed()
 	if err != nil {
-		missing(t, "postgres", err.Error())
+		testneed.Skip(t, "postgres", err.Error())
 	}
 	return in
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 const (
@@ -122,7 +124,7 @@ func settings(t *testing.T, path string) map[string]string {
 func hasDWARF(t *testing.T, path string) bool {
 	t.Helper()
 	if runtime.GOOS != "linux" {
-		t.Skip("reads ELF")
+		testneed.Skip(t, "linux", "reads ELF")
 	}
 	f, err := elf.Open(path)
 	if err != nil {
@@ -247,7 +249,7 @@ func TestKinds(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.name == "-race" && !(runtime.GOOS == "linux" && runtime.GOARCH == "amd64") {
-				t.Skip("the race detector is not everywhere")
+				testneed.Skip(t, "race", "the race detector is not everywhere")
 			}
 			p := newProject(t, tt.files...)
 			if tt.env != "" {
@@ -319,7 +321,7 @@ func TestProgress(t *testing.T) {
 // much.
 func TestAgain(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("needs a shell")
+		testneed.Skip(t, "shell", "this is Windows")
 	}
 	p := newProject(t, "go.mod", goMod, "main.go", hello)
 	log, tool := filepath.Join(t.TempDir(), "log"), filepath.Join(t.TempDir(), "tool")

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"os"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // TestDigest: what a running program cannot observe does not change the digest,
@@ -65,7 +67,7 @@ func TestDigestOfOtherLinks(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if testing.Short() && tt.env != nil {
-				t.Skip("compiles the standard library for another system")
+				testneed.Skip(t, "time", "compiles the standard library for another system")
 			}
 			p := newProject(t, "go.mod", goMod, "main.go", hello)
 			p.env = append(p.env, tt.env...)

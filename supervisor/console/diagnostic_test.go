@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/testneed"
 	"golang.org/x/sys/unix"
 )
 
@@ -91,7 +92,7 @@ func TestDiagnosticsInColor(t *testing.T) {
 func TestReadSourceOfAPipe(t *testing.T) {
 	dir := t.TempDir()
 	if err := unix.Mkfifo(filepath.Join(dir, "p.go"), 0o600); err != nil {
-		t.Skip(err)
+		testneed.Skip(t, "mkfifo", err)
 	}
 	if d := logline.ReadSource(dir, []logline.Diagnostic{{File: "p.go", Line: 1}, {File: "", Line: 1}, {File: ".", Line: 1}}); strings.Join(d.Source, "") != "" {
 		t.Errorf("%q", d.Source)

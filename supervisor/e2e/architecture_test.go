@@ -55,7 +55,8 @@ var mayImport = table(map[string]string{
 	"dbguard/session":     "",
 	"dbguard/relay":       "dbguard/session",
 	"dbguard/activity":    "dbguard/session",
-	testServers:           "dbguard/embedded",
+	"dbguard/pgtest":      "dbguard/embedded supervisor/testneed", // tests alone
+	"supervisor/testneed": "",                                     // tests alone
 })
 
 // leaves import nothing of ours, and everybody may import them, on both sides of
@@ -63,9 +64,8 @@ var mayImport = table(map[string]string{
 // paths of the operating system, the go command's flags, .env files.
 const leaves = "supervisor/logline supervisor/osproc supervisor/paths supervisor/goflags supervisor/dotenv "
 
-// testServers is for tests alone: theirs may import it everywhere, nothing
-// else may.
-const testServers = "dbguard/pgtest"
+// forTests are for tests alone: theirs may import them everywhere, nothing else may.
+var forTests = []string{"dbguard/pgtest", "supervisor/testneed"}
 
 // pure packages decide: no I/O, no clock, no goroutines.
 var pure = []string{"supervisor/change", "supervisor/classify", "supervisor/reload", "dbguard/session"}
@@ -159,9 +159,9 @@ func imports(f goFile) (problems []string) {
 		name, _ := strconv.Unquote(spec.Path.Value)
 		local, isOurs := strings.CutPrefix(name, module+"/")
 		switch {
-		case isOurs && f.test && (local == testServers || local == f.pkg):
-		case isOurs && local == testServers:
-			problems = append(problems, f.at(spec)+": only tests may import "+testServers)
+		case isOurs && f.test && (slices.Contains(forTests, local) || local == f.pkg):
+		case isOurs && slices.Contains(forTests, local) && !slices.Contains(forTests, f.pkg):
+			problems = append(problems, f.at(spec)+": only tests may import "+local)
 		case isOurs && !slices.Contains(allowed, local) && !slices.Contains(allowed, "*"):
 			problems = append(problems, f.at(spec)+": "+f.pkg+" may not import "+local)
 		case f.pkg == "dbguard" && !f.test && strings.Contains(name, ".") && !strings.HasPrefix(name, "github.com/jackc/pgx/"):

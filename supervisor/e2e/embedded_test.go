@@ -8,13 +8,13 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/devguard/devguard/dbguard/embedded"
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // privateDatabase is a project with a database of its own, whose hook writes
@@ -40,7 +40,7 @@ func embeddedProject(t *testing.T, config string, account *embedded.Account) str
 		err = embedded.ErrNoBinaries
 	}
 	if err != nil {
-		unavailable(t, "postgres", err)
+		testneed.Skip(t, "postgres", err)
 	}
 	dir, err := os.MkdirTemp("", "devguard-e2e-") // t.TempDir is root's alone
 	if err != nil {
@@ -60,15 +60,6 @@ func embeddedProject(t *testing.T, config string, account *embedded.Account) str
 		}
 	}
 	return dir
-}
-
-// unavailable skips, or fails when DEVGUARD_TEST_REQUIRE names what is missing.
-func unavailable(t *testing.T, what string, err error) {
-	t.Helper()
-	if slices.Contains(strings.Split(os.Getenv("DEVGUARD_TEST_REQUIRE"), ","), what) {
-		t.Fatalf("DEVGUARD_TEST_REQUIRE names %s: %v", what, err)
-	}
-	t.Skip(err)
 }
 
 // serverStops waits until no guardian holds the server of the project.

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // generator is a hook that makes schema.go of schema.txt, and complains as a
@@ -313,11 +315,11 @@ func prisma(t *testing.T) string {
 	t.Helper()
 	npm, err := exec.LookPath("npm")
 	if err != nil {
-		unavailable(t, "npm", err)
+		testneed.Skip(t, "npm", err)
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		unavailable(t, "npm", err)
+		testneed.Skip(t, "npm", err)
 	}
 	dir := filepath.Join(cache, "devguard-test", "prisma-"+prismaVersion)
 	if _, err := os.Stat(dir); err == nil {
@@ -336,7 +338,7 @@ func prisma(t *testing.T) string {
 	install := exec.Command(npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "prisma@"+prismaVersion)
 	install.Dir = tmp
 	if out, err := install.CombinedOutput(); err != nil {
-		unavailable(t, "npm", fmt.Errorf("install prisma: %w\n%s", err, out))
+		testneed.Skip(t, "npm", fmt.Errorf("install prisma: %w\n%s", err, out))
 	}
 	if err := os.Rename(tmp, dir); err != nil {
 		if _, there := os.Stat(dir); there != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/devguard/devguard/dbguard/pgtest"
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // migrations is a hook that migrates; it writes down how it was told to
@@ -181,7 +182,7 @@ func mustGit(t *testing.T, dir string, args ...string) {
 // built and served; it runs by itself when the rebase is over.
 func TestMigrationIsHeldDuringARebase(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
-		unavailable(t, "git", err)
+		testneed.Skip(t, "git", err)
 	}
 	s := database(t)
 	dir, addr, env := migrated(t, s)

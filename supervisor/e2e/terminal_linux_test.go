@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/devguard/devguard/supervisor/testneed"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,7 +27,7 @@ func newTerminal(t *testing.T) *terminal {
 	// Not blocking, so that Close ends a Read; os.File.Fd would undo that.
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		t.Skip("no pseudo-terminals here: ", err)
+		testneed.Skip(t, "pty", err)
 	}
 	term := &terminal{t: t, fd: fd, pty: os.NewFile(uintptr(fd), "/dev/ptmx")}
 	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
@@ -181,7 +182,7 @@ func TestWithoutStdin(t *testing.T) {
 func TestInTheBackgroundOfAShell(t *testing.T) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
-		t.Skip(err)
+		testneed.Skip(t, "bash", err)
 	}
 	t.Parallel()
 	term := newTerminal(t)
@@ -223,12 +224,13 @@ func TestInTheBackgroundOfAShell(t *testing.T) {
 // TestProcessOne: as the first process of a container devguard reaps orphans
 // and stops on SIGTERM.
 func TestProcessOne(t *testing.T) {
+	testneed.Root(t)
 	unshare, err := exec.LookPath("unshare")
-	if err != nil || os.Getuid() != 0 {
-		t.Skip("a process namespace wants root and unshare")
+	if err != nil {
+		testneed.Skip(t, "namespace", err)
 	}
 	if err := exec.Command(unshare, "-pf", "--mount-proc", "true").Run(); err != nil {
-		t.Skip("no process namespace here: ", err)
+		testneed.Skip(t, "namespace", err)
 	}
 	t.Parallel()
 	// The app leaves a child that leaves a child that ends: an orphan, twice.

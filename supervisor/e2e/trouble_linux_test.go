@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/devguard/devguard/supervisor/testneed"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,12 +31,10 @@ func refused(t *testing.T, dir string, attr *syscall.SysProcAttr, env ...string)
 // tmpfs mounts a file system of its own kind, for root alone.
 func tmpfs(t *testing.T, options string, flags uintptr) string {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("mounting wants root")
-	}
+	testneed.Root(t)
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", flags, options); err != nil {
-		t.Skip("mount: ", err) // a container without the right to
+		testneed.Skip(t, "mount", err) // a container without the right to
 	}
 	t.Cleanup(func() {
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
@@ -183,9 +182,7 @@ func TestSecondDevguard(t *testing.T) {
 
 // TestMissingPermissions, as a user who may do nothing here.
 func TestMissingPermissions(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("to be somebody else wants root")
-	}
+	testneed.Root(t)
 	t.Parallel()
 	const nobody = 65534
 	attr := &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}

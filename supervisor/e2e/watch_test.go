@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/dbguard/embedded"
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // copyShop copies the sample service below base, and beside it, as here, what its
@@ -48,7 +49,7 @@ func shop(t *testing.T) string {
 		err = embedded.ErrNoBinaries
 	}
 	if err != nil {
-		unavailable(t, "postgres", err)
+		testneed.Skip(t, "postgres", err)
 	}
 	base, err := os.MkdirTemp("", "devguard-e2e-") // t.TempDir is root's alone
 	if err != nil {

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // noGoroutines fails when more goroutines than before are left, after a while.
@@ -250,7 +252,7 @@ func TestHTTPCertificate(t *testing.T) {
 	}
 	name, err := os.Hostname()
 	if err != nil {
-		t.Skip(err)
+		testneed.Skip(t, "hostname", err)
 	}
 	secure := httptest.NewUnstartedServer(http.HandlerFunc(ok))
 	secure.Listener.Close()
@@ -260,7 +262,7 @@ func TestHTTPCertificate(t *testing.T) {
 	defer secure.Close()
 	_, port, _ := net.SplitHostPort(secure.Listener.Addr().String())
 	if c, err := net.Dial("tcp", net.JoinHostPort(name, port)); err != nil {
-		t.Skip(err)
+		testneed.Skip(t, "hostname", err)
 	} else {
 		c.Close()
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/classify"
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // TestCheckout switches between branches of 5,000 files.
@@ -235,6 +236,6 @@ func gitIn(t *testing.T, dir, stdin string, args ...string) {
 
 func needGit(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("no git")
+		testneed.Skip(t, "git", err)
 	}
 }

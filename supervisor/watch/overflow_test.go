@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/devguard/devguard/supervisor/testneed"
 	"github.com/fsnotify/fsnotify"
 )
 
@@ -40,7 +41,7 @@ func TestRealOverflow(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
 	if err != nil {
-		t.Skip("no inotify here")
+		testneed.Skip(t, "inotify", err)
 	}
 	queue, _ := strconv.Atoi(string(b[:len(b)-1]))
 	d := newWorld(t)

@@ -5,10 +5,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"testing"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 const nodePgVersion = "8.23.1"
@@ -30,7 +30,7 @@ func nodePg(t *testing.T) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		unavailable(t, "npm", err)
+		testneed.Skip(t, "npm", err)
 	}
 	dir := filepath.Join(cache, "devguard-test", "pg-"+nodePgVersion)
 	if _, err := os.Stat(dir); err == nil {
@@ -38,7 +38,7 @@ func nodePg(t *testing.T) string {
 	}
 	npm, err := exec.LookPath("npm")
 	if err != nil {
-		unavailable(t, "npm", err)
+		testneed.Skip(t, "npm", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func nodePg(t *testing.T) string {
 	install := exec.Command(npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "pg@"+nodePgVersion)
 	install.Dir = tmp
 	if out, err := install.CombinedOutput(); err != nil {
-		unavailable(t, "npm", fmt.Errorf("install pg: %w\n%s", err, out))
+		testneed.Skip(t, "npm", fmt.Errorf("install pg: %w\n%s", err, out))
 	}
 	if err := os.Rename(tmp, dir); err != nil {
 		if _, there := os.Stat(dir); there != nil {
@@ -63,13 +63,4 @@ func nodePg(t *testing.T) string {
 		}
 	}
 	return dir
-}
-
-// unavailable skips the test, unless DEVGUARD_TEST_REQUIRE names what is missing.
-func unavailable(t *testing.T, what string, why error) {
-	t.Helper()
-	if slices.Contains(strings.Split(os.Getenv("DEVGUARD_TEST_REQUIRE"), ","), what) {
-		t.Fatalf("DEVGUARD_TEST_REQUIRE names %s: %v", what, why)
-	}
-	t.Skip(what, why)
 }

@@ -7,4 +7,4 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 go mod download github.com/jackc/pgx/v5 github.com/lib/pq
-DEVGUARD_TEST_REQUIRE=postgres exec go test -v -count=1 -timeout=40m -run "TestSuites/${1:+^$1\$}" -suites .
+DEVGUARD_TEST_REQUIRE=postgres exec go test -v -count=1 -timeout=40m -run "TestSuites/${1:+^$1\$}" -tags=suites .

@@ -1,3 +1,5 @@
+//go:build suites
+
 package drivers
 
 import (
@@ -19,10 +21,7 @@ import (
 	"github.com/devguard/devguard/dbguard/pgtest"
 )
 
-var (
-	suites = flag.Bool("suites", false, "run the drivers' own test suites: see suites.sh")
-	inner  = flag.String("inner", "", "with -suites: run those of their tests alone that match this")
-)
+var inner = flag.String("inner", "", "run those of the suites' tests alone that match this")
 
 // suite is the tests of a driver's own.
 type suite struct {
@@ -37,9 +36,6 @@ type suite struct {
 
 // TestSuites: what passes without devguard passes through it.
 func TestSuites(t *testing.T) {
-	if !*suites {
-		t.Skip("by hand: ./suites.sh")
-	}
 	for _, u := range []suite{
 		{"pgx", "github.com/jackc/pgx/v5", preparePgx, pgxLimits},
 		{"pq", "github.com/lib/pq", preparePQ, pqLimits},

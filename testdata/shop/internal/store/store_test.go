@@ -30,7 +30,7 @@ func freshDatabase(t *testing.T) string {
 		if strings.Contains(os.Getenv("DEVGUARD_TEST_REQUIRE"), "postgres") {
 			t.Fatal("DATABASE_URL is not set, and DEVGUARD_TEST_REQUIRE asks for postgres")
 		}
-		t.Skip("DATABASE_URL is not set")
+		t.Skip("needs postgres: DATABASE_URL is not set")
 	}
 	admin, err := pgx.Connect(t.Context(), server)
 	if err != nil {
