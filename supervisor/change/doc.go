@@ -1,9 +1,10 @@
-// Package change says what changed in the tree, of what kind it is, and when a
-// burst of changes is over. It is pure: no I/O, no clock, no goroutines.
+// Package change describes the watched tree and what changed in it: Snapshot (the state of
+// everything watched), Set (what changed since the last Set, for the reader and the log) and Burst
+// (the debounce: when a burst of changes is over).
 //
-// The watcher describes the tree by level, not by edge: a Snapshot holds a
-// Digest of everything a decision depends on, so two snapshots with equal
-// digests ask for no work whatever happened in between (contents decide, not
-// events). A Set adds what a person wants to read: which paths, and why others
-// were ignored.
+// It is pure: no I/O, no clock, no goroutines.
+//
+// A Snapshot holds a Digest of everything that a decision depends on, so two snapshots with equal
+// digests ask for no work, whatever happened in between: contents decide, not events. Snapshots are
+// compared by their methods SameContents, SameWork and SameState, and nowhere else.
 package change

@@ -109,7 +109,7 @@ func (m *machine) hookDone(ev HookDone) {
 	if ending {
 		return // by the user's wish, and nothing comes after it
 	}
-	if before, adopted := m.observe(ev.Snapshot); adopted && differs(before, m.tree) {
+	if before, adopted := m.observe(ev.Snapshot); adopted && !before.SameWork(m.tree) {
 		m.again = true
 	}
 	if ev.Err != nil {

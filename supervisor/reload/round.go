@@ -86,7 +86,7 @@ func (m *machine) listedGraph(ev Listed) {
 	if ev.Stale {
 		m.listed = change.Digest{}
 	}
-	m.again = m.again || differs(before, m.tree) || m.listed != m.tree.Shape
+	m.again = m.again || !before.SameWork(m.tree) || m.listed != m.tree.Shape
 	m.rebase(before, adopted, ev.Adopted)
 }
 

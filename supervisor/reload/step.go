@@ -134,12 +134,12 @@ func (m *machine) changed(set change.Set) {
 	if !adopted || !m.known {
 		return // what is there when devguard starts is no edit
 	}
-	if !differs(before, set.Snapshot) {
+	if before.SameWork(set.Snapshot) {
 		m.outdate(set)
 		return
 	}
 	m.again = true
-	if edited(before, set.Snapshot) {
+	if !before.SameContents(set.Snapshot) {
 		m.edit(set)
 	}
 	m.outdate(set)
@@ -153,15 +153,6 @@ func (m *machine) edit(set change.Set) {
 		m.saved = set.At
 	}
 	m.burst = m.burst.Add(names(set.Paths), m.now, set.GitLock)
-}
-
-// differs reports whether b may ask for something that a did not.
-func differs(a, b change.Snapshot) bool { return edited(a, b) || a.GitBusy != b.GitBusy }
-
-// edited reports whether contents differ.
-func edited(a, b change.Snapshot) bool {
-	return a.Source != b.Source || a.Shape != b.Shape || a.Runtime != b.Runtime || a.Env != b.Env ||
-		a.Config != b.Config || !slices.Equal(a.Hooks, b.Hooks)
 }
 
 func names(paths []change.Path) []string {

@@ -131,7 +131,7 @@ func (l *loop) publish(f findings) change.Snapshot {
 		Snapshot: snap, At: f.at, Events: f.events,
 		Paths: f.paths, Ignored: l.unreported(f.ignored, time.Now()), Notes: l.notes,
 	}
-	if len(set.Paths)+len(set.Ignored)+len(set.Notes) == 0 && sameState(before, snap) {
+	if len(set.Paths)+len(set.Ignored)+len(set.Notes) == 0 && before.SameState(snap) {
 		return snap
 	}
 	l.notes = nil
@@ -159,21 +159,6 @@ func (f *findings) find(changed int64) {
 	if t := time.Unix(0, changed).Add(kernelTick); t.After(f.found) {
 		f.found = t
 	}
-}
-
-// sameState reports whether two snapshots ask for the same.
-func sameState(a, b change.Snapshot) bool {
-	if a.Seq != b.Seq || a.Source != b.Source || a.Shape != b.Shape || a.Runtime != b.Runtime ||
-		a.Env != b.Env || a.Config != b.Config || a.GitBusy != b.GitBusy || a.GitLock != b.GitLock ||
-		len(a.Hooks) != len(b.Hooks) {
-		return false
-	}
-	for i := range a.Hooks {
-		if a.Hooks[i] != b.Hooks[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // How often one ignored path is told of, and how many are remembered: an app

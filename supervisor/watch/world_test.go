@@ -241,7 +241,7 @@ func (d *world) settled() {
 
 func sameTree(a, b change.Snapshot) bool {
 	a.Seq, a.Runtime = b.Seq, b.Runtime // these are of the past
-	return sameState(a, b)
+	return a.SameState(b)
 }
 
 func (d *world) scratch() change.Snapshot {

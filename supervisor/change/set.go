@@ -3,13 +3,51 @@ package change
 import (
 	"cmp"
 	"slices"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/classify"
 )
+
+// Set is what changed since the Set before it.
+type Set struct {
+	Snapshot
+
+	At      time.Time // when the first event of this set was received
+	Paths   []Path    // changed in content, created or removed; sorted by name
+	Ignored []Path    // events that ask for nothing, the reason in Class.Reason; bounded, for the log
+	Events  int       // file events behind this set, before merging
+	Notes   []Note    // what a person should know: overflow, limits, a switch to polling
+}
+
+// Op says what happened to a path, in fsnotify's words.
+type Op string
+
+// The operations, as a difference between two states of a path.
+const (
+	Create Op = "create"
+	Write  Op = "write"
+	Remove Op = "remove"
+	Chmod  Op = "chmod" // same bytes: touch, chmod, identical rewrite
+)
+
+// Path is one changed file.
+type Path struct {
+	Name  string // absolute
+	Op    Op
+	Class classify.Class
+}
+
+// Note is a message of the watcher for the log.
+type Note struct {
+	Warn bool
+	Msg  string // what happened
+	Hint string // what to do next; may be empty
+}
 
 // maxIgnored bounds the ignored paths that one Set carries.
 const maxIgnored = 64
 
-// Merge returns the set that stands for s and, after it, next. Neither is
-// changed.
+// Merge returns the set that stands for s and, after it, next. Neither is changed.
 func (s Set) Merge(next Set) Set {
 	out := next
 	if next.Version < s.Version {
