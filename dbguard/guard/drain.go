@@ -128,7 +128,7 @@ func (d *drain) run(ctx context.Context) {
 // endProxied ends the sessions that pass through us, and keeps some time for
 // those that do not end so.
 func (d *drain) endProxied(ctx context.Context) {
-	if d.gen == 0 || !d.g.hasDoor(d.u) {
+	if d.gen == 0 || !d.g.hasListener(d.u) {
 		return
 	}
 	polite, cancel := context.WithTimeout(ctx, d.to.timeout-d.reserve())
@@ -343,7 +343,7 @@ func (d *drain) report(ctx context.Context, err error, took time.Duration) {
 	elsewhere := errors.Is(err, errPooled) || errors.Is(err, errNotOurs) // what went past us is not for us to end
 	d.u.unclean = err != nil && !elsewhere || len(d.left) > 0
 	d.g.mu.Unlock()
-	through := d.gen > 0 && d.g.hasDoor(d.u)
+	through := d.gen > 0 && d.g.hasListener(d.u)
 	if errors.Is(err, errNotOurs) && d.proxied.sessions == 0 || d.gen == 0 && err == nil && len(d.sessions) == 0 {
 		return
 	}

@@ -2,426 +2,104 @@ package guard
 
 import (
 	"context"
-	"errors"
-	"io"
+	"fmt"
 	"net"
+	"os"
 	"os/exec"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgproto3"
-
-	"github.com/devguard/devguard/dbguard/pgtest"
 )
 
-// fixedStub is a stub that relays logins to an upstream, and then the bytes.
-func fixedStub(t *testing.T, upstream string, o listenerOptions, edits ...func(*pgconn.Config)) *stub {
-	t.Helper()
-	clearPG(t)
-	config, err := pgconn.ParseConfig(upstream)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.User, config.Password, config.Database = "nobody", "wrong", "nowhere" // the client's count
-	for _, edit := range edits {
-		edit(config)
-	}
-	keys := &cancelKeys{}
-	o.upstream = config
-	o.generation = func(net.Conn) int { return 7 }
-	o.serve = func(ctx context.Context, c *client) { splice(ctx, t, keys, c) }
-	o.cancel = keys.request
-	return tcpStub(t, o)
-}
-
-// splice serves a client whose login was relayed.
-func splice(ctx context.Context, t *testing.T, keys *cancelKeys, c *client) {
-	up := c.upstream
-	defer up.conn.Close()
-	stop := context.AfterFunc(ctx, func() { c.Close(); up.conn.Close() })
-	defer stop()
-	key, remove := keys.add(up.pid, c.keySize(up.status["server_version"]), func(ctx context.Context) {
-		if err := up.cancel(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	defer remove()
-	if c.gen != 7 || up.status["server_version"] == "" {
-		t.Errorf("generation %d, status %v", c.gen, up.status)
-	}
-	if err := c.resume(key); err != nil {
-		return
-	}
-	var both sync.WaitGroup
-	both.Go(func() { _, _ = io.Copy(up.conn, c); up.conn.Close() })
-	both.Go(func() { _, _ = io.Copy(c, up.conn); c.Close() })
-	both.Wait()
-}
-
-// at returns a URL of the stub for a role of a server's.
-func (s *stub) at(user, password, database, params string) string {
-	return "postgres://" + user + ":" + password + "@" + s.addr().String() + "/" + database + "?" + params
-}
-
-// devServer is a server with the role dev and its database app.
-func devServer(t *testing.T, options ...pgtest.Option) *pgtest.Server {
-	t.Helper()
-	s := pgtest.Start(t, options...)
-	s.CreateRole(t, "dev", password, "")
-	s.CreateDB(t, "app", "dev")
-	return s
-}
-
-// one returns the only value of a query.
-func one(t *testing.T, conn *pgconn.PgConn, sql string) string {
-	t.Helper()
-	results, err := conn.Exec(t.Context(), sql).ReadAll()
-	if err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	return string(results[0].Rows[0][0])
-}
-
-// tryLogins checks what must hold wherever the login is relayed to.
-func tryLogins(t *testing.T, s *stub, more ...string) {
-	t.Helper()
-	for _, params := range append(more, "sslmode=disable", "sslmode=prefer&application_name=me") {
-		conn := connection(t, s.at("dev", password, "app", params))
-		if got := one(t, conn, "select current_user || ' ' || current_database()"); got != "dev app" {
-			t.Errorf("%s: %s", params, got)
-		}
-		checkCancel(t, conn)
-		closeConn(t.Context(), conn)
-	}
-	for name, tc := range map[string]struct{ url, code string }{
-		"wrong password": {s.at("dev", "wrong", "app", "sslmode=disable"), "28P01"},
-		"wrong user":     {s.at("other", password, "app", "sslmode=disable"), "28P01"},
-	} {
-		_, err := pgconn.Connect(t.Context(), tc.url)
-		var pg *pgconn.PgError
-		if !errors.As(err, &pg) || pg.Code != tc.code && pg.Code != "08P01" { // PgBouncer 1.18 has one code for all
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	psql, err := exec.LookPath("psql")
-	if err != nil {
-		return
-	}
-	out, err := exec.CommandContext(t.Context(), psql, "-XAtwc", "select 'as ' || current_user", s.at("dev", password, "app", "")).CombinedOutput()
-	if err != nil || string(out) != "as dev\n" {
-		t.Errorf("psql: %s", out)
-	}
-}
-
-func checkCancel(t *testing.T, conn *pgconn.PgConn) {
-	t.Helper()
-	done := make(chan error, 1)
-	go func() {
-		_, err := conn.Exec(t.Context(), "select pg_sleep(20)").ReadAll()
-		done <- err
-	}()
-	for { // a cancel that comes before the query does nothing, as on a server
-		if err := conn.CancelRequest(t.Context()); err != nil {
-			t.Error(err)
-		}
-		select {
-		case err := <-done:
-			var pg *pgconn.PgError
-			if !errors.As(err, &pg) || pg.Code != "57014" {
-				t.Errorf("cancelled: %v", err)
-			}
-			return
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-func TestRelayedLogin(t *testing.T) {
-	clearPG(t)
-	server := devServer(t, pgtest.SSL(), pgtest.Socket(), pgtest.HBA(
-		"local all all scram-sha-256",
-		"hostssl tls all 127.0.0.1/32 scram-sha-256",
-		"host tls all 127.0.0.1/32 reject",
-		"host plain all 127.0.0.1/32 password",
-		"host trust all 127.0.0.1/32 trust",
-		"host all all 127.0.0.1/32 md5")) // SCRAM for those whose password is stored so
-	server.Exec(t, "set password_encryption = md5; create role old login password '"+password+"'")
-	for _, name := range []string{"tls", "plain", "trust"} {
-		server.CreateDB(t, name, "dev")
-	}
-	for name, test := range map[string]func(*testing.T, *pgtest.Server){
-		"methods": relayedByMethod, "tls": relayedOverTLS, "routes": relayedByRoute, "trust": relayedWithoutPassword,
-		"pgbouncer": relayedToPgBouncer, "silent client": relayedOfSilentClient,
-	} {
-		t.Run(name, func(t *testing.T) { test(t, server) })
-	}
-	eventually(t, "the end of all server sessions", func() bool {
-		return len(server.Query(t, "select from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()")) == 0
-	})
-	relayedWhileDown(t, server)
-}
-
-func relayedByMethod(t *testing.T, server *pgtest.Server) {
-	s := fixedStub(t, server.URL(pgtest.Conn{}), listenerOptions{})
-	tryLogins(t, s, "sslmode=disable&max_protocol_version=3.2")
-	for _, user := range []string{"dev", "old"} {
-		for _, database := range []string{"app", "plain"} { // SCRAM, MD5 and clear text
-			conn := connection(t, s.at(user, password, database, "sslmode=prefer"))
-			if got := one(t, conn, "select current_user || ' ' || current_database()"); got != user+" "+database {
-				t.Errorf("%s on %s: %s", user, database, got)
-			}
-		}
-	}
-	for url, code := range map[string]string{
-		s.at("dev", password, "none", "sslmode=disable"): "3D000", // told after AuthenticationOk
-		s.at("old", "wrong", "app", "sslmode=disable"):   "28P01",
-		s.at("old", "wrong", "plain", "sslmode=disable"): "28P01",
-	} {
-		_, err := pgconn.Connect(t.Context(), url)
-		var pg *pgconn.PgError
-		if !errors.As(err, &pg) || pg.Code != code {
-			t.Errorf("%s: %v", url, err)
-		}
-	}
-}
-
-func relayedOverTLS(t *testing.T, server *pgtest.Server) {
-	verified := "sslmode=verify-full&sslrootcert=" + server.CAFile
-	for _, params := range []string{verified, "sslmode=require", "sslmode=allow", "sslmode=prefer"} {
-		s := fixedStub(t, server.URL(pgtest.Conn{Params: params}), listenerOptions{})
-		conn := connection(t, s.at("dev", password, "tls", "sslmode=prefer"))
-		if got := one(t, conn, "select ssl from pg_stat_ssl where pid = pg_backend_pid()"); got != "t" {
-			t.Errorf("%s: TLS %s", params, got)
-		}
-	}
-	tryLogins(t, fixedStub(t, server.URL(pgtest.Conn{Params: verified}), listenerOptions{})) // psql fails if it sees SCRAM-SHA-256-PLUS
-	for params, want := range map[string]string{
-		"sslmode=disable":                     "pg_hba.conf rejects", // the server's own words
-		"sslmode=verify-full":                 "cannot connect to the database server",
-		verified + "&channel_binding=require": "channel_binding=require cannot be kept",
-	} {
-		s := fixedStub(t, server.URL(pgtest.Conn{Params: params}), listenerOptions{})
-		if _, err := pgconn.Connect(t.Context(), s.at("dev", password, "tls", "sslmode=prefer")); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", params, err)
-		}
-	}
-}
-
-func relayedByRoute(t *testing.T, server *pgtest.Server) {
-	port := strconv.Itoa(server.Port)
-	nobody, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, dead, _ := net.SplitHostPort(nobody.Addr().String())
-	nobody.Close()
-	for _, upstream := range []string{
-		"host=" + server.SocketDir + " port=" + port,
-		"host=localhost sslmode=verify-full sslcertmode=disable sslrootcert=" + server.CAFile + " port=" + port,
-		"host=127.0.0.1,127.0.0.1 sslmode=prefer port=" + dead + "," + port,
-		"host=" + t.TempDir() + "," + server.SocketDir + " port=" + port,
-	} {
-		s := fixedStub(t, upstream, listenerOptions{})
-		conn := connection(t, s.at("dev", password, "app", "sslmode=disable"))
-		checkCancel(t, conn)
-	}
-}
-
-func relayedToPgBouncer(t *testing.T, server *pgtest.Server) {
-	for _, auth := range []string{"scram-sha-256", "md5", "plain"} {
-		bouncer := pgtest.PgBouncer(t, server, pgtest.Pool{Settings: map[string]string{"auth_type": auth, "server_idle_timeout": "1"}})
-		for params, ok := range map[string]bool{"sslmode=prefer": true, "sslmode=require": false} { // it has no TLS
-			s := fixedStub(t, bouncer.URL(pgtest.Conn{Params: params}), listenerOptions{})
-			if ok {
-				tryLogins(t, s)
-			} else if _, err := pgconn.Connect(t.Context(), s.at("dev", password, "app", "sslmode=disable")); err == nil || !strings.Contains(err.Error(), "08001") {
-				t.Errorf("without the TLS that the upstream's URL requires: %v", err)
-			}
-		}
-	}
-}
-
-func relayedWithoutPassword(t *testing.T, server *pgtest.Server) {
-	s := fixedStub(t, server.URL(pgtest.Conn{}), listenerOptions{})
-	_, err := pgconn.Connect(t.Context(), s.at("dev", password, "trust", "sslmode=disable"))
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) || pg.Code != "28000" || pg.Severity != "FATAL" || !strings.Contains(pg.Message, "asks for no password") {
-		t.Errorf("%v", err)
-	}
-}
-
-func relayedWhileDown(t *testing.T, server *pgtest.Server) {
-	s := fixedStub(t, server.URL(pgtest.Conn{}), listenerOptions{})
-	server.Stop(t)
-	_, err := pgconn.Connect(t.Context(), s.at("dev", password, "app", "sslmode=disable"))
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) || pg.Code != "08001" || !strings.Contains(pg.Detail, "refused") {
-		t.Errorf("%v", err)
-	}
-	server.StartAgain(t)
-	closeConn(t.Context(), connection(t, s.at("dev", password, "app", "sslmode=disable")))
-}
-
-func relayedOfSilentClient(t *testing.T, server *pgtest.Server) {
-	s := fixedStub(t, server.URL(pgtest.Conn{}), listenerOptions{timeout: 100 * time.Millisecond})
-	for _, rest := range [][]byte{nil, {'p'}, {'p', 0x7f, 0xff, 0xff, 0xff}, {'p', 0, 0, 0, 3}, message('Q', []byte("select 1\x00"))} {
-		conn := s.dial(t)
-		if _, err := conn.Write(append(startupPacket(3<<16, "user", "dev", "database", "app"), rest...)); err != nil {
-			t.Fatal(err)
-		}
-		hangsUp(t, conn)
-	}
-	hello := startupPacket(3<<16, "user", "dev", "database", "app")
-	for n := range len(hello) + 1 { // those that leave, some by RST
-		conn := s.dial(t)
-		_, _ = conn.Write(hello[:n])
-		_ = conn.(*net.TCPConn).SetLinger(n%2 - 1)
-		_ = conn.Close()
-	}
-	eventually(t, "the end of their logins", func() bool { return running("(*listener).attend") == 0 })
-}
-
-// fakeUpstream answers each connection with bytes, after it has read something,
-// and keeps it open.
-func fakeUpstream(t *testing.T, answer []byte) string {
+// freeAddress returns a loopback address that nobody has at the moment.
+func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var work sync.WaitGroup
-	t.Cleanup(func() { l.Close(); work.Wait() })
-	work.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			work.Go(func() {
-				defer conn.Close()
-				_, _ = conn.Read(make([]byte, 1000))
-				_, _ = conn.Write(answer)
-				_, _ = io.Copy(io.Discard, conn)
-			})
-		}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// TestFixedAddress: who holds the other end decides whose session it is. The app's
+// ends with its generation, a stranger's does not.
+func TestFixedAddress(t *testing.T) {
+	s, dev := server(t)
+	address := freeAddress(t)
+	gen, pids := 1, []int{os.Getpid()}
+	g, log := open(t, Options{
+		Databases: auto(Database{Listen: address}),
+		Pids:      func() (int, []int) { return gen, pids },
 	})
-	return "postgres://" + l.Addr().String() + "/app?sslmode=disable"
-}
-
-func TestRelayedLoginToWhatIsNoServer(t *testing.T) {
-	for name, tc := range map[string]struct{ answer, want string }{
-		"HTTP":                     {"HTTP/1.1 400 Bad Request\r\n\r\n", "cannot connect to the database server"},
-		"length 3":                 {"R\x00\x00\x00\x03", "cannot connect to the database server"},
-		"giant length":             {"R\x7f\xff\xff\xff", "cannot connect to the database server"},
-		"no type":                  {"R\x00\x00\x00\x04", "cannot connect to the database server"},
-		"GSSAPI":                   {"R\x00\x00\x00\x08\x00\x00\x00\x07", "authentication of type 7"},
-		"only bound mechanisms":    {"R\x00\x00\x00\x1c\x00\x00\x00\x0aSCRAM-SHA-256-PLUS\x00\x00", "channel binding"},
-		"no mechanism":             {"R\x00\x00\x00\x08\x00\x00\x00\x0a", "channel binding"},
-		"ready at once":            {"Z\x00\x00\x00\x05I", "cannot connect to the database server"},
-		"an error that cannot be":  {"E\x00\x00\x00\x05\x01", ""},
-		"turned away, and no more": {string(encode(&fatal("53300", "sorry, too many clients already").ErrorResponse)), "too many clients already"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := fixedStub(t, fakeUpstream(t, []byte(tc.answer)), listenerOptions{})
-			_, err := pgconn.Connect(t.Context(), s.at("dev", password, "app", "sslmode=disable"))
-			if err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("%v", err)
-			}
-		})
+	through(t, g, 1, s.URL(dev))
+	url := strings.Replace(s.URL(dev), fmt.Sprintf("%s:%d", s.Host, s.Port), address, 1)
+	mine := connection(t, url)
+	run(t, mine, "begin; update things set n = 9 where id = 1")
+	stranger := exec.Command("psql", "-qAt", url, "-c", "select pg_sleep(0.5)", "-c", "select 'served'")
+	var said strings.Builder
+	stranger.Stdout, stranger.Stderr = &said, &said
+	if err := stranger.Start(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool { return sessionsOf(t, s) == "2" })
+	kill(mine)
+	g.Drain(t.Context(), 1)
+	if n := sessionsOf(t, s); n != "1" {
+		t.Errorf("%s sessions are left, want the stranger's", n)
+	}
+	if line := log.last(t, "drained"); number(line, "sessions") != 1 || number(line, "rolled_back") != 1 {
+		t.Errorf("%v", line)
+	}
+	if err := stranger.Wait(); err != nil || !strings.Contains(said.String(), "served") {
+		t.Errorf("the stranger: %v, %s", err, said.String())
+	}
+	if lines := log.lines(t, "bypass"); len(lines) != 1 || lines[0]["application_name"] != "psql" {
+		t.Errorf("%v", lines)
 	}
 }
 
-// An upstream that is silent holds up neither close, which the stub checks, nor
-// does it make its clients look silent.
-func TestRelayedLoginToSilentUpstream(t *testing.T) {
-	s := fixedStub(t, fakeUpstream(t, nil), listenerOptions{logins: 2, patience: 50 * time.Millisecond, timeout: 100 * time.Millisecond})
-	for range 2 {
-		conn := s.dial(t)
-		if _, err := conn.Write(startupPacket(3<<16, "user", "a")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	eventually(t, "two logins under way", func() bool { return running("guard.(*relayedLogin).read") == 2 })
-	<-time.After(300 * time.Millisecond) // well over every limit of the client's own
-	if n := running("guard.(*relayedLogin).read"); n != 2 {
-		t.Errorf("%d logins wait for the upstream", n)
+// TestFixedAddressIsChecked by the server: a wrong password gets nobody in.
+func TestFixedAddressIsChecked(t *testing.T) {
+	s, dev := server(t)
+	address := freeAddress(t)
+	g, _ := open(t, Options{Databases: auto(Database{Listen: address})})
+	through(t, g, 1, s.URL(dev))
+	url := strings.Replace(s.URL(dev), fmt.Sprintf("%s:%d", s.Host, s.Port), address, 1)
+	_, err := pgconn.Connect(t.Context(), strings.Replace(url, password, "wrong", 1))
+	if err == nil || !strings.Contains(err.Error(), "28P01") {
+		t.Errorf("%v", err)
 	}
 }
 
-func TestRelayedLoginThatCannotBegin(t *testing.T) {
-	silent := strings.Replace(fakeUpstream(t, nil), "disable", "require", 1)
-	for name, tc := range map[string]struct {
-		upstream string
-		edit     func(*pgconn.Config)
-		detail   string
-	}{
-		"no answer to SSLRequest":  {silent, func(c *pgconn.Config) { c.ConnectTimeout = 50 * time.Millisecond }, "TLS with 127.0.0.1"},
-		"no answer to a hello":     {silent + "&sslnegotiation=direct", func(c *pgconn.Config) { c.ConnectTimeout = 50 * time.Millisecond }, "TLS with 127.0.0.1"},
-		"a name that nobody knows": {silent, func(c *pgconn.Config) { c.LookupFunc = lookUpNothing }, "no such host"},
-		"a name without an address": {silent, func(c *pgconn.Config) {
-			c.LookupFunc = func(context.Context, string) ([]string, error) { return nil, nil }
-		}, "no address"},
-		"it hangs up at once": {silent, func(c *pgconn.Config) {
-			c.DialFunc = func(context.Context, string, string) (net.Conn, error) {
-				here, there := net.Pipe()
-				return here, there.Close()
-			}
-		}, "TLS with 127.0.0.1"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := fixedStub(t, tc.upstream, listenerOptions{}, tc.edit)
-			_, err := pgconn.Connect(t.Context(), s.at("dev", password, "app", "sslmode=disable"))
-			var pg *pgconn.PgError
-			if !errors.As(err, &pg) || pg.Code != "08001" || !strings.Contains(pg.Detail, tc.detail) {
-				t.Errorf("%v", err)
-			}
-		})
-	}
-}
-
-func lookUpNothing(context.Context, string) ([]string, error) {
-	return nil, &net.DNSError{Err: "no such host", Name: "x"}
-}
-
-// FuzzRelayedLogin feeds a login any bytes of an upstream's and of a client's.
-func FuzzRelayedLogin(f *testing.F) {
-	ok, ready := encode(&pgproto3.AuthenticationOk{}), encode(&pgproto3.ReadyForQuery{TxStatus: 'I'})
-	clear := encode(&pgproto3.AuthenticationCleartextPassword{})
-	key := encode(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte("abcd")})
-	for _, seed := range [][]byte{
-		joined(clear, ok, key, ready), joined(ok, ready), joined(clear, ok, encode(&pgproto3.ParameterStatus{Name: "a", Value: "b"}), ready),
-		encode(&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"}}),
-		encode(&pgproto3.NegotiateProtocolVersion{NewestMinorProtocol: 3 << 16, UnrecognizedOptions: []string{"a"}}),
-		encode(&fatal("28000", "no").ErrorResponse), []byte("K\x00\x00\x00\x04"), []byte("v\x00\x00\x00\x05x"),
-	} {
-		f.Add(seed, message('p', []byte("x\x00")))
-	}
-	f.Fuzz(func(t *testing.T, upstream, answers []byte) {
-		server, there := net.Pipe()
-		ours, theirs := net.Pipe()
-		var peers sync.WaitGroup
-		for conn, says := range map[net.Conn][]byte{there: upstream, theirs: answers} {
-			peers.Go(func() { _, _ = io.Copy(io.Discard, conn) })
-			peers.Go(func() {
-				_, _ = conn.Write(says)
-				_ = conn.Close()
-			})
-		}
-		room := newWaitingRoom(1, time.Minute)
-		room.takeSeat(t.Context())
-		g := room.enter(ours)
-		login := &relayedLogin{guest: g, in: &intake{r: g, left: loginBytes}, timeout: time.Minute, start: &startup{version: 3 << 16}}
-		login.route.config = &pgconn.Config{DialFunc: func(context.Context, string, string) (net.Conn, error) { return server, nil }}
-		if err := login.run(t.Context()); err == nil && !login.answered {
-			t.Error("logged in without an answer")
-		}
-		room.leave(g)
-		_ = ours.Close()
-		_ = server.Close()
-		peers.Wait()
+// TestPauseOfWhoComesMeanwhile: a fixed address lets a client in during a pause, and
+// the client waits with its first query.
+func TestPauseOfWhoComesMeanwhile(t *testing.T) {
+	s, dev := server(t)
+	address := freeAddress(t)
+	g, _ := open(t, Options{
+		Databases: auto(Database{Listen: address}),
+		Pids:      func() (int, []int) { return 1, []int{os.Getpid()} },
 	})
+	through(t, g, 1, s.URL(dev))
+	resume := g.Pause(t.Context())
+	conn := connection(t, strings.Replace(s.URL(dev), fmt.Sprintf("%s:%d", s.Host, s.Port), address, 1))
+	answered := make(chan error, 1)
+	go func() {
+		_, err := conn.Exec(context.WithoutCancel(t.Context()), "select 1").ReadAll()
+		answered <- err
+	}()
+	select {
+	case err := <-answered:
+		t.Errorf("it is answered during the migration (%v)", err)
+		resume(false)
+		return
+	case <-time.After(100 * time.Millisecond):
+	}
+	resume(false)
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
 }

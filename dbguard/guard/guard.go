@@ -169,7 +169,7 @@ func (g *Guard) Close(ctx context.Context) error {
 	}
 	for _, u := range g.known() {
 		g.closeSpares(ctx, u, everyGeneration)
-		g.closeDoor(ctx, u)
+		g.closeListeners(ctx, u)
 	}
 	done := make(chan struct{})
 	go func() { g.work.Wait(); close(done) }()

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -18,8 +19,8 @@ import (
 	"github.com/devguard/devguard/dbguard/pgtest"
 )
 
-// attacks are what anybody on the machine can do at a door: each until the door
-// closes it, or it has had enough.
+// attacks are what anybody on the machine can do at a listener: each until the
+// listener closes it, or it has had enough.
 var attacks = map[string]func(c net.Conn){
 	"garbage": func(c net.Conn) {
 		p := make([]byte, 4096)
@@ -30,16 +31,16 @@ var attacks = map[string]func(c net.Conn){
 		_, _ = io.Copy(io.Discard, c)
 	},
 	"HTTP":              says([]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")),
-	"truncated startup": says(startupPacket(3<<16, "user", "dev", "database", "app")[:15]),
+	"truncated startup": says(wire(startup)[:15]),
 	"giant startup":     says(binary.BigEndian.AppendUint32(nil, 1<<30), make([]byte, 1<<16)),
 	"negative length":   says([]byte{0xff, 0xff, 0xff, 0xff, 0, 3, 0, 0}),
-	"giant response":    says(startupPacket(3<<16, "user", "dev"), []byte{'p', 0x3f, 0xff, 0xff, 0xff}, make([]byte, 1<<16)),
-	"query, no login":   says(startupPacket(3<<16, "user", "dev", "database", "app"), message('Q', []byte("select pg_sleep(60)\x00"))),
-	"wrong proof": says(startupPacket(3<<16, "user", "dev", "database", "app"), saslInitial("n,,n=,r=abc"),
-		message('p', []byte("c=biws,r=abc,p="+strings.Repeat("A", 43)+"="))),
-	"foreign cancel": says(packet(codeCancel, 0, 0, 0, 1, 1, 2, 3, 4)),
+	"giant response":    says(wire(startup), []byte{'p', 0x3f, 0xff, 0xff, 0xff}, make([]byte, 1<<16)),
+	"query, no login":   says(wire(startup, &pgproto3.Query{String: "select pg_sleep(60)"})),
+	"wrong proof": says(wire(startup, &pgproto3.SASLInitialResponse{AuthMechanism: "SCRAM-SHA-256", Data: []byte("n,,n=,r=abc")},
+		&pgproto3.SASLResponse{Data: []byte("c=biws,r=abc,p=" + strings.Repeat("A", 43) + "=")})),
+	"foreign cancel": says(wire(&pgproto3.CancelRequest{ProcessID: 1, SecretKey: []byte{1, 2, 3, 4}})),
 	"slow startup": func(c net.Conn) {
-		for _, b := range startupPacket(3<<16, "user", "dev", "database", "app")[:20] {
+		for _, b := range wire(startup)[:20] {
 			if _, err := c.Write([]byte{b}); err != nil {
 				return
 			}
@@ -49,25 +50,38 @@ var attacks = map[string]func(c net.Conn){
 	"never reads": func(c net.Conn) {
 		_ = c.(*net.TCPConn).SetReadBuffer(1)
 		for range 2000 {
-			if _, err := c.Write(packet(codeSSL)); err != nil {
+			if _, err := c.Write(wire(&pgproto3.SSLRequest{})); err != nil {
 				return
 			}
 		}
 	},
 }
 
+// startup is the startup message of a client that is allowed in.
+var startup = &pgproto3.StartupMessage{
+	ProtocolVersion: pgproto3.ProtocolVersion30, Parameters: map[string]string{"user": "dev", "database": "app"},
+}
+
+// wire returns messages as they go over the wire.
+func wire(messages ...pgproto3.FrontendMessage) (out []byte) {
+	for _, m := range messages {
+		out, _ = m.Encode(out)
+	}
+	return out
+}
+
 // says is an attack that says something and listens for a while.
 func says(parts ...[]byte) func(net.Conn) {
 	return func(c net.Conn) {
-		_, _ = c.Write(joined(parts...))
+		_, _ = c.Write(bytes.Join(parts, nil))
 		_ = c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 		_, _ = io.Copy(io.Discard, c)
 	}
 }
 
-// besiege attacks a door in all ways at once, again and again, until stop is called,
+// besiege attacks a listener in all ways at once, again and again, until stop is called,
 // which returns how often.
-func besiege(door string) (stop func() int) {
+func besiege(address string) (stop func() int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	var mu sync.Mutex
@@ -75,7 +89,7 @@ func besiege(door string) (stop func() int) {
 	for _, attack := range attacks {
 		all.Go(func() {
 			for ctx.Err() == nil {
-				c, err := net.Dial("tcp", door)
+				c, err := net.Dial("tcp", address)
 				if err != nil {
 					continue
 				}
@@ -92,17 +106,17 @@ func besiege(door string) (stop func() int) {
 	return func() int { cancel(); all.Wait(); return count }
 }
 
-// TestHostile is about who comes to a door.
+// TestHostile is about who comes to a listener.
 func TestHostile(t *testing.T) {
 	s, dev := server(t, trusting)
-	t.Run("attacks", func(t *testing.T) { doorUnderAttack(t, s, dev) })
+	t.Run("attacks", func(t *testing.T) { listenerUnderAttack(t, s, dev) })
 	t.Run("silence", func(t *testing.T) { twoThousandSilent(t, s, dev) })
 	t.Run("clients", func(t *testing.T) { clientsThatMisbehave(t, s, dev) })
 }
 
-// doorUnderAttack: while everybody throws what he has at it, an app works
-// through the door and is restarted; nothing but the app reaches the server.
-func doorUnderAttack(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
+// listenerUnderAttack: while everybody throws what he has at it, an app works
+// through the listener and is restarted; nothing but the app reaches the server.
+func listenerUnderAttack(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
 	g, _ := open(t, Options{Databases: auto(Database{})})
 	led := through(t, g, 1, s.URL(dev))
 	recovers(t, led)
@@ -160,10 +174,10 @@ func twoThousandSilent(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
 	g, _ := open(t, Options{Databases: auto(Database{})})
 	conn := recovers(t, through(t, g, 1, s.URL(dev)))
 	before := holds()
-	door := g.Snapshot().Upstreams[0].Listen
+	address := g.Snapshot().Upstreams[0].Listen
 	var silent []net.Conn
 	for range 2000 {
-		c, err := net.DialTimeout("tcp", door, 5*time.Second)
+		c, err := net.DialTimeout("tcp", address, 5*time.Second)
 		if err != nil {
 			t.Logf("after %d: %v", len(silent), err)
 			break

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/devguard/devguard/dbguard/login"
 	"github.com/devguard/devguard/dbguard/pgtest"
 )
 
@@ -93,11 +94,11 @@ func crowd(t *testing.T, s *pgtest.Server, url string, want mode) {
 	var all, there sync.WaitGroup
 	there.Add(clients)
 	leave := make(chan struct{})
-	// Fewer log in at once than there are seats: on a machine with too much to do
-	// the door takes a login that is slow while others wait for one that is silent.
-	seats := make(chan struct{}, loginsAtOnce-4)
+	// Fewer log in at once than there are slots: on a machine with too much to do
+	// the listener takes a login that is slow while others wait for one that is silent.
+	slots := make(chan struct{}, login.Slots-4)
 	for i := range clients {
-		all.Go(func() { visitor(t, led, i, seats, &there, leave) })
+		all.Go(func() { visitor(t, led, i, slots, &there, leave) })
 	}
 	there.Wait()
 	if n := len(g.Snapshot().Upstreams[0].Sessions); n != clients {
@@ -122,14 +123,14 @@ func crowd(t *testing.T, s *pgtest.Server, url string, want mode) {
 
 // visitor is one client: it checks some answers, says that it is there, and when
 // all are leaves, every other one in the middle of a query.
-func visitor(t *testing.T, url string, i int, seats chan struct{}, there *sync.WaitGroup, leave <-chan struct{}) {
+func visitor(t *testing.T, url string, i int, slots chan struct{}, there *sync.WaitGroup, leave <-chan struct{}) {
 	arrived := sync.OnceFunc(there.Done)
 	defer arrived()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
-	seats <- struct{}{}
+	slots <- struct{}{}
 	conn, err := pgconn.Connect(ctx, url)
-	<-seats
+	<-slots
 	if err != nil {
 		t.Errorf("client %d: %v", i, err)
 		return
@@ -183,4 +184,16 @@ func costOfIdle(t *testing.T, url string) {
 		a.kill()
 	}
 	g.Drain(t.Context(), 1)
+}
+
+// stacks returns those of all goroutines.
+func stacks() string {
+	b := make([]byte, 1<<20)
+	for {
+		n := runtime.Stack(b, true)
+		if n < len(b) {
+			return string(b[:n])
+		}
+		b = make([]byte, 2*len(b))
+	}
 }

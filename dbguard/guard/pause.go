@@ -3,11 +3,13 @@ package guard
 import (
 	"context"
 	"sync"
+
+	"github.com/devguard/devguard/dbguard/login"
 )
 
 // errMigrating ends a session whose transaction a migration would wait for.
-var errMigrating = &fatal("57P01", "terminating connection due to administrator command",
-	"devguard ended this transaction because a hook that migrates the database is about to run.").ErrorResponse
+var errMigrating = login.Fatal("57P01", "terminating connection due to administrator command",
+	"devguard ended this transaction because a hook that migrates the database is about to run.")
 
 // Pause keeps every session of the app that passes through us from the server
 // from its next transaction on, as PgBouncer's PAUSE does, and returns when none

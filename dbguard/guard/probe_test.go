@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgproto3"
-
 	"github.com/devguard/devguard/dbguard/pgtest"
 )
 
@@ -356,23 +354,6 @@ func TestMajor(t *testing.T) {
 	} {
 		if got := major(version); got != want {
 			t.Errorf("%q: %d, want %d", version, got, want)
-		}
-	}
-}
-
-func TestKeySize(t *testing.T) {
-	for _, c := range []struct {
-		protocol uint32
-		server   string
-		want     int
-	}{
-		{pgproto3.ProtocolVersion30, "18.1", 4},
-		{pgproto3.ProtocolVersion32, "18.1", 32},
-		{pgproto3.ProtocolVersion32, "15.18 (Debian)", 4},
-		{pgproto3.ProtocolVersion32, "", 4},
-	} {
-		if got := (&client{version: c.protocol}).keySize(c.server); got != c.want {
-			t.Errorf("%d, %q: %d bytes, want %d", c.protocol, c.server, got, c.want)
 		}
 	}
 }

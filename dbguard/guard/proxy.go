@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/devguard/devguard/dbguard/login"
 	"github.com/devguard/devguard/dbguard/relay"
 	"github.com/devguard/devguard/dbguard/sockets"
 )
@@ -19,22 +20,22 @@ import (
 // proxied is what there is of an upstream while its sessions pass through us.
 // Guard.mu guards it.
 type proxied struct {
-	door    *door
-	fixed   *listener       // of the configured address; nil while there is none
-	fixing  bool            // somebody is trying to open it
-	issued  map[int]issued  // the password of each generation that may log in
-	lives   map[*live]bool  // everybody who has logged in and is not gone
-	ended   map[int]tally   // what is over, by generation
-	opening map[int]opening // how generations began, for the next one's spares
-	spares  spares
-	paused  chan struct{} // closed when logins may go on; nil when they may
-	fallen  string        // why the app goes past us for good
+	listener *login.Listener // that the app's URL leads to; nil while there is none
+	fixed    *login.Listener // of the configured address; nil while there is none
+	fixing   bool            // somebody is trying to open it
+	issued   map[int]issued  // the password of each generation that may log in
+	lives    map[*live]bool  // everybody who has logged in and is not gone
+	ended    map[int]tally   // what is over, by generation
+	opening  map[int]opening // how generations began, for the next one's spares
+	spares   spares
+	paused   chan struct{} // closed when logins may go on; nil when they may
+	fallen   string        // why the app goes past us for good
 }
 
 // issued is the password of one generation, and how it is checked.
 type issued struct {
 	password string
-	secret
+	secret   login.Secret
 }
 
 // everyGeneration is beyond any that there will be.
@@ -78,15 +79,15 @@ func (g *Guard) issue(u *upstream, gen int) string {
 	if u.proxy.issued == nil {
 		u.proxy.issued = map[int]issued{}
 	}
-	u.proxy.issued[gen] = issued{text, newSecret(gen, text, u.proxy.door.salt)}
+	u.proxy.issued[gen] = issued{text, u.proxy.listener.Secret(gen, text)}
 	return text
 }
 
 // secrets returns the passwords that are good now.
-func (g *Guard) secrets(u *upstream) []secret {
+func (g *Guard) secrets(u *upstream) []login.Secret {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	var list []secret
+	var list []login.Secret
 	for _, i := range u.proxy.issued {
 		list = append(list, i.secret)
 	}
@@ -165,9 +166,9 @@ func (g *Guard) end(l *live, fatal *pgproto3.ErrorResponse) {
 
 // errStopping is what a client hears that is still there when the Guard is closed.
 // The app has ended by then; at a fixed address there are others.
-var errStopping = &fatal("57P01", "terminating connection due to administrator command", "devguard is stopping.").ErrorResponse
+var errStopping = login.Fatal("57P01", "terminating connection due to administrator command", "devguard is stopping.")
 
-// dismiss tells every session of u to end, the app's or not; closeDoor waits.
+// dismiss tells every session of u to end, the app's or not; closeListeners waits.
 func (g *Guard) dismiss(u *upstream) {
 	g.mu.Lock()
 	all := slices.Collect(maps.Keys(u.proxy.lives))

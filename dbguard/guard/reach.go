@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/devguard/devguard/dbguard/login"
 	"github.com/devguard/devguard/dbguard/relay"
 )
 
@@ -124,7 +125,7 @@ func refusalFor(err error, u *upstream, to *access) *pgproto3.ErrorResponse {
 		e.Severity, e.SeverityUnlocalized = "FATAL", "FATAL"
 		return e
 	}
-	return &fatal("08001", fmt.Sprintf("devguard cannot reach the database %s: %s", u.subject, explain(err, to.settings).reason)).ErrorResponse
+	return login.Fatal("08001", fmt.Sprintf("devguard cannot reach the database %s: %s", u.subject, explain(err, to.settings).reason))
 }
 
 // responseOf returns the message that an error of pgconn was made of.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/devguard/devguard/dbguard/activity"
+	"github.com/devguard/devguard/dbguard/login"
 	"github.com/devguard/devguard/dbguard/session"
 	"github.com/devguard/devguard/supervisor/logline"
 )
@@ -48,15 +49,15 @@ func (g *Guard) sayConflict(l *live, e session.Event) {
 
 // sayStranger reports a client of a fixed address that is not the app's, once for
 // each name it goes by: it is served, and no restart ends it.
-func (g *Guard) sayStranger(u *upstream, c *client) {
-	name := c.params["application_name"]
+func (g *Guard) sayStranger(u *upstream, c *login.Client) {
+	name := c.Params["application_name"]
 	key := "stranger " + u.subject + " " + name
 	g.mu.Lock()
 	repeated := g.reported[key]
 	g.reported[key] = true
 	g.mu.Unlock()
 	if !repeated {
-		logline.Stranger(int(c.upstream.pid), c.RemoteAddr().String(), u.subject, name).To(g.log)
+		logline.Stranger(int(c.Upstream.PID), c.RemoteAddr().String(), u.subject, name).To(g.log)
 	}
 }
 

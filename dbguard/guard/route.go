@@ -9,7 +9,7 @@ import (
 // hostSet is how package dsn calls the PGHOST family.
 const hostSet = "PGHOST"
 
-// route leads the variables of an environment to the doors of their upstreams,
+// route leads the variables of an environment to the listeners of their upstreams,
 // with the password of generation gen. It reports whether it did so for all of
 // them: sessions of the others are found by their label and sockets.
 func (g *Guard) route(env *environ, s survey, gen int) (whole bool) {
@@ -58,19 +58,19 @@ func (g *Guard) target(u *upstream, gen int) (dsn.Target, bool) {
 		}
 		return dsn.Target{}, false
 	}
-	d, err := g.openDoor(u)
+	l, err := g.openListener(u)
 	if err != nil {
 		g.decline(u, err.Error())
 		g.sayKind(u, verdict{})
 		return dsn.Target{}, false
 	}
 	return dsn.Target{
-		Host: "127.0.0.1", Port: d.port(), User: u.id.User, Password: g.issue(u, gen), Database: u.id.Database,
+		Host: "127.0.0.1", Port: addrPort(l.Addr()).Port(), User: u.id.User, Password: g.issue(u, gen), Database: u.id.Database,
 	}, true
 }
 
-// clear takes out of env what says how to connect: a door knows no TLS. It returns
-// false when a PGHOST set needs that which is not led to a door.
+// clear takes out of env what says how to connect: a listener knows no TLS. It returns
+// false when a PGHOST set needs that which is not led to a listener.
 func (g *Guard) clear(env *environ, s survey, uses []use) bool {
 	found := slices.ContainsFunc(s.found, func(f dsn.Found) bool { return f.Name == hostSet })
 	led := slices.ContainsFunc(uses, func(one use) bool { return one.Name == hostSet })
@@ -87,7 +87,7 @@ func (g *Guard) clear(env *environ, s survey, uses []use) bool {
 	return true
 }
 
-// lead makes one variable, or the PGHOST set, lead to a door.
+// lead makes one variable, or the PGHOST set, lead to a listener.
 func (g *Guard) lead(env *environ, one use, to dsn.Target) error {
 	if one.Name != hostSet {
 		value, err := one.Rewrite(to, g.options.Dir)

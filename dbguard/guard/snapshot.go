@@ -63,8 +63,8 @@ func (g *Guard) snapshotOf(u *upstream) Upstream {
 	if u.proxy.fallen != "" {
 		out.Reason = u.proxy.fallen
 	}
-	if u.proxy.door != nil {
-		out.Listen = u.proxy.door.listener.addr().String()
+	if u.proxy.listener != nil {
+		out.Listen = u.proxy.listener.Addr().String()
 	}
 	lives := make([]*live, 0, len(u.proxy.lives))
 	for l := range u.proxy.lives {

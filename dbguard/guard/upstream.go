@@ -43,7 +43,7 @@ type access struct {
 	config   *pgconn.Config // for connections of our own
 	timeout  time.Duration  // for a drain
 	wish     mode           // of the configuration
-	listen   string         // likewise: a fixed address beside the door
+	listen   string         // likewise: a fixed address beside the listener of our own
 }
 
 // survey is what an environment says about databases.

@@ -1,4 +1,4 @@
-package guard
+package login
 
 import (
 	"bytes"
@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
@@ -23,9 +26,8 @@ const (
 // each simple query with one row of one column, "generation user database", but
 // "wait" with an error 57014 once a CancelRequest has come.
 type stub struct {
-	*listener
-	keys cancelKeys
-	log  record
+	*Listener
+	log record
 
 	shutBefore bool
 }
@@ -35,21 +37,22 @@ var openStubs int
 
 // startStub starts a stub with the passwords of generations 1 and 2, and checks
 // when the test ends that closing it takes no time and leaves no goroutine.
-func startStub(t *testing.T, network, address string, o listenerOptions) *stub {
+func startStub(t *testing.T, network, address string, o Options) *stub {
+	t.Helper()
+	var secrets []Secret
+	o.Secrets, o.Serve = func() []Secret { return secrets }, serve
+	s := open(t, o, func(o Options) (*Listener, error) { return Listen(network, address, o) })
+	secrets = []Secret{s.Secret(1, firstPassword), s.Secret(2, secondPassword)}
+	return s
+}
+
+// open opens the listener of a stub.
+func open(t *testing.T, o Options, listen func(Options) (*Listener, error)) *stub {
 	t.Helper()
 	s := &stub{}
-	o.salt = newSalt()
-	secrets := []secret{newSecret(1, firstPassword, o.salt), newSecret(2, secondPassword, o.salt)}
-	o.secrets = func() []secret { return secrets }
-	if o.cancel == nil {
-		o.cancel = s.keys.request
-	}
-	o.log = slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if o.serve == nil {
-		o.serve = s.serve
-	}
+	o.Log = slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
-	if s.listener, err = listen(network, address, o); err != nil {
+	if s.Listener, err = listen(o); err != nil {
 		t.Fatal(err)
 	}
 	openStubs++
@@ -58,7 +61,7 @@ func startStub(t *testing.T, network, address string, o listenerOptions) *stub {
 }
 
 // tcpStub is a stub on a free port.
-func tcpStub(t *testing.T, o listenerOptions) *stub {
+func tcpStub(t *testing.T, o Options) *stub {
 	t.Helper()
 	return startStub(t, "tcp", "127.0.0.1:0", o)
 }
@@ -68,7 +71,7 @@ func (s *stub) shut(t *testing.T) {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	begun := time.Now()
-	s.close(now)
+	s.Close(now)
 	if took := time.Since(begun); took > 3*time.Second {
 		t.Errorf("close took %v", took)
 	}
@@ -76,7 +79,7 @@ func (s *stub) shut(t *testing.T) {
 		return
 	}
 	s.shutBefore = true
-	if openStubs--; openStubs == 0 && running("guard.(*listener)") != 0 {
+	if openStubs--; openStubs == 0 && running("login.(*Listener)") != 0 {
 		t.Errorf("goroutines of the listener are left:\n%s", stacks())
 	}
 	for _, password := range []string{firstPassword, secondPassword} {
@@ -88,13 +91,13 @@ func (s *stub) shut(t *testing.T) {
 
 // url returns a URL of the stub for the user "dev" and the database "app".
 func (s *stub) url(password, params string) string {
-	return fmt.Sprintf("postgres://dev:%s@%s/app?%s", password, s.addr(), params)
+	return fmt.Sprintf("postgres://dev:%s@%s/app?%s", password, s.Addr(), params)
 }
 
 // dial opens a connection that says nothing.
 func (s *stub) dial(t *testing.T) net.Conn {
 	t.Helper()
-	conn, err := net.Dial(s.addr().Network(), s.addr().String())
+	conn, err := net.Dial(s.Addr().Network(), s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,21 +109,20 @@ func (s *stub) dial(t *testing.T) net.Conn {
 // stubVersion is the first that has long keys.
 const stubVersion = "18.0"
 
-func (s *stub) serve(ctx context.Context, c *client) {
+func serve(ctx context.Context, c *Client) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
 	cancelled := make(chan struct{}, 1)
-	pid := newPid()
-	key, remove := s.keys.add(pid, c.keySize(stubVersion), func(context.Context) { cancelled <- struct{}{} })
-	defer remove()
-	if c.user == "refused" {
-		c.refuse(&pgproto3.ErrorResponse{Severity: "ERROR", Code: "53300", Message: "sorry, too many clients already"})
+	if c.User == "refused" {
+		c.Refuse(&pgproto3.ErrorResponse{Severity: "ERROR", Code: "53300", Message: "sorry, too many clients already"})
 		return
 	}
-	status := map[string]string{"client_encoding": "UTF8", "server_version": stubVersion, "standard_conforming_strings": "on", "application_name": c.params["application_name"]}
-	if c.welcome(status, nil, pid, key) != nil {
+	status := map[string]string{"client_encoding": "UTF8", "server_version": stubVersion, "standard_conforming_strings": "on", "application_name": c.Params["application_name"]}
+	forget, err := c.Welcome(Greeting{Status: status, PID: NewPID()}, func(context.Context) { cancelled <- struct{}{} })
+	defer forget()
+	if err != nil {
 		return
 	}
 	b := pgproto3.NewBackend(c, c)
@@ -129,13 +131,13 @@ func (s *stub) serve(ctx context.Context, c *client) {
 		if _, left := msg.(*pgproto3.Terminate); left || err != nil {
 			return
 		}
-		if q, ok := msg.(*pgproto3.Query); ok && !s.answer(ctx, b, c, q.String, cancelled) {
+		if q, ok := msg.(*pgproto3.Query); ok && !answer(ctx, b, c, q.String, cancelled) {
 			return
 		}
 	}
 }
 
-func (s *stub) answer(ctx context.Context, b *pgproto3.Backend, c *client, sql string, cancelled chan struct{}) bool {
+func answer(ctx context.Context, b *pgproto3.Backend, c *Client, sql string, cancelled chan struct{}) bool {
 	if strings.HasPrefix(sql, "wait") {
 		select {
 		case <-cancelled:
@@ -145,11 +147,59 @@ func (s *stub) answer(ctx context.Context, b *pgproto3.Backend, c *client, sql s
 		}
 	} else {
 		b.Send(&pgproto3.RowDescription{Fields: []pgproto3.FieldDescription{{Name: []byte("who"), DataTypeOID: 25, DataTypeSize: -1, TypeModifier: -1}}})
-		b.Send(&pgproto3.DataRow{Values: [][]byte{fmt.Appendf(nil, "%d %s %s", c.gen, c.user, c.database)}})
+		b.Send(&pgproto3.DataRow{Values: [][]byte{fmt.Appendf(nil, "%d %s %s", c.Gen, c.User, c.Database)}})
 		b.Send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")})
 	}
 	b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
 	return b.Flush() == nil
+}
+
+// clearPG takes the PGHOST family out of this process, which pgconn reads.
+func clearPG(t *testing.T) {
+	t.Helper()
+	for _, pair := range os.Environ() {
+		if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "PG") {
+			t.Setenv(name, "")
+			os.Unsetenv(name)
+		}
+	}
+}
+
+// connection opens a session of the test's own.
+func connection(t *testing.T, url string) *pgconn.PgConn {
+	t.Helper()
+	conn, err := pgconn.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closeConn(conn) })
+	return conn
+}
+
+// closeConn ends a session; closing one again does nothing.
+func closeConn(conn *pgconn.PgConn) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = conn.Close(ctx)
+	<-conn.CleanupDone()
+}
+
+// record is a log that a test can read while it is written.
+type record struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.buf.Write(p)
+}
+
+func (r *record) text() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.buf.String()
 }
 
 // stacks returns those of all goroutines.

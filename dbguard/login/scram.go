@@ -1,4 +1,4 @@
-package guard
+package login
 
 import (
 	"bytes"
@@ -30,8 +30,9 @@ const (
 	nonceSize = 18
 )
 
-// secret is how the password of one generation of the app is checked.
-type secret struct {
+// Secret is how the password of one generation of the app is checked. It holds keys
+// made of the password, not the password.
+type Secret struct {
 	gen          int
 	plain, named keys
 }
@@ -39,10 +40,14 @@ type secret struct {
 // keys are what a password becomes with one of the numbers of iterations.
 type keys struct{ stored, server [sha256.Size]byte }
 
-// newSecret makes the secret of a password, which is ASCII (so that SASLprep
-// changes nothing), for listeners with this salt.
-func newSecret(gen int, password string, salt []byte) secret {
-	return secret{gen, newKeys(password, salt, iterations), newKeys(password, salt, iterationsIfNamed)}
+// Secret makes the secret of a password of generation gen, which must be ASCII, for
+// the clients of this listener alone.
+func (l *Listener) Secret(gen int, password string) Secret { return newSecret(gen, password, l.salt) }
+
+// newSecret makes the secret of a password, which is ASCII so that SASLprep changes
+// nothing.
+func newSecret(gen int, password string, salt []byte) Secret {
+	return Secret{gen, newKeys(password, salt, iterations), newKeys(password, salt, iterationsIfNamed)}
 }
 
 func newKeys(password string, salt []byte, iterations int) keys {
@@ -54,7 +59,7 @@ func newKeys(password string, salt []byte, iterations int) keys {
 	}
 }
 
-// newSalt returns a random salt for newSecret and listenerOptions.
+// newSalt returns a random salt for newSecret.
 func newSalt() []byte {
 	salt := make([]byte, saltSize)
 	_, _ = rand.Read(salt) // never fails: crypto/rand ends the program instead
@@ -96,7 +101,7 @@ func (s *scram) first(msg []byte) ([]byte, error) {
 	}
 	bare := string(p)
 	if strings.HasPrefix(bare, "m=") {
-		return nil, fatal("0A000", "client requires an unsupported SCRAM extension")
+		return nil, refuse("0A000", "client requires an unsupported SCRAM extension")
 	}
 	// The name of the startup message is what counts.
 	name, err := p.take('n')
@@ -109,7 +114,7 @@ func (s *scram) first(msg []byte) ([]byte, error) {
 		return nil, err
 	}
 	if strings.ContainsFunc(theirs, func(r rune) bool { return r < 0x21 || r > 0x7e }) {
-		return nil, fatal("08P01", "non-printable characters in SCRAM nonce")
+		return nil, refuse("08P01", "non-printable characters in SCRAM nonce")
 	}
 	s.nonce = theirs + s.ours
 	count := iterations
@@ -133,7 +138,7 @@ func (s *scram) header(p *attributes) error {
 	case rest == "" || rest[0] != ',':
 		return malformed("Comma expected, but found %s.", firstOf(rest))
 	case strings.HasPrefix(string(rest[1:]), "a"):
-		return fatal("0A000", "client uses authorization identity, but it is not supported")
+		return refuse("0A000", "client uses authorization identity, but it is not supported")
 	case rest[1:] == "" || rest[1] != ',':
 		return malformed("Unexpected attribute %s in client-first-message.", firstOf(rest[1:]))
 	}
@@ -144,7 +149,7 @@ func (s *scram) header(p *attributes) error {
 
 // final takes the client-final-message and returns the server-final-message and
 // the secret that fits; nil when none does.
-func (s *scram) final(msg []byte, secrets []secret) ([]byte, *secret, error) {
+func (s *scram) final(msg []byte, secrets []Secret) ([]byte, *Secret, error) {
 	if err := checkText(msg); err != nil {
 		return nil, nil, err
 	}
@@ -154,7 +159,7 @@ func (s *scram) final(msg []byte, secrets []secret) ([]byte, *secret, error) {
 		return nil, nil, err
 	}
 	if bound != base64.StdEncoding.EncodeToString([]byte(s.bound)) {
-		return nil, nil, fatal("08P01", "unexpected SCRAM channel-binding attribute in client-final-message")
+		return nil, nil, refuse("08P01", "unexpected SCRAM channel-binding attribute in client-final-message")
 	}
 	nonce, err := p.take('r')
 	if err != nil {
@@ -165,7 +170,7 @@ func (s *scram) final(msg []byte, secrets []secret) ([]byte, *secret, error) {
 		return nil, nil, err
 	}
 	if subtle.ConstantTimeCompare([]byte(nonce), []byte(s.nonce)) != 1 {
-		return nil, nil, fatal("08P01", "invalid SCRAM response", "Nonce does not match.")
+		return nil, nil, refuse("08P01", "invalid SCRAM response", "Nonce does not match.")
 	}
 	auth := []byte(s.auth + without)
 	fits := s.matching(raw, auth, secrets)
@@ -178,7 +183,7 @@ func (s *scram) final(msg []byte, secrets []secret) ([]byte, *secret, error) {
 
 // matching returns the secret that a proof was made with. It takes the same time
 // whichever it is.
-func (s *scram) matching(proof, auth []byte, secrets []secret) *secret {
+func (s *scram) matching(proof, auth []byte, secrets []Secret) *Secret {
 	found := -1
 	for i := range secrets {
 		stored := &s.keysOf(&secrets[i]).stored
@@ -195,7 +200,7 @@ func (s *scram) matching(proof, auth []byte, secrets []secret) *secret {
 }
 
 // keysOf returns what the password is checked with in this exchange.
-func (s *scram) keysOf(of *secret) *keys {
+func (s *scram) keysOf(of *Secret) *keys {
 	if s.named {
 		return &of.named
 	}
@@ -262,7 +267,7 @@ func (p *attributes) proof(msg string) (without string, proof []byte, err error)
 }
 
 func malformed(format string, args ...any) error {
-	return fatal("08P01", "malformed SCRAM message", fmt.Sprintf(format, args...))
+	return refuse("08P01", "malformed SCRAM message", fmt.Sprintf(format, args...))
 }
 
 // firstOf describes what a message goes on with.

@@ -1,4 +1,4 @@
-package guard
+package login
 
 import (
 	"bytes"
@@ -32,7 +32,7 @@ func whoami(t *testing.T, url string) string {
 
 func TestLoginIsOfTheGenerationWhosePasswordItIs(t *testing.T) {
 	clearPG(t)
-	s := tcpStub(t, listenerOptions{})
+	s := tcpStub(t, Options{})
 	for params, password := range map[string]string{
 		"sslmode=disable": firstPassword,
 		"sslmode=prefer":  secondPassword, // an SSLRequest first
@@ -49,7 +49,7 @@ func TestLoginIsOfTheGenerationWhosePasswordItIs(t *testing.T) {
 func TestLoginOverUnixSocket(t *testing.T) {
 	clearPG(t)
 	dir := t.TempDir()
-	startStub(t, "unix", filepath.Join(dir, ".s.PGSQL.5432"), listenerOptions{})
+	startStub(t, "unix", filepath.Join(dir, ".s.PGSQL.5432"), Options{})
 	if got := whoami(t, "host="+dir+" user=dev dbname=app password="+firstPassword); got != "1 dev app" {
 		t.Errorf("got %q", got)
 	}
@@ -57,12 +57,12 @@ func TestLoginOverUnixSocket(t *testing.T) {
 
 func TestLoginRefused(t *testing.T) {
 	clearPG(t)
-	s := tcpStub(t, listenerOptions{})
+	s := tcpStub(t, Options{})
 	for name, tc := range map[string]struct{ url, code, message string }{
 		"wrong password":    {s.url("wrong", "sslmode=disable"), "28P01", `password authentication failed for user "dev"`},
-		"empty password":    {"postgres://dev@" + s.addr().String() + "/app?sslmode=disable", "28P01", `password authentication failed for user "dev"`},
+		"empty password":    {"postgres://dev@" + s.Addr().String() + "/app?sslmode=disable", "28P01", `password authentication failed for user "dev"`},
 		"password too long": {s.url(firstPassword+"0", "sslmode=disable"), "28P01", `password authentication failed for user "dev"`},
-		"by whom we serve":  {"postgres://refused:" + firstPassword + "@" + s.addr().String() + "/app?sslmode=prefer", "53300", "sorry, too many clients already"},
+		"by whom we serve":  {"postgres://refused:" + firstPassword + "@" + s.Addr().String() + "/app?sslmode=prefer", "53300", "sorry, too many clients already"},
 	} {
 		_, err := pgconn.Connect(t.Context(), tc.url)
 		var pg *pgconn.PgError
@@ -77,8 +77,8 @@ func TestLoginRefused(t *testing.T) {
 
 func TestNoSecretIsLive(t *testing.T) {
 	clearPG(t)
-	s := tcpStub(t, listenerOptions{})
-	s.o.secrets = func() []secret { return nil } // no login has been before: no race
+	s := tcpStub(t, Options{})
+	s.o.Secrets = func() []Secret { return nil } // no login has been before: no race
 	_, err := pgconn.Connect(t.Context(), s.url(firstPassword, "sslmode=disable"))
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) || pg.Code != "28P01" {
@@ -88,7 +88,7 @@ func TestNoSecretIsLive(t *testing.T) {
 
 func TestCancelRequest(t *testing.T) {
 	clearPG(t)
-	s := tcpStub(t, listenerOptions{})
+	s := tcpStub(t, Options{})
 	for params, size := range map[string]int{"sslmode=disable": 4, "sslmode=prefer&max_protocol_version=3.2": 32} {
 		conn := connection(t, s.url(firstPassword, params))
 		other := connection(t, s.url(firstPassword, params))
@@ -124,7 +124,7 @@ func TestPsql(t *testing.T) {
 	if err != nil {
 		testneed.Skip(t, "psql", err)
 	}
-	s := tcpStub(t, listenerOptions{})
+	s := tcpStub(t, Options{})
 	for url, want := range map[string]string{
 		s.url(firstPassword, ""):                                    "1 dev app\n",
 		s.url(secondPassword, "sslmode=prefer&gssencmode=prefer"):   "2 dev app\n",
@@ -178,7 +178,7 @@ func TestNegotiation(t *testing.T) {
 	negotiated := func(version uint32, options ...string) []byte {
 		return encode(&pgproto3.NegotiateProtocolVersion{NewestMinorProtocol: version, UnrecognizedOptions: options})
 	}
-	refused := func(code, message string) []byte { return encode(&fatal(code, message).ErrorResponse) }
+	refused := func(code, message string) []byte { return encode(Fatal(code, message)) }
 	const v30, v32 = 3 << 16, 3<<16 | 2
 	hello, none := startupPacket(v30, "user", "a"), []byte{255, 255, 255, 255}
 	for name, tc := range map[string]struct{ in, out []byte }{
@@ -217,7 +217,7 @@ func TestNegotiation(t *testing.T) {
 		"a query at once":  {joined(startupPacket(v30, "user", "a"), []byte("Q\x00\x00\x00\x05\x00")), joined(sasl, refused("08P01", "expected SASL response, got message type 81"))},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := tcpStub(t, listenerOptions{})
+			s := tcpStub(t, Options{})
 			if out := exchangeRaw(t, s.dial(t), tc.in); !bytes.Equal(out, tc.out) {
 				t.Errorf("got %q, want %q", out, tc.out)
 			}
@@ -230,7 +230,7 @@ func joined(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 
 func TestLoginByteByByte(t *testing.T) {
 	clearPG(t)
-	s := tcpStub(t, listenerOptions{})
+	s := tcpStub(t, Options{})
 	config, err := pgconn.ParseConfig(s.url(secondPassword, "sslmode=prefer"))
 	if err != nil {
 		t.Fatal(err)
@@ -243,7 +243,7 @@ func TestLoginByteByByte(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeConn(t.Context(), conn)
+	closeConn(conn)
 }
 
 // drip is a connection that sends every byte on its own.
@@ -271,10 +271,9 @@ func FuzzLogin(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	salt := newSalt()
-	secrets := []secret{newSecret(1, firstPassword, salt)}
-	l := &listener{room: newWaitingRoom(1, time.Minute)}
-	l.o = listenerOptions{salt: salt, secrets: func() []secret { return secrets }}
+	l := &Listener{salt: newSalt(), pending: newPendingLogins(1, time.Minute)}
+	secrets := []Secret{l.Secret(1, firstPassword)}
+	l.o = Options{Secrets: func() []Secret { return secrets }}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		ours, theirs := net.Pipe()
 		var peer sync.WaitGroup
@@ -283,20 +282,20 @@ func FuzzLogin(f *testing.F) {
 			_, _ = theirs.Write(data)
 			_ = theirs.Close()
 		})
-		if !l.room.takeSeat(t.Context()) {
-			t.Fatal("no seat")
+		if !l.pending.takeSlot(t.Context()) {
+			t.Fatal("no slot")
 		}
-		g := l.room.enter(ours)
-		in := &intake{r: g, left: loginBytes}
-		start, cancel, err := negotiate(in, g)
+		p := l.pending.enter(ours)
+		in := &intake{r: p, left: loginBytes}
+		start, cancel, err := negotiate(in, p)
 		if start != nil {
-			if c, err := l.login(g, in, start); err == nil {
-				t.Errorf("%q has logged in as %v", data, c.user)
+			if c, err := l.login(p, in, start); err == nil {
+				t.Errorf("%q has logged in as %v", data, c.User)
 			}
 		} else if cancel == nil && err == nil {
 			t.Error("neither a login nor a cancel nor an error")
 		}
-		l.room.leave(g)
+		l.pending.leave(p)
 		_ = ours.Close()
 		peer.Wait()
 	})

@@ -1,4 +1,4 @@
-package guard
+package login
 
 import (
 	"bytes"
@@ -109,7 +109,7 @@ func parseStartup(raw []byte) (*startup, error) {
 		}
 		value, after, ok2 := cutString(after)
 		if !ok || !ok2 || name == "" {
-			return nil, fatal("08P01", "invalid startup packet layout: expected terminator as last byte")
+			return nil, refuse("08P01", "invalid startup packet layout: expected terminator as last byte")
 		}
 		if strings.HasPrefix(name, "_pq_.") {
 			s.options = append(s.options, name)
@@ -119,7 +119,7 @@ func parseStartup(raw []byte) (*startup, error) {
 		rest = after
 	}
 	if s.params["user"] == "" {
-		return nil, fatal("28000", "no PostgreSQL user name specified in startup packet")
+		return nil, refuse("28000", "no PostgreSQL user name specified in startup packet")
 	}
 	return s, nil
 }
@@ -155,5 +155,5 @@ func (e *versionError) answer() []byte {
 	if e.version>>16 < 3 {
 		return []byte("EFATAL:  " + e.Error() + "\n\x00")
 	}
-	return encode(&fatal("0A000", e.Error()).ErrorResponse)
+	return encode(Fatal("0A000", e.Error()))
 }

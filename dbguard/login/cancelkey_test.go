@@ -1,9 +1,11 @@
-package guard
+package login
 
 import (
 	"bytes"
 	"context"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 func TestCancelKeys(t *testing.T) {
@@ -43,8 +45,25 @@ func TestCancelKeys(t *testing.T) {
 
 func TestPidIsPositive(t *testing.T) {
 	for range 1000 {
-		if pid := newPid(); int32(pid) <= 0 {
+		if pid := NewPID(); int32(pid) <= 0 {
 			t.Fatal(pid)
+		}
+	}
+}
+
+func TestKeySize(t *testing.T) {
+	for _, c := range []struct {
+		protocol uint32
+		server   string
+		want     int
+	}{
+		{pgproto3.ProtocolVersion30, "18.1", 4},
+		{pgproto3.ProtocolVersion32, "18.1", 32},
+		{pgproto3.ProtocolVersion32, "15.18 (Debian)", 4},
+		{pgproto3.ProtocolVersion32, "", 4},
+	} {
+		if got := (&Client{version: c.protocol}).keySize(c.server); got != c.want {
+			t.Errorf("%d, %q: %d bytes, want %d", c.protocol, c.server, got, c.want)
 		}
 	}
 }

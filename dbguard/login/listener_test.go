@@ -1,4 +1,4 @@
-package guard
+package login
 
 import (
 	"context"
@@ -30,28 +30,28 @@ func hangsUp(t *testing.T, conn net.Conn) time.Duration {
 }
 
 func TestListenOnlyWhereWeAreAlone(t *testing.T) {
-	o := listenerOptions{salt: newSalt()}
+	o := Options{}
 	for _, address := range []string{":0", "0.0.0.0:0", "[::]:0"} {
-		if l, err := listen("tcp", address, o); err == nil {
-			l.close(t.Context())
+		if l, err := Listen("tcp", address, o); err == nil {
+			l.Close(t.Context())
 			t.Errorf("listens on %s", address)
 		} else if !strings.Contains(err.Error(), "loopback") {
 			t.Error(err)
 		}
 	}
 	path := filepath.Join(t.TempDir(), "s")
-	startStub(t, "unix", path, listenerOptions{})
+	startStub(t, "unix", path, Options{})
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
-	if _, err := listen("unix", path, o); err == nil {
+	if _, err := Listen("unix", path, o); err == nil {
 		t.Error("two listeners on one socket")
 	}
 }
 
 func TestSilenceEndsALogin(t *testing.T) {
 	const limit = 100 * time.Millisecond
-	s := tcpStub(t, listenerOptions{timeout: limit})
+	s := tcpStub(t, Options{timeout: limit})
 	first := saslInitial("n,,n=,r=abc")
 	for name, said := range map[string][]byte{
 		"nothing": nil, "half a length": {0, 0}, "half a startup": startupPacket(3<<16, "user", "a")[:12],
@@ -71,7 +71,7 @@ func TestSilenceEndsALogin(t *testing.T) {
 
 // Whoever keeps talking has the same time, and 10,000 bytes.
 func TestTalkIsLimited(t *testing.T) {
-	s := tcpStub(t, listenerOptions{timeout: 300 * time.Millisecond})
+	s := tcpStub(t, Options{timeout: 300 * time.Millisecond})
 	slow := s.dial(t)
 	stop := make(chan struct{})
 	go func() {
@@ -104,7 +104,7 @@ func TestTalkIsLimited(t *testing.T) {
 
 // A peer that never reads blocks nobody: what we say before a login is little.
 func TestPeerThatNeverReads(t *testing.T) {
-	s := tcpStub(t, listenerOptions{timeout: 200 * time.Millisecond})
+	s := tcpStub(t, Options{timeout: 200 * time.Millisecond})
 	conn := s.dial(t)
 	_ = conn.(*net.TCPConn).SetReadBuffer(1)
 	for range 1000 {
@@ -112,11 +112,11 @@ func TestPeerThatNeverReads(t *testing.T) {
 			break
 		}
 	}
-	eventually(t, "the end of its login", func() bool { return running("(*listener).attend") == 0 })
+	eventually(t, "the end of its login", func() bool { return running("(*Listener).attend") == 0 })
 }
 
 func TestClientThatLeavesDuringLogin(t *testing.T) {
-	s := tcpStub(t, listenerOptions{})
+	s := tcpStub(t, Options{})
 	whole := joined(packet(codeSSL), startupPacket(3<<16, "user", "a"), saslInitial("n,,n=,r=abc"))
 	for n := 0; n <= len(whole); n += 7 {
 		conn := s.dial(t)
@@ -124,15 +124,15 @@ func TestClientThatLeavesDuringLogin(t *testing.T) {
 		_ = conn.(*net.TCPConn).SetLinger(n%2 - 1) // some by RST
 		_ = conn.Close()
 	}
-	eventually(t, "the end of their logins", func() bool { return running("(*listener).attend") == 0 })
+	eventually(t, "the end of their logins", func() bool { return running("(*Listener).attend") == 0 })
 }
 
 // Sixty-four that say nothing, then honest clients.
 func TestSilentOnesMakeRoom(t *testing.T) {
 	clearPG(t)
-	s := tcpStub(t, listenerOptions{patience: 50 * time.Millisecond})
+	s := tcpStub(t, Options{patience: 50 * time.Millisecond})
 	logged := connection(t, s.url(firstPassword, "sslmode=disable"))
-	for range loginsAtOnce {
+	for range Slots {
 		s.dial(t)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -142,35 +142,35 @@ func TestSilentOnesMakeRoom(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		closeConn(ctx, conn)
+		closeConn(conn)
 	}
 	if _, err := logged.Exec(ctx, "who").ReadAll(); err != nil {
 		t.Errorf("a client that had logged in: %v", err)
 	}
 }
 
-// Nobody is shown out while there is room.
-func TestSilenceIsNoFaultWhileThereIsRoom(t *testing.T) {
+// Nobody is closed while there is a free slot.
+func TestSilenceIsNoFaultWhileSlotsAreFree(t *testing.T) {
 	clearPG(t)
-	s := tcpStub(t, listenerOptions{logins: 4, patience: time.Millisecond, timeout: time.Minute})
+	s := tcpStub(t, Options{logins: 4, patience: time.Millisecond, timeout: time.Minute})
 	quiet := []net.Conn{s.dial(t), s.dial(t)}
 	for range 20 {
-		closeConn(t.Context(), connection(t, s.url(firstPassword, "sslmode=disable")))
+		closeConn(connection(t, s.url(firstPassword, "sslmode=disable")))
 	}
-	if strings.Contains(s.log.text(), "silent") && running("(*listener).attend") < len(quiet) {
-		t.Errorf("shown out with a seat free:\n%s", s.log.text())
+	if strings.Contains(s.log.text(), "silent") && running("(*Listener).attend") < len(quiet) {
+		t.Errorf("closed with a slot free:\n%s", s.log.text())
 	}
 }
 
 func TestThousandsOfConnections(t *testing.T) {
 	clearPG(t)
 	const many = 2000
-	s := tcpStub(t, listenerOptions{patience: 20 * time.Millisecond})
+	s := tcpStub(t, Options{patience: 20 * time.Millisecond})
 	conns := make(chan net.Conn, many)
 	go func() {
 		defer close(conns)
 		for i := range many {
-			conn, err := net.Dial("tcp", s.addr().String())
+			conn, err := net.Dial("tcp", s.Addr().String())
 			if err != nil {
 				if !errors.Is(err, syscall.EMFILE) {
 					t.Error(err)
@@ -193,10 +193,10 @@ func TestThousandsOfConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := running("(*listener).attend"); n > loginsAtOnce+1 {
+	if n := running("(*Listener).attend"); n > Slots+1 {
 		t.Errorf("%d logins at once", n)
 	}
-	closeConn(ctx, conn)
+	closeConn(conn)
 	for _, c := range all {
 		_ = c.Close()
 	}
@@ -204,17 +204,17 @@ func TestThousandsOfConnections(t *testing.T) {
 
 func TestCloseEndsWhatIsNotLoggedIn(t *testing.T) {
 	clearPG(t)
-	s := tcpStub(t, listenerOptions{timeout: time.Minute})
-	var guests []net.Conn
+	s := tcpStub(t, Options{timeout: time.Minute})
+	var pending []net.Conn
 	for range 100 {
-		guests = append(guests, s.dial(t))
+		pending = append(pending, s.dial(t))
 	}
 	served := connection(t, s.url(firstPassword, "sslmode=disable"))
 	ctx, cancel := context.WithCancel(t.Context())
 	closed := make(chan struct{})
-	go func() { s.close(ctx); close(closed) }()
-	for _, g := range guests {
-		hangsUp(t, g)
+	go func() { s.Close(ctx); close(closed) }()
+	for _, conn := range pending {
+		hangsUp(t, conn)
 	}
 	if _, err := served.Exec(t.Context(), "who").ReadAll(); err != nil {
 		t.Errorf("a session that had begun: %v", err)
@@ -226,14 +226,14 @@ func TestCloseEndsWhatIsNotLoggedIn(t *testing.T) {
 	}
 	cancel()
 	<-closed
-	if _, err := net.Dial("tcp", s.addr().String()); err == nil {
+	if _, err := net.Dial("tcp", s.Addr().String()); err == nil {
 		t.Error("somebody listens still")
 	}
 }
 
-// Memory is that of the connections in the room, whatever they announce.
+// Memory is that of the pending logins, whatever they announce.
 func TestAnnouncedLengthsCostNothing(t *testing.T) {
-	s := tcpStub(t, listenerOptions{timeout: time.Minute})
+	s := tcpStub(t, Options{timeout: time.Minute})
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -255,7 +255,7 @@ func TestAcceptFailsForAWhile(t *testing.T) {
 	here, there := net.Pipe()
 	poor := &poorListener{results: make(chan error), conn: here, closed: make(chan struct{})}
 	r := &record{}
-	l := attach(poor, listenerOptions{salt: newSalt(), log: slog.New(slog.NewTextHandler(r, nil))})
+	l := attach(poor, nil, Options{Log: slog.New(slog.NewTextHandler(r, nil))})
 	for range 3 {
 		poor.results <- syscall.EMFILE
 	}
@@ -266,7 +266,7 @@ func TestAcceptFailsForAWhile(t *testing.T) {
 	if _, err := io.ReadFull(there, make([]byte, 1)); err != nil {
 		t.Error(err)
 	}
-	l.close(t.Context())
+	l.Close(t.Context())
 	if n := strings.Count(r.text(), "cannot accept"); n != 1 {
 		t.Errorf("said %d times:\n%s", n, r.text())
 	}

@@ -1,4 +1,4 @@
-package guard
+package login
 
 import (
 	"context"
@@ -21,7 +21,7 @@ type cancelKey struct {
 	cancel func(context.Context)
 }
 
-// add makes a secret of n bytes (client.keySize) for the session that its client
+// add makes a secret of n bytes (Client.keySize) for the session that its client
 // knows as pid. A CancelRequest with both calls cancel, possibly several at once,
 // until remove is called; a call that is under way is not waited for.
 func (k *cancelKeys) add(pid uint32, n int, cancel func(context.Context)) (secret []byte, remove func()) {
@@ -70,9 +70,9 @@ func (k *cancelKeys) find(pid uint32, secret []byte) func(context.Context) {
 	return found
 }
 
-// newPid returns a process id of ours, for a session that has no server process
+// NewPID returns a process id of ours, for a session that has no server process
 // of its own. It is positive as an int32, which is what drivers take it for.
-func newPid() uint32 {
+func NewPID() uint32 {
 	var b [4]byte
 	_, _ = rand.Read(b[:])
 	return binary.BigEndian.Uint32(b[:])>>1 | 1

@@ -3,82 +3,63 @@ package guard
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"time"
 
+	"github.com/devguard/devguard/dbguard/login"
 	"github.com/devguard/devguard/dbguard/relay"
 	"github.com/devguard/devguard/dbguard/session"
 )
 
-// door is the loopback listener that stands for an upstream in the app's
+// openListener makes sure that u has the listener that stands for it in the app's
 // environment. Its port stays for the Guard's life.
-type door struct {
-	listener *listener
-	salt     []byte
-	keys     cancelKeys
-}
-
-// port returns where the door is.
-func (d *door) port() uint16 {
-	at, _ := netip.ParseAddrPort(d.listener.addr().String())
-	return at.Port()
-}
-
-// openDoor makes sure that u has a door.
-func (g *Guard) openDoor(u *upstream) (*door, error) {
-	g.mu.Lock()
-	d := u.proxy.door
-	g.mu.Unlock()
-	if d != nil {
-		return d, nil
+func (g *Guard) openListener(u *upstream) (*login.Listener, error) {
+	if l := g.listenerOf(u); l != nil {
+		return l, nil
 	}
-	d = &door{salt: newSalt()}
-	var err error
-	d.listener, err = listen("tcp4", "127.0.0.1:0", listenerOptions{
-		salt: d.salt, log: g.log,
-		secrets: func() []secret { return g.secrets(u) },
-		serve:   func(ctx context.Context, c *client) { g.serve(ctx, u, c, g.admit) },
-		cancel:  d.keys.request,
+	l, err := login.Listen("tcp4", "127.0.0.1:0", login.Options{
+		Serve:   func(ctx context.Context, c *login.Client) { g.serve(ctx, u, c, g.admit) },
+		Secrets: func() []login.Secret { return g.secrets(u) },
+		Log:     g.log,
 	})
 	if err != nil {
 		return nil, err
 	}
 	g.mu.Lock()
-	if u.proxy.door == nil && !g.closed {
-		u.proxy.door = d
+	if u.proxy.listener == nil && !g.closed {
+		u.proxy.listener = l
 		g.mu.Unlock()
-		return d, nil
+		return l, nil
 	}
-	first := u.proxy.door
+	first := u.proxy.listener
 	g.mu.Unlock()
-	d.listener.close(g.ctx)
+	l.Close(g.ctx)
 	if first == nil {
 		return nil, context.Canceled
 	}
 	return first, nil
 }
 
-// closeDoor ends every session of u; ctx bounds how politely.
-func (g *Guard) closeDoor(ctx context.Context, u *upstream) {
+// closeListeners ends every session of u; ctx bounds how politely.
+func (g *Guard) closeListeners(ctx context.Context, u *upstream) {
 	g.mu.Lock()
-	d, fixed := u.proxy.door, u.proxy.fixed
+	l, fixed := u.proxy.listener, u.proxy.fixed
 	g.mu.Unlock()
-	if d != nil {
-		d.listener.close(ctx)
+	if l != nil {
+		l.Close(ctx)
 	}
 	if fixed != nil {
-		fixed.close(ctx)
+		fixed.Close(ctx)
 	}
 }
 
 // serve is the life of a client that has logged in; admit opens its session.
-func (g *Guard) serve(ctx context.Context, u *upstream, c *client, admit func(context.Context, *live, *client) *visit) {
-	ctx, l := g.enter(ctx, u, c.gen)
+func (g *Guard) serve(ctx context.Context, u *upstream, c *login.Client, admit func(context.Context, *live, *login.Client) *visit) {
+	ctx, l := g.enter(ctx, u, c.Gen)
 	if l == nil {
-		if c.upstream != nil {
-			c.upstream.leave()
+		if c.Upstream != nil {
+			c.Upstream.Leave()
 		}
-		c.refuse(errReplaced)
+		c.Refuse(errReplaced)
 		return
 	}
 	var report *relay.Report
@@ -92,33 +73,32 @@ func (g *Guard) serve(ctx context.Context, u *upstream, c *client, admit func(co
 // visit is what a client was admitted to.
 type visit struct {
 	want
-	up      *opened
-	how     session.Mode
-	pid     uint32                 // as the client is told
-	welcome func(key []byte) error // tells it that it may begin
+	up  *opened
+	how session.Mode
+	pid uint32 // as the client is told
 }
 
 // errReplaced is what a client hears that comes too late.
-var errReplaced = &fatal("57P01", "terminating connection due to administrator command", "devguard has replaced this generation of the app.").ErrorResponse
+var errReplaced = login.Fatal("57P01", "terminating connection due to administrator command", "devguard has replaced this generation of the app.")
 
 // admit finds out how the client is to be served and opens its session; nil when
 // it was refused.
-func (g *Guard) admit(ctx context.Context, l *live, c *client) *visit {
+func (g *Guard) admit(ctx context.Context, l *live, c *login.Client) *visit {
 	u := l.u
 	if !g.awaitResume(ctx, u) {
 		return nil
 	}
-	if user := u.id.User; c.user != user {
-		c.refuse(&fatal("28000", fmt.Sprintf("this address is for the user %q, not for %q", user, c.user),
-			"It stands for the URL that devguard was given, whose password is of no use to another user.").ErrorResponse)
+	if user := u.id.User; c.User != user {
+		c.Refuse(login.Fatal("28000", fmt.Sprintf("this address is for the user %q, not for %q", user, c.User),
+			"It stands for the URL that devguard was given, whose password is of no use to another user."))
 		return nil
 	}
 	m := g.settleMode(ctx, u)
-	if m == modeTransaction && replicates(c.params) {
-		c.refuse(&fatal("08P01", "a transaction pooler cannot carry replication", "Use the direct URL of the database.").ErrorResponse)
+	if m == modeTransaction && replicates(c.Params) {
+		c.Refuse(login.Fatal("08P01", "a transaction pooler cannot carry replication", "Use the direct URL of the database."))
 		return nil
 	}
-	w := g.wantOf(u, c.gen, c.database, c.params)
+	w := g.wantOf(u, c.Gen, c.Database, c.Params)
 	up, err := g.takeOrReach(ctx, l, w)
 	if err != nil {
 		g.refuseClient(ctx, u, c, err)
@@ -134,9 +114,8 @@ func (g *Guard) admit(ctx context.Context, l *live, c *client) *visit {
 	}
 	v := &visit{want: w, up: up, how: session.Pass, pid: up.pid}
 	if m == modeTransaction {
-		v.how, v.pid = session.Rewrite, newPid()
+		v.how, v.pid = session.Rewrite, login.NewPID()
 	}
-	v.welcome = func(key []byte) error { return c.welcome(up.status, up.notices, v.pid, key) }
 	return v
 }
 
@@ -151,22 +130,22 @@ func replicates(params map[string]string) bool {
 
 // refuseClient passes on why there is no session, and gives up on standing in
 // between when that is ours alone.
-func (g *Guard) refuseClient(ctx context.Context, u *upstream, c *client, err error) {
+func (g *Guard) refuseClient(ctx context.Context, u *upstream, c *login.Client, err error) {
 	to := g.access(u)
-	c.refuse(refusalFor(err, u, to))
+	c.Refuse(refusalFor(err, u, to))
 	if ctx.Err() == nil {
 		g.fallIfOurs(u, err)
 	}
 }
 
 // relay passes what client and session say until both have ended.
-func (g *Guard) relay(ctx context.Context, l *live, c *client, v *visit, w *watcher) *relay.Report {
+func (g *Guard) relay(ctx context.Context, l *live, c *login.Client, v *visit, w *watcher) *relay.Report {
 	r := relay.New(c.Conn, v.up.Upstream, session.New(session.Options{Mode: v.how}), relay.Options{
 		FinishTimeout: g.finishTime(l.u), OnEvents: w.take,
 	})
-	key, forget := g.doorOf(l.u).keys.add(v.pid, c.keySize(v.up.status["server_version"]), r.Cancel)
+	forget, err := c.Welcome(login.Greeting{Status: v.up.status, Notices: v.up.notices, PID: v.pid}, r.Cancel)
 	defer forget()
-	if err := v.welcome(key); err != nil {
+	if err != nil {
 		l.cancel() // the client is gone: Run ends at once, and the session with it
 	}
 	if !g.begin(l, v.want, v.up, r) {
@@ -191,13 +170,13 @@ func (g *Guard) finishTime(u *upstream) time.Duration {
 	return max(g.access(u).timeout, shortestFinish)
 }
 
-func (g *Guard) doorOf(u *upstream) *door {
+func (g *Guard) listenerOf(u *upstream) *login.Listener {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return u.proxy.door
+	return u.proxy.listener
 }
 
-func (g *Guard) hasDoor(u *upstream) bool { return g.doorOf(u) != nil }
+func (g *Guard) hasListener(u *upstream) bool { return g.listenerOf(u) != nil }
 
 // lost makes the next client find out anew what is behind u: the server has ended
 // a session by itself, and may come back as another one.

@@ -1,4 +1,4 @@
-package guard
+package login
 
 import (
 	"bytes"
@@ -41,7 +41,7 @@ func proven(password string, salt []byte, auth string, iterations int) string {
 func TestScramFindsTheGeneration(t *testing.T) {
 	salt := newSalt()
 	passwords := []string{"aa", "bb", "cc"}
-	var secrets []secret
+	var secrets []Secret
 	for i, p := range passwords {
 		secrets = append(secrets, newSecret(10+i, p, salt))
 	}
@@ -61,7 +61,7 @@ func TestScramFindsTheGeneration(t *testing.T) {
 }
 
 // fitting does an exchange and returns the secret that fits.
-func fitting(name, password string, salt []byte, iterations int, secrets []secret) (*secret, error) {
+func fitting(name, password string, salt []byte, iterations int, secrets []Secret) (*Secret, error) {
 	s := newScram(salt)
 	bare := "n=" + name + ",r=abc,x=an extension"
 	reply, err := s.first([]byte("y,," + bare))
@@ -110,8 +110,8 @@ func TestScramErrorsAreTheServers(t *testing.T) {
 	clearPG(t)
 	real := pgtest.Start(t)
 	real.CreateRole(t, "dev", password, "")
-	stub := tcpStub(t, listenerOptions{})
-	servers := []string{stub.addr().String(), net.JoinHostPort(real.Host, strconv.Itoa(real.Port))}
+	stub := tcpStub(t, Options{})
+	servers := []string{stub.Addr().String(), net.JoinHostPort(real.Host, strconv.Itoa(real.Port))}
 	compare := func(first, final string) {
 		t.Helper()
 		ours, theirs := scramError(t, servers[0], first, final), scramError(t, servers[1], first, final)
@@ -159,16 +159,16 @@ func scramError(t *testing.T, addr, first, final string) *pgproto3.ErrorResponse
 // password.
 func TestScramServerSignatureIsChecked(t *testing.T) {
 	clearPG(t)
-	salt := newSalt()
-	wrong := newSecret(1, firstPassword, salt)
-	wrong.plain.server[0] ^= 1
-	wrong.named.server[0] ^= 1
-	l, err := listen("tcp", "127.0.0.1:0", listenerOptions{salt: salt, secrets: func() []secret { return []secret{wrong} }, serve: func(context.Context, *client) {}})
+	var wrong Secret
+	l, err := Listen("tcp", "127.0.0.1:0", Options{Secrets: func() []Secret { return []Secret{wrong} }, Serve: func(context.Context, *Client) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.close(t.Context())
-	_, err = pgconn.Connect(t.Context(), "postgres://dev:"+firstPassword+"@"+l.addr().String()+"/app?sslmode=disable")
+	wrong = l.Secret(1, firstPassword)
+	wrong.plain.server[0] ^= 1
+	wrong.named.server[0] ^= 1
+	defer l.Close(t.Context())
+	_, err = pgconn.Connect(t.Context(), "postgres://dev:"+firstPassword+"@"+l.Addr().String()+"/app?sslmode=disable")
 	if err == nil || errors.As(err, new(*pgconn.PgError)) || !strings.Contains(err.Error(), "ServerSignature") {
 		t.Errorf("%v", err)
 	}

@@ -1,0 +1,185 @@
+package login
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// attend is the life of a connection: login, then what it asked for.
+func (l *Listener) attend(p *pendingLogin) {
+	_ = p.SetDeadline(time.Now().Add(l.o.timeout))
+	in := &intake{r: p, left: loginBytes}
+	start, cancel, err := negotiate(in, p)
+	var c *Client
+	switch {
+	case start == nil:
+	case l.upstream != nil:
+		c, err = l.relayLogin(p, in, start)
+	default:
+		c, err = l.login(p, in, start)
+	}
+	if !l.pending.leave(p) {
+		err = errSilent
+		if c != nil && c.Upstream != nil {
+			c.Upstream.Leave()
+		}
+	}
+	switch {
+	case err != nil:
+		l.reject(p.Conn, err)
+	case cancel != nil:
+		// Its client waits until we close, to know that the cancel was passed on.
+		l.keys.request(l.served, cancel.pid, cancel.secret)
+		_ = p.Conn.Close()
+	default:
+		_ = c.SetDeadline(time.Time{})
+		l.o.Serve(l.served, c)
+		_ = c.Close()
+	}
+}
+
+// errSilent ends a login that pendingLogins has closed.
+var errSilent = errors.New("it was silent while others waited, or the listener was closed")
+
+// refusal is the end of a login that its client is told the reason of.
+type refusal struct{ *pgproto3.ErrorResponse }
+
+func (r *refusal) Error() string {
+	if r.Detail == "" {
+		return r.Message
+	}
+	return r.Message + ": " + r.Detail
+}
+
+// refuse returns a refusal with an SQLSTATE, a message and perhaps a detail.
+func refuse(code, message string, detail ...string) *refusal {
+	return &refusal{Fatal(code, message, detail...)}
+}
+
+// reject ends a connection that did not log in. What is logged is for debugging:
+// anyone on the machine can cause it as often as he likes.
+func (l *Listener) reject(conn net.Conn, err error) {
+	l.o.Log.Debug("login refused", "listener", l.Addr().String(), "reason", err.Error())
+	var told *refusal
+	var version *versionError
+	switch {
+	case errors.As(err, &told):
+		goodbye(conn, encode(told.ErrorResponse))
+	case errors.As(err, &version):
+		goodbye(conn, version.answer())
+	default:
+		_ = conn.Close()
+	}
+}
+
+// client returns who has sent a startup message over conn.
+func (l *Listener) client(s *startup, conn net.Conn) *Client {
+	c := &Client{Conn: conn, User: s.params["user"], Database: s.params["database"], Params: s.params, keys: &l.keys}
+	if c.Database == "" {
+		c.Database = c.User
+	}
+	delete(c.Params, "user")
+	delete(c.Params, "database")
+	return c
+}
+
+// login asks a client for the password.
+func (l *Listener) login(p *pendingLogin, in *intake, start *startup) (*Client, error) {
+	c := l.client(start, p.Conn)
+	version, told := start.settle()
+	c.version = version
+	var out []pgproto3.BackendMessage
+	if told != nil {
+		out = append(out, told)
+	}
+	out = append(out, &pgproto3.AuthenticationSASL{AuthMechanisms: []string{scramMechanism}})
+	if _, err := p.Write(encode(out...)); err != nil {
+		return nil, err
+	}
+	fits, err := l.exchange(p, in, c.User)
+	if err != nil {
+		return nil, err
+	}
+	c.Gen = fits.gen
+	return c, nil
+}
+
+// exchange does SCRAM up to AuthenticationOk and returns the secret that fits.
+func (l *Listener) exchange(conn net.Conn, in *intake, user string) (*Secret, error) {
+	s := newScram(l.salt)
+	msg, err := initialResponse(conn, in)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := s.first(msg)
+	if err != nil {
+		return nil, err
+	}
+	if msg, err = challenge(conn, in, reply); err != nil {
+		return nil, err
+	}
+	reply, fits, err := s.final(msg, l.o.Secrets())
+	if err != nil {
+		return nil, err
+	}
+	if fits == nil {
+		return nil, refuse("28P01", fmt.Sprintf("password authentication failed for user \"%s\"", user))
+	}
+	_, err = conn.Write(encode(&pgproto3.AuthenticationSASLFinal{Data: reply}, &pgproto3.AuthenticationOk{}))
+	return fits, err
+}
+
+// initialResponse returns the client-first-message, which may come with the choice
+// of the mechanism or when asked for.
+func initialResponse(conn net.Conn, in *intake) ([]byte, error) {
+	_, body, err := readResponse(in)
+	if err != nil {
+		return nil, err
+	}
+	mechanism, rest, ok := cutString(body)
+	if !ok || len(rest) < 4 {
+		return nil, refuse("08P01", "invalid message format")
+	}
+	if mechanism != scramMechanism {
+		return nil, refuse("08P01", "client selected an invalid SASL authentication mechanism")
+	}
+	size, msg := int32(binary.BigEndian.Uint32(rest)), rest[4:]
+	switch {
+	case size == -1 && len(msg) == 0:
+		return challenge(conn, in, nil)
+	case int(size) != len(msg):
+		return nil, refuse("08P01", "invalid message format")
+	}
+	return msg, nil
+}
+
+// challenge sends a message of the exchange and returns the client's response.
+func challenge(conn net.Conn, in *intake, data []byte) ([]byte, error) {
+	if _, err := conn.Write(encode(&pgproto3.AuthenticationSASLContinue{Data: data})); err != nil {
+		return nil, err
+	}
+	_, body, err := readResponse(in)
+	return body, err
+}
+
+// readResponse reads a message that must be a response to an authentication
+// request: its type and length, and its body.
+func readResponse(in *intake) (head, body []byte, err error) {
+	if head, err = in.next(5); err != nil {
+		return nil, nil, err
+	}
+	if head[0] != 'p' {
+		return nil, nil, refuse("08P01", fmt.Sprintf("expected SASL response, got message type %d", head[0]))
+	}
+	size := binary.BigEndian.Uint32(head[1:])
+	if size < 4 || size > loginBytes {
+		return nil, nil, errPacket
+	}
+	body, err = in.next(int(size) - 4)
+	return head, body, err
+}
