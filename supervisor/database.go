@@ -23,13 +23,14 @@ type Database struct {
 }
 
 // App is what the database side may ask of the app. Both functions may be called
-// at any time, from anywhere, and do not wait.
+// at any time, from anywhere.
 type App struct {
 	// Replace asks for a restart without a build: the environment that the
-	// running generation was started with is no good any more.
+	// running generation was started with is no good any more. It does not wait.
 	Replace func()
 	// Pids returns the processes of the generation that runs, and its number; 0
-	// when none does.
+	// when none does. It waits for a start that is under way: whoever asks may be
+	// asking because of that one.
 	Pids func() (gen int, pids []int)
 }
 

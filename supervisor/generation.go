@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
@@ -20,27 +22,49 @@ import (
 	"github.com/devguard/devguard/supervisor/term"
 )
 
-// generation is one started app and what it was started with.
+// generation is one start of the app. The loop makes it; what is known only once the
+// app runs is written by the start, once, before done is closed, and only read after.
 type generation struct {
 	number int
-	tree   *proc.Instance
 	cfg    *config.Config
 	db     *Database
-	port   string // PORT of its environment
-	since  time.Time
+	done   chan struct{} // closed when the start has succeeded or failed
+
+	tree  *proc.Instance // nil when the start has failed
+	port  string         // PORT of its environment
+	since time.Time
+}
+
+// launched waits for the end of the start, and reports whether it has succeeded.
+func (g *generation) launched() bool {
+	<-g.done
+	return g.tree != nil
+}
+
+// runs reports whether the start has succeeded and the app's main process is there.
+func (g *generation) runs() bool {
+	select {
+	case <-g.done:
+		return g.tree != nil && !g.exited()
+	default:
+		return false
+	}
 }
 
 // start starts a generation. What its environment needs (a server of our own
 // that is still coming up) is waited for here, beside the loop.
+//
+// The generation is published before its process exists: the app may connect to its
+// database before we hear that it runs.
 func (s *Supervisor) start(e reload.Start) doer {
-	cfg, db := s.cfg, s.db
-	return func(ctx context.Context) outcome {
-		gen, err := s.launch(ctx, e, cfg, db)
-		if err != nil {
-			return outcome{event: reload.Started{ID: e.ID, Err: err}}
+	g := &generation{number: e.Gen, cfg: s.cfg, db: s.db, done: make(chan struct{})}
+	s.newest.Store(g)
+	return func(ctx context.Context) reload.Event {
+		defer close(g.done)
+		if err := s.launch(ctx, e, g); err != nil {
+			return reload.Started{ID: e.ID, Err: err}
 		}
-		ev := reload.Started{ID: e.ID, PID: gen.tree.PID()}
-		return outcome{ev, func(s *Supervisor) { s.instances[e.Gen] = gen }}
+		return reload.Started{ID: e.ID, PID: g.tree.PID()}
 	}
 }
 
@@ -48,22 +72,22 @@ func (s *Supervisor) start(e reload.Start) doer {
 // serves.
 func (s *Supervisor) check(e reload.Check) doer {
 	cfg, db := s.cfg, s.db
-	return func(ctx context.Context) outcome {
+	return func(ctx context.Context) reload.Event {
 		spec, err := s.spec(ctx, e.Gen, e.Binary, cfg, db)
 		if err == nil {
 			err = spec.Check()
 		}
-		return outcome{event: reload.Checked{ID: e.ID, Err: err}}
+		return reload.Checked{ID: e.ID, Err: err}
 	}
 }
 
-func (s *Supervisor) launch(ctx context.Context, e reload.Start, cfg *config.Config, db *Database) (*generation, error) {
-	spec, err := s.spec(ctx, e.Gen, e.Binary, cfg, db)
+func (s *Supervisor) launch(ctx context.Context, e reload.Start, g *generation) error {
+	spec, err := s.spec(ctx, e.Gen, e.Binary, g.cfg, g.db)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	// Past this point the app may have begun its work: it is then stopped like
 	// any other, with its grace, and not cut off.
@@ -71,14 +95,13 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, cfg *config.Con
 	defer cancel()
 	tree, err := s.launcher.Start(launch, spec)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	g.tree, g.port, g.since = tree, lookup(spec.Env, "PORT"), time.Now()
 	if err := s.State.Record(e.Gen, tree.PID(), tree.Guardians()...); err != nil {
 		s.warn(fmt.Errorf("if devguard is killed now, the app may be left running: %w", err))
 	}
-	gen := &generation{e.Gen, tree, cfg, db, lookup(spec.Env, "PORT"), time.Now()}
-	s.running.Store(gen) // at once: it may connect to its database before the loop hears of it
-	return gen, nil
+	return nil
 }
 
 // spec is what a generation is started by. Its environment may need a server of
@@ -145,21 +168,30 @@ func (s *Supervisor) baseEnv(cfg *config.Config) ([]string, error) {
 	return config.ReadEnvFiles(cfg.App.EnvFiles, s.Environ)
 }
 
+// generation is the one with that number, which is the newest: there are never two.
+func (s *Supervisor) generation(number int) *generation {
+	g := s.newest.Load()
+	if g == nil || g.number != number {
+		panic(fmt.Sprintf("BUG: generation %d is not the newest", number))
+	}
+	return g
+}
+
 func (s *Supervisor) await(e reload.Await) doer {
-	g := s.instances[e.Gen]
+	g := s.generation(e.Gen)
 	ports := append(g.ports(), s.ports...)
-	return func(ctx context.Context) outcome {
+	return func(ctx context.Context) reload.Event {
 		select {
 		case <-g.tree.Done():
 		case <-ctx.Done():
-			return outcome{event: reload.Exited{ID: e.ID, Code: -1, Cancelled: true}}
+			return reload.Exited{ID: e.ID, Code: -1, Cancelled: true}
 		}
 		exit := g.tree.Exit()
 		ev := reload.Exited{ID: e.ID, Code: exit.Code, Signal: exit.Signal, Interrupt: g.interrupted(exit)}
 		if exit.Code > 0 {
 			ev.Detail = s.portTaken(ports)
 		}
-		return outcome{event: ev}
+		return ev
 	}
 }
 
@@ -205,18 +237,18 @@ func (g *generation) ports() []int {
 }
 
 func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
-	g := s.instances[e.Gen]
+	g := s.generation(e.Gen)
 	rule := ready.Rule{HTTP: g.cfg.Ready.HTTP, TCP: g.cfg.Ready.TCP, Timeout: g.cfg.Ready.Timeout}
 	target := ready.Target{
 		Exited:  g.tree.Done(),
 		Started: g.since,
 	}
 	target.Listening = func() []netip.AddrPort { return s.Listening(g.tree.Pids()) }
-	return func(ctx context.Context) outcome {
+	return func(ctx context.Context) reload.Event {
 		res, err := ready.Wait(ctx, rule, target)
 		ev := reload.ReadyDone{ID: e.ID, Rule: res.Rule, Took: res.Took, Err: err, Cancelled: ctx.Err() != nil || g.exited()}
 		if ev.Cancelled {
-			return outcome{event: ev}
+			return ev
 		}
 		var ports []int
 		if err == nil {
@@ -224,13 +256,27 @@ func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 				ports = append(ports, int(addr.Port()))
 			}
 		}
-		return outcome{ev, func(s *Supervisor) {
-			if err == nil {
-				s.ports = ports
-			}
-			// The next start finds its guardian waiting; if not, it makes one.
-			s.beside.Go(func() { s.launcher.Prepare() })
-		}}
+		if err == nil {
+			ev.Brings = func() { s.ports = ports }
+		}
+		return ev
+	}
+}
+
+// prepare has a guardian wait for the next start; if there is none, that makes one.
+func (s *Supervisor) prepare(e reload.Prepare) doer {
+	return func(context.Context) reload.Event {
+		_ = s.launcher.Prepare()
+		return reload.BesideDone{ID: e.ID}
+	}
+}
+
+// forwardQuit passes SIGQUIT on; an app that has exited meanwhile has no use for it.
+func (s *Supervisor) forwardQuit(e reload.ForwardQuit) doer {
+	g := s.generation(e.Gen)
+	return func(context.Context) reload.Event {
+		_ = g.tree.Signal(syscall.SIGQUIT)
+		return reload.BesideDone{ID: e.ID}
 	}
 }
 
@@ -246,8 +292,8 @@ func (g *generation) exited() bool {
 
 // stop ends the process tree of a generation. Cancelled, it kills at once.
 func (s *Supervisor) stop(e reload.Stop) doer {
-	g := s.instances[e.Gen]
-	return func(ctx context.Context) outcome {
+	g := s.generation(e.Gen)
+	return func(ctx context.Context) reload.Event {
 		res := g.tree.Stop(ctx, proc.StopSpec{
 			Signal: g.cfg.App.StopSignal,
 			Grace:  g.cfg.App.Grace,
@@ -257,40 +303,30 @@ func (s *Supervisor) stop(e reload.Stop) doer {
 		if len(res.Left) > 0 {
 			ev.Err = fmt.Errorf("processes %v did not end after SIGKILL; they may still hold the port", res.Left)
 		}
-		return outcome{event: ev}
+		return ev
 	}
 }
 
 // drain ends what a generation left in the database; of one whose start
 // failed, too.
 func (s *Supervisor) drain(e reload.Drain) doer {
-	db := s.db
-	if g := s.instances[e.Gen]; g != nil {
-		db = g.db
-	}
-	return func(ctx context.Context) outcome {
+	db := s.generation(e.Gen).db
+	return func(ctx context.Context) reload.Event {
 		db.drain(ctx, e.Gen)
-		return outcome{reload.Drained{ID: e.ID}, func(s *Supervisor) {
-			delete(s.instances, e.Gen)
-			if g := s.running.Load(); g != nil && g.number == e.Gen {
-				s.running.Store(nil)
-			}
-			s.closeRetired()
-		}}
+		return reload.Drained{ID: e.ID}
 	}
 }
 
-// closeRetired closes the databases of earlier configurations that no generation
-// was started with, beside the loop. It is for the moment after a drain: no start
-// is under way then.
-func (s *Supervisor) closeRetired() {
-	s.retired = slices.DeleteFunc(s.retired, func(db *Database) bool {
-		for _, g := range s.instances {
-			if g.db == db {
-				return false
-			}
+// closeRetired closes the databases of earlier configurations.
+func (s *Supervisor) closeRetired(e reload.CloseRetired) doer {
+	retired := s.retired
+	s.retired = nil
+	return func(context.Context) reload.Event {
+		var all sync.WaitGroup
+		for _, db := range retired {
+			all.Go(func() { s.warn(db.close()) })
 		}
-		s.beside.Go(func() { s.warn(db.close()) })
-		return true
-	})
+		all.Wait()
+		return reload.BesideDone{ID: e.ID}
+	}
 }

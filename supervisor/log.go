@@ -33,6 +33,8 @@ func (s *Supervisor) events(l reload.Log) []logline.Event {
 		return one(logline.Failed(logline.MsgConfigInvalid, 0, l.Err))
 	case reload.LogListFailed:
 		return one(logline.Failed(logline.MsgListFailed, 0, l.Err))
+	case reload.LogWarning:
+		return one(logline.Warning(l.Err))
 	case reload.LogHookStarted, reload.LogHookFinished, reload.LogHookFailed, reload.LogHookHeld, reload.LogHookSuspended:
 		return one(s.hookEvent(l))
 	case reload.LogBuildStarted, reload.LogBuildFinished, reload.LogBuildFailed, reload.LogBuildCancelled, reload.LogRestartSkipped:
@@ -115,10 +117,8 @@ func (s *Supervisor) instanceEvents(l reload.Log) []logline.Event {
 
 // serving is the generation that runs, 0 if none does.
 func (s *Supervisor) serving() int {
-	for gen, g := range s.instances {
-		if !g.exited() {
-			return gen
-		}
+	if g := s.newest.Load(); g != nil && g.runs() {
+		return g.number
 	}
 	return 0
 }

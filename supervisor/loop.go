@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -56,19 +55,15 @@ type Supervisor struct {
 	Options
 
 	// Owned by the loop; effects get copies.
-	cfg       *config.Config
-	db        *Database
-	retired   []*Database     // of earlier configurations
-	graph     *classify.Graph // nil for a command, and while nothing can be listed
-	listed    bool            // some listing was taken over
-	listing   reload.ID       // the newest
-	goflags   *string         // of the go command, once known
-	instances map[int]*generation
-	cancels   map[reload.ID]context.CancelFunc
+	cfg     *config.Config
+	db      *Database
+	retired []*Database     // of earlier configurations
+	graph   *classify.Graph // nil for a command, and while nothing can be listed
+	listed  bool            // some listing was taken over
+	goflags *string         // of the go command, once known
+	cancels map[reload.ID]context.CancelFunc
 
-	beside sync.WaitGroup // what nobody waits for but close
-
-	running atomic.Pointer[generation] // started and not drained; read outside the loop
+	newest  atomic.Pointer[generation] // stored by the loop alone; nil before the first start
 	replace chan struct{}              // wishes of the database side; one is as good as many
 
 	watch    *watch.Watcher
@@ -79,11 +74,10 @@ type Supervisor struct {
 	ports    []int // that the newest ready generation listened on
 }
 
-// outcome is the answer to an effect: the event for the decider and what the
-// loop takes over with it.
+// outcome is the answer to the effect with that ID.
 type outcome struct {
-	event reload.Event
-	adopt func(*Supervisor) // may be nil
+	id     reload.ID
+	answer reload.Event
 }
 
 // Run supervises until the user ends it or nothing can be done; the error is
@@ -99,14 +93,13 @@ func Run(ctx context.Context, opts Options) error {
 
 func newSupervisor(opts Options) (*Supervisor, error) {
 	s := &Supervisor{
-		Options:   opts,
-		cfg:       opts.Config,
-		instances: map[int]*generation{},
-		cancels:   map[reload.ID]context.CancelFunc{},
-		outcomes:  make(chan outcome),
-		launcher:  new(proc.Launcher),
-		replace:   make(chan struct{}, 1),
-		first:     true,
+		Options:  opts,
+		cfg:      opts.Config,
+		cancels:  map[reload.ID]context.CancelFunc{},
+		outcomes: make(chan outcome),
+		launcher: new(proc.Launcher),
+		replace:  make(chan struct{}, 1),
+		first:    true,
 	}
 	db, err := opts.OpenDatabase(s.cfg, s.app())
 	if err != nil {
@@ -125,7 +118,6 @@ func (s *Supervisor) close() {
 	for _, db := range append(s.retired, s.db) {
 		s.warn(db.close())
 	}
-	s.beside.Wait()
 }
 
 // app is the loop's side of App.
@@ -138,8 +130,8 @@ func (s *Supervisor) app() App {
 			}
 		},
 		Pids: func() (int, []int) {
-			g := s.running.Load()
-			if g == nil {
+			g := s.newest.Load()
+			if g == nil || !g.launched() {
 				return 0, nil
 			}
 			return g.number, g.tree.Pids()
@@ -180,17 +172,15 @@ func (s *Supervisor) next(ctx *context.Context, timer *time.Timer) reload.Event 
 		case set := <-s.watch.Changes():
 			return reload.Changed{Set: set}
 		case out := <-s.outcomes:
-			if out.adopt != nil {
-				out.adopt(s)
-			}
-			return out.event
+			delete(s.cancels, out.id)
+			return out.answer
 		case <-s.replace:
 			return reload.Replace{}
 		case sig := <-s.Signals:
-			if sig != syscall.SIGQUIT {
-				return reload.Interrupt{}
+			if sig == syscall.SIGQUIT {
+				return reload.Quit{}
 			}
-			s.forward(syscall.SIGQUIT)
+			return reload.Interrupt{}
 		case key, ok := <-s.Keys:
 			if !ok {
 				s.Keys = nil // the terminal is gone
@@ -218,11 +208,4 @@ func (s *Supervisor) key(r rune) reload.Event {
 		io.WriteString(s.Screen, console.KeysHelp)
 	}
 	return nil
-}
-
-// forward passes a signal to every generation that runs.
-func (s *Supervisor) forward(sig syscall.Signal) {
-	for _, g := range s.instances {
-		g.tree.Signal(sig)
-	}
 }

@@ -58,19 +58,16 @@ func TestBuildWithoutAGraph(t *testing.T) {
 	}
 }
 
-// The database of an earlier configuration ends with its last generation, not
-// with devguard.
+// The databases of earlier configurations are closed, and not the one in force.
 func TestRetiredDatabases(t *testing.T) {
 	closed := make(chan string, 3)
 	database := func(name string) *Database {
 		return &Database{Close: func() error { closed <- name; return nil }}
 	}
-	one, two, three := database("one"), database("two"), database("three")
-	s := &Supervisor{cfg: &config.Config{}, db: one, instances: map[int]*generation{1: {db: one, cfg: &config.Config{}}}}
-	s.applyConfig(s.cfg, two)
-	s.applyConfig(s.cfg, three)
-	s.drain(reload.Drain{ID: 1, Gen: 1})(t.Context()).adopt(s)
-	s.beside.Wait()
+	s := &Supervisor{cfg: &config.Config{}, db: database("one")}
+	s.applyConfig(s.cfg, database("two"))
+	s.applyConfig(s.cfg, database("three"))
+	s.closeRetired(reload.CloseRetired{ID: 1})(t.Context())
 	close(closed)
 	var got []string
 	for name := range closed {

@@ -28,8 +28,7 @@ const maxLists = 3
 // half-written, so it reads again.
 func (s *Supervisor) list(e reload.List) doer {
 	cfg, old, first := s.cfg, s.graph, !s.listed
-	s.listing = e.ID
-	return func(ctx context.Context) outcome {
+	return func(ctx context.Context) reload.Event {
 		ev := reload.Listed{ID: e.ID}
 		around := askAround(ctx, cfg, s.Environ)
 		defer around()
@@ -39,19 +38,19 @@ func (s *Supervisor) list(e reload.List) doer {
 			before, err := s.watch.Sync(ctx)
 			if err != nil {
 				ev.Err = err
-				return outcome{event: ev}
+				return ev
 			}
 			g, ev.Err = load(ctx, cfg, s.Environ, old)
 			if ctx.Err() != nil {
-				return outcome{event: ev} // what cancelled it lists anew, perhaps by another plan
+				return ev // what cancelled it lists anew, perhaps by another plan
 			}
 			ev.Fatal = g == nil && ev.Err != nil || graph.Fatal(ev.Err)
 			if ev.Fatal && first {
-				return outcome{event: ev}
+				return ev
 			}
 			if ev.Snapshot, err = s.watch.Apply(ctx, watchPlan(cfg, g, around().gitDir)); err != nil {
 				ev.Err = errors.Join(ev.Err, err)
-				return outcome{event: ev}
+				return ev
 			}
 			found := ev.Snapshot.Adopted
 			if found.After(ev.Adopted) {
@@ -67,16 +66,14 @@ func (s *Supervisor) list(e reload.List) doer {
 		}
 		said := around()
 		dirs, files, mode := s.watch.Stats()
-		return outcome{ev, func(s *Supervisor) {
-			if s.listing != e.ID {
-				return // cancelled: made with settings of before
-			}
+		ev.Brings = func() {
 			s.graph, s.listed = g, true
 			if said.err == nil {
 				s.goflags = &said.goflags
 			}
 			s.logWatching(watched{dirs, files, mode})
-		}}
+		}
+		return ev
 	}
 }
 
@@ -146,21 +143,23 @@ func (s *Supervisor) configChanged(cfg *config.Config) bool {
 // loadConfig reads devguard.toml again.
 func (s *Supervisor) loadConfig(e reload.LoadConfig) doer {
 	old := s.cfg
-	return func(ctx context.Context) outcome {
+	return func(ctx context.Context) reload.Event {
 		ev := reload.ConfigLoaded{ID: e.ID}
 		cfg, err := s.LoadConfig()
 		if err != nil {
 			ev.Err = err
-			return outcome{event: ev}
+			return ev
 		}
 		db, err := s.OpenDatabase(cfg, s.app())
 		if err != nil {
 			ev.Err = err
-			return outcome{event: ev}
+			return ev
 		}
 		ev.Options = decisions(cfg, s.State.LoadHooks())
 		ev.Rebuild = !sameBuild(old, cfg)
-		return outcome{ev, func(s *Supervisor) { s.applyConfig(cfg, &db) }}
+		ev.Retires = true
+		ev.Brings = func() { s.applyConfig(cfg, &db) }
+		return ev
 	}
 }
 

@@ -37,7 +37,7 @@ func (s *Supervisor) build(e reload.Build) doer {
 	if first && s.Progress {
 		req.Progress = s.Screen.Packages
 	}
-	return func(ctx context.Context) outcome {
+	return func(ctx context.Context) reload.Event {
 		var pruned sync.WaitGroup // beside the build: it takes a millisecond, or twenty
 		pruned.Go(func() { s.warn(s.State.Prune(append(e.Keep[:], e.Gen)...)) })
 		res := build.Run(ctx, req)
@@ -58,7 +58,8 @@ func (s *Supervisor) build(e reload.Build) doer {
 		if res.Err != nil {
 			ev.Detail = diagnostics(req.Dir, res.Diagnostics)
 		}
-		return outcome{ev, func(s *Supervisor) { s.first = s.first && res.Cancelled }}
+		ev.Brings = func() { s.first = s.first && res.Cancelled }
+		return ev
 	}
 }
 
@@ -97,7 +98,7 @@ func (s *Supervisor) runHook(e reload.RunHook) doer {
 	for i, p := range e.Changed {
 		changed[i] = cfg.Rel(p.Name)
 	}
-	return func(ctx context.Context) outcome {
+	return func(ctx context.Context) reload.Event {
 		ev := reload.HookDone{ID: e.ID}
 		env, err := s.baseEnv(cfg)
 		if err == nil {
@@ -105,7 +106,7 @@ func (s *Supervisor) runHook(e reload.RunHook) doer {
 		}
 		if err != nil {
 			ev.Err = err
-			return outcome{event: ev}
+			return ev
 		}
 		resume := db.pause(ctx, h.Migrates)
 		res := hook.Run(ctx, hook.Spec{
@@ -124,6 +125,6 @@ func (s *Supervisor) runHook(e reload.RunHook) doer {
 		if ev.Err == nil {
 			ev.Err = err
 		}
-		return outcome{event: ev}
+		return ev
 	}
 }

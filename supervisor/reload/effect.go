@@ -7,7 +7,7 @@ import (
 )
 
 // Effect is work to start. Those with an ID run in a goroutine each and are
-// answered by one event; Cancel and Log are done at once and have no answer.
+// answered by one event; Cancel, Log and Adopt are done at once and have no answer.
 type Effect interface{ effect() }
 
 // List reads the import graph and hands it to the watcher.
@@ -106,6 +106,7 @@ const (
 	LogConfigApplied
 	LogConfigInvalid
 	LogListFailed
+	LogWarning // Err stops nothing
 )
 
 // Log is a line for the user. Only the fields that What needs are set.

@@ -45,6 +45,7 @@ type Listed struct {
 	StaleConfig bool
 	Fatal       bool // Err can't be mended by an edit (no toolchain, package is not main)
 	Err         error
+	Brings      any // for Adopt
 }
 
 // ConfigLoaded answers LoadConfig.
@@ -52,7 +53,9 @@ type ConfigLoaded struct {
 	ID      ID
 	Options Options
 	Rebuild bool  // build settings differ from those before
+	Retires bool  // the database side of before is replaced by another
 	Err     error // invalid: the old configuration stays
+	Brings  any   // for Adopt
 }
 
 // HookDone answers RunHook.
@@ -74,6 +77,7 @@ type Built struct {
 	Cancelled bool
 	Err       error
 	Detail    any // shown by the caller, not looked at
+	Brings    any // for Adopt
 }
 
 // Checked answers Check.
@@ -96,8 +100,9 @@ type Exited struct {
 	Signal string // "SIGKILL", or empty
 	Detail any    // shown by the caller, not looked at
 
-	Cancelled bool // it is still there, and nobody waits any more
-	Interrupt bool // the user's Ctrl-C went to the app, which has the terminal
+	Cancelled bool  // it is still there, and nobody waits any more
+	Interrupt bool  // the user's Ctrl-C went to the app, which has the terminal
+	Err       error // it could not be waited for
 }
 
 // ReadyDone answers AwaitReady.
@@ -107,6 +112,7 @@ type ReadyDone struct {
 	Took      time.Duration
 	Cancelled bool
 	Err       error // not ready in time: what was awaited
+	Brings    any   // for Adopt
 }
 
 // Stopped answers Stop: the whole process tree is gone.

@@ -64,9 +64,12 @@ func (w *world) play(b byte, n uint64) bool {
 	case 12, 13:
 		w.pass(time.Duration(arg*arg) * 20 * time.Millisecond)
 	case 14:
-		if arg == 1 {
+		switch arg {
+		case 1:
 			w.step(Replace{})
-		} else {
+		case 2:
+			w.step(Quit{})
+		default:
 			w.step(Restart{})
 		}
 	case 15:
@@ -110,6 +113,8 @@ func (w *world) comesToRest() {
 		w.t.Fatalf("at rest the last state is not served: %+v", w.st.Snapshot())
 	case w.st.listed != w.tree.Shape, w.st.config != w.tree.Config:
 		w.t.Fatalf("at rest the graph or the configuration is old: %+v", w.st.Snapshot())
+	case w.retired > 0:
+		w.t.Fatalf("at rest %d retired database sides are open", w.retired)
 	}
 	for i := range w.st.hooks {
 		if w.st.hookWanted(i) {

@@ -178,6 +178,7 @@ func (m *machine) readyDone(ev ReadyDone) {
 		return
 	}
 	m.inst.ready = 0
+	m.adopt(ev.Brings)
 	l := Log{What: LogInstanceReady, Gen: m.inst.gen, Rule: ev.Rule, Took: ev.Took, Err: ev.Err}
 	switch {
 	case ev.Cancelled:
@@ -188,6 +189,7 @@ func (m *machine) readyDone(ev ReadyDone) {
 		l.SaveToReady = max(m.now.Sub(m.inst.saved), 0)
 	}
 	m.log(l)
+	m.prepare()
 }
 
 // stop ends the running generation: the tree that is left after a crash, too.
@@ -213,6 +215,7 @@ func (m *machine) exited(ev Exited) {
 		return
 	}
 	m.inst.await = 0
+	m.warn(ev.Err)
 	if !ev.Cancelled {
 		m.log(Log{
 			What: LogInstanceExited, Gen: m.inst.gen, PID: m.inst.pid, Code: ev.Code, Signal: ev.Signal,
@@ -264,6 +267,7 @@ func (m *machine) drained(ev Drained) {
 		return
 	}
 	m.inst.drain = 0
+	m.warn(ev.Err)
 	m.inst.phase = none
 	if !m.inst.crash || !m.opts.RestartOnCrash || m.closing != open {
 		return

@@ -78,6 +78,7 @@ func (m *machine) listedGraph(ev Listed) {
 	if ev.Err != nil && m.listFailed(ev) {
 		return
 	}
+	m.adopt(ev.Brings)
 	before, adopted := m.observe(ev.Snapshot)
 	if !m.known && !ev.StaleConfig {
 		m.config = ev.Snapshot.Config
@@ -155,6 +156,10 @@ func (m *machine) configLoaded(ev ConfigLoaded) {
 		m.log(Log{What: LogConfigInvalid, Err: ev.Err})
 		return
 	}
+	m.adopt(ev.Brings)
+	if ev.Retires {
+		m.retired++
+	}
 	m.setOptions(ev.Options)
 	m.uncheck()
 	m.relist = true
@@ -225,6 +230,7 @@ func (m *machine) buildDone(ev Built) {
 	}
 	w := m.work
 	m.work = work{}
+	m.adopt(ev.Brings)
 	m.observe(ev.Snapshot)
 	if m.tree.Seq != w.seq && w.stale.IsZero() {
 		w.stale = m.now

@@ -67,6 +67,7 @@ type State struct {
 	swap    bool      // a generation is due: stop what runs, drain, start
 	pending time.Time // the save that the due generation serves
 
+	retired int // database sides of earlier configurations that are still open
 	crashes int
 	closing closing
 	err     error // why devguard ends by itself

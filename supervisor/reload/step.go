@@ -60,6 +60,8 @@ func (m *machine) accept(ev Event) {
 		m.again, m.force.restart = true, true
 	case Interrupt:
 		m.interrupted()
+	case Quit:
+		m.forwardQuit()
 	default:
 		m.inFlight--
 		m.result(ev)
@@ -89,6 +91,8 @@ func (m *machine) result(ev Event) {
 		m.stopped(ev)
 	case Drained:
 		m.drained(ev)
+	case BesideDone:
+		m.besideDone(ev)
 	default:
 		panic("BUG: unknown event")
 	}
@@ -96,6 +100,7 @@ func (m *machine) result(ev Event) {
 
 // plan starts whatever is due and possible now.
 func (m *machine) plan() {
+	m.closeRetired()
 	if m.closing != open {
 		m.shutDown()
 		return

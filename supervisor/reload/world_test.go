@@ -15,7 +15,7 @@ type world struct {
 	now      time.Time
 	st       State
 	tree     change.Snapshot // what the watcher would say
-	flight   []Effect        // in order of issue, Cancel and Log left out
+	flight   []Effect        // in order of issue; Cancel, Log and Adopt left out
 	canceled map[ID]bool
 	logs     []Log
 	alive    map[int]bool // generations with processes
@@ -23,6 +23,8 @@ type world struct {
 	exits    map[int]bool // generations whose main process is gone
 	broken   bool         // builds fail
 	lists    int          // listings issued
+	adopted  []ID         // answers whose things the loop was told to take over
+	retired  int          // database sides that are replaced and not closed
 	wrote    map[ID]bool  // listings during which files of the graph changed
 }
 
@@ -62,6 +64,8 @@ func (w *world) take(effects []Effect) {
 		switch e := e.(type) {
 		case Log:
 			w.logs = append(w.logs, e)
+		case Adopt:
+			w.adopted = append(w.adopted, e.Brings.(ID))
 		case Cancel:
 			if w.find(e.ID) < 0 {
 				w.t.Fatalf("Cancel of %d, which is not in flight", e.ID)
@@ -108,6 +112,16 @@ func (w *world) allowed(e Effect) {
 		w.alive[e.Gen] = true
 	case Stop:
 		busy("stop", "drain", "start")
+	case ForwardQuit:
+		if !w.alive[e.Gen] {
+			w.t.Fatalf("SIGQUIT for generation %d, and %v lives", e.Gen, w.alive)
+		}
+	case CloseRetired:
+		busy("start", "stop", "drain", "await")
+		if w.retired == 0 {
+			w.t.Fatal("there is nothing to close")
+		}
+		w.retired = 0
 	}
 }
 
@@ -133,6 +147,8 @@ func kindOf(e Effect) string {
 		return "stop"
 	case Drain:
 		return "drain"
+	case ForwardQuit, Prepare, CloseRetired:
+		return "beside"
 	}
 	return "?"
 }
@@ -158,6 +174,12 @@ func idOf(e Effect) ID {
 	case Stop:
 		return e.ID
 	case Drain:
+		return e.ID
+	case ForwardQuit:
+		return e.ID
+	case Prepare:
+		return e.ID
+	case CloseRetired:
 		return e.ID
 	}
 	return 0
@@ -187,9 +209,13 @@ func (w *world) answer(e Effect, fail bool) {
 	}
 	switch e := e.(type) {
 	case List:
-		w.step(Listed{ID: id, Snapshot: w.snap(), Stale: w.wrote[id], Err: err})
+		w.step(Listed{ID: id, Snapshot: w.snap(), Stale: w.wrote[id], Brings: id, Err: err})
 	case LoadConfig:
-		w.step(ConfigLoaded{ID: id, Options: w.st.opts, Err: err})
+		retires := !fail && w.tree.Config[0]%2 == 0
+		if retires {
+			w.retired++
+		}
+		w.step(ConfigLoaded{ID: id, Options: w.st.opts, Retires: retires, Brings: id, Err: err})
 	case RunHook:
 		w.step(HookDone{ID: id, Snapshot: w.snap(), Took: time.Second, Err: err})
 	case Build:
@@ -205,12 +231,14 @@ func (w *world) answer(e Effect, fail bool) {
 		w.exits[e.Gen] = true
 		w.step(Exited{ID: id, Code: map[bool]int{true: 1}[fail], Cancelled: w.canceled[id]})
 	case AwaitReady:
-		w.step(ReadyDone{ID: id, Rule: "http", Cancelled: w.canceled[id], Err: err})
+		w.step(ReadyDone{ID: id, Rule: "http", Cancelled: w.canceled[id], Brings: id, Err: err})
 	case Stop:
 		delete(w.alive, e.Gen)
 		w.step(Stopped{ID: id, Killed: fail, Err: err})
 	case Drain:
-		w.step(Drained{ID: id})
+		w.step(Drained{ID: id, Err: err})
+	case ForwardQuit, Prepare, CloseRetired:
+		w.step(BesideDone{ID: id, Err: err})
 	}
 }
 
@@ -219,7 +247,7 @@ func (w *world) answerBuild(e Build, err error) {
 		err = errTest
 	}
 	snap := w.snap()
-	ev := Built{ID: e.ID, Snapshot: snap, Took: time.Second, Err: err, Cancelled: w.canceled[e.ID]}
+	ev := Built{ID: e.ID, Snapshot: snap, Took: time.Second, Err: err, Cancelled: w.canceled[e.ID], Brings: e.ID}
 	if err == nil && !ev.Cancelled {
 		ev.Binary, ev.Path = snap.Source, "bin"
 	}
@@ -294,6 +322,9 @@ func (w *world) end() {
 			w.t.Fatalf("shutdown does not end; in flight: %v, %+v", w.flight, w.st.Snapshot())
 		}
 		w.answer(w.flight[0], false)
+	}
+	if w.retired > 0 {
+		w.t.Fatalf("at the end %d retired database sides are open", w.retired)
 	}
 }
 

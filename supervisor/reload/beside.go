@@ -1,0 +1,74 @@
+package reload
+
+// What is here goes on beside the round and the instance. No decision depends on how
+// it ends: it is counted, so that devguard does not end before it, and when it fails
+// that is said.
+
+// Quit is a SIGQUIT that devguard got: it is for the app, which answers with a
+// goroutine dump.
+type Quit struct{}
+
+// ForwardQuit sends SIGQUIT to a generation.
+type ForwardQuit struct {
+	ID  ID
+	Gen int
+}
+
+// Prepare makes ready what the next start needs, so that it takes less time.
+type Prepare struct{ ID ID }
+
+// CloseRetired closes the database sides of earlier configurations. Nothing that was
+// started with one of them is left.
+type CloseRetired struct{ ID ID }
+
+// BesideDone answers ForwardQuit, Prepare and CloseRetired.
+type BesideDone struct {
+	ID  ID
+	Err error
+}
+
+// Adopt hands back what an answer has brought for the loop to hold: the graph, the
+// configuration. Step has taken the answer; what a stale one brings is dropped with it.
+// It is done at once and has no answer.
+type Adopt struct{ Brings any }
+
+func (Quit) event()       {}
+func (BesideDone) event() {}
+
+func (ForwardQuit) effect()  {}
+func (Prepare) effect()      {}
+func (CloseRetired) effect() {}
+func (Adopt) effect()        {}
+
+func (m *machine) forwardQuit() {
+	if gen := m.inst.gen; m.inst.phase == running || m.inst.phase == stopping {
+		m.issue(func(id ID) Effect { return ForwardQuit{id, gen} })
+	}
+}
+
+func (m *machine) prepare() { m.issue(func(id ID) Effect { return Prepare{id} }) }
+
+// closeRetired waits for the end of the generation that runs: it may have been started
+// with the database side of an earlier configuration, and its sessions are drained
+// there.
+func (m *machine) closeRetired() {
+	if m.retired > 0 && !m.inst.phase.alive() {
+		m.retired = 0
+		m.issue(func(id ID) Effect { return CloseRetired{id} })
+	}
+}
+
+func (m *machine) besideDone(ev BesideDone) { m.warn(ev.Err) }
+
+// warn says that something did not work which stops nothing.
+func (m *machine) warn(err error) {
+	if err != nil {
+		m.log(Log{What: LogWarning, Err: err})
+	}
+}
+
+func (m *machine) adopt(brings any) {
+	if brings != nil {
+		m.effects = append(m.effects, Adopt{brings})
+	}
+}
