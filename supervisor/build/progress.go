@@ -5,6 +5,8 @@ import (
 	"io"
 	"os/exec"
 	"strings"
+
+	"github.com/devguard/devguard/supervisor/goflags"
 )
 
 // tracker counts what the build is done with.
@@ -78,14 +80,7 @@ func scan(r io.Reader, lines chan<- string) {
 // imports. -v is unknown to it, and -x would print into its answer.
 func listArguments(r Request) []string {
 	args := []string{"list", "-e", "-deps", "-f", "{{.ImportPath}}{{range .Imports}} {{.}}{{end}}"}
-	flags, _ := parseFlags(r.Flags) // arguments has refused them if they are wrong
-	for _, o := range flags {
-		switch o.name {
-		case "v", "x", "work", "a", "ldflags":
-		default:
-			args = append(args, o.args...)
-		}
-	}
+	args = append(args, goflags.Parse(r.Flags).Words(goflags.Compiles, goflags.Selects, goflags.Profiles)...)
 	return append(args, r.pkg())
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/goflags"
 )
 
 // Request says what to build. Run keeps nothing of it.
@@ -20,7 +21,7 @@ type Request struct {
 	Dir     string   // absolute: where Package is relative to, and what paths in messages are relative to
 	Package string   // as `go build` takes it; "" is "."
 	Out     string   // absolute path of the binary; a fresh one for each build. Its directory is made if missing
-	Flags   []string // the user's go build flags; see CheckFlags
+	Flags   []string // the user's go build flags; see goflags.Check
 	Env     []string // nil is this process's own
 	Tmp     string   // absolute: a directory of ours alone, made if missing, empty when Run returns
 	Again   bool     // a build like it was just done, so little is left to compile; see leisure
@@ -76,14 +77,14 @@ func run(ctx context.Context, r Request) Result {
 	if err != nil {
 		return Result{Err: err}
 	}
-	goflags, err := r.goflags(ctx)
+	env, err := r.goflags(ctx)
 	if err != nil {
 		return Result{Err: err}
 	}
-	if namesPackages(r.Flags, goflags) {
+	if goflags.Effective(env, r.Flags).Has("v") {
 		r.Progress = nil // the names that it counts by are what the user wants to see
 	}
-	args, err := arguments(r, goflags)
+	args, err := arguments(r, env)
 	if err != nil {
 		return Result{Err: err}
 	}

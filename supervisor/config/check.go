@@ -64,48 +64,6 @@ func badPackage(pkg string) (msg, hint string) {
 	return "", ""
 }
 
-// valueFlags are the build flags whose value may be the next argument
-// (go help build, Go 1.26).
-var valueFlags = []string{
-	"asmflags", "buildmode", "compiler", "covermode", "coverpkg", "gccgoflags", "gcflags", "installsuffix",
-	"ldflags", "mod", "modfile", "overlay", "p", "pgo", "pkgdir", "tags", "toolexec",
-}
-
-// ownFlags are set by devguard, or leave no program to run.
-var ownFlags = map[string]string{
-	"o": "devguard chooses where the program is written",
-	"C": "start devguard in that directory, or with -C",
-	"n": "it would build nothing",
-}
-
-// badBuildFlag checks flags[i]: mistakes that the go command answers with a
-// message that misleads, or not at all. Messages repeat names of flags only:
-// values may be secrets (-ldflags=-X ...).
-func badBuildFlag(flags []string, i int) (msg, hint string) {
-	flag := flags[i]
-	if i > 0 && takesValue(flags[i-1]) && (i < 2 || !takesValue(flags[i-2])) {
-		return "", ""
-	}
-	name, _, assigned := strings.Cut(strings.TrimLeft(flag, "-"), "=")
-	switch {
-	case !strings.HasPrefix(flag, "-"):
-		return "an element is not a flag", "write packages in app.package and arguments of the app in app.args"
-	case !assigned && strings.ContainsAny(name, " \t"):
-		word := strings.Fields(flag)[0]
-		return fmt.Sprintf("%q and its value are one element", word), fmt.Sprintf("write %q, \"...\"", word)
-	case ownFlags[name] != "":
-		return "-" + name + " cannot be used", ownFlags[name]
-	case !assigned && slices.Contains(valueFlags, name) && i == len(flags)-1:
-		return "-" + name + " has no value", fmt.Sprintf("write \"%s=...\"", flag)
-	}
-	return "", ""
-}
-
-func takesValue(flag string) bool {
-	name := strings.TrimLeft(flag, "-")
-	return name != flag && (slices.Contains(valueFlags, name) || name == "o" || name == "C")
-}
-
 // cleanGlob returns pattern as it matches slash-separated paths relative to
 // the configuration, or what is wrong with it.
 func cleanGlob(pattern string) (clean, msg, hint string) {

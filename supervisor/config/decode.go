@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/devguard/devguard/supervisor/goflags"
 )
 
 // Parse reads the contents of a configuration file over the defaults. shown
@@ -108,10 +110,8 @@ func readApp(t *table, cfg *Config) {
 
 func readBuild(t *table, build *Build) {
 	t.list("flags", &build.Flags, `["-race", "-tags", "dev"]`)
-	for i := range build.Flags {
-		if msg, hint := badBuildFlag(build.Flags, i); msg != "" {
-			t.fail(item("flags", i), hint, "%s", msg)
-		}
+	for _, p := range goflags.Check(build.Flags) {
+		t.fail(item("flags", p.At), p.Hint(), "%s", p)
 	}
 }
 

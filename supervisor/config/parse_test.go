@@ -68,6 +68,9 @@ var parseProblems = []struct{ name, text, want string }{
 	{"output flag", "[build]\nflags = ['-o', 'x']", `2:10: build.flags: -o cannot be used; devguard chooses where the program is written`},
 	{"words in one flag", "[build]\nflags = ['-tags dev']", `2:10: build.flags: "-tags" and its value are one element; write "-tags", "..."`},
 	{"not a flag", "[build]\nflags = ['-race', './x']", `2:19: build.flags: an element is not a flag; write packages in app.package and arguments of the app in app.args`},
+	{"flag of another output", "[build]\nflags = ['-race', '-json']", `2:19: build.flags: -json cannot be used; devguard reads the compiler's plain messages`},
+	{"build mode of a library", "[build]\nflags = ['-buildmode', 'c-shared']", `2:10: build.flags: -buildmode=c-shared makes no program that could be run; use default, exe or pie`},
+	{"value in a flag's element", "[build]\nflags = ['-ldflags -X a=b']", `2:10: build.flags: "-ldflags" and its value are one element; write "-ldflags", "..."`},
 	{"flag without value", "[build]\nflags = ['-tags']", `2:10: build.flags: -tags has no value; write "-tags=..."`},
 
 	{"http word", "[ready]\nhttp = 'healthz'", `2:8: ready.http: is neither a path nor a full URL; write a path, like "/healthz", or a URL with http:// or https://`},

@@ -7,6 +7,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/devguard/devguard/supervisor/goflags"
 )
 
 // Resolve completes a loaded configuration: what is run (App.Package or
@@ -152,17 +154,7 @@ func hidden(name string) bool {
 // GOFLAGS and, over them, of flags.
 func buildContext(flags []string) *build.Context {
 	ctx := build.Default
-	flags = append(strings.Fields(os.Getenv("GOFLAGS")), flags...)
-	for i, flag := range flags {
-		name, value, assigned := strings.Cut(strings.TrimLeft(flag, "-"), "=")
-		if name != "tags" || !strings.HasPrefix(flag, "-") {
-			continue
-		}
-		if !assigned && i+1 < len(flags) {
-			value = flags[i+1]
-		}
-		ctx.BuildTags = strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
-	}
+	ctx.BuildTags = goflags.Effective(os.Getenv("GOFLAGS"), flags).Tags()
 	return &ctx
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/devguard/devguard/supervisor/classify"
+	"github.com/devguard/devguard/supervisor/goflags"
 	"github.com/devguard/devguard/supervisor/paths"
 )
 
@@ -15,14 +16,14 @@ import (
 type collector struct {
 	req   Request
 	a     *answer
-	flags map[string]string
+	flags goflags.Flags // also those of GOFLAGS
 	graph *classify.Graph
 	dirs  map[string]bool // in graph.Dirs
 	roots map[string]bool // in graph.Roots
 }
 
 func newCollector(r Request, a *answer) *collector {
-	flags := settings(r.Flags, a.env["GOFLAGS"])
+	flags := goflags.Effective(a.env["GOFLAGS"], r.Flags)
 	return &collector{
 		req: r, a: a, flags: flags,
 		graph: &classify.Graph{Files: map[string]classify.Role{}, Match: matcher(a.env, flags)},
@@ -199,14 +200,14 @@ func upToRepository(dir string) []string {
 // flagFiles adds the files that build flags name, and the profile that the go
 // command takes by itself.
 func (c *collector) flagFiles() {
-	if f := c.flags["modfile"]; f != "" {
+	if f := c.flags.Value("modfile"); f != "" {
 		c.files(c.req.Dir, classify.Module, []string{f, strings.TrimSuffix(f, ".mod") + ".sum"})
 	}
-	if f := c.flags["overlay"]; f != "" {
+	if f := c.flags.Value("overlay"); f != "" {
 		c.files(c.req.Dir, classify.Module, []string{f})
 		c.overlay(f)
 	}
-	switch f := c.flags["pgo"]; f {
+	switch f := c.flags.Value("pgo"); f {
 	case "off":
 	case "", "auto":
 		if dir := c.a.packageDir(c.req); dir != "" {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/devguard/devguard/supervisor/goflags"
 	"github.com/devguard/devguard/supervisor/paths"
 )
 
@@ -152,7 +153,7 @@ func (e *listError) String() string {
 // list runs go list. Its error is of the whole: go.mod does not parse, a flag is
 // wrong. What is wrong with single packages is in their Error.
 func (t *asker) list(ctx context.Context) ([]listed, error) {
-	args := append([]string{"list", "-e", "-deps", "-json=" + listFields}, listFlags(t.req.Flags)...)
+	args := append([]string{"list", "-e", "-deps", "-json=" + listFields}, goflags.Parse(t.req.Flags).Words(goflags.Selects)...)
 	out, runErr := t.run(ctx, nil, append(args, t.req.Package)...)
 	var all []listed
 	dec := json.NewDecoder(bytes.NewReader(out))

@@ -109,16 +109,6 @@ func BenchmarkHeader(b *testing.B) {
 	}
 }
 
-func FuzzFlags(f *testing.F) {
-	f.Add("-tags=a '-ldflags=-X main.v=1' \"-race\"")
-	f.Add("'-tags")
-	f.Fuzz(func(t *testing.T, s string) {
-		words := splitGoflags(s)
-		listFlags(words)
-		settings(words, s)
-	})
-}
-
 func replaceOnce(t *testing.T, s, from, to string) string {
 	t.Helper()
 	if strings.Count(s, from) != 1 {

@@ -10,13 +10,15 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/devguard/devguard/supervisor/goflags"
 )
 
 // matcher returns the go command's rule for whether a file of a package directory
 // is compiled: its suffix, its build constraints, the tags and the target of this
 // build. A file that is not there is judged by its name alone, one whose header
 // does not parse counts: the build must say what is wrong with it.
-func matcher(env environment, flags map[string]string) func(dir, name string) bool {
+func matcher(env environment, flags goflags.Flags) func(dir, name string) bool {
 	ctxt := buildContext(env, flags)
 	byName := ctxt
 	byName.OpenFile = func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("package p\n")), nil }
@@ -35,16 +37,16 @@ func matcher(env environment, flags map[string]string) func(dir, name string) bo
 
 // buildContext is what the go command would use. ToolTags of architectures other
 // than amd64 are those of the toolchain that devguard was built with.
-func buildContext(env environment, flags map[string]string) build.Context {
+func buildContext(env environment, flags goflags.Flags) build.Context {
 	ctxt := build.Default
 	ctxt.GOOS, ctxt.GOARCH, ctxt.GOROOT = env["GOOS"], env["GOARCH"], env["GOROOT"]
 	ctxt.CgoEnabled = env["CGO_ENABLED"] == "1"
-	if c := flags["compiler"]; c != "" {
+	if c := flags.Value("compiler"); c != "" {
 		ctxt.Compiler = c
 	}
-	ctxt.BuildTags = strings.FieldsFunc(flags["tags"], func(r rune) bool { return r == ',' || r == ' ' })
+	ctxt.BuildTags = flags.Tags()
 	for _, name := range []string{"race", "msan", "asan"} {
-		if on, _ := strconv.ParseBool(flags[name]); on {
+		if flags.On(name) {
 			ctxt.BuildTags = append(ctxt.BuildTags, name)
 		}
 	}
