@@ -41,7 +41,7 @@ func (CloseRetired) effect() {}
 func (Adopt) effect()        {}
 
 func (m *machine) forwardQuit() {
-	if gen := m.inst.gen; m.inst.phase == running || m.inst.phase == stopping {
+	if gen := m.inst.gen; m.inst.processes() {
 		m.issue(func(id ID) Effect { return ForwardQuit{id, gen} })
 	}
 }
@@ -52,7 +52,7 @@ func (m *machine) prepare() { m.issue(func(id ID) Effect { return Prepare{id} })
 // with the database side of an earlier configuration, and its sessions are drained
 // there.
 func (m *machine) closeRetired() {
-	if m.retired > 0 && !m.inst.phase.alive() {
+	if m.retired > 0 && m.inst.gone() {
 		m.retired = 0
 		m.issue(func(id ID) Effect { return CloseRetired{id} })
 	}

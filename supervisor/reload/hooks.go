@@ -78,9 +78,6 @@ func (m *machine) hookHeld(i int) bool {
 	return hold
 }
 
-// settled reports whether no stop or start is under way or due.
-func (m *machine) settled() bool { return !m.swap && m.inst.phase.quiet() }
-
 func (m *machine) runHook(i int) {
 	h := &m.hooks[i]
 	h.runs = append(recent(h.runs, m.now), m.now)
@@ -130,8 +127,8 @@ func (m *machine) hookFailed(i int, ev HookDone, watch change.Digest) {
 		m.hooks[i].late = false
 		return // the edit that this round is about is elsewhere
 	}
-	if m.built.ever || m.opts.Command && m.inst.gen > 0 {
-		m.closeRound() // at the very start the app is built all the same
+	if !m.atFirst() { // at the very start the app is built all the same
+		m.closeRound()
 		m.served()
 		for j := range m.hooks {
 			m.hooks[j].late = m.hookDue(j)

@@ -15,169 +15,184 @@ const (
 	steady     = 10 * time.Second
 )
 
-// instance is the generation that runs, or the gap between two.
+// instance is the newest generation of the app and the phase it is in. Nothing
+// in this file knows of the round; handover.go says when to start, to check and
+// to stop.
 type instance struct {
-	phase phase
-	gen   int       // the newest generation started, also when it is gone
-	made  made      // what that generation is made of
+	generation
+	phase   phase
+	crashes int // in a row, for the back-off
+}
+
+// generation is one start of the app, also when it is gone. The zero generation
+// is none.
+type generation struct {
+	gen   int       // its number; 0 before the first start
 	from  int       // the generation that its binary was built for
-	pid   int       // with running
-	since time.Time // with running: when it was started
+	made  made      // what it was started with
 	saved time.Time // the save that it serves; zero if none
-	retry time.Time // with crashed: when to start again
-
-	check, start, await, ready, stop, drain ID // effects in flight
-
-	crash   bool // with stopping and draining: it ended by itself, badly
-	aborted bool // with starting: Start was cancelled
 }
 
 // made is what a generation was started with, to compare with what there is.
 type made struct{ binary, runtime, env change.Digest }
 
-type phase int
+// phase is one of the types below, with what is known in that phase alone.
+type phase interface{ String() string }
 
-const (
-	none     phase = iota // never started, or the start failed, or it ended by itself
-	crashed               // like none, with a retry to come
-	starting              // Start is in flight
-	running
-	stopping // Stop or Await is in flight
-	draining // Drain is in flight
+// gap is a phase without any process of the app: a start may follow.
+type gap interface {
+	phase
+	gap()
+}
+
+type (
+	// never: nothing was started yet.
+	never struct{}
+
+	// stopped: devguard has ended it.
+	stopped struct{}
+
+	// exited: it ended by itself, with code 0.
+	exited struct{}
+
+	// crashed: it ended by itself, badly.
+	crashed struct {
+		retry time.Time // when it is started again; zero: not before the next change
+	}
+
+	// startFailed: it could not be started.
+	startFailed struct{ err error }
+
+	// starting: Start is in flight.
+	starting struct{ start ID }
+
+	// aborting: Start was cancelled and its answer is awaited.
+	aborting struct{ start ID }
+
+	running struct {
+		pid   int
+		since time.Time
+		await ID
+		ready ID // of AwaitReady; 0 once it was answered
+		check ID // of Check for the next generation; 0: none is in flight
+	}
+
+	// stopping: Stop or Await is in flight.
+	stopping struct {
+		pid   int
+		stop  ID  // 0 once it was answered
+		await ID  // 0 once it was answered
+		then  gap // what it is when it is gone
+	}
+
+	// draining: the processes are gone, Drain is in flight.
+	draining struct {
+		drain ID
+		then  gap
+	}
 )
 
-func (p phase) String() string {
-	return [...]string{"none", "crashed", "starting", "running", "stopping", "draining"}[p]
+func (never) gap()       {}
+func (stopped) gap()     {}
+func (exited) gap()      {}
+func (crashed) gap()     {}
+func (startFailed) gap() {}
+
+func (never) String() string       { return "none" }
+func (stopped) String() string     { return "none" }
+func (exited) String() string      { return "exited" }
+func (crashed) String() string     { return "crashed" }
+func (startFailed) String() string { return "failed" }
+func (starting) String() string    { return "starting" }
+func (aborting) String() string    { return "starting" }
+func (running) String() string     { return "running" }
+func (stopping) String() string    { return "stopping" }
+func (draining) String() string    { return "draining" }
+
+// gone reports whether no process of the app exists and its database is drained.
+func (i instance) gone() bool {
+	_, ok := i.phase.(gap)
+	return ok
 }
 
-// alive reports whether a process may exist or the database is being drained.
-func (p phase) alive() bool { return p >= starting }
-
-// quiet reports whether nothing is being replaced.
-func (p phase) quiet() bool { return p == none || p == crashed || p == running }
-
-// restartReason compares the running generation with what there is; saved is
-// the save that asks. With false the text says why no restart is due.
-func (m *machine) restartReason(saved time.Time) (string, bool) {
-	gone := m.inst.phase != running && m.inst.phase != starting
-	switch {
-	case !m.opts.Command && m.binary.path == "":
-		return "nothing is built yet", false
-	case m.inst.gen == 0:
-		return "nothing was started yet", true
-	case gone && !saved.IsZero():
-		return "nothing is running", true
-	case m.force.restart:
-		return "asked for", true
-	case m.force.migrate:
-		return "a migration ran", true
-	case m.inst.made.binary != m.binary.digest:
-		return "the program changed", true
-	case m.inst.made.runtime != m.tree.Runtime:
-		return "files read at run time changed", true
-	case m.inst.made.env != m.tree.Env:
-		return "an env file changed", true
-	}
-	return "the build produced the same program", false
+// alone reports whether the instance is neither being stopped nor started.
+func (i instance) alone() bool {
+	_, runs := i.phase.(running)
+	return runs || i.gone()
 }
 
-// advanceInstance brings the instance towards what is due.
-func (m *machine) advanceInstance() {
-	switch m.inst.phase {
-	case running:
-		if m.swap && m.work.kind != hooking && m.inst.check == 0 {
-			m.check()
-		}
-	case none:
-		if m.swap && m.mayStart() {
-			m.start()
-		}
-	case crashed:
-		if m.mayStart() && (m.swap || !m.now.Before(m.inst.retry)) {
-			m.start()
-		}
+// processes reports whether the app may have processes that have started.
+func (i instance) processes() bool {
+	switch i.phase.(type) {
+	case running, stopping:
+		return true
 	}
+	return false
 }
 
-// mayStart reports whether a start would overlap nothing: not a hook, and,
-// unless something new is ready, not a build that is about to replace it.
-func (s State) mayStart() bool {
-	if s.swap {
-		return s.work.kind != hooking
-	}
-	return s.work.kind == idle
+// retryAt returns when a generation that crashed is started again; zero for not
+// by itself.
+func (i instance) retryAt() time.Time {
+	c, _ := i.phase.(crashed)
+	return c.retry
 }
 
-// startGen is the generation that a start now begins.
-func (m *machine) startGen() int { return max(m.inst.gen+1, m.binary.gen) }
-
-// check looks whether the due generation can be started: an env file that cannot
-// be read, or a database of our own that does not come up, must not cost the app
-// that runs.
-func (m *machine) check() {
-	gen := m.startGen()
-	m.inst.check = m.issue(func(id ID) Effect { return Check{ID: id, Gen: gen, Binary: m.binary.path} })
+// bug panics: the phase of the instance does not allow what was tried.
+func (i instance) bug(what string) {
+	panic("BUG: " + what + " while the instance is " + i.phase.String())
 }
 
-// uncheck gives up a check: what it looked at is not what would be started.
-func (m *machine) uncheck() {
-	if m.inst.check != 0 {
-		m.cancel(m.inst.check)
-		m.inst.check = 0
+// start begins a generation with the binary at that path.
+func (m *machine) start(g generation, path string) {
+	if !m.inst.gone() {
+		m.inst.bug("start")
 	}
-}
-
-func (m *machine) checked(ev Checked) {
-	if ev.ID != m.inst.check {
-		return
-	}
-	m.inst.check = 0
-	if ev.Err == nil {
-		m.stop()
-		return
-	}
-	m.swap, m.pending = false, time.Time{} // the next change asks again
-	m.log(Log{What: LogRestartRefused, Gen: m.startGen(), Err: ev.Err})
-}
-
-func (m *machine) start() {
-	gen, saved := m.startGen(), m.pending
-	if m.inst.gen == 0 {
-		saved = time.Time{} // what a hook wrote since the start of devguard is no save
-	}
-	m.inst = instance{
-		phase: starting, gen: gen, from: m.binary.gen, saved: saved,
-		made: made{m.binary.digest, m.tree.Runtime, m.tree.Env},
-	}
-	m.swap, m.pending = false, time.Time{}
-	m.force.restart, m.force.migrate = false, false
-	m.inst.start = m.issue(func(id ID) Effect { return Start{ID: id, Gen: gen, Binary: m.binary.path} })
+	m.inst.generation = g
+	m.inst.phase = starting{m.issue(func(id ID) Effect { return Start{ID: id, Gen: g.gen, Binary: path} })}
 }
 
 func (m *machine) started(ev Started) {
-	if ev.ID != m.inst.start {
-		return
-	}
-	m.inst.start = 0
-	gen := m.inst.gen
-	if ev.Err != nil {
-		if !m.inst.aborted {
-			m.log(Log{What: LogStartFailed, Gen: gen, Err: ev.Err})
+	switch p := m.inst.phase.(type) {
+	case starting:
+		if p.start != ev.ID {
+			return
 		}
-		m.beginDrain() // what it opened before it failed
-		return
+		if ev.Err == nil {
+			m.run(ev.PID)
+			return
+		}
+		m.log(Log{What: LogStartFailed, Gen: m.inst.gen, Err: ev.Err})
+		m.drain(startFailed{ev.Err}) // what it opened before it failed
+	case aborting:
+		if p.start != ev.ID {
+			return
+		}
+		if ev.Err == nil {
+			m.run(ev.PID) // it was too late to cancel it
+			return
+		}
+		m.drain(stopped{})
 	}
-	m.inst.phase, m.inst.pid, m.inst.since = running, ev.PID, m.now
-	m.log(Log{What: LogInstanceStarted, Gen: gen, PID: ev.PID})
-	m.inst.await = m.issue(func(id ID) Effect { return Await{ID: id, Gen: gen} })
-	m.inst.ready = m.issue(func(id ID) Effect { return AwaitReady{ID: id, Gen: gen} })
+}
+
+// run takes up a generation whose process exists.
+func (m *machine) run(pid int) {
+	gen := m.inst.gen
+	m.log(Log{What: LogInstanceStarted, Gen: gen, PID: pid})
+	m.inst.phase = running{
+		pid: pid, since: m.now,
+		await: m.issue(func(id ID) Effect { return Await{ID: id, Gen: gen} }),
+		ready: m.issue(func(id ID) Effect { return AwaitReady{ID: id, Gen: gen} }),
+	}
 }
 
 func (m *machine) readyDone(ev ReadyDone) {
-	if ev.ID != m.inst.ready {
+	r, ok := m.inst.phase.(running)
+	if !ok || r.ready != ev.ID {
 		return
 	}
-	m.inst.ready = 0
+	r.ready = 0
+	m.inst.phase = r
 	m.adopt(ev.Brings)
 	l := Log{What: LogInstanceReady, Gen: m.inst.gen, Rule: ev.Rule, Took: ev.Took, Err: ev.Err}
 	switch {
@@ -192,58 +207,116 @@ func (m *machine) readyDone(ev ReadyDone) {
 	m.prepare()
 }
 
+// check looks whether a generation could be started: an env file that cannot be
+// read, or a database of our own that does not come up, must not cost the app
+// that runs.
+func (m *machine) check(gen int, path string) {
+	r, ok := m.inst.phase.(running)
+	if !ok || r.check != 0 {
+		m.inst.bug("second check")
+	}
+	r.check = m.issue(func(id ID) Effect { return Check{ID: id, Gen: gen, Binary: path} })
+	m.inst.phase = r
+}
+
+// uncheck gives up a check: what it looked at is not what would be started.
+func (m *machine) uncheck() {
+	if r, ok := m.inst.phase.(running); ok && r.check != 0 {
+		m.cancel(r.check)
+		r.check = 0
+		m.inst.phase = r
+	}
+}
+
+func (m *machine) checked(ev Checked) {
+	r, ok := m.inst.phase.(running)
+	if !ok || r.check != ev.ID {
+		return
+	}
+	r.check = 0
+	m.inst.phase = r
+	if ev.Err != nil {
+		m.refuse(ev.Err)
+		return
+	}
+	m.stop(stopped{})
+}
+
 // stop ends the running generation: the tree that is left after a crash, too.
-func (m *machine) stop() {
+func (m *machine) stop(then gap) {
 	m.uncheck()
-	if m.inst.ready != 0 {
-		m.cancel(m.inst.ready)
-		m.inst.ready = 0
+	r, ok := m.inst.phase.(running)
+	if !ok {
+		m.inst.bug("stop")
+	}
+	if r.ready != 0 {
+		m.cancel(r.ready)
 	}
 	gen := m.inst.gen
-	m.inst.phase = stopping
-	m.inst.stop = m.issue(func(id ID) Effect { return Stop{ID: id, Gen: gen} })
-	if m.inst.await != 0 {
-		m.log(Log{What: LogInstanceStopping, Gen: gen, PID: m.inst.pid})
+	id := m.issue(func(id ID) Effect { return Stop{ID: id, Gen: gen} })
+	m.inst.phase = stopping{pid: r.pid, stop: id, await: r.await, then: then}
+	if r.await != 0 {
+		m.log(Log{What: LogInstanceStopping, Gen: gen, PID: r.pid})
 	}
 	if m.closing == atOnce { // the second interrupt came before there was anything to stop
-		m.cancel(m.inst.stop)
+		m.cancel(id)
 	}
 }
 
 func (m *machine) exited(ev Exited) {
-	if ev.ID != m.inst.await {
-		return
+	switch p := m.inst.phase.(type) {
+	case running:
+		if p.await != ev.ID {
+			return
+		}
+		p.await = 0
+		m.inst.phase = p
+		m.tellExit(ev, p.pid, ev.Interrupt)
+		if m.now.Sub(p.since) >= steady {
+			m.inst.crashes = 0
+		}
+		if ev.Code != 0 {
+			m.stop(crashed{})
+		} else {
+			m.stop(exited{})
+		}
+	case stopping:
+		if p.await != ev.ID {
+			return
+		}
+		p.await = 0
+		m.inst.phase = p
+		m.tellExit(ev, p.pid, true)
+		m.drainWhenGone()
 	}
-	m.inst.await = 0
+}
+
+// tellExit says how the app's main process ended. One that has the terminal gets
+// the user's Ctrl-C alone.
+func (m *machine) tellExit(ev Exited, pid int, asked bool) {
 	m.warn(ev.Err)
 	if !ev.Cancelled {
 		m.log(Log{
-			What: LogInstanceExited, Gen: m.inst.gen, PID: m.inst.pid, Code: ev.Code, Signal: ev.Signal,
-			Asked: m.inst.phase == stopping || ev.Interrupt, Detail: ev.Detail,
+			What: LogInstanceExited, Gen: m.inst.gen, PID: pid, Code: ev.Code, Signal: ev.Signal,
+			Asked: asked, Detail: ev.Detail,
 		})
 	}
 	if ev.Interrupt && m.closing == open {
 		m.closing = graceful
 	}
-	if m.inst.phase == running {
-		m.inst.crash = ev.Code != 0
-		if m.now.Sub(m.inst.since) >= steady {
-			m.crashes = 0
-		}
-		m.stop()
-	}
-	m.drainWhenGone()
 }
 
 func (m *machine) stopped(ev Stopped) {
-	if ev.ID != m.inst.stop {
+	p, ok := m.inst.phase.(stopping)
+	if !ok || p.stop != ev.ID {
 		return
 	}
-	m.inst.stop = 0
+	p.stop = 0
+	m.inst.phase = p
 	if ev.Err != nil {
 		m.log(Log{What: LogStopTrouble, Gen: m.inst.gen, Took: ev.Took, Err: ev.Err})
-		if m.inst.await != 0 {
-			m.cancel(m.inst.await) // it may never end
+		if p.await != 0 {
+			m.cancel(p.await) // it may never end
 		}
 	}
 	m.drainWhenGone()
@@ -251,46 +324,57 @@ func (m *machine) stopped(ev Stopped) {
 
 // drainWhenGone goes on once the tree is gone and its exit was said.
 func (m *machine) drainWhenGone() {
-	if m.inst.phase == stopping && m.inst.stop == 0 && m.inst.await == 0 {
-		m.beginDrain()
+	if p, ok := m.inst.phase.(stopping); ok && p.stop == 0 && p.await == 0 {
+		m.drain(p.then)
 	}
 }
 
-func (m *machine) beginDrain() {
+func (m *machine) drain(then gap) {
 	gen := m.inst.gen
-	m.inst.phase = draining
-	m.inst.drain = m.issue(func(id ID) Effect { return Drain{ID: id, Gen: gen} })
+	m.inst.phase = draining{m.issue(func(id ID) Effect { return Drain{ID: id, Gen: gen} }), then}
 }
 
 func (m *machine) drained(ev Drained) {
-	if ev.ID != m.inst.drain {
+	d, ok := m.inst.phase.(draining)
+	if !ok || d.drain != ev.ID {
 		return
 	}
-	m.inst.drain = 0
 	m.warn(ev.Err)
-	m.inst.phase = none
-	if !m.inst.crash || !m.opts.RestartOnCrash || m.closing != open {
-		return
+	m.inst.phase = d.then
+	if _, ok := d.then.(crashed); ok && m.opts.RestartOnCrash && m.closing == open {
+		m.backOff()
 	}
-	wait := min(firstRetry<<min(m.crashes, 10), maxRetry)
-	m.crashes++
-	m.inst.phase, m.inst.retry = crashed, m.now.Add(wait)
-	if !m.swap {
+}
+
+// backOff has a generation that crashed started again after a while.
+func (m *machine) backOff() {
+	wait := min(firstRetry<<min(m.inst.crashes, 10), maxRetry)
+	m.inst.crashes++
+	m.inst.phase = crashed{retry: m.now.Add(wait)}
+	if !m.restartDue() {
 		m.log(Log{What: LogCrashWaiting, Gen: m.inst.gen, Took: wait})
 	}
 }
 
 // endInstance brings the instance to an end for good.
 func (m *machine) endInstance() {
-	switch m.inst.phase {
+	switch p := m.inst.phase.(type) {
 	case running:
-		m.stop()
-	case crashed:
-		m.inst.phase = none
+		m.stop(stopped{})
 	case starting:
-		if !m.inst.aborted {
-			m.inst.aborted = true
-			m.cancel(m.inst.start)
+		m.cancel(p.start)
+		m.inst.phase = aborting{p.start}
+	}
+}
+
+// hurry cuts short what the end of the instance waits for.
+func (m *machine) hurry() {
+	switch p := m.inst.phase.(type) {
+	case stopping:
+		if p.stop != 0 {
+			m.cancel(p.stop)
 		}
+	case draining:
+		m.cancel(p.drain)
 	}
 }

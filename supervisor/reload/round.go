@@ -51,7 +51,7 @@ func (m *machine) nextStep() {
 		return // hooks and build need the listing that is under way
 	}
 	if i, ok := m.dueHook(); ok {
-		if m.settled() {
+		if m.mayRunHook() {
 			m.runHook(i)
 		}
 		return // a hook never overlaps a stop or start
@@ -94,7 +94,7 @@ func (m *machine) listedGraph(ev Listed) {
 // listFailed reports whether nothing more can be made of a failed listing. A
 // broken tree still has a snapshot; the next change of its shape lists again.
 func (m *machine) listFailed(ev Listed) bool {
-	if ev.Fatal && !m.built.ever && m.inst.phase == none {
+	if ev.Fatal && m.hopeless() {
 		m.err, m.closing = ev.Err, graceful
 		return true
 	}
@@ -189,18 +189,9 @@ func (m *machine) build() {
 	m.work = work{kind: building, gen: m.nextGen(), seq: m.tree.Seq, headers: m.tree.Headers, started: m.now, forced: m.force.build}
 	m.force.build = false
 	m.work.id = m.issue(func(id ID) Effect {
-		return Build{ID: id, Gen: m.work.gen, Keep: [2]int{m.inst.from, m.binary.gen}}
+		return Build{ID: id, Gen: m.work.gen, Keep: m.binariesInUse()}
 	})
 	m.log(Log{What: LogBuildStarted, Gen: m.work.gen})
-}
-
-// nextGen is the generation that work begun now would lead to.
-func (m *machine) nextGen() int {
-	g := max(m.inst.gen, m.binary.gen)
-	if m.swap && m.binary.gen <= m.inst.gen {
-		g++ // a restart without a build comes first
-	}
-	return g + 1
 }
 
 // outdate marks a running build whose inputs have changed, and cancels it
@@ -269,34 +260,10 @@ func (m *machine) takeBuild(ev Built, w work) {
 	m.takeBinary(ev, w.gen, saved)
 }
 
-// takeBinary decides whether a good build is worth a restart.
-func (m *machine) takeBinary(ev Built, gen int, saved time.Time) {
-	same := ev.Binary == m.binary.digest
-	if !same {
-		m.binary = binary{path: ev.Path, gen: gen, digest: ev.Binary}
-	}
-	if reason, ok := m.restartReason(saved); ok {
-		m.due(saved)
-	} else if same {
-		m.log(Log{What: LogRestartSkipped, Gen: gen, Reason: reason})
-	}
-}
-
-// due makes a restart due; saved is the save that it serves.
-func (m *machine) due(saved time.Time) {
-	m.swap = true
-	if m.pending.IsZero() {
-		m.pending = saved
-	}
-}
-
-// endRound closes the round and decides whether what is not built asks for a
-// restart.
+// endRound ends a round that has done all there was to do.
 func (m *machine) endRound() {
 	m.closeRound()
-	if _, ok := m.restartReason(m.saved); ok && !m.built.failed && !m.swap {
-		m.due(m.saved)
-	}
+	m.takeRound()
 	m.served()
 }
 

@@ -5,7 +5,7 @@ package reload
 type Snapshot struct {
 	Gen   int    // newest generation started
 	PID   int    // of the running generation, else 0
-	Phase string // of the instance: none, crashed, starting, running, stopping, draining
+	Phase string // of the instance: none, exited, crashed, failed, starting, running, stopping, draining
 	Doing string // what the round does: idle, settling, configuring, hook NAME, building
 	Holds []Hold // what waits, and for what
 	Done  bool   // nothing is left: the loop may end
@@ -21,8 +21,8 @@ type Hold struct {
 // Snapshot returns the state as others may see it.
 func (s State) Snapshot() Snapshot {
 	snap := Snapshot{Gen: s.inst.gen, Phase: s.inst.phase.String(), Doing: s.doing(), Done: s.done(), Err: s.err}
-	if s.inst.phase == running {
-		snap.PID = s.inst.pid
+	if r, ok := s.inst.phase.(running); ok {
+		snap.PID = r.pid
 	}
 	for i, h := range s.hooks {
 		name := "hook " + s.opts.Hooks[i].Name
@@ -38,7 +38,7 @@ func (s State) Snapshot() Snapshot {
 	if s.built.failed {
 		snap.Holds = append(snap.Holds, Hold{"restart", "the last build failed"})
 	}
-	if s.inst.phase == crashed {
+	if !s.inst.retryAt().IsZero() {
 		snap.Holds = append(snap.Holds, Hold{"start", "back-off after a crash"})
 	}
 	return snap

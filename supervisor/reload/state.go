@@ -64,11 +64,9 @@ type State struct {
 	force     forced
 
 	inst    instance
-	swap    bool      // a generation is due: stop what runs, drain, start
-	pending time.Time // the save that the due generation serves
-
+	next    next
 	retired int // database sides of earlier configurations that are still open
-	crashes int
+
 	closing closing
 	err     error // why devguard ends by itself
 }
@@ -137,7 +135,7 @@ const (
 // New returns the state before the first event. The first effects come with
 // Begin.
 func New(opts Options) State {
-	s := State{relist: true, again: true}
+	s := State{relist: true, again: true, inst: instance{phase: never{}}, next: nothing{}}
 	s.setOptions(opts)
 	return s
 }
@@ -164,8 +162,8 @@ func (s State) Deadline() time.Time {
 		return time.Time{}
 	}
 	d := s.burst.Deadline()
-	if s.inst.phase == crashed && s.mayStart() && (d.IsZero() || s.inst.retry.Before(d)) {
-		d = s.inst.retry
+	if retry := s.inst.retryAt(); !retry.IsZero() && s.mayStart() && (d.IsZero() || retry.Before(d)) {
+		d = retry
 	}
 	return d
 }

@@ -152,7 +152,7 @@ func (m *machine) changed(set change.Set) {
 
 // edit takes up a change that a person or a generator made.
 func (m *machine) edit(set change.Set) {
-	m.crashes = 0
+	m.inst.crashes = 0
 	m.askHooks(set.Paths)
 	if m.saved.IsZero() {
 		m.saved = set.At
@@ -202,7 +202,7 @@ func (m *machine) settling() bool { return !m.burst.Deadline().IsZero() }
 
 func (m *machine) restartWanted() {
 	m.again = true
-	m.crashes = 0
+	m.inst.crashes = 0
 	m.force.build, m.force.restart, m.force.hooks = true, true, true
 	for i := range m.hooks {
 		m.hooks[i].bad = false
@@ -214,11 +214,8 @@ func (m *machine) interrupted() {
 	if m.closing < atOnce {
 		m.closing++
 	}
-	if m.closing == atOnce && m.inst.stop != 0 {
-		m.cancel(m.inst.stop)
-	}
-	if m.closing == atOnce && m.inst.drain != 0 {
-		m.cancel(m.inst.drain)
+	if m.closing == atOnce {
+		m.hurry()
 	}
 }
 
@@ -232,11 +229,11 @@ func (m *machine) shutDown() {
 		m.cancel(m.listing)
 		m.listing = 0
 	}
-	m.swap = false
+	m.next = nothing{}
 	m.endInstance()
 }
 
 // Done reports whether nothing is left to wait for.
 func (s State) done() bool {
-	return s.closing != open && s.inFlight == 0 && !s.inst.phase.alive()
+	return s.closing != open && s.inFlight == 0 && s.inst.gone()
 }

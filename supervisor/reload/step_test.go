@@ -199,7 +199,7 @@ func TestCrashBacksOffAndASaveResetsIt(t *testing.T) {
 		t.Fatalf("gaps %v", gaps)
 	}
 	w.editSource(2)
-	if w.st.crashes != 0 {
+	if w.st.inst.crashes != 0 {
 		t.Fatal("a save did not reset the back-off")
 	}
 }

@@ -1,0 +1,176 @@
+package reload
+
+import "time"
+
+// Here the round and the instance meet: the round brings a binary or a reason to
+// restart, the instance is what runs. No other file looks at both.
+
+// next is the generation to come: one of the types below.
+type next interface{ next() }
+
+type (
+	// nothing: no other generation is due.
+	nothing struct{}
+
+	// due: stop what runs, drain, start.
+	due struct {
+		saved time.Time // the save that it serves; zero if none
+	}
+
+	// refused: it cannot be started. What runs goes on, and the next change asks
+	// again.
+	refused struct{ err error }
+)
+
+func (nothing) next() {}
+func (due) next()     {}
+func (refused) next() {}
+
+// restartDue reports whether a generation is due.
+func (s State) restartDue() bool {
+	_, ok := s.next.(due)
+	return ok
+}
+
+// owe makes a generation due; saved is the save that it serves.
+func (m *machine) owe(saved time.Time) {
+	d, ok := m.next.(due)
+	if !ok || d.saved.IsZero() {
+		d.saved = saved
+	}
+	m.next = d
+}
+
+// refuse keeps what runs: the due generation cannot be started.
+func (m *machine) refuse(err error) {
+	gen := m.startGen()
+	m.next = refused{err}
+	m.log(Log{What: LogRestartRefused, Gen: gen, Err: err})
+}
+
+// takeBinary decides whether a good build is worth a restart.
+func (m *machine) takeBinary(ev Built, gen int, saved time.Time) {
+	same := ev.Binary == m.binary.digest
+	if !same {
+		m.binary = binary{path: ev.Path, gen: gen, digest: ev.Binary}
+	}
+	if reason, ok := m.restartReason(saved); ok {
+		m.owe(saved)
+	} else if same {
+		m.log(Log{What: LogRestartSkipped, Gen: gen, Reason: reason})
+	}
+}
+
+// takeRound decides whether what is not built asks for a restart.
+func (m *machine) takeRound() {
+	if _, ok := m.restartReason(m.saved); ok && !m.built.failed && !m.restartDue() {
+		m.owe(m.saved)
+	}
+}
+
+// restartReason compares the running generation with what there is; saved is
+// the save that asks. With false the text says why no restart is due.
+func (m *machine) restartReason(saved time.Time) (string, bool) {
+	switch {
+	case !m.opts.Command && m.binary.path == "":
+		return "nothing is built yet", false
+	case m.inst.gen == 0:
+		return "nothing was started yet", true
+	case !m.serving() && !saved.IsZero():
+		return "nothing is running", true
+	case m.force.restart:
+		return "asked for", true
+	case m.force.migrate:
+		return "a migration ran", true
+	case m.inst.made.binary != m.binary.digest:
+		return "the program changed", true
+	case m.inst.made.runtime != m.tree.Runtime:
+		return "files read at run time changed", true
+	case m.inst.made.env != m.tree.Env:
+		return "an env file changed", true
+	}
+	return "the build produced the same program", false
+}
+
+// serving reports whether there is a generation that goes on unless it is
+// replaced.
+func (s State) serving() bool {
+	switch s.inst.phase.(type) {
+	case starting, aborting, running:
+		return true
+	}
+	return false
+}
+
+// advanceInstance brings the instance towards what is due.
+func (m *machine) advanceInstance() {
+	switch p := m.inst.phase.(type) {
+	case running:
+		if m.restartDue() && m.work.kind != hooking && p.check == 0 {
+			m.check(m.startGen(), m.binary.path)
+		}
+	case crashed:
+		retry := !p.retry.IsZero() && !m.now.Before(p.retry)
+		if m.mayStart() && (m.restartDue() || retry) {
+			m.launch()
+		}
+	case gap:
+		if m.restartDue() && m.mayStart() {
+			m.launch()
+		}
+	}
+}
+
+// mayStart reports whether a start would overlap nothing: not a hook, and,
+// unless something new is ready, not a build that is about to replace it.
+func (s State) mayStart() bool {
+	if s.restartDue() {
+		return s.work.kind != hooking
+	}
+	return s.work.kind == idle
+}
+
+// mayRunHook reports whether no stop or start is under way or due: a hook never
+// overlaps these.
+func (s State) mayRunHook() bool { return !s.restartDue() && s.inst.alone() }
+
+// launch starts what there is.
+func (m *machine) launch() {
+	d, _ := m.next.(due)
+	if m.inst.gen == 0 {
+		d.saved = time.Time{} // what a hook wrote since the start of devguard is no save
+	}
+	g := generation{
+		gen: m.startGen(), from: m.binary.gen, saved: d.saved,
+		made: made{m.binary.digest, m.tree.Runtime, m.tree.Env},
+	}
+	m.next = nothing{}
+	m.force.restart, m.force.migrate = false, false
+	m.start(g, m.binary.path)
+}
+
+// startGen is the generation that a start now begins.
+func (m *machine) startGen() int { return max(m.inst.gen+1, m.binary.gen) }
+
+// nextGen is the generation that work begun now would lead to.
+func (m *machine) nextGen() int {
+	g := max(m.inst.gen, m.binary.gen)
+	if m.restartDue() && m.binary.gen <= m.inst.gen {
+		g++ // a restart without a build comes first
+	}
+	return g + 1
+}
+
+// binariesInUse are the generations whose binaries are still of use: that of the
+// one that runs, and the newest good one.
+func (s State) binariesInUse() [2]int { return [2]int{s.inst.from, s.binary.gen} }
+
+// atFirst reports whether nothing was ever built or, of a command, started.
+func (s State) atFirst() bool {
+	return !s.built.ever && !(s.opts.Command && s.inst.gen > 0)
+}
+
+// hopeless reports whether nothing could go on: no build was ever made, nothing runs, and nothing is going to be started.
+func (s State) hopeless() bool {
+	return !s.built.ever && s.inst.gone() && s.inst.retryAt().IsZero()
+}
