@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/joho/godotenv"
+	"github.com/devguard/devguard/supervisor/dotenv"
 )
 
 // main is the file that a URL may come from without being configured.
@@ -113,8 +113,9 @@ func (f Files) lookup(name string) (string, error) {
 	}
 	switch {
 	case value == unreadable:
-		return "", fmt.Errorf("%s cannot be read as NAME=value lines, so %s is not known; devguard uses what the environment or env_files say",
-			main, name)
+		_, wrong := dotenv.Parse(string(f[main]))
+		return "", fmt.Errorf("%s cannot be read as NAME=value lines (%w), so %s is not known; devguard uses what the environment or env_files say",
+			main, wrong, name)
 	case len(differ) == 0:
 		return value, nil
 	case inMain:
@@ -134,22 +135,10 @@ func define(text []byte, name string) (string, bool) {
 	if !bytes.Contains(text, []byte(name)) {
 		return "", false
 	}
-	// godotenv's errors quote the line, and with it secrets: not passed on.
-	vars, err := parseFile(text)
-	if err != nil {
+	vars, wrong := dotenv.Parse(string(text))
+	if wrong != nil {
 		return unreadable, true
 	}
 	value, ok := vars[name]
 	return value, ok
-}
-
-// parseFile parses the text of a .env file. godotenv has been seen to panic on
-// odd input; a .env file must not take devguard down.
-func parseFile(text []byte) (vars map[string]string, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("the file cannot be parsed: %v", r)
-		}
-	}()
-	return godotenv.UnmarshalBytes(text)
 }

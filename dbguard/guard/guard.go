@@ -11,12 +11,13 @@ import (
 
 	"github.com/devguard/devguard/dbguard/dsn"
 	"github.com/devguard/devguard/dbguard/sockets"
+	"github.com/devguard/devguard/supervisor/dotenv"
 )
 
 // Database is one [[database]] of the configuration.
 type Database struct {
-	URLEnv       []string      // default DATABASE_URL, SUPABASE_DATABASE_URL
-	DirectURLEnv string        // default DIRECT_URL
+	URLEnv       []string      // default dotenv.DatabaseURLs
+	DirectURLEnv string        // default dotenv.DirectDatabaseURL
 	Mode         string        // auto (the default), session, transaction, drain or off
 	Listen       string        // a fixed loopback address, for apps that read their URL from elsewhere
 	Embedded     bool          // a private server in place of what the environment says
@@ -113,10 +114,10 @@ func withDefaults(list []Database) ([]Database, error) {
 			return nil, fmt.Errorf("there is no database mode %q; there are auto, session, transaction, drain and off", d.Mode)
 		}
 		if len(d.URLEnv) == 0 {
-			d.URLEnv = []string{"DATABASE_URL", "SUPABASE_DATABASE_URL"}
+			d.URLEnv = dotenv.DatabaseURLs()
 		}
 		if d.DirectURLEnv == "" {
-			d.DirectURLEnv = "DIRECT_URL"
+			d.DirectURLEnv = dotenv.DirectDatabaseURL
 		}
 		if d.DrainTimeout <= 0 {
 			d.DrainTimeout = 2 * time.Second

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/dotenv"
 )
 
 // File is the name of the configuration file.
@@ -149,8 +151,8 @@ func Default(work string) *Config {
 
 func defaultDatabase() Database {
 	return Database{
-		URLEnv:       []string{"DATABASE_URL", "SUPABASE_DATABASE_URL"},
-		DirectURLEnv: "DIRECT_URL",
+		URLEnv:       dotenv.DatabaseURLs(),
+		DirectURLEnv: dotenv.DirectDatabaseURL,
 		Mode:         ModeAuto,
 		DrainTimeout: 2 * time.Second,
 	}
