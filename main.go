@@ -220,7 +220,7 @@ func run(c *cli.Context, args []string) error {
 func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.State, contents []byte) error {
 	log, screen, terminal := logger(cfg)
 	for _, note := range st.Notes() {
-		log.Warn(note)
+		logline.Note(true, note, "").To(log)
 	}
 	tidy(ctx, log, st)
 	open, forget, err := databases(ctx, log, st)
@@ -259,7 +259,7 @@ func outliveOutput() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 func tidy(ctx context.Context, log *slog.Logger, st *statedir.State) {
 	ended, err := st.EndLeftovers(ctx)
 	for _, l := range ended {
-		log.Info("ended a process that an earlier devguard left behind", "pid", l.PID)
+		logline.LeftoverEnded(l.PID).To(log)
 	}
 	if err != nil {
 		logline.Warning(err).To(log)

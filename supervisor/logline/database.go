@@ -74,8 +74,8 @@ func bypass(level slog.Level, pid int, remote, database string) Event {
 }
 
 // Conflict reports an error about a prepared statement that the app was given.
-// The fingerprint is the statement without its literals; g is 0 when the
-// session is of no generation.
+// The fingerprint is the statement without its literals, "" when it is not known;
+// g is 0 when the session is of no generation.
 func Conflict(g int, sqlstate, fingerprint, database string) Event {
 	return event(slog.LevelWarn, MsgConflict, slog.String("sqlstate", sqlstate), slog.String("fingerprint", fingerprint)).
 		withGen("gen", g).With(slog.String("database", database))
@@ -91,4 +91,40 @@ func EmbeddedStarted(version string, port int, data string, took time.Duration) 
 func NotCarried(feature, database string) Event {
 	return event(slog.LevelWarn, feature+" does not work through a transaction pooler", slog.String("database", database)).
 		withString("hint", "use a direct URL, or the pooler's session mode (its session port), for what needs it")
+}
+
+// CannotAccept says that a listener for the app's sessions fails.
+func CannotAccept(listener string, err error) Event {
+	return event(slog.LevelWarn, MsgCannotAccept, slog.String("listener", listener)).withError(err)
+}
+
+// LoginRefused says why a client was not let in, at debug: anyone on the machine
+// can cause it as often as he likes.
+func LoginRefused(listener string, err error) Event {
+	return event(slog.LevelDebug, MsgLoginRefused, slog.String("listener", listener), slog.String("reason", err.Error()))
+}
+
+// SocketsUnknown says why the sockets of a generation could not be listed.
+func SocketsUnknown(g int, err error) Event {
+	return event(slog.LevelDebug, MsgSocketsUnknown, gen(g)).withError(err)
+}
+
+// NoDialAhead says by which error the server has refused sessions dialled ahead.
+func NoDialAhead(database, sqlstate string) Event {
+	return event(slog.LevelDebug, MsgNoDialAhead, slog.String("database", database), slog.String("sqlstate", sqlstate))
+}
+
+// EmbeddedPort says that the embedded server's address is another one than before.
+func EmbeddedPort(port, was int) Event {
+	return event(slog.LevelWarn, MsgEmbeddedPort, slog.Int("port", port), slog.Int("was", was))
+}
+
+// FetchingPostgres says which npm package is fetched, and to where.
+func FetchingPostgres(pkg, to string) Event {
+	return event(slog.LevelInfo, MsgFetchingPostgres, slog.String("package", pkg), slog.String("to", to))
+}
+
+// FetchedPostgres says that it is there.
+func FetchedPostgres(took time.Duration) Event {
+	return event(slog.LevelInfo, MsgFetchedPostgres, slog.Int64("ms", took.Milliseconds()))
 }

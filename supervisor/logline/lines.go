@@ -141,6 +141,11 @@ func Failed(msg string, g int, err error) Event {
 	return event(slog.LevelError, msg).withGen("gen", g).withError(err)
 }
 
+// LeftoverEnded names a process that an earlier devguard left behind.
+func LeftoverEnded(pid int) Event {
+	return event(slog.LevelInfo, MsgLeftoverEnded, slog.Int("pid", pid))
+}
+
 // ConfigApplied says that a changed devguard.toml is in force.
 func ConfigApplied() Event { return event(slog.LevelInfo, MsgConfigApplied) }
 

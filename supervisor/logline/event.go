@@ -7,43 +7,6 @@ import (
 	"time"
 )
 
-// The stable msg values of the log, see design.md §3. Scripts rely on them.
-const (
-	MsgWatching         = "watching"
-	MsgChanged          = "changed"
-	MsgIgnored          = "ignored"
-	MsgHookStarted      = "hook started"
-	MsgHookFinished     = "hook finished"
-	MsgHookFailed       = "hook failed"
-	MsgHookHeld         = "hook held"
-	MsgHookSuspended    = "hook suspended"
-	MsgBuildStarted     = "build started"
-	MsgBuildFinished    = "build finished"
-	MsgBuildFailed      = "build failed"
-	MsgBuildCancelled   = "build cancelled"
-	MsgRestartSkipped   = "restart skipped"
-	MsgInstanceStopping = "instance stopping"
-	MsgDrained          = "drained"
-	MsgInstanceStarted  = "instance started"
-	MsgInstanceReady    = "instance ready"
-	MsgInstanceExited   = "instance exited"
-	MsgDatabase         = "database"
-	MsgBypass           = "bypass"
-	MsgConflict         = "conflict"
-)
-
-// Further lines, which design.md §3 does not name.
-const (
-	MsgInstanceNotReady = "instance not ready"
-	MsgStartFailed      = "instance start failed"
-	MsgStopTrouble      = "instance stop failed"
-	MsgCrashWaiting     = "instance waiting" // after a crash, to be started again
-	MsgConfigApplied    = "configuration applied"
-	MsgConfigInvalid    = "configuration invalid"
-	MsgListFailed       = "listing packages failed"
-	MsgEmbedded         = "embedded Postgres started" // of package dbguard/embedded
-)
-
 // Event is one line of the log. It is data: it may be made in one place and
 // logged in another.
 type Event struct {
