@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // Slots is how many logins may be under way at once at one listener.
@@ -153,7 +155,7 @@ func (l *Listener) accept() {
 				return
 			}
 			if !failing {
-				l.o.Log.Warn("cannot accept database sessions of the app", "listener", l.Addr().String(), "error", err.Error())
+				logline.CannotAccept(l.Addr().String(), err).To(l.o.Log)
 			}
 			failing = true
 			l.pause()

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 )
 
 // hangsUp reports how long it takes until the peer of conn closes it.
@@ -255,7 +257,7 @@ func TestAcceptFailsForAWhile(t *testing.T) {
 	here, there := net.Pipe()
 	poor := &poorListener{results: make(chan error), conn: here, closed: make(chan struct{})}
 	r := &record{}
-	l := attach(poor, nil, Options{Log: slog.New(slog.NewTextHandler(r, nil))})
+	l := attach(poor, nil, Options{Log: slog.New(logtest.Handler(t, slog.NewTextHandler(r, nil)))})
 	for range 3 {
 		poor.results <- syscall.EMFILE
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // attend is the life of a connection: login, then what it asked for.
@@ -64,7 +66,7 @@ func refuse(code, message string, detail ...string) *refusal {
 // reject ends a connection that did not log in. What is logged is for debugging:
 // anyone on the machine can cause it as often as he likes.
 func (l *Listener) reject(conn net.Conn, err error) {
-	l.o.Log.Debug("login refused", "listener", l.Addr().String(), "reason", err.Error())
+	logline.LoginRefused(l.Addr().String(), err).To(l.o.Log)
 	var told *refusal
 	var version *versionError
 	switch {

@@ -15,6 +15,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 )
 
 const (
@@ -50,7 +52,7 @@ func startStub(t *testing.T, network, address string, o Options) *stub {
 func open(t *testing.T, o Options, listen func(Options) (*Listener, error)) *stub {
 	t.Helper()
 	s := &stub{}
-	o.Log = slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	o.Log = slog.New(logtest.Handler(t, slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	var err error
 	if s.Listener, err = listen(o); err != nil {
 		t.Fatal(err)
