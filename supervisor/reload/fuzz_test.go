@@ -111,7 +111,7 @@ func (w *world) comesToRest() {
 		w.t.Fatalf("at rest nothing runs: %+v", w.st.Snapshot())
 	case !w.st.opts.Command && made.binary != w.tree.Source, made.runtime != w.tree.Runtime, made.env != w.tree.Env:
 		w.t.Fatalf("at rest the last state is not served: %+v", w.st.Snapshot())
-	case w.st.listed != w.tree.Shape, w.st.config != w.tree.Config:
+	case w.st.graph.shape != w.tree.Shape, w.st.config != w.tree.Config:
 		w.t.Fatalf("at rest the graph or the configuration is old: %+v", w.st.Snapshot())
 	case w.retired > 0:
 		w.t.Fatalf("at rest %d retired database sides are open", w.retired)

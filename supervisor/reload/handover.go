@@ -26,6 +26,29 @@ func (nothing) next() {}
 func (due) next()     {}
 func (refused) next() {}
 
+// cause is why a restart is owed whatever the digests say. Of two the greater
+// counts.
+type cause int
+
+const (
+	noCause cause = iota
+	afterMigration
+	askedFor // then = restart, key r, Replace
+)
+
+func (c cause) String() string {
+	return [...]string{"nothing", "a migration ran", "asked for"}[c]
+}
+
+// oweRestart has the next start come although the digests may be the same.
+func (m *machine) oweRestart(c cause) { m.owed = max(m.owed, c) }
+
+// newSettings has the app started by them.
+func (m *machine) newSettings() {
+	m.uncheck()
+	m.oweRestart(askedFor)
+}
+
 // restartDue reports whether a generation is due.
 func (s State) restartDue() bool {
 	_, ok := s.next.(due)
@@ -63,7 +86,8 @@ func (m *machine) takeBinary(ev Built, gen int, saved time.Time) {
 
 // takeRound decides whether what is not built asks for a restart.
 func (m *machine) takeRound() {
-	if _, ok := m.restartReason(m.saved); ok && !m.built.failed && !m.restartDue() {
+	_, bad := m.built.(badBuild)
+	if _, ok := m.restartReason(m.saved); ok && !bad && !m.restartDue() {
 		m.owe(m.saved)
 	}
 }
@@ -78,10 +102,8 @@ func (m *machine) restartReason(saved time.Time) (string, bool) {
 		return "nothing was started yet", true
 	case !m.serving() && !saved.IsZero():
 		return "nothing is running", true
-	case m.force.restart:
-		return "asked for", true
-	case m.force.migrate:
-		return "a migration ran", true
+	case m.owed != noCause:
+		return m.owed.String(), true
 	case m.inst.made.binary != m.binary.digest:
 		return "the program changed", true
 	case m.inst.made.runtime != m.tree.Runtime:
@@ -106,7 +128,7 @@ func (s State) serving() bool {
 func (m *machine) advanceInstance() {
 	switch p := m.inst.phase.(type) {
 	case running:
-		if m.restartDue() && m.work.kind != hooking && p.check == 0 {
+		if m.restartDue() && !m.inHook() && p.check == 0 {
 			m.check(m.startGen(), m.binary.path)
 		}
 	case crashed:
@@ -125,9 +147,9 @@ func (m *machine) advanceInstance() {
 // unless something new is ready, not a build that is about to replace it.
 func (s State) mayStart() bool {
 	if s.restartDue() {
-		return s.work.kind != hooking
+		return !s.inHook()
 	}
-	return s.work.kind == idle
+	return s.round.step() == 0
 }
 
 // mayRunHook reports whether no stop or start is under way or due: a hook never
@@ -145,7 +167,7 @@ func (m *machine) launch() {
 		made: made{m.binary.digest, m.tree.Runtime, m.tree.Env},
 	}
 	m.next = nothing{}
-	m.force.restart, m.force.migrate = false, false
+	m.owed = noCause
 	m.start(g, m.binary.path)
 }
 
@@ -167,10 +189,10 @@ func (s State) binariesInUse() [2]int { return [2]int{s.inst.from, s.binary.gen}
 
 // atFirst reports whether nothing was ever built or, of a command, started.
 func (s State) atFirst() bool {
-	return !s.built.ever && !(s.opts.Command && s.inst.gen > 0)
+	return s.built == (noBuild{}) && !(s.opts.Command && s.inst.gen > 0)
 }
 
 // hopeless reports whether nothing could go on: no build was ever made, nothing runs, and nothing is going to be started.
 func (s State) hopeless() bool {
-	return !s.built.ever && s.inst.gone() && s.inst.retryAt().IsZero()
+	return s.built == (noBuild{}) && s.inst.gone() && s.inst.retryAt().IsZero()
 }

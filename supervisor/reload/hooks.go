@@ -8,25 +8,47 @@ import (
 )
 
 // A hook that runs maxRuns times within loopWindow without an edit elsewhere
-// feeds itself (design.md §5).
+// feeds itself.
 const (
 	maxRuns    = 3
 	loopWindow = 10 * time.Second
 )
 
-// hookState is the history of one hook.
-type hookState struct {
-	ok        change.Digest // fingerprint of the last success
-	bad       bool          // the last run failed, at the fingerprint failed
-	failed    change.Digest
-	missing   bool          // it ran and its outputs are missing all the same
-	late      bool          // due since a round that the failure of another has ended
-	held      bool          // said to be waiting for git
-	suspended bool          // it feeds itself
-	runs      []time.Time   // since the last edit elsewhere
-	asked     []change.Path // what asked for it since its last run began
-	last      []change.Path // what asked for that run
+// hook is the history of one hook.
+type hook struct {
+	state      hookState
+	incomplete bool          // it ran, and its outputs are missing all the same
+	late       bool          // due since a round that the failure of another has ended
+	held       bool          // said to be waiting for git
+	ran        int           // the round that it last ran in, of State.rounds
+	runs       []time.Time   // since the last edit elsewhere
+	asked      []change.Path // what asked for it since its last run began
+	last       []change.Path // what asked for that run
 }
+
+// hookState says when a hook runs: one of the types below. That it runs is the
+// round's.
+type hookState interface {
+	// ok returns the fingerprint that asks for nothing: that of its last success.
+	// Zero when that was never, or a failure has left outputs of no state since.
+	ok() change.Digest
+}
+
+type (
+	// ready: it runs once its files differ from those of its last success, or its
+	// outputs are missing.
+	ready struct{ last change.Digest }
+
+	// failed: likewise, but not with the files that it failed with.
+	failed struct{ at change.Digest }
+
+	// suspended: it feeds itself, and runs no more until something else is edited.
+	suspended struct{ last change.Digest }
+)
+
+func (h ready) ok() change.Digest     { return h.last }
+func (failed) ok() change.Digest      { return change.Digest{} }
+func (h suspended) ok() change.Digest { return h.last }
 
 // hookTree is what the tree says of a hook.
 func (s State) hookTree(i int) change.HookState {
@@ -46,16 +68,27 @@ func (m *machine) dueHook() (int, bool) {
 	return 0, false
 }
 
+// inHook reports whether a hook runs.
+func (s State) inHook() bool {
+	_, ok := s.round.(hooking)
+	return ok
+}
+
 // hookDue reports whether a hook has work that this round has not done yet.
-func (m *machine) hookDue(i int) bool { return !m.round.ran[i] && m.hookWanted(i) }
+func (m *machine) hookDue(i int) bool { return m.hooks[i].ran != m.rounds && m.hookWanted(i) }
 
 // hookWanted compares what the hook would use with what it last used.
 func (s State) hookWanted(i int) bool {
 	h, tree := s.hooks[i], s.hookTree(i)
-	if h.suspended || h.bad && tree.Watch == h.failed {
+	switch state := h.state.(type) {
+	case suspended:
 		return false
+	case failed:
+		if tree.Watch == state.at {
+			return false
+		}
 	}
-	return tree.Watch != h.ok || tree.Missing && !h.missing
+	return tree.Watch != h.state.ok() || tree.Missing && !h.incomplete
 }
 
 // hooksWanted reports whether a hook would have to run before a build.
@@ -70,7 +103,7 @@ func (m *machine) hooksWanted() bool {
 
 // hookHeld reports whether a due hook waits for git, and says so once.
 func (m *machine) hookHeld(i int) bool {
-	hold := m.opts.Hooks[i].Migrates && m.tree.GitBusy && !m.force.hooks
+	hold := m.opts.Hooks[i].Migrates && m.tree.GitBusy && !m.runHeld
 	if hold && !m.hooks[i].held {
 		m.log(Log{What: LogHookHeld, Gen: m.nextGen(), Hook: m.opts.Hooks[i].Name})
 	}
@@ -81,13 +114,13 @@ func (m *machine) hookHeld(i int) bool {
 func (m *machine) runHook(i int) {
 	h := &m.hooks[i]
 	h.runs = append(recent(h.runs, m.now), m.now)
-	m.round.ran[i] = true
-	m.work = work{kind: hooking, hook: i, watch: m.hookTree(i).Watch}
-	gen := m.nextGen()
+	h.ran = m.rounds
 	h.last, h.asked = h.asked, nil
-	m.work.id = m.issue(func(id ID) Effect {
-		return RunHook{ID: id, Gen: gen, Hook: i, Watch: m.work.watch, Changed: h.last}
+	gen, watch := m.nextGen(), m.hookTree(i).Watch
+	id := m.issue(func(id ID) Effect {
+		return RunHook{ID: id, Gen: gen, Hook: i, Watch: watch, Changed: h.last}
 	})
+	m.begin(hooking{id: id, hook: i, watch: watch})
 	m.log(Log{What: LogHookStarted, Gen: gen, Hook: m.opts.Hooks[i].Name})
 }
 
@@ -97,38 +130,38 @@ func recent(runs []time.Time, now time.Time) []time.Time {
 }
 
 func (m *machine) hookDone(ev HookDone) {
-	if ev.ID != m.work.id {
+	r, ok := m.round.(hooking)
+	if !ok || r.id != ev.ID {
 		return
 	}
-	i, spec := m.work.hook, m.opts.Hooks[m.work.hook]
-	h, watch, ending := &m.hooks[i], m.work.watch, m.work.cancelled
-	m.work = work{}
-	if ending {
+	m.endStep()
+	if m.closing != open {
 		return // by the user's wish, and nothing comes after it
 	}
 	if before, adopted := m.observe(ev.Snapshot); adopted && !before.SameWork(m.tree) {
 		m.again = true
 	}
 	if ev.Err != nil {
-		m.hookFailed(i, ev, watch)
+		m.hookFailed(ev, r)
 		return
 	}
-	h.ok, h.bad, h.late, h.missing = watch, false, false, m.hookTree(i).Missing
+	h, spec := &m.hooks[r.hook], m.opts.Hooks[r.hook]
+	h.state, h.late, h.incomplete = ready{r.watch}, false, m.hookTree(r.hook).Missing
 	m.log(Log{What: LogHookFinished, Gen: m.nextGen(), Hook: spec.Name, Took: ev.Took, Detail: ev.Detail})
 	m.hookThen(spec)
-	m.suspendLoop(i)
+	m.suspendLoop(r.hook)
 }
 
-func (m *machine) hookFailed(i int, ev HookDone, watch change.Digest) {
-	// What it has left of its outputs is not that of its last success any more.
-	m.hooks[i].ok, m.hooks[i].bad, m.hooks[i].failed = change.Digest{}, true, watch
-	m.log(Log{What: LogHookFailed, Gen: m.nextGen(), Hook: m.opts.Hooks[i].Name, Took: ev.Took, Err: ev.Err, Detail: ev.Detail})
-	if m.hooks[i].late {
-		m.hooks[i].late = false
-		return // the edit that this round is about is elsewhere
-	}
-	if !m.atFirst() { // at the very start the app is built all the same
-		m.closeRound()
+func (m *machine) hookFailed(ev HookDone, r hooking) {
+	h, name := &m.hooks[r.hook], m.opts.Hooks[r.hook].Name
+	h.state = failed{r.watch}
+	m.log(Log{What: LogHookFailed, Gen: m.nextGen(), Hook: name, Took: ev.Took, Err: ev.Err, Detail: ev.Detail})
+	switch {
+	case h.late:
+		h.late = false // the edit that this round is about is elsewhere
+	case m.atFirst(): // at the very start the app is built all the same
+	default:
+		m.closeRound(brokenOff{name})
 		m.served()
 		for j := range m.hooks {
 			m.hooks[j].late = m.hookDue(j)
@@ -139,21 +172,23 @@ func (m *machine) hookFailed(i int, ev HookDone, watch change.Digest) {
 func (m *machine) hookThen(spec Hook) {
 	switch {
 	case spec.Migrates:
-		m.force.migrate, m.force.build = true, true
+		m.oweRestart(afterMigration)
+		m.asked++
 	case spec.Then == ThenRestart, spec.Then == ThenRebuild && m.opts.Command:
-		m.force.restart = true
+		m.oweRestart(askedFor)
 	case spec.Then == ThenRebuild:
-		m.force.build = true
+		m.asked++
 	}
 }
 
 // suspendLoop stops a hook whose success keeps asking for itself.
 func (m *machine) suspendLoop(i int) {
 	h := &m.hooks[i]
-	if len(recent(h.runs, m.now)) < maxRuns || m.hookTree(i).Watch == h.ok {
+	last := h.state.ok()
+	if len(recent(h.runs, m.now)) < maxRuns || m.hookTree(i).Watch == last {
 		return
 	}
-	h.suspended = true
+	h.state = suspended{last}
 	m.log(Log{What: LogHookSuspended, Gen: m.nextGen(), Hook: m.opts.Hooks[i].Name, Paths: append(h.asked, h.last...)})
 }
 
@@ -167,11 +202,28 @@ func (m *machine) askHooks(paths []change.Path) {
 		for _, p := range paths {
 			if slices.Contains(p.Class.Hooks, i) {
 				own = append(own, p)
-			} else if m.work.kind != hooking && len(p.Class.Hooks)+len(p.Class.Outputs) == 0 {
-				h.runs, h.suspended = nil, false
+			} else if !m.inHook() && len(p.Class.Hooks)+len(p.Class.Outputs) == 0 {
+				h.runs = nil
+				h.resume()
 			}
 		}
 		h.asked = slices.Concat(h.asked, own)
 		h.late = h.late && len(own) == 0
+	}
+}
+
+// resume lets a suspended hook run again.
+func (h *hook) resume() {
+	if s, ok := h.state.(suspended); ok {
+		h.state = ready(s)
+	}
+}
+
+// retry lets the hook run again with the files that it failed with, or that it
+// has written itself.
+func (h *hook) retry() {
+	h.resume()
+	if _, ok := h.state.(failed); ok {
+		h.state = ready{}
 	}
 }

@@ -26,16 +26,17 @@ func (s State) Snapshot() Snapshot {
 	}
 	for i, h := range s.hooks {
 		name := "hook " + s.opts.Hooks[i].Name
-		switch {
-		case h.held:
-			snap.Holds = append(snap.Holds, Hold{name, "git is in the middle of a rebase, merge or bisect"})
-		case h.suspended:
+		switch h.state.(type) {
+		case suspended:
 			snap.Holds = append(snap.Holds, Hold{name, "it keeps changing its own input"})
-		case h.bad:
+		case failed:
 			snap.Holds = append(snap.Holds, Hold{name, "it failed; it runs again when its files change"})
 		}
+		if h.held {
+			snap.Holds = append(snap.Holds, Hold{name, "git is in the middle of a rebase, merge or bisect"})
+		}
 	}
-	if s.built.failed {
+	if _, bad := s.built.(badBuild); bad {
 		snap.Holds = append(snap.Holds, Hold{"restart", "the last build failed"})
 	}
 	if !s.inst.retryAt().IsZero() {
@@ -45,14 +46,15 @@ func (s State) Snapshot() Snapshot {
 }
 
 func (s State) doing() string {
-	switch {
-	case s.work.kind == configuring:
+	switch r := s.round.(type) {
+	case configuring:
 		return "configuring"
-	case s.work.kind == hooking:
-		return "hook " + s.opts.Hooks[s.work.hook].Name
-	case s.work.kind == building:
+	case hooking:
+		return "hook " + s.opts.Hooks[r.hook].Name
+	case building, cancelling:
 		return "building"
-	case !s.burst.Deadline().IsZero():
+	}
+	if s.settling() {
 		return "settling"
 	}
 	return "idle"

@@ -40,88 +40,33 @@ type State struct {
 	lastID   ID
 	inFlight int // effects not answered yet
 
-	tree  change.Snapshot // the newest one
-	known bool            // the first listing was answered: tree is all there is
-	burst change.Burst    // changes that are still coming
+	tree   change.Snapshot // the newest one
+	burst  change.Burst    // changes that are still coming
+	untold []change.Path   // paths of the burst, for the log; some more than once
+	saved  time.Time       // first change that no build or restart has taken up
 
-	untold []change.Path // paths of the burst, for the log; some more than once
+	round  round
+	rounds int  // counts them
+	again  bool // something changed since the round began
+	graph  graph
+	config change.Digest // devguard.toml as applied or refused, once the graph is known
+	hooks  []hook        // one for each of opts.Hooks
 
-	work  work      // what the round is doing
-	round round     // which steps of this round are done
-	again bool      // something changed since the round began
-	saved time.Time // first change that no build or restart has taken up
+	runHeld bool // key r: hooks that wait for git run in this round
+	asked   int  // counts the builds that are wanted whatever the digests say: then = rebuild, key r, changed build settings
+	met     int  // asked, as the last build found it
 
-	listing ID            // List in flight, beside the round
-	listErr error         // of the last listing, not said yet
-	listed  change.Digest // Shape that the graph was listed at
-	relist  bool          // the graph or the rules are unknown: list before anything else
-	config  change.Digest // devguard.toml as applied or refused, once known
-	hooks   []hookState   // one for each of opts.Hooks
-
-	lastBuild time.Duration // of the last build that was not cancelled
-	built     buildState    // what the last build was made of
-	binary    binary        // newest good output
-	force     forced
+	built     lastBuild
+	lastBuild time.Duration // how long it took
+	binary    binary
 
 	inst    instance
 	next    next
-	retired int // database sides of earlier configurations that are still open
+	owed    cause // of a restart that is owed whatever the digests say
+	retired int   // database sides of earlier configurations that are still open
 
 	closing closing
 	err     error // why devguard ends by itself
-}
-
-// work is the one thing that the round is doing.
-type work struct {
-	kind      workKind
-	id        ID
-	hook      int           // with hooking
-	watch     change.Digest // with hooking and configuring: the contents it was started for
-	gen       int           // with building
-	seq       uint64        // with building: Snapshot.Seq at its start
-	headers   uint64        // with building: Snapshot.Headers at its start
-	started   time.Time
-	stale     time.Time // with building: first change that it missed; zero if none
-	grown     bool      // with building: a listing that ended meanwhile found more files
-	forced    bool      // with building: force.build asked for it
-	cancelled bool
-}
-
-type workKind int
-
-const (
-	idle workKind = iota
-	configuring
-	hooking
-	building
-)
-
-type round struct {
-	open bool
-	ran  []bool // hooks that ran in this round
-}
-
-// forced is what is owed whatever the digests say.
-type forced struct {
-	build   bool // then = rebuild, key r, changed build settings
-	restart bool // then = restart, key r
-	migrate bool // a migration succeeded: restart after the next good build
-	hooks   bool // key r: held hooks run now
-}
-
-// buildState describes the last build that was not cancelled.
-type buildState struct {
-	ever    bool
-	failed  bool
-	source  change.Digest // zero when it was not made of one state
-	headers uint64        // Snapshot.Headers at its start
-	started time.Time
-}
-
-type binary struct {
-	path   string
-	gen    int // the generation it was built for
-	digest change.Digest
 }
 
 type closing int
@@ -135,7 +80,7 @@ const (
 // New returns the state before the first event. The first effects come with
 // Begin.
 func New(opts Options) State {
-	s := State{relist: true, again: true, inst: instance{phase: never{}}, next: nothing{}}
+	s := State{again: true, round: resting{}, built: noBuild{}, inst: instance{phase: never{}}, next: nothing{}}
 	s.setOptions(opts)
 	return s
 }
@@ -144,16 +89,16 @@ func New(opts Options) State {
 func (s *State) setOptions(opts Options) {
 	old := s.hooks
 	oldNames := s.opts.Hooks
-	s.hooks = make([]hookState, len(opts.Hooks))
+	s.hooks = make([]hook, len(opts.Hooks))
 	for i, h := range opts.Hooks {
-		s.hooks[i].ok = h.Last
+		s.hooks[i].state = ready{h.Last}
 		j := slices.IndexFunc(oldNames, func(o Hook) bool { return o.Name == h.Name && o.Key == h.Key })
 		if j >= 0 {
 			s.hooks[i] = old[j]
 		}
 	}
 	s.opts = opts
-	s.round.ran = make([]bool, len(opts.Hooks))
+	s.rounds++ // a hook that ran in this round may run again, by other settings
 }
 
 // Deadline returns when a Tick is wanted; zero for never.

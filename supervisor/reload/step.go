@@ -27,14 +27,14 @@ func Begin(s State, now time.Time) (State, []Effect) {
 // machine is a State on its way to the next one.
 type machine struct {
 	State
+	was     closing // before this step
 	now     time.Time
 	effects []Effect
 }
 
 func newMachine(s State, now time.Time) *machine {
 	s.hooks = slices.Clone(s.hooks)
-	s.round.ran = slices.Clone(s.round.ran)
-	return &machine{State: s, now: now}
+	return &machine{State: s, was: s.closing, now: now}
 }
 
 // issue counts an effect that will be answered and returns its ID.
@@ -57,7 +57,8 @@ func (m *machine) accept(ev Event) {
 	case Restart:
 		m.restartWanted()
 	case Replace:
-		m.again, m.force.restart = true, true
+		m.again = true
+		m.oweRestart(askedFor)
 	case Interrupt:
 		m.interrupted()
 	case Quit:
@@ -125,7 +126,7 @@ func (m *machine) observe(snap change.Snapshot) (before change.Snapshot, adopted
 	}
 	for i := range m.hooks {
 		if st := m.hookTree(i); !st.Missing {
-			m.hooks[i].missing = false
+			m.hooks[i].incomplete = false
 		}
 	}
 	return before, true
@@ -136,7 +137,7 @@ func (m *machine) changed(set change.Set) {
 	before, adopted := m.observe(set.Snapshot)
 	m.logSet(set)
 	m.untold = append(slices.Clip(m.untold), set.Paths...)
-	if !adopted || !m.known {
+	if !adopted || !m.graph.known() {
 		return // what is there when devguard starts is no edit
 	}
 	if before.SameWork(set.Snapshot) {
@@ -198,15 +199,16 @@ func (m *machine) settle() {
 }
 
 // settling reports whether changes are still coming in.
-func (m *machine) settling() bool { return !m.burst.Deadline().IsZero() }
+func (s State) settling() bool { return !s.burst.Deadline().IsZero() }
 
 func (m *machine) restartWanted() {
 	m.again = true
 	m.inst.crashes = 0
-	m.force.build, m.force.restart, m.force.hooks = true, true, true
+	m.asked++
+	m.oweRestart(askedFor)
+	m.runHeld = true
 	for i := range m.hooks {
-		m.hooks[i].bad = false
-		m.hooks[i].suspended = false
+		m.hooks[i].retry()
 	}
 }
 
@@ -221,13 +223,9 @@ func (m *machine) interrupted() {
 
 // shutDown ends what is going on, once each.
 func (m *machine) shutDown() {
-	if m.work.kind != idle && !m.work.cancelled {
-		m.work.cancelled = true
-		m.cancel(m.work.id)
-	}
-	if m.listing != 0 {
-		m.cancel(m.listing)
-		m.listing = 0
+	if m.was == open {
+		m.cancelStep()
+		m.cancelListing()
 	}
 	m.next = nothing{}
 	m.endInstance()

@@ -155,6 +155,12 @@ func TestNewerChangeCancelsUntilTheWindowEnds(t *testing.T) {
 // lastBuildTook makes one build of that length.
 func (w *world) lastBuildTook(d time.Duration) { w.st.lastBuild = d }
 
+// buildBegan is when the build in flight was started.
+func (s State) buildBegan() time.Time {
+	b, _ := s.inBuild()
+	return b.started
+}
+
 // buildFor lets time go by; builds end after took, cancellations at once, and
 // everything else without delay.
 func (w *world) buildFor(d, took time.Duration) {
@@ -164,7 +170,7 @@ func (w *world) buildFor(d, took time.Duration) {
 		for i := 0; i < len(w.flight); i++ {
 			switch e := w.flight[i].(type) {
 			case Build:
-				if !w.canceled[e.ID] && w.now.Sub(w.st.work.started) < took {
+				if !w.canceled[e.ID] && w.now.Sub(w.st.buildBegan()) < took {
 					continue
 				}
 			case Await:
@@ -313,7 +319,7 @@ func TestHookThatFeedsItselfIsSuspended(t *testing.T) {
 	w.tree.Source, w.tree.Seq = digest(50), w.tree.Seq+1
 	w.step(Changed{change.Set{Snapshot: w.snap(), At: w.now, Paths: []change.Path{{Name: "/a.go"}}}})
 	w.calm()
-	if w.st.hooks[0].suspended {
+	if _, still := w.st.hooks[0].state.(suspended); still {
 		t.Fatal("an edit elsewhere did not resume it")
 	}
 }
@@ -425,7 +431,7 @@ func TestStateIsAValue(t *testing.T) {
 	hook := before.hooks[0]
 	w.edit("/schema", func(s *change.Snapshot) { s.Hooks[0].Watch = digest(2) })
 	w.calm()
-	if before.hooks[0].ok != hook.ok || before.round.open {
+	if before.hooks[0].state != hook.state || before.round.open() {
 		t.Fatal("Step changed the state that it was given")
 	}
 }

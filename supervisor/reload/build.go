@@ -1,0 +1,147 @@
+package reload
+
+import (
+	"time"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+// lastBuild is the last build that was not cancelled: one of the types below.
+type lastBuild interface{ lastBuild() }
+
+type (
+	noBuild   struct{}
+	goodBuild struct{ inputs }
+	badBuild  struct{ inputs }
+)
+
+func (noBuild) lastBuild()   {}
+func (goodBuild) lastBuild() {}
+func (badBuild) lastBuild()  {}
+
+// inputs are what a build was made of.
+type inputs struct {
+	source  change.Digest // zero while it runs, and when it was not made of one state
+	headers uint64        // Snapshot.Headers at its start
+	started time.Time
+}
+
+// binary is the newest good output.
+type binary struct {
+	path   string
+	gen    int // the generation it was built for
+	digest change.Digest
+}
+
+// buildDue reports whether the newest build, good or bad, was made of another
+// tree than there is now, or a build was asked for. A test file is no source, but
+// a broken package clause in one fails the build.
+func (m *machine) buildDue() bool {
+	if m.opts.Command {
+		m.met = m.asked
+		return false
+	}
+	switch b := m.built.(type) {
+	case goodBuild:
+		return m.asked > m.met || b.source != m.tree.Source
+	case badBuild:
+		return m.asked > m.met || b.source != m.tree.Source || b.headers != m.tree.Headers
+	}
+	return true
+}
+
+// build starts a build of the tree as it is now.
+func (m *machine) build() {
+	gen := m.nextGen()
+	id := m.issue(func(id ID) Effect { return Build{ID: id, Gen: gen, Keep: m.binariesInUse()} })
+	m.begin(building{
+		id: id, gen: gen, seq: m.tree.Seq, asked: m.asked,
+		inputs: inputs{headers: m.tree.Headers, started: m.now},
+	})
+	m.log(Log{What: LogBuildStarted, Gen: gen})
+}
+
+// inBuild returns the build that is not answered yet.
+func (s State) inBuild() (building, bool) {
+	switch r := s.round.(type) {
+	case building:
+		return r, true
+	case cancelling:
+		return r.building, true
+	}
+	return building{}, false
+}
+
+// cancelBuild tells the running build to end.
+func (m *machine) cancelBuild() {
+	b, ok := m.round.(building)
+	if !ok {
+		panic("BUG: no build to cancel")
+	}
+	m.round = cancelling{b}
+	m.cancel(b.id)
+}
+
+// outdate marks a running build whose inputs have changed, and cancels it
+// while that is allowed.
+func (m *machine) outdate(set change.Set) {
+	b, ok := m.round.(building)
+	if !ok || m.tree.Seq == b.seq && !m.hooksWanted() {
+		return
+	}
+	if b.stale.IsZero() {
+		b.stale = set.At
+	}
+	m.round = b
+	if m.saved.IsZero() {
+		m.saved = set.At
+	}
+	if m.withinWindow() {
+		m.cancelBuild()
+	}
+}
+
+func (m *machine) buildDone(ev Built) {
+	b, ok := m.inBuild()
+	if !ok || b.id != ev.ID {
+		return
+	}
+	m.endStep()
+	m.adopt(ev.Brings)
+	m.observe(ev.Snapshot)
+	if m.tree.Seq != b.seq && b.stale.IsZero() {
+		b.stale = m.now
+		if m.saved.IsZero() {
+			m.saved = m.now
+		}
+	}
+	// A build may end before its cancellation reaches it, or only the last
+	// sweep finds the change: what it read is then not one state of the tree.
+	if ev.Cancelled || (!b.stale.IsZero() && m.withinWindow()) {
+		m.log(Log{What: LogBuildCancelled, Gen: b.gen, Took: ev.Took})
+		m.again = true
+		return
+	}
+	m.takeBuild(ev, b)
+}
+
+// takeBuild makes a finished build the one that counts.
+func (m *machine) takeBuild(ev Built, b building) {
+	m.lastBuild, m.met = ev.Took, b.asked
+	saved := m.saved
+	m.saved = b.stale
+	if b.stale.IsZero() && !(b.grown && ev.Err != nil) {
+		b.source = m.tree.Source
+	} else {
+		m.again = true
+	}
+	if ev.Err != nil {
+		m.built = badBuild{b.inputs}
+		m.closeRound(resting{})
+		m.log(Log{What: LogBuildFailed, Gen: b.gen, Took: ev.Took, Err: ev.Err, Detail: ev.Detail})
+		return
+	}
+	m.built = goodBuild{b.inputs}
+	m.log(Log{What: LogBuildFinished, Gen: b.gen, Took: ev.Took, Detail: ev.Detail})
+	m.takeBinary(ev, b.gen, saved)
+}
