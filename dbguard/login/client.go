@@ -30,7 +30,7 @@ type Client struct {
 type Greeting struct {
 	Status  map[string]string          // ParameterStatus
 	Notices []*pgproto3.NoticeResponse // of the upstream's login
-	PID     uint32                     // for BackendKeyData
+	PID     uint32                     // for BackendKeyData; 0: none is sent
 }
 
 // goodbyeTime bounds the write of a message that nothing may wait for.
@@ -44,7 +44,7 @@ const goodbyeTime = time.Second
 // client is gone.
 func (c *Client) Welcome(g Greeting, cancel func(context.Context)) (forget func(), err error) {
 	key, forget := c.keys.add(g.PID, c.keySize(g.Status["server_version"]), cancel)
-	return forget, c.begin(c.greeting(g, key))
+	return forget, c.begin(greeting(g, key))
 }
 
 // begin sends what opens the client's session.
@@ -57,15 +57,14 @@ func (c *Client) begin(words []byte) error {
 }
 
 // greeting returns what a server says after AuthenticationOk.
-func (c *Client) greeting(g Greeting, key []byte) []byte {
-	if c.Upstream != nil {
-		return c.Upstream.greeting(key)
-	}
+func greeting(g Greeting, key []byte) []byte {
 	var all []pgproto3.BackendMessage
 	for _, name := range slices.Sorted(maps.Keys(g.Status)) {
 		all = append(all, &pgproto3.ParameterStatus{Name: name, Value: g.Status[name]})
 	}
-	all = append(all, &pgproto3.BackendKeyData{ProcessID: g.PID, SecretKey: key})
+	if g.PID != 0 {
+		all = append(all, &pgproto3.BackendKeyData{ProcessID: g.PID, SecretKey: key})
+	}
 	for _, n := range g.Notices {
 		all = append(all, n)
 	}

@@ -3,21 +3,26 @@ package login
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// A listener with a fixed address has no password of ours that its clients could
-// know: they read their URL from somewhere else. So the upstream itself checks
-// them: their login is passed on byte for byte, and grants nothing that they could
-// not get without us.
+// The clients of a relaying listener know no password of ours. The upstream itself
+// checks them: their login is passed on byte for byte up to AuthenticationOk.
+//
+// pgconn cannot do that, as it logs in by itself, with a password that it knows. It
+// does what comes before and after: it looks hosts up, dials one address after the
+// other, begins TLS, bounds all of it by connect_timeout, and knows how to cancel
+// the session.
 
 const (
 	// upstreamTimeout bounds a relayed login as a whole. It is a guess: a hosted
@@ -28,54 +33,31 @@ const (
 	loginReply = 256 << 10
 )
 
-// Upstream is the session that a relayed login has opened.
-type Upstream struct {
-	Conn   net.Conn                    // after ReadyForQuery, without deadlines
-	Status map[string]string           // ParameterStatus
-	PID    uint32                      // the upstream's own; 0 when it has told none
-	Cancel func(context.Context) error // sends a CancelRequest; returns when the upstream has closed that connection; nil without a PID
-
-	before, after []byte // what the client was not told yet, around BackendKeyData
-}
-
-// Leave ends a session that nobody is going to use.
-func (u *Upstream) Leave() {
-	if b, err := (&pgproto3.Terminate{}).Encode(nil); err == nil {
-		goodbye(u.Conn, b)
-	}
-}
-
-// greeting returns what the upstream said after AuthenticationOk, up to
-// ReadyForQuery, with key in place of its own.
-func (u *Upstream) greeting(key []byte) []byte {
-	out := u.before
-	if u.PID != 0 {
-		out = append(out, encode(&pgproto3.BackendKeyData{ProcessID: u.PID, SecretKey: key})...)
-	}
-	return append(out, u.after...)
-}
-
 // relayedLogin is one login that is relayed.
 type relayedLogin struct {
 	client  *pendingLogin
 	in      *intake
 	timeout time.Duration // of each answer of the client's
 	start   *startup
+	version uint32 // the protocol that is spoken
 
-	route    route
 	conn     net.Conn // the upstream
 	from     *intake  // of conn
-	told     bool     // the client was told something of the upstream's
-	answered bool     // the client has answered an authentication request
-	version  uint32
-	up       Upstream
+	progress progress
+	away     []byte // the error of the last upstream that has turned the client away, for it to be told in the end
+
+	err  error              // why the login has failed for good
+	stop context.CancelFunc // keeps pgconn from trying another address then
 }
 
-// turnedAway says that an upstream has turned the client away without a word to
-// it, so that another may be tried.
-type turnedAway struct{ reply []byte }
+// progress is how far the client has come.
+type progress int
 
-func (*turnedAway) Error() string { return "the server turns the client away" }
+const (
+	untold   progress = iota // nothing was said to it: another upstream may be tried
+	told                     // it was told something of the upstream's
+	answered                 // it has answered an authentication request
+)
 
 // errRelayed ends a login whose client has got the upstream's own error.
 var errRelayed = errors.New("the server has refused the login")
@@ -85,37 +67,14 @@ func (l *Listener) relayLogin(p *pendingLogin, in *intake, start *startup) (*Cli
 	p.wait(true)
 	defer p.wait(false)
 	_ = p.SetDeadline(time.Time{}) // from here on each turn of the client's has its own
-	ctx, cancel := context.WithTimeout(l.accepting, upstreamTimeout)
-	defer cancel()
 	c := l.client(start, p.Conn)
 	if l.o.Generation != nil {
 		c.Gen = l.o.Generation(p.Conn)
 	}
-	all, err := routes(ctx, l.upstream)
-	if err != nil {
-		return nil, unreachable(err)
-	}
-	if l.upstream.ChannelBinding == "require" {
-		return nil, refuse("28000", "channel_binding=require cannot be kept by a listener that relays logins")
-	}
-	var reply []byte // of the last server that has turned the client away
-	for _, r := range all {
-		login := &relayedLogin{client: p, in: in, timeout: l.o.timeout, start: start, route: r, version: start.version}
-		if err = login.run(ctx); err == nil {
-			c.version, c.Upstream = login.version, &login.up
-			return c, nil
-		}
-		if away := new(turnedAway); errors.As(err, &away) {
-			reply = away.reply
-		} else if login.conn != nil {
-			return nil, err
-		}
-	}
-	if reply != nil {
-		_, _ = p.Write(reply)
-		return nil, errRelayed
-	}
-	return nil, unreachable(err)
+	r := &relayedLogin{client: p, in: in, timeout: l.o.timeout, start: start, version: start.version}
+	up, err := r.run(l.accepting, l.upstream)
+	c.Upstream, c.version = up, r.version
+	return c, err
 }
 
 // unreachable is what a client is told that cannot reach the server through us.
@@ -123,29 +82,87 @@ func unreachable(err error) *refusal {
 	return refuse("08001", "cannot connect to the database server", err.Error())
 }
 
-// run does the login by one route. Without an error up is complete.
-func (r *relayedLogin) run(ctx context.Context) (err error) {
-	conn, err := r.route.dial(ctx)
-	if err != nil {
-		return err
+// run does the login.
+func (r *relayedLogin) run(ctx context.Context, upstream *pgconn.Config) (*Upstream, error) {
+	if upstream.ChannelBinding == "require" {
+		return nil, refuse("28000", "channel_binding=require cannot be kept by a listener that relays logins")
 	}
+	ctx, r.stop = context.WithTimeout(ctx, upstreamTimeout)
+	defer r.stop()
+	config := upstream.Copy()
+	config.AfterNetConnect = r.login
+	config.RequireAuth = ""      // the client sees for itself how the upstream checks it
+	config.ValidateConnect = nil // of target_session_attrs: likewise
+	up, err := Connect(ctx, config)
+	switch {
+	case r.err != nil:
+		return nil, r.err
+	case err != nil && r.away != nil:
+		_, _ = r.client.Write(r.away)
+		return nil, errRelayed
+	case err != nil:
+		return nil, unreachable(plain(err))
+	}
+	return up, nil
+}
+
+// plain returns what pgconn says about its connects, without the user and database of
+// the config, which are not the client's, and without its name for our part in them.
+func plain(err error) error {
+	if inner := errors.Unwrap(err); inner != nil {
+		err = inner
+	}
+	return errors.New(strings.ReplaceAll(err.Error(), "AfterNetConnect failed: ", ""))
+}
+
+// login does the login over a connection that pgconn has made, and returns what
+// pgconn is to go on with. It is called for each address, until one lets the client
+// in.
+func (r *relayedLogin) login(ctx context.Context, _ *pgconn.Config, conn net.Conn) (net.Conn, error) {
+	if r.err != nil {
+		return conn, r.err
+	}
+	if secure, ok := conn.(*tls.Conn); ok {
+		if err := secure.HandshakeContext(ctx); err != nil {
+			return conn, fmt.Errorf("TLS with %s: %w", conn.RemoteAddr(), err)
+		}
+	}
+	release := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	r.conn, r.from = conn, &intake{r: conn, left: loginReply}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer func() {
-		if !stop() && err == nil {
-			err = context.Cause(ctx)
-		}
-		if err != nil {
-			_ = conn.Close()
-		}
-	}()
-	if _, err := conn.Write(r.start.raw); err != nil {
-		return unreachable(err)
+	rest, err := r.relay()
+	if !release() {
+		err = unreachable(context.Cause(ctx))
 	}
-	if err := r.authenticate(); err != nil {
-		return err
+	if away := new(pgconn.PgError); err != nil && !errors.As(err, &away) {
+		r.err = err
+		r.stop()
 	}
-	return r.collect()
+	return &loggedIn{conn, bytes.NewReader(rest)}, err
+}
+
+// loggedIn is an upstream's connection after a login. To pgconn it repeats what the
+// upstream has said since AuthenticationOk, and nothing more; what pgconn writes, its
+// startup message, goes nowhere.
+type loggedIn struct {
+	net.Conn
+	said io.Reader
+}
+
+func (l *loggedIn) Read(p []byte) (int, error) { return l.said.Read(p) }
+
+func (l *loggedIn) Write(p []byte) (int, error) { return len(p), nil }
+
+// relay passes the login on, and returns what the upstream says from
+// AuthenticationOk to ReadyForQuery.
+func (r *relayedLogin) relay() ([]byte, error) {
+	if _, err := r.conn.Write(r.start.raw); err != nil {
+		return nil, unreachable(err)
+	}
+	ok, err := r.authenticate()
+	if err != nil {
+		return nil, err
+	}
+	return r.collect(ok)
 }
 
 // read reads the next message of the upstream's.
@@ -167,28 +184,28 @@ func (r *relayedLogin) read() (msg []byte, err error) {
 
 // tell passes a message of the upstream's on to the client.
 func (r *relayedLogin) tell(msg []byte) error {
-	r.told = true
+	r.progress = max(r.progress, told)
 	_ = r.client.SetDeadline(time.Now().Add(r.timeout))
 	_, err := r.client.Write(msg)
 	return err
 }
 
-// authenticate passes messages both ways up to AuthenticationOk, which is not
-// passed on before the client has proved something.
-func (r *relayedLogin) authenticate() error {
+// authenticate passes messages both ways up to AuthenticationOk, which it returns;
+// that is not passed on before the client has proved something.
+func (r *relayedLogin) authenticate() (ok []byte, err error) {
 	for {
 		msg, err := r.read()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		switch msg[0] {
 		case 'R':
 			done, err := r.request(msg)
 			if done || err != nil {
-				return err
+				return msg, err
 			}
 		case 'E':
-			return r.refused(msg)
+			return nil, r.refused(msg)
 		case 'v':
 			var told pgproto3.NegotiateProtocolVersion
 			if told.Decode(msg[5:]) == nil && told.NewestMinorProtocol>>16 == 3 {
@@ -197,25 +214,27 @@ func (r *relayedLogin) authenticate() error {
 			fallthrough
 		case 'N':
 			if err := r.tell(msg); err != nil {
-				return err
+				return nil, err
 			}
 		default:
-			return unreachable(fmt.Errorf("unexpected message %q during the login", msg[0]))
+			return nil, unreachable(fmt.Errorf("unexpected message %q during the login", msg[0]))
 		}
 	}
 }
 
-// refused ends the login by the upstream's error. Like pgconn it lets other routes
-// be tried, unless the error would be the same there.
+// refused ends the login at this upstream by its error. While the client was told
+// nothing, pgconn decides whether another one is tried, by the same rules as for its
+// own logins.
 func (r *relayedLogin) refused(msg []byte) error {
 	var e pgproto3.ErrorResponse
-	if r.told || e.Decode(msg[5:]) != nil || e.Code == "28P01" || e.Code == "3D000" || e.Code == "42501" {
-		if err := r.tell(msg); err != nil {
-			return err
-		}
-		return errRelayed
+	if r.progress == untold && e.Decode(msg[5:]) == nil {
+		r.away = msg
+		return pgconn.ErrorResponseToPgError(&e)
 	}
-	return &turnedAway{msg}
+	if err := r.tell(msg); err != nil {
+		return err
+	}
+	return errRelayed
 }
 
 // request passes an authentication request on, and its answer back when one is due.
@@ -225,7 +244,7 @@ func (r *relayedLogin) request(msg []byte) (done bool, err error) {
 	}
 	switch kind := binary.BigEndian.Uint32(msg[5:]); kind {
 	case pgproto3.AuthTypeOk:
-		if !r.answered {
+		if r.progress < answered {
 			return false, refuse("28000", "the database server asks for no password, so this listener of devguard, which relays logins, lets nobody in",
 				"Otherwise whoever can connect to the listener could use the database with devguard's rights.")
 		}
@@ -257,7 +276,7 @@ func (r *relayedLogin) answer() error {
 	if _, err := r.conn.Write(append(head, body...)); err != nil {
 		return unreachable(err)
 	}
-	r.answered = true
+	r.progress = answered
 	return nil
 }
 
@@ -276,47 +295,19 @@ func withoutBinding(msg []byte) ([]byte, error) {
 	return encode(m), nil
 }
 
-// collect reads what follows AuthenticationOk, up to ReadyForQuery.
-func (r *relayedLogin) collect() error {
-	r.up = Upstream{Conn: r.conn, Status: map[string]string{}}
+// collect appends to what the upstream has said what follows, up to ReadyForQuery.
+func (r *relayedLogin) collect(said []byte) ([]byte, error) {
 	for {
 		msg, err := r.read()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		switch msg[0] {
-		case 'E':
-			_ = r.tell(slices.Concat(r.up.before, r.up.after, msg))
-			return errRelayed
-		case 'K':
-			if err := r.keyData(msg[5:]); err != nil {
-				return err
-			}
-			continue
-		case 'S':
-			if name, rest, ok := cutString(msg[5:]); ok {
-				r.up.Status[name], _, _ = cutString(rest)
-			}
+		if msg[0] == 'E' {
+			_ = r.tell(msg)
+			return nil, errRelayed
 		}
-		if r.up.PID != 0 {
-			r.up.after = append(r.up.after, msg...)
-		} else {
-			r.up.before = append(r.up.before, msg...)
-		}
-		if msg[0] == 'Z' {
-			return r.conn.SetDeadline(time.Time{})
+		if said = append(said, msg...); msg[0] == 'Z' {
+			return said, nil
 		}
 	}
-}
-
-// keyData takes the key that cancels the upstream session.
-func (r *relayedLogin) keyData(body []byte) error {
-	var k pgproto3.BackendKeyData
-	if err := k.Decode(body); err != nil {
-		return unreachable(err)
-	}
-	r.up.PID = k.ProcessID
-	route, pid, key := r.route, k.ProcessID, k.SecretKey
-	r.up.Cancel = func(ctx context.Context) error { return route.cancel(ctx, pid, key) }
-	return nil
 }

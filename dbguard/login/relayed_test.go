@@ -358,25 +358,25 @@ func TestRelayedLoginThatCannotBegin(t *testing.T) {
 		edit     func(*pgconn.Config)
 		detail   string
 	}{
-		"no answer to SSLRequest":  {silent, func(c *pgconn.Config) { c.ConnectTimeout = 50 * time.Millisecond }, "TLS with 127.0.0.1"},
-		"no answer to a hello":     {silent + "&sslnegotiation=direct", func(c *pgconn.Config) { c.ConnectTimeout = 50 * time.Millisecond }, "TLS with 127.0.0.1"},
+		"no answer to SSLRequest":  {silent, func(c *pgconn.Config) { c.ConnectTimeout = 50 * time.Millisecond }, "(127.0.0.1): tls error: timeout"},
+		"no answer to a hello":     {silent + "&sslnegotiation=direct", func(c *pgconn.Config) { c.ConnectTimeout = 50 * time.Millisecond }, "(127.0.0.1): timeout"},
 		"a name that nobody knows": {silent, func(c *pgconn.Config) { c.LookupFunc = lookUpNothing }, "no such host"},
 		"a name without an address": {silent, func(c *pgconn.Config) {
 			c.LookupFunc = func(context.Context, string) ([]string, error) { return nil, nil }
-		}, "no address"},
+		}, "hostname resolving error"},
 		"it hangs up at once": {silent, func(c *pgconn.Config) {
 			c.DialFunc = func(context.Context, string, string) (net.Conn, error) {
 				here, there := net.Pipe()
 				return here, there.Close()
 			}
-		}, "TLS with 127.0.0.1"},
+		}, "(127.0.0.1): tls error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := relayedStub(t, tc.upstream, Options{}, tc.edit)
 			_, err := pgconn.Connect(t.Context(), s.at("dev", password, "app", "sslmode=disable"))
 			var pg *pgconn.PgError
 			if !errors.As(err, &pg) || pg.Code != "08001" || !strings.Contains(pg.Detail, tc.detail) {
-				t.Errorf("%v", err)
+				t.Errorf("%v: %s", err, pg.Detail)
 			}
 		})
 	}
@@ -399,6 +399,10 @@ func FuzzRelayedLogin(f *testing.F) {
 	} {
 		f.Add(seed, message('p', []byte("x\x00")))
 	}
+	config, err := pgconn.ParseConfig("host=127.0.0.1 sslmode=disable")
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, upstream, answers []byte) {
 		server, there := net.Pipe()
 		ours, theirs := net.Pipe()
@@ -414,8 +418,9 @@ func FuzzRelayedLogin(f *testing.F) {
 		pending.takeSlot(t.Context())
 		p := pending.enter(ours)
 		login := &relayedLogin{client: p, in: &intake{r: p, left: loginBytes}, timeout: time.Minute, start: &startup{version: 3 << 16}}
-		login.route.config = &pgconn.Config{DialFunc: func(context.Context, string, string) (net.Conn, error) { return server, nil }}
-		if err := login.run(t.Context()); err == nil && !login.answered {
+		config := config.Copy()
+		config.DialFunc = func(context.Context, string, string) (net.Conn, error) { return server, nil }
+		if _, err := login.run(t.Context(), config); err == nil && login.progress != answered {
 			t.Error("logged in without an answer")
 		}
 		pending.leave(p)

@@ -42,9 +42,11 @@ var openStubs int
 func startStub(t *testing.T, network, address string, o Options) *stub {
 	t.Helper()
 	var secrets []Secret
-	o.Secrets, o.Serve = func() []Secret { return secrets }, serve
+	made := make(chan struct{})
+	o.Secrets, o.Serve = func() []Secret { <-made; return secrets }, serve
 	s := open(t, o, func(o Options) (*Listener, error) { return Listen(network, address, o) })
 	secrets = []Secret{s.Secret(1, firstPassword), s.Secret(2, secondPassword)}
+	close(made)
 	return s
 }
 
