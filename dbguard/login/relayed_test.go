@@ -202,6 +202,7 @@ func relayedOverTLS(t *testing.T, server *pgtest.Server) {
 		"sslmode=disable":                     "pg_hba.conf rejects", // the server's own words
 		"sslmode=verify-full":                 "cannot connect to the database server",
 		verified + "&channel_binding=require": "channel_binding=require cannot be kept",
+		verified + "&sslcertmode=require":     "cannot connect to the database server", // which asks for no certificate
 	} {
 		s := relayedStub(t, server.URL(pgtest.Conn{Params: params}), Options{})
 		if _, err := pgconn.Connect(t.Context(), s.at("dev", password, "tls", "sslmode=prefer")); err == nil || !strings.Contains(err.Error(), want) {
