@@ -47,7 +47,7 @@ var mayImport = table(map[string]string{
 	"supervisor/control":  leaves + "supervisor/reload dbguard/session",
 	"supervisor/e2e":      leaves + "dbguard/embedded", // tests alone
 	"dbguard":             "",
-	"dbguard/login":       leaves + "dbguard/dsn dbguard/relay",
+	"dbguard/login":       leaves,
 	"dbguard/guard":       leaves + "dbguard/login dbguard/dsn dbguard/relay dbguard/session dbguard/activity dbguard/sockets dbguard/embedded",
 	"dbguard/dsn":         leaves,
 	"dbguard/sockets":     leaves,
