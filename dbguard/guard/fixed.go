@@ -96,7 +96,7 @@ func (g *Guard) admitRelayed(ctx context.Context, l *live, c *login.Client) *vis
 	in := c.Upstream
 	up := &opened{
 		Upstream: relay.Upstream{Conn: in.Conn, Cancel: in.Cancel},
-		local:    in.Conn.LocalAddr(), pid: in.PID, status: in.Status,
+		local:    in.Conn.LocalAddr(), pid: in.PID, status: in.Status, notices: in.Notices,
 	}
 	return &visit{want{database: c.Database, params: c.Params}, up, how, in.PID}
 }
