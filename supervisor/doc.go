@@ -6,12 +6,15 @@
 //
 // # The loop
 //
-// One goroutine owns the state. It waits in one select, takes one event, lets
-// reload.Step decide and starts the effects. An effect with an ID runs in one
+// One goroutine owns the state (loop.go). It waits in one select, takes one event,
+// lets reload.Step decide and starts the effects. An effect with an ID runs in one
 // goroutine and sends exactly one outcome, also when it is cancelled, fails or
-// panics; Run returns when the decider says that nothing is in flight.
+// panics (effects.go). Nothing goes on that Step does not count: Run returns when it
+// says that nothing is in flight, and closes what it has opened (see shutdown).
 //
-// An outcome may bring things along that the loop has to hold (the new graph,
-// the started process tree). They travel with the event and are taken over by
-// the loop before Step, so that nothing is shared.
+// The doers take what they need from the Supervisor when they are made, in the loop.
+// An answer may bring things along for the loop to hold, as the new graph; Step hands
+// them back by reload.Adopt when it takes the answer, so that a stale one is dropped
+// in Step and nowhere else. What others may see is published by the loop: the newest
+// generation, for the database side.
 package supervisor

@@ -8,86 +8,111 @@ import (
 	"github.com/devguard/devguard/supervisor/reload"
 )
 
+// doers are what the loop does its effects by, and the seam at which it is tested. Each
+// is called in the loop, where it takes what the work needs, and returns the work.
+type doers struct {
+	list         func(reload.List) doer
+	loadConfig   func(reload.LoadConfig) doer
+	runHook      func(reload.RunHook) doer
+	build        func(reload.Build) doer
+	check        func(reload.Check) doer
+	start        func(reload.Start) doer
+	await        func(reload.Await) doer
+	awaitReady   func(reload.AwaitReady) doer
+	stop         func(reload.Stop) doer
+	drain        func(reload.Drain) doer
+	forwardQuit  func(reload.ForwardQuit) doer
+	prepare      func(reload.Prepare) doer
+	closeRetired func(reload.CloseRetired) doer
+}
+
+// doer does one effect, in a goroutine of its own, and returns the answer. It ends
+// early when its context does, and answers all the same.
+type doer func(context.Context) reload.Event
+
+// work is an effect that is ready to be done.
+type work struct {
+	id     reload.ID
+	do     doer
+	failed func(error) reload.Event // the answer when do panics
+}
+
+// outcome is the answer to the effect with that ID.
+type outcome struct {
+	id     reload.ID
+	answer reload.Event
+}
+
 // do starts one effect. It never blocks.
-func (s *Supervisor) do(e reload.Effect) {
+func (l *loop) do(e reload.Effect) {
 	switch e := e.(type) {
 	case reload.Log:
-		s.log(e)
+		l.say(e)
 	case reload.Adopt:
 		e.Brings.(func())()
 	case reload.Cancel:
-		if cancel := s.cancels[e.ID]; cancel != nil {
+		if cancel := l.cancels[e.ID]; cancel != nil {
 			cancel()
 		}
+	default:
+		l.start(l.doers.work(e))
+	}
+}
+
+func (d *doers) work(e reload.Effect) work {
+	switch e := e.(type) {
 	case reload.List:
-		s.run(e.ID, s.list(e), func(err error) reload.Event { return reload.Listed{ID: e.ID, Err: err} })
+		return work{e.ID, d.list(e), func(err error) reload.Event { return reload.Listed{ID: e.ID, Err: err} }}
 	case reload.LoadConfig:
-		s.run(e.ID, s.loadConfig(e), func(err error) reload.Event { return reload.ConfigLoaded{ID: e.ID, Err: err} })
+		return work{e.ID, d.loadConfig(e), func(err error) reload.Event { return reload.ConfigLoaded{ID: e.ID, Err: err} }}
 	case reload.RunHook:
-		s.run(e.ID, s.runHook(e), func(err error) reload.Event { return reload.HookDone{ID: e.ID, Err: err} })
+		return work{e.ID, d.runHook(e), func(err error) reload.Event { return reload.HookDone{ID: e.ID, Err: err} }}
 	case reload.Build:
-		s.run(e.ID, s.build(e), func(err error) reload.Event { return reload.Built{ID: e.ID, Err: err} })
-	default:
-		s.doInstance(e)
-	}
-}
-
-func (s *Supervisor) doInstance(e reload.Effect) {
-	switch e := e.(type) {
+		return work{e.ID, d.build(e), func(err error) reload.Event { return reload.Built{ID: e.ID, Err: err} }}
 	case reload.Check:
-		s.run(e.ID, s.check(e), func(err error) reload.Event { return reload.Checked{ID: e.ID, Err: err} })
+		return work{e.ID, d.check(e), func(err error) reload.Event { return reload.Checked{ID: e.ID, Err: err} }}
 	case reload.Start:
-		s.run(e.ID, s.start(e), func(err error) reload.Event { return reload.Started{ID: e.ID, Err: err} })
+		return work{e.ID, d.start(e), func(err error) reload.Event { return reload.Started{ID: e.ID, Err: err} }}
 	case reload.Await:
-		s.run(e.ID, s.await(e), func(err error) reload.Event { return reload.Exited{ID: e.ID, Code: -1, Err: err} })
+		return work{e.ID, d.await(e), func(err error) reload.Event { return reload.Exited{ID: e.ID, Code: -1, Err: err} }}
 	case reload.AwaitReady:
-		s.run(e.ID, s.awaitReady(e), func(err error) reload.Event { return reload.ReadyDone{ID: e.ID, Err: err} })
+		return work{e.ID, d.awaitReady(e), func(err error) reload.Event { return reload.ReadyDone{ID: e.ID, Err: err} }}
 	case reload.Stop:
-		s.run(e.ID, s.stop(e), func(err error) reload.Event { return reload.Stopped{ID: e.ID, Err: err} })
+		return work{e.ID, d.stop(e), func(err error) reload.Event { return reload.Stopped{ID: e.ID, Err: err} }}
 	case reload.Drain:
-		s.run(e.ID, s.drain(e), func(err error) reload.Event { return reload.Drained{ID: e.ID, Err: err} })
-	default:
-		s.doBeside(e)
-	}
-}
-
-func (s *Supervisor) doBeside(e reload.Effect) {
-	beside := func(id reload.ID, do doer) {
-		s.run(id, do, func(err error) reload.Event { return reload.BesideDone{ID: id, Err: err} })
-	}
-	switch e := e.(type) {
+		return work{e.ID, d.drain(e), func(err error) reload.Event { return reload.Drained{ID: e.ID, Err: err} }}
 	case reload.ForwardQuit:
-		beside(e.ID, s.forwardQuit(e))
+		return beside(e.ID, d.forwardQuit(e))
 	case reload.Prepare:
-		beside(e.ID, s.prepare(e))
+		return beside(e.ID, d.prepare(e))
 	case reload.CloseRetired:
-		beside(e.ID, s.closeRetired(e))
-	default:
-		panic(fmt.Sprintf("BUG: effect %T is not known", e))
+		return beside(e.ID, d.closeRetired(e))
 	}
+	panic(fmt.Sprintf("BUG: effect %T is not known", e))
 }
 
-// doer does one effect and returns its answer.
-type doer func(context.Context) reload.Event
+func beside(id reload.ID, do doer) work {
+	return work{id, do, func(err error) reload.Event { return reload.BesideDone{ID: id, Err: err} }}
+}
 
-// run gives an effect its goroutine. failed makes the event for a doer that
-// panicked.
-func (s *Supervisor) run(id reload.ID, do doer, failed func(error) reload.Event) {
+// start gives an effect its goroutine, which sends exactly one outcome. The loop takes
+// it: it ends only when no effect is in flight.
+func (l *loop) start(w work) {
 	ctx, cancel := context.WithCancel(context.Background())
-	s.cancels[id] = cancel
+	l.cancels[w.id] = cancel
 	go func() {
 		defer cancel()
-		s.outcomes <- outcome{id, guarded(ctx, do, failed)}
+		l.outcomes <- outcome{w.id, w.answer(ctx)}
 	}()
 }
 
-// guarded turns a panic of a doer into its answer: a bug in one build must not
+// answer turns a panic of a doer into its answer: a bug in one build must not
 // take the running app down.
-func guarded(ctx context.Context, do doer, failed func(error) reload.Event) (answer reload.Event) {
+func (w work) answer(ctx context.Context) (answer reload.Event) {
 	defer func() {
 		if p := recover(); p != nil {
-			answer = failed(fmt.Errorf("BUG in devguard, please report: %v\n%s", p, debug.Stack()))
+			answer = w.failed(fmt.Errorf("BUG in devguard, please report: %v\n%s", p, debug.Stack()))
 		}
 	}()
-	return do(ctx)
+	return w.do(ctx)
 }

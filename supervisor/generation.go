@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
@@ -250,33 +248,14 @@ func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 		if ev.Cancelled {
 			return ev
 		}
-		var ports []int
 		if err == nil {
+			var ports []int
 			for _, addr := range target.Listening() {
 				ports = append(ports, int(addr.Port()))
 			}
-		}
-		if err == nil {
 			ev.Brings = func() { s.ports = ports }
 		}
 		return ev
-	}
-}
-
-// prepare has a guardian wait for the next start; if there is none, that makes one.
-func (s *Supervisor) prepare(e reload.Prepare) doer {
-	return func(context.Context) reload.Event {
-		_ = s.launcher.Prepare()
-		return reload.BesideDone{ID: e.ID}
-	}
-}
-
-// forwardQuit passes SIGQUIT on; an app that has exited meanwhile has no use for it.
-func (s *Supervisor) forwardQuit(e reload.ForwardQuit) doer {
-	g := s.generation(e.Gen)
-	return func(context.Context) reload.Event {
-		_ = g.tree.Signal(syscall.SIGQUIT)
-		return reload.BesideDone{ID: e.ID}
 	}
 }
 
@@ -314,19 +293,5 @@ func (s *Supervisor) drain(e reload.Drain) doer {
 	return func(ctx context.Context) reload.Event {
 		db.drain(ctx, e.Gen)
 		return reload.Drained{ID: e.ID}
-	}
-}
-
-// closeRetired closes the databases of earlier configurations.
-func (s *Supervisor) closeRetired(e reload.CloseRetired) doer {
-	retired := s.retired
-	s.retired = nil
-	return func(context.Context) reload.Event {
-		var all sync.WaitGroup
-		for _, db := range retired {
-			all.Go(func() { s.warn(db.close()) })
-		}
-		all.Wait()
-		return reload.BesideDone{ID: e.ID}
 	}
 }

@@ -2,112 +2,381 @@ package supervisor
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"github.com/devguard/devguard/supervisor/classify"
-	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/reload"
-	"github.com/devguard/devguard/supervisor/statedir"
-	"github.com/devguard/devguard/supervisor/watch"
 )
 
-func TestWithSetsEachVariableOnce(t *testing.T) {
-	env := []string{"PWD=/a", "A=1", "PWDX=2", "DEVGUARD=0", "=C:=x"}
-	got := with(env, "DEVGUARD=1", "PWD=/b")
-	if want := []string{"A=1", "PWDX=2", "=C:=x", "DEVGUARD=1", "PWD=/b"}; !slices.Equal(got, want) {
-		t.Errorf("got %q", got)
+func TestSaveIsServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.serve()
+		saved := time.Now()
+		w.editSource(2)
+		w.await(reload.LogInstanceReady, 2)
+		if took := time.Since(saved); took > 1200*time.Millisecond {
+			t.Errorf("served %v after the save", took)
+		}
+		w.interrupt()
+		w.end()
+	})
+}
+
+// panicking returns doers of which one panics, each time.
+func panicking(d doers, kind string) doers {
+	bug := func(context.Context) reload.Event { panic("the " + kind + " is lost") }
+	switch kind {
+	case "list":
+		d.list = func(reload.List) doer { return bug }
+	case "loadConfig":
+		d.loadConfig = func(reload.LoadConfig) doer { return bug }
+	case "runHook":
+		d.runHook = func(reload.RunHook) doer { return bug }
+	case "build":
+		d.build = func(reload.Build) doer { return bug }
+	case "check":
+		d.check = func(reload.Check) doer { return bug }
+	case "start":
+		d.start = func(reload.Start) doer { return bug }
+	case "await":
+		d.await = func(reload.Await) doer { return bug }
+	case "awaitReady":
+		d.awaitReady = func(reload.AwaitReady) doer { return bug }
+	case "stop":
+		stop := d.stop
+		d.stop = func(e reload.Stop) doer {
+			return func(ctx context.Context) reload.Event { stop(e)(ctx); return bug(ctx) }
+		}
+	case "drain":
+		d.drain = func(reload.Drain) doer { return bug }
+	case "forwardQuit":
+		d.forwardQuit = func(reload.ForwardQuit) doer { return bug }
+	case "prepare":
+		d.prepare = func(reload.Prepare) doer { return bug }
+	case "closeRetired":
+		d.closeRetired = func(reload.CloseRetired) doer { return bug }
 	}
-	if env[0] != "PWD=/a" || env[4] != "=C:=x" {
-		t.Errorf("it changed its argument: %q", env)
+	return d
+}
+
+// A bug in one doer is said with its text, once for each time, and devguard goes on and
+// ends.
+func TestPanicOfADoerIsAnsweredWithItsText(t *testing.T) {
+	for _, kind := range []string{
+		"list", "loadConfig", "runHook", "build", "check", "start", "await", "awaitReady", "stop", "drain",
+		"forwardQuit", "prepare", "closeRetired",
+	} {
+		t.Run(kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.opts.Hooks = []reload.Hook{{Name: "gen"}}
+				w.loop.doers = panicking(w.loop.doers, kind)
+				w.run()
+				time.Sleep(10 * time.Second)
+				w.signals <- syscall.SIGQUIT
+				w.edit(func(s *change.Snapshot) { s.Hooks = []change.HookState{{Watch: change.Digest{2}}} })
+				time.Sleep(10 * time.Second)
+				w.editSource(2)
+				time.Sleep(10 * time.Second)
+				w.editConfig(2)
+				time.Sleep(10 * time.Second)
+				w.interrupt()
+				w.end()
+				text := "BUG in devguard, please report: the " + kind + " is lost\n"
+				if !slices.ContainsFunc(w.said, func(l reload.Log) bool { return l.Err != nil && strings.HasPrefix(l.Err.Error(), text) }) {
+					t.Errorf("none of %d lines has %q", len(w.said), text)
+				}
+			})
+		})
+	}
+}
+
+// Whatever is in flight when the user ends devguard is told to end, and waited for.
+func TestShutdownWithEverythingInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		slow := func(kind string, id reload.ID) doer {
+			return w.counted(kind, id, func(context.Context) reload.Event {
+				time.Sleep(time.Minute) // takes no notice of being cancelled
+				return reload.BesideDone{ID: id}
+			})
+		}
+		w.loop.doers.prepare = func(e reload.Prepare) doer { return slow("prepare", e.ID) }
+		w.loop.doers.forwardQuit = func(e reload.ForwardQuit) doer { return slow("forwardQuit", e.ID) }
+		w.loop.doers.list = func(e reload.List) doer {
+			return w.doing("list", e.ID, time.Duration(e.ID)*time.Hour-59*time.Minute, func(cut bool) reload.Event {
+				return reload.Listed{ID: e.ID, Snapshot: w.snapshot()}
+			})
+		}
+		build := w.loop.doers.build
+		w.loop.doers.build = func(e reload.Build) doer {
+			if e.Gen == 1 {
+				return build(e)
+			}
+			return w.doing("build", e.ID, time.Hour, func(cut bool) reload.Event { return reload.Built{ID: e.ID, Cancelled: cut} })
+		}
+		w.serve()
+		w.signals <- syscall.SIGQUIT
+		w.edit(func(s *change.Snapshot) { s.Source, s.Shape = change.Digest{2}, change.Digest{2} })
+		time.Sleep(time.Second)
+		if got, want := w.flying(), []string{"await", "build", "forwardQuit", "list", "prepare"}; !slices.Equal(got, want) {
+			t.Fatalf("in flight are %q, want %q", got, want)
+		}
+		w.interrupt()
+		if took := w.end(); took > time.Minute {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// The end of devguard at every millisecond of a start, an edit and a new configuration.
+func TestShutdownAtAnyMoment(t *testing.T) {
+	moment := func(after time.Duration) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.opts.Hooks = []reload.Hook{{Name: "gen"}}
+			w.run()
+			end := time.After(after)
+			ended := func(d time.Duration) bool {
+				select {
+				case <-time.After(d):
+					return false
+				case <-end:
+					return true
+				}
+			}
+			for _, edit := range []func(*change.Snapshot){
+				func(s *change.Snapshot) { s.Source = change.Digest{2} },
+				func(s *change.Snapshot) {
+					s.Hooks = []change.HookState{{Watch: change.Digest{2}}}
+					s.Shape = change.Digest{2}
+				},
+				func(s *change.Snapshot) { s.Config = change.Digest{2} },
+			} {
+				if ended(1300 * time.Millisecond) {
+					break
+				}
+				w.edit(edit)
+			}
+			w.interrupt()
+			if took := w.end(); took > time.Second {
+				t.Errorf("interrupted after %v: it took %v", after, took)
+			}
+		})
+	}
+	for ms := range 5200 / 13 {
+		moment(time.Duration(ms*13) * time.Millisecond)
+	}
+}
+
+// The second interrupt ends the grace that the app has been given.
+func TestTwoInterruptsKillAtOnce(t *testing.T) {
+	for name, between := range map[string]time.Duration{"in one go": 0, "a second later": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				killed := make(chan bool, 1)
+				w.loop.doers.stop = func(e reload.Stop) doer {
+					return w.doing("stop", e.ID, time.Hour, func(cut bool) reload.Event {
+						killed <- cut
+						close(w.exitOf(e.Gen))
+						return reload.Stopped{ID: e.ID, Killed: cut}
+					})
+				}
+				w.serve()
+				w.interrupt()
+				time.Sleep(between)
+				w.interrupt()
+				if took := w.end(); took > 100*time.Millisecond {
+					t.Errorf("it took %v", took)
+				}
+				if !<-killed {
+					t.Error("it was not killed")
+				}
+			})
+		})
+	}
+}
+
+// The app may have begun its work before its start could be cancelled.
+func TestTwoInterruptsDuringAStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		killed := make(chan bool, 1)
+		start := w.loop.doers.start
+		w.loop.doers.start = func(e reload.Start) doer {
+			do := start(e)
+			return func(context.Context) reload.Event {
+				w.interrupt()
+				w.interrupt()
+				time.Sleep(time.Second)
+				return do(context.Background())
+			}
+		}
+		w.loop.doers.stop = func(e reload.Stop) doer {
+			return w.doing("stop", e.ID, time.Hour, func(cut bool) reload.Event {
+				killed <- cut
+				close(w.exitOf(e.Gen))
+				return reload.Stopped{ID: e.ID, Killed: cut}
+			})
+		}
+		w.run()
+		w.end()
+		if !<-killed {
+			t.Error("it was not killed")
+		}
+	})
+}
+
+// A SIGQUIT is for the app, also for one that hangs in its shutdown.
+func TestQuitIsForwarded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		gens := make(chan int, 9)
+		forward := w.loop.doers.forwardQuit
+		w.loop.doers.forwardQuit = func(e reload.ForwardQuit) doer {
+			gens <- e.Gen
+			return forward(e)
+		}
+		w.run()
+		w.signals <- syscall.SIGQUIT // there is no app yet
+		w.await(reload.LogInstanceReady, 1)
+		w.signals <- syscall.SIGQUIT
+		w.editSource(2)
+		w.await(reload.LogInstanceReady, 2)
+		w.interrupt()
+		w.signals <- syscall.SIGQUIT
+		w.end()
+		close(gens)
+		var got []int
+		for gen := range gens {
+			got = append(got, gen)
+		}
+		if !slices.Equal(got, []int{1, 2}) {
+			t.Errorf("forwarded to %v, want generations 1 and 2", got)
+		}
+	})
+}
+
+// Answers come in any order: one that is not awaited any more changes nothing, and what
+// it brings is dropped.
+func TestListingThatIsOvertaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		n := 0
+		w.loop.doers.list = func(e reload.List) doer {
+			n++
+			name := fmt.Sprint("listing ", n)
+			takes := 100 * time.Millisecond
+			if n == 2 {
+				takes = time.Minute // the go command does not hear that it was cancelled
+			}
+			return w.counted("list", e.ID, func(context.Context) reload.Event {
+				snap := w.snapshot()
+				time.Sleep(takes)
+				return reload.Listed{ID: e.ID, Snapshot: snap, Brings: w.adopts(name)}
+			})
+		}
+		w.serve()
+		w.edit(func(s *change.Snapshot) { s.Shape = change.Digest{2} })
+		time.Sleep(time.Second)
+		w.editConfig(2) // another package
+		w.await(reload.LogInstanceReady, 2)
+		time.Sleep(2 * time.Minute)
+		if want := []string{"listing 1", "listing 3"}; !slices.Equal(w.adopted, want) {
+			t.Errorf("adopted %q, want %q", w.adopted, want)
+		}
+		w.interrupt()
+		w.end()
+	})
+}
+
+// The end of the main process and of its tree are told by two doers.
+func TestStopAndExitInAnyOrder(t *testing.T) {
+	for name, late := range map[string]struct{ exit, stop time.Duration }{
+		"exit first": {0, time.Second}, "stop first": {time.Second, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				d := w.loop.doers
+				after := func(do doer, wait time.Duration) doer {
+					return func(ctx context.Context) reload.Event {
+						ev := do(ctx)
+						time.Sleep(wait)
+						return ev
+					}
+				}
+				w.loop.doers.await = func(e reload.Await) doer { return after(d.await(e), late.exit) }
+				w.loop.doers.stop = func(e reload.Stop) doer { return after(d.stop(e), late.stop) }
+				w.serve()
+				w.editSource(2)
+				w.await(reload.LogInstanceReady, 2)
+				w.interrupt()
+				w.end()
+				if n := len(w.lines(reload.LogInstanceExited)); n != 2 {
+					t.Errorf("%d generations have exited, want 2", n)
+				}
+			})
+		})
 	}
 }
 
 // A closed channel is always ready: the loop must not come back to it.
 func TestKeysOfATerminalThatIsGone(t *testing.T) {
-	w, err := watch.New(watch.Options{Poll: watch.PollOff})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	keys := make(chan rune)
-	close(keys)
-	s := &Supervisor{Options: Options{Keys: keys}, watch: w}
-	ctx := context.Context(t.Context())
-	for s.Keys != nil {
-		if ev, ok := s.next(&ctx, time.NewTimer(time.Millisecond)).(reload.Tick); !ok {
-			t.Fatalf("got %T", ev)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		keys := make(chan rune)
+		w.loop.keys = keys
+		w.serve()
+		close(keys)
+		synctest.Wait() // would never return if the loop were spinning
+		w.interrupt()
+		w.end()
+	})
+}
+
+func TestKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		keys, helped := make(chan rune), make(chan bool, 1)
+		w.loop.keys, w.loop.help = keys, func() { helped <- true }
+		w.serve()
+		keys <- '?'
+		<-helped
+		keys <- 'x'
+		keys <- 'r'
+		w.await(reload.LogInstanceReady, 2)
+		keys <- 'q'
+		w.end()
+	})
+}
+
+// The end of devguard's context is like one Ctrl-C, and no more than one.
+func TestEndOfTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		ended, killed := make(chan struct{}), make(chan bool, 1)
+		w.loop.ended = ended
+		w.loop.doers.stop = func(e reload.Stop) doer {
+			return w.doing("stop", e.ID, time.Second, func(cut bool) reload.Event {
+				killed <- cut
+				close(w.exitOf(e.Gen))
+				return reload.Stopped{ID: e.ID, Killed: cut}
+			})
 		}
-	}
-}
-
-// A package that cannot be listed has no graph, and is built all the same: the
-// go command says what is wrong.
-func TestBuildWithoutAGraph(t *testing.T) {
-	st, err := statedir.Open(t.TempDir(), "app")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer st.Close()
-	cfg := config.Default(t.TempDir())
-	cfg.Name = "app"
-	s := &Supervisor{Options: Options{State: st}, cfg: cfg}
-	if s.build(reload.Build{ID: 1, Gen: 1}) == nil {
-		t.Error("nothing to do")
-	}
-}
-
-// The databases of earlier configurations are closed, and not the one in force.
-func TestRetiredDatabases(t *testing.T) {
-	closed := make(chan string, 3)
-	database := func(name string) *Database {
-		return &Database{Close: func() error { closed <- name; return nil }}
-	}
-	s := &Supervisor{cfg: &config.Config{}, db: database("one")}
-	s.applyConfig(s.cfg, database("two"))
-	s.applyConfig(s.cfg, database("three"))
-	s.closeRetired(reload.CloseRetired{ID: 1})(t.Context())
-	close(closed)
-	var got []string
-	for name := range closed {
-		got = append(got, name)
-	}
-	slices.Sort(got)
-	if !slices.Equal(got, []string{"one", "two"}) || len(s.retired) > 0 {
-		t.Errorf("closed %q, %d wait", got, len(s.retired))
-	}
-}
-
-func TestKeysThatAreReadAtTheStart(t *testing.T) {
-	old := config.Default("/w")
-	old.Name, old.App.Package = "app", "./cmd/app"
-	now := *old
-	now.App.Package, now.Name = "./cmd/other", "other" // the default name of it
-	if keys := startKeys(old, &now); len(keys) > 0 {
-		t.Errorf("another package: %q", keys)
-	}
-	now = *old
-	now.Name, now.Verbose, now.App.Stdin, now.LogFormat = "b", true, true, "json"
-	now.Watch.Poll = config.Poll{Mode: config.PollOff}
-	want := []string{"name", "log_format", "verbose", "app.stdin", "watch.poll"}
-	if keys := startKeys(old, &now); !slices.Equal(keys, want) {
-		t.Errorf("got %q", keys)
-	}
-}
-
-// Without a configuration watch.include is about the module, wherever in it
-// devguard was started.
-func TestRulesOfAModule(t *testing.T) {
-	cfg := config.Default("/m/cmd/app")
-	g := &classify.Graph{Package: "m/cmd/app", Dirs: []classify.Dir{{Path: "/m/cmd/app", Package: "m/cmd/app"}}, Roots: []string{"/m", "/lib"}}
-	for path, want := range map[string]bool{"/m/web/a.html": true, "/m/cmd/app/a.html": true, "/lib/a.html": false} {
-		if got := Rules(cfg, g).Classify(path); got.Runtime != want {
-			t.Errorf("%s: %+v", path, got)
+		w.serve()
+		close(ended)
+		w.end()
+		if <-killed {
+			t.Error("the app had no grace")
 		}
-	}
-	cfg.Path = "/m/cmd/app/devguard.toml"
-	if got := Rules(cfg, g).Classify("/m/web/a.html"); got.Runtime {
-		t.Errorf("outside the configuration's directory: %+v", got)
-	}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -109,4 +110,10 @@ func sameBuild(a, b *config.Config) bool {
 
 func samePackage(a, b *config.Config) bool {
 	return a.App.Package == b.App.Package && a.App.BuildDir == b.App.BuildDir
+}
+
+// sameDatabases reports whether two configurations are about the same databases, and
+// do the same with them. What the environment says of them is read at each start.
+func sameDatabases(a, b *config.Config) bool {
+	return a.Dir == b.Dir && a.Work == b.Work && reflect.DeepEqual(a.Databases, b.Databases)
 }

@@ -17,8 +17,8 @@ type ForwardQuit struct {
 // Prepare makes ready what the next start needs, so that it takes less time.
 type Prepare struct{ ID ID }
 
-// CloseRetired closes the database sides of earlier configurations. Nothing that was
-// started with one of them is left.
+// CloseRetired closes the database side of one earlier configuration, the oldest. Nothing
+// that was started with it is left.
 type CloseRetired struct{ ID ID }
 
 // BesideDone answers ForwardQuit, Prepare and CloseRetired.
@@ -52,8 +52,7 @@ func (m *machine) prepare() { m.issue(func(id ID) Effect { return Prepare{id} })
 // with the database side of an earlier configuration, and its sessions are drained
 // there.
 func (m *machine) closeRetired() {
-	if m.retired > 0 && m.inst.gone() {
-		m.retired = 0
+	for ; m.retired > 0 && m.inst.gone(); m.retired-- {
 		m.issue(func(id ID) Effect { return CloseRetired{id} })
 	}
 }

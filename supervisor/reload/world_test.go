@@ -121,7 +121,7 @@ func (w *world) allowed(e Effect) {
 		if w.retired == 0 {
 			w.t.Fatal("there is nothing to close")
 		}
-		w.retired = 0
+		w.retired--
 	}
 }
 

@@ -1,12 +1,8 @@
 package supervisor
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"os"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,7 +10,6 @@ import (
 	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/graph"
-	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/reload"
 	"github.com/devguard/devguard/supervisor/watch"
 )
@@ -128,68 +123,4 @@ func Classifier(ctx context.Context, cfg *config.Config, environ []string) (func
 	rules := Rules(cfg, g)
 	rules.Ignored = watch.GitIgnored(ctx)
 	return rules.Classify, nil
-}
-
-// configChanged reports whether devguard.toml was edited between the reading of
-// the configuration and the first look of the watcher.
-func (s *Supervisor) configChanged(cfg *config.Config) bool {
-	if cfg.Path == "" {
-		return false
-	}
-	now, err := os.ReadFile(cfg.Path)
-	return err != nil || !bytes.Equal(now, s.ConfigBytes)
-}
-
-// loadConfig reads devguard.toml again.
-func (s *Supervisor) loadConfig(e reload.LoadConfig) doer {
-	old := s.cfg
-	return func(ctx context.Context) reload.Event {
-		ev := reload.ConfigLoaded{ID: e.ID}
-		cfg, err := s.LoadConfig()
-		if err != nil {
-			ev.Err = err
-			return ev
-		}
-		db, err := s.OpenDatabase(cfg, s.app())
-		if err != nil {
-			ev.Err = err
-			return ev
-		}
-		ev.Options = decisions(cfg, s.State.LoadHooks())
-		ev.Rebuild = !sameBuild(old, cfg)
-		ev.Retires = true
-		ev.Brings = func() { s.applyConfig(cfg, &db) }
-		return ev
-	}
-}
-
-// applyConfig makes cfg the one that effects are started with from now on.
-func (s *Supervisor) applyConfig(cfg *config.Config, db *Database) {
-	if !samePackage(s.cfg, cfg) {
-		s.graph = nil
-	}
-	if keys := startKeys(s.cfg, cfg); len(keys) > 0 {
-		logline.Note(true, "read at the start of devguard alone, so not changed now: "+strings.Join(keys, ", "), "").To(s.Log)
-	}
-	// The folder, the terminal: what devguard has taken at its start, it keeps.
-	kept := *cfg
-	kept.Name, kept.App.Stdin = s.cfg.Name, s.cfg.App.Stdin
-	s.retired = append(s.retired, s.db)
-	s.cfg, s.db = &kept, db
-}
-
-// startKeys names the keys that differ and are read at the start alone.
-func startKeys(old, now *config.Config) (keys []string) {
-	differs := func(key string, yes bool) {
-		if yes {
-			keys = append(keys, key)
-		}
-	}
-	same := samePackage(old, now) && slices.Equal(old.App.Command, now.App.Command) // else the default differs too
-	differs("name", same && old.Name != now.Name)
-	differs("log_format", old.LogFormat != now.LogFormat)
-	differs("verbose", old.Verbose != now.Verbose)
-	differs("app.stdin", old.App.Stdin != now.App.Stdin)
-	differs("watch.poll", old.Watch.Poll != now.Watch.Poll)
-	return keys
 }

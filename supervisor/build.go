@@ -2,8 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"encoding/hex"
-	"os"
 	"path"
 	"regexp"
 	"runtime"
@@ -11,7 +9,6 @@ import (
 
 	"github.com/devguard/devguard/supervisor/build"
 	"github.com/devguard/devguard/supervisor/change"
-	"github.com/devguard/devguard/supervisor/hook"
 	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/reload"
 )
@@ -87,44 +84,4 @@ func binaryName(importPath string) string {
 		name += ".exe"
 	}
 	return name
-}
-
-// runHook runs one hook and lets the watcher see what it wrote before anything
-// is decided.
-func (s *Supervisor) runHook(e reload.RunHook) doer {
-	cfg, db := s.cfg, s.db
-	h := cfg.Hooks[e.Hook]
-	changed := make([]string, len(e.Changed))
-	for i, p := range e.Changed {
-		changed[i] = cfg.Rel(p.Name)
-	}
-	return func(ctx context.Context) reload.Event {
-		ev := reload.HookDone{ID: e.ID}
-		env, err := s.baseEnv(cfg)
-		if err == nil {
-			env, err = db.hookEnv(ctx, env, h.Migrates)
-		}
-		if err != nil {
-			ev.Err = err
-			return ev
-		}
-		resume := db.pause(ctx, h.Migrates)
-		res := hook.Run(ctx, hook.Spec{
-			Name: h.Name, Shell: h.Shell, Command: h.Command,
-			Dir: cfg.Dir, Env: env, Changed: changed,
-			Stdout: os.Stderr, Stderr: os.Stderr, // as they are: colours stay
-		})
-		resume(res.Err == nil)
-		ev.Took, ev.Err, ev.Detail = res.Took, res.Err, res
-		fingerprint := "" // what a failure has left is of no state
-		if res.Err == nil {
-			fingerprint = hex.EncodeToString(e.Watch[:])
-		}
-		s.warn(s.State.SaveHook(hookKey(h), fingerprint))
-		ev.Snapshot, err = s.watch.Sync(context.WithoutCancel(ctx))
-		if ev.Err == nil {
-			ev.Err = err
-		}
-		return ev
-	}
 }

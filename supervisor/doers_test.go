@@ -1,0 +1,94 @@
+package supervisor
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/devguard/devguard/supervisor/classify"
+	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/reload"
+	"github.com/devguard/devguard/supervisor/statedir"
+)
+
+func TestWithSetsEachVariableOnce(t *testing.T) {
+	env := []string{"PWD=/a", "A=1", "PWDX=2", "DEVGUARD=0", "=C:=x"}
+	got := with(env, "DEVGUARD=1", "PWD=/b")
+	if want := []string{"A=1", "PWDX=2", "=C:=x", "DEVGUARD=1", "PWD=/b"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	if env[0] != "PWD=/a" || env[4] != "=C:=x" {
+		t.Errorf("it changed its argument: %q", env)
+	}
+}
+
+// A package that cannot be listed has no graph, and is built all the same: the
+// go command says what is wrong.
+func TestBuildWithoutAGraph(t *testing.T) {
+	st, err := statedir.Open(t.TempDir(), "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	cfg := config.Default(t.TempDir())
+	cfg.Name = "app"
+	s := &Supervisor{Options: Options{State: st}, cfg: cfg}
+	if s.build(reload.Build{ID: 1, Gen: 1}) == nil {
+		t.Error("nothing to do")
+	}
+}
+
+// The databases of earlier configurations are closed, and not the one in force.
+func TestRetiredDatabases(t *testing.T) {
+	closed := make(chan string, 3)
+	database := func(name string) *Database {
+		return &Database{Close: func() error { closed <- name; return nil }}
+	}
+	s := &Supervisor{cfg: &config.Config{}, db: database("one")}
+	s.applyConfig(s.cfg, database("two"))
+	s.applyConfig(s.cfg, database("three"))
+	s.applyConfig(s.cfg, s.db)
+	for i := range s.retired {
+		s.closeRetired(reload.CloseRetired{ID: reload.ID(i)})(t.Context())
+	}
+	close(closed)
+	var got []string
+	for name := range closed {
+		got = append(got, name)
+	}
+	if !slices.Equal(got, []string{"one", "two"}) || len(s.retired) > 0 {
+		t.Errorf("closed %q, %d wait", got, len(s.retired))
+	}
+}
+
+func TestKeysThatAreReadAtTheStart(t *testing.T) {
+	old := config.Default("/w")
+	old.Name, old.App.Package = "app", "./cmd/app"
+	now := *old
+	now.App.Package, now.Name = "./cmd/other", "other" // the default name of it
+	if keys := startKeys(old, &now); len(keys) > 0 {
+		t.Errorf("another package: %q", keys)
+	}
+	now = *old
+	now.Name, now.Verbose, now.App.Stdin, now.LogFormat = "b", true, true, "json"
+	now.Watch.Poll = config.Poll{Mode: config.PollOff}
+	want := []string{"name", "log_format", "verbose", "app.stdin", "watch.poll"}
+	if keys := startKeys(old, &now); !slices.Equal(keys, want) {
+		t.Errorf("got %q", keys)
+	}
+}
+
+// Without a configuration watch.include is about the module, wherever in it
+// devguard was started.
+func TestRulesOfAModule(t *testing.T) {
+	cfg := config.Default("/m/cmd/app")
+	g := &classify.Graph{Package: "m/cmd/app", Dirs: []classify.Dir{{Path: "/m/cmd/app", Package: "m/cmd/app"}}, Roots: []string{"/m", "/lib"}}
+	for path, want := range map[string]bool{"/m/web/a.html": true, "/m/cmd/app/a.html": true, "/lib/a.html": false} {
+		if got := Rules(cfg, g).Classify(path); got.Runtime != want {
+			t.Errorf("%s: %+v", path, got)
+		}
+	}
+	cfg.Path = "/m/cmd/app/devguard.toml"
+	if got := Rules(cfg, g).Classify("/m/web/a.html"); got.Runtime {
+		t.Errorf("outside the configuration's directory: %+v", got)
+	}
+}

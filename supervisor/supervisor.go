@@ -1,0 +1,141 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"sync/atomic"
+
+	"github.com/devguard/devguard/supervisor/classify"
+	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/console"
+	"github.com/devguard/devguard/supervisor/proc"
+	"github.com/devguard/devguard/supervisor/reload"
+	"github.com/devguard/devguard/supervisor/statedir"
+	"github.com/devguard/devguard/supervisor/watch"
+)
+
+// Options are what a Supervisor is made of. All but Keys and ConfigBytes are
+// required.
+type Options struct {
+	Config *config.Config
+	// LoadConfig reads the configuration again, with the flags of the command
+	// line applied.
+	LoadConfig func() (*config.Config, error)
+	// ConfigBytes are the contents of devguard.toml that Config was made of.
+	ConfigBytes []byte
+	// OpenDatabase returns the database side for a configuration. It is called at
+	// start, and after a change of devguard.toml that is about the database; it must
+	// not wait for a server.
+	OpenDatabase func(*config.Config, App) (Database, error)
+	// Listening returns the listening TCP sockets of processes, in a stable order.
+	Listening func(pids []int) []netip.AddrPort
+	// PortOwner names the process that listens on a port of this machine.
+	PortOwner func(port int) (pid int, name string, ok bool)
+
+	State   *statedir.State
+	Environ []string        // devguard's own environment
+	Log     *slog.Logger    // must not wait for who reads it
+	Screen  *console.Screen // what Log writes to
+
+	// Progress shows how far the first build is; it costs a go list beside it.
+	Progress bool
+
+	Signals <-chan os.Signal
+	Keys    <-chan rune // nil without a terminal
+}
+
+// Supervisor is one running `devguard run`: what its doers take from, in the loop, and
+// what they work with.
+type Supervisor struct {
+	Options
+
+	// Read and written in the loop alone; doers get copies.
+	cfg     *config.Config
+	db      *Database
+	retired []*Database     // of earlier configurations, the oldest first
+	graph   *classify.Graph // nil for a command, and while nothing can be listed
+	listed  bool            // some listing was taken over
+	goflags *string         // of the go command, once known
+	first   bool            // no build has finished yet
+	watched watched
+	ports   []int // that the newest ready generation listened on
+
+	newest  atomic.Pointer[generation] // stored in the loop alone; nil before the first start
+	replace chan struct{}              // wishes of the database side; one is as good as many
+
+	watch    *watch.Watcher
+	launcher *proc.Launcher
+}
+
+// Run supervises until the user ends it or nothing can be done; the error is
+// nil in the first case. ctx ends it like Ctrl-C.
+func Run(ctx context.Context, opts Options) error {
+	s, err := newSupervisor(opts)
+	if err != nil {
+		return err
+	}
+	defer s.shutdown()
+	l := loop{
+		doers: s.doers(), say: s.log, help: func() { io.WriteString(s.Screen, console.KeysHelp) },
+		changes: s.watch.Changes(), replace: s.replace, signals: s.Signals, keys: s.Keys, ended: ctx.Done(),
+	}
+	return l.run(reload.New(decisions(s.cfg, s.State.LoadHooks())))
+}
+
+func newSupervisor(opts Options) (*Supervisor, error) {
+	s := &Supervisor{
+		Options:  opts,
+		cfg:      opts.Config,
+		launcher: new(proc.Launcher),
+		replace:  make(chan struct{}, 1),
+		first:    true,
+	}
+	db, err := opts.OpenDatabase(s.cfg, s.app())
+	if err != nil {
+		return nil, err
+	}
+	s.db = &db
+	if s.watch, err = watch.New(watchOptions(s.cfg)); err != nil {
+		return nil, errors.Join(err, s.db.close())
+	}
+	return s, nil
+}
+
+// shutdown closes what newSupervisor has opened. The app and everything else that was
+// begun since has ended: package reload decides that, and run waits for it.
+func (s *Supervisor) shutdown() {
+	s.launcher.Close()
+	s.watch.Close()
+	s.warn(s.db.close())
+}
+
+func (s *Supervisor) doers() doers {
+	return doers{
+		list: s.list, loadConfig: s.loadConfig, runHook: s.runHook, build: s.build,
+		check: s.check, start: s.start, await: s.await, awaitReady: s.awaitReady, stop: s.stop, drain: s.drain,
+		forwardQuit: s.forwardQuit, prepare: s.prepare, closeRetired: s.closeRetired,
+	}
+}
+
+// app is what the database side may ask of us.
+func (s *Supervisor) app() App {
+	return App{
+		Replace: func() {
+			select {
+			case s.replace <- struct{}{}:
+			default: // one is on its way
+			}
+		},
+		Pids: func() (int, []int) {
+			g := s.newest.Load()
+			if g == nil || !g.launched() {
+				return 0, nil
+			}
+			return g.number, g.tree.Pids()
+		},
+	}
+}
