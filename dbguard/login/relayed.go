@@ -16,13 +16,12 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// The clients of a relaying listener know no password of ours. The upstream itself
-// checks them: their login is passed on byte for byte up to AuthenticationOk.
+// The clients of a listener that relays logins know no password of ours. The upstream
+// itself checks them: their login is passed on byte for byte up to AuthenticationOk.
 //
-// pgconn cannot do that, as it logs in by itself, with a password that it knows. It
-// does what comes before and after: it looks hosts up, dials one address after the
-// other, begins TLS, bounds all of it by connect_timeout, and knows how to cancel
-// the session.
+// pgconn cannot do that: it logs in with a password that it knows. It does what comes
+// before and after: it looks hosts up, dials one address after the other, begins TLS,
+// bounds all of it by connect_timeout, and knows how to cancel the session.
 
 const (
 	// upstreamTimeout bounds a relayed login as a whole. It is a guess: a hosted
@@ -44,7 +43,7 @@ type relayedLogin struct {
 	conn     net.Conn // the upstream
 	from     *intake  // of conn
 	progress progress
-	away     []byte // the error of the last upstream that has turned the client away, for it to be told in the end
+	away     []byte // the last upstream's error that the client was not told: another address was tried
 
 	err  error              // why the login has failed for good
 	stop context.CancelFunc // keeps pgconn from trying another address then
@@ -73,8 +72,11 @@ func (l *Listener) relayLogin(p *pendingLogin, in *intake, start *startup) (*Cli
 	}
 	r := &relayedLogin{client: p, in: in, timeout: l.o.timeout, start: start, version: start.version}
 	up, err := r.run(l.accepting, l.upstream)
+	if err != nil {
+		return nil, err
+	}
 	c.Upstream, c.version = up, r.version
-	return c, err
+	return c, nil
 }
 
 // unreachable is what a client is told that cannot reach the server through us.
@@ -98,7 +100,7 @@ func (r *relayedLogin) run(ctx context.Context, upstream *pgconn.Config) (*Upstr
 	case r.err != nil:
 		return nil, r.err
 	case err != nil && r.away != nil:
-		_, _ = r.client.Write(r.away)
+		_ = r.tell(r.away)
 		return nil, errRelayed
 	case err != nil:
 		return nil, unreachable(plain(err))
@@ -207,9 +209,9 @@ func (r *relayedLogin) authenticate() (ok []byte, err error) {
 		case 'E':
 			return nil, r.refused(msg)
 		case 'v':
-			var told pgproto3.NegotiateProtocolVersion
-			if told.Decode(msg[5:]) == nil && told.NewestMinorProtocol>>16 == 3 {
-				r.version = min(r.version, told.NewestMinorProtocol)
+			var v pgproto3.NegotiateProtocolVersion
+			if v.Decode(msg[5:]) == nil && v.NewestMinorProtocol>>16 == 3 {
+				r.version = min(r.version, v.NewestMinorProtocol)
 			}
 			fallthrough
 		case 'N':
