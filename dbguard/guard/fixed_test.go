@@ -103,3 +103,32 @@ func TestPauseOfWhoComesMeanwhile(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestNoticesOfTheLogin reach the client, however it was let in.
+func TestNoticesOfTheLogin(t *testing.T) {
+	s, dev := server(t)
+	address := freeAddress(t)
+	g, _ := open(t, Options{Databases: auto(Database{Listen: address})})
+	direct := s.URL(dev)
+	led := through(t, g, 1, direct)
+	for name, url := range map[string]string{
+		"direct": direct, "through us": led,
+		"relayed": strings.Replace(direct, fmt.Sprintf("%s:%d", s.Host, s.Port), address, 1),
+	} {
+		config, err := pgconn.ParseConfig(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.RuntimeParams["options"] = "-c client_min_messages=debug5"
+		heard := 0
+		config.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) { heard++ }
+		conn, err := pgconn.ConnectConfig(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if heard == 0 {
+			t.Errorf("%s: no notice", name)
+		}
+		closeConn(t.Context(), conn)
+	}
+}
