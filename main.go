@@ -352,7 +352,7 @@ func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, app
 		return supervisor.Database{}, err
 	}
 	return supervisor.Database{
-		AppEnv: g.AppEnv, HookEnv: g.HookEnv, Pause: g.Pause, Note: g.Note, Drain: g.Drain,
+		AppEnv: g.AppEnv, HookEnv: g.HookEnv, Pause: g.Pause, Note: g.RecordSockets, Drain: g.Drain,
 		Close: func() error {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
 			defer cancel()

@@ -7,7 +7,7 @@ import (
 	"github.com/devguard/devguard/dbguard/pgtest"
 )
 
-// What a restart pays: the note at the stop signal, and the drain when nothing
+// What a restart pays: RecordSockets at the stop signal, and the drain when nothing
 // is left to end.
 func BenchmarkRestart(b *testing.B) {
 	s := pgtest.Start(b)
@@ -19,8 +19,8 @@ func BenchmarkRestart(b *testing.B) {
 	defer g.Close(b.Context())
 	gen := 0
 	wait := func() {
-		for _, u := range g.known() {
-			g.awaitProbe(b.Context(), u)
+		for _, u := range g.upstreams.all() {
+			u.prober.await(b.Context())
 			if u.dial != nil {
 				<-u.dial.done
 			}
@@ -31,13 +31,13 @@ func BenchmarkRestart(b *testing.B) {
 			g.AppEnv(b.Context(), 1, base)
 		}
 	})
-	b.Run("note", func(b *testing.B) {
+	b.Run("record sockets", func(b *testing.B) {
 		for b.Loop() {
 			b.StopTimer()
 			gen++
 			g.AppEnv(b.Context(), gen, base)
 			b.StartTimer()
-			g.Note(gen, []int{os.Getpid()})
+			g.RecordSockets(gen, []int{os.Getpid()})
 			b.StopTimer()
 			wait()
 			g.Drain(b.Context(), gen)
@@ -49,13 +49,13 @@ func BenchmarkRestart(b *testing.B) {
 			b.StopTimer()
 			gen++
 			g.AppEnv(b.Context(), gen, base)
-			g.Note(gen, []int{os.Getpid()})
+			g.RecordSockets(gen, []int{os.Getpid()})
 			wait()
 			b.StartTimer()
 			g.Drain(b.Context(), gen)
 		}
 	})
-	b.Run("drain without a note", func(b *testing.B) {
+	b.Run("drain without recorded sockets", func(b *testing.B) {
 		for b.Loop() {
 			gen++
 			g.AppEnv(b.Context(), gen, base)

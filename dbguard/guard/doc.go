@@ -3,11 +3,25 @@
 // its own upstream. When a generation of the app has ended, what it left is ended
 // before the next one starts, verified, and said.
 //
-// Where to look: mode.go (what is done with an upstream), probe.go and pooler.go
-// (what it is), route.go and environ.go (the app's environment), serve.go and
-// fixed.go (clients that have logged in), reach.go and spare.go (sessions upstream),
-// pause.go (migrations), drain.go, proof.go and note.go (the end of a generation),
-// stats.go and snapshot.go (what there is to see).
+// Where to look; calls go down this list:
+//
+//   - guard.go and status.go (open, close, look), appenv.go, route.go and survey.go
+//     (the environments of the app and of hooks), embedded.go, databases.go (the
+//     configuration), pause.go (migrations)
+//   - the end of a generation: sweep.go (of a devguard that was killed), drain.go runs
+//     it, report.go says what became of it, verify.go proves whose a session is
+//   - registry.go (the upstreams); of one: fixed.go and serve.go (clients that have
+//     logged in), dial.go (the session for the next drain), upstream.go
+//   - its parts: listeners.go, sessions.go and clientsession.go, spares.go and spare.go
+//     (sessions dialled ahead), conflicts.go, prober.go (what it is)
+//   - below: log.go, mode.go, probe.go and pooler.go, verdict.go, reach.go (sessions for
+//     clients), ownconn.go (sessions of our own), trouble.go (why a connect fails),
+//     endpoint.go, environ.go, labels.go, appsockets.go, background.go
+//
+// Each upstream has a prober, sessions, spares and listeners, each with a lock of its
+// own, which its own file alone takes and never holds over I/O. A lock is taken
+// under another only downwards: sessions, then a client's session and its relay;
+// registry, then endpoint; any, then background.
 //
 // It promises:
 //
@@ -17,7 +31,7 @@
 //   - What goes past the listeners is ended only when it is provably the app's:
 //     sessions that carry this run's label or come from a socket that the app was
 //     seen to hold, on a server reached directly, when nobody else can have them
-//     (see proof). Everything else is reported as `bypass`, or not seen at all.
+//     (see ownership). Everything else is reported as `bypass`, or not seen at all.
 //   - In mode auto the app is never worse off: where we cannot log in and it could,
 //     or cannot keep to its settings, it gets its own URL (mode drain).
 //   - A start never waits for a database, only a client of a listener does; Drain

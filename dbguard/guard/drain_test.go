@@ -45,8 +45,8 @@ func TestNothingIsLeftAndAColleagueIsUntouched(t *testing.T) {
 				env := appEnv(t, g, gen, "DATABASE_URL="+url)
 				states := []string{"query tx idle", "idle", "temp tx"}[gen%3]
 				a := startApp(t, env, states)
-				g.Note(gen, []int{a.pid()})
-				g.Note(gen, []int{a.pid()})
+				g.RecordSockets(gen, []int{a.pid()})
+				g.RecordSockets(gen, []int{a.pid()})
 				a.kill()
 				begun := time.Now()
 				g.Drain(t.Context(), gen)
@@ -82,7 +82,7 @@ func TestCounts(t *testing.T) {
 	g, log := open(t, Options{})
 	env := appEnv(t, g, 1, "DATABASE_URL="+s.URL(dev))
 	a := startApp(t, env, "query query")
-	g.Note(1, []int{a.pid()})
+	g.RecordSockets(1, []int{a.pid()})
 	a.kill()
 	g.Drain(t.Context(), 1)
 	line := log.last(t, "drained")
@@ -96,7 +96,7 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// A crash: nobody noted anything.
+// A crash: nobody recorded any sockets.
 func TestDrainWithoutNote(t *testing.T) {
 	s, dev := server(t)
 	g, log := open(t, Options{})
@@ -142,7 +142,7 @@ func TestAPortUsedAgain(t *testing.T) {
 	g, log := open(t, Options{})
 	appEnv(t, g, 1, "DATABASE_URL="+s.URL(dev))
 	stranger := connection(t, s.URL(pgtest.Conn{User: "dev", Database: "app", Params: "application_name=other"}))
-	g.Note(1, []int{testPid()}) // as if the app had held what this process holds
+	g.RecordSockets(1, []int{testPid()}) // as if the app had held what this process holds
 	g.Drain(t.Context(), 1)
 	run(t, stranger, "select 1")
 	if line := log.last(t, "drained"); number(line, "terminated") != 0 || number(line, "left") != 0 {
@@ -183,7 +183,7 @@ func TestNoSessionWhileQuiet(t *testing.T) {
 	if n := len(s.Query(t, "select 1 from pg_stat_activity where application_name = 'devguard'")); n != 0 {
 		t.Errorf("%d sessions of ours while the app runs", n)
 	}
-	g.Note(1, []int{a.pid()})
+	g.RecordSockets(1, []int{a.pid()})
 	a.kill()
 	g.Drain(t.Context(), 1)
 	s.Exec(t, "drop database app")
@@ -196,7 +196,7 @@ func TestWhatIsLeftIsNamed(t *testing.T) {
 	a := startApp(t, appEnv(t, g, 1, "DATABASE_URL="+s.URL(dev)), "query")
 	pid := s.Query(t, "select pid from pg_stat_activity where usename = 'dev'")[0][0]
 	stopProcess(t, pid) // a backend that the kernel does not let run cannot end
-	g.Note(1, []int{a.pid()})
+	g.RecordSockets(1, []int{a.pid()})
 	a.kill()
 	begun := time.Now()
 	g.Drain(t.Context(), 1)
@@ -221,7 +221,7 @@ func TestAServerThatIsFull(t *testing.T) {
 	g, log := open(t, Options{Env: []string{"DATABASE_URL=" + s.URL(dev)}, Databases: []Database{{DrainTimeout: 10 * time.Second}}})
 	settle(t, g)
 	a := startApp(t, appEnv(t, g, 1, "DATABASE_URL="+s.URL(dev)), "query query query query query")
-	g.Note(1, []int{a.pid()})
+	g.RecordSockets(1, []int{a.pid()})
 	awaitDial(t, g)
 	a.kill()
 	g.Drain(t.Context(), 1)
@@ -235,12 +235,10 @@ func awaitDial(t *testing.T, g *Guard) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	for _, u := range g.known() {
-		g.mu.Lock()
-		d := u.dial
-		g.mu.Unlock()
+	for _, u := range g.upstreams.all() {
+		d := u.dial // set by RecordSockets before it returns
 		if d == nil {
-			t.Fatalf("%s is not dialled", u.subject)
+			t.Fatalf("%s is not dialled", u.name)
 		}
 		select {
 		case <-d.done:

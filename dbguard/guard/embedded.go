@@ -2,18 +2,26 @@ package guard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/devguard/devguard/dbguard/dsn"
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
-// private is the embedded server; what follows done may be read once it is
+// EmbeddedStarter starts the private server of the project in directory
+// project, and returns the URL of its database and what releases it. It is
+// called once, in a goroutine of the Guard's.
+type EmbeddedStarter func(ctx context.Context, project string) (url string, release func(context.Context) error, err error)
+
+// embeddedServer is the private server; what follows done may be read once it is
 // closed.
-type private struct {
+type embeddedServer struct {
+	asked databases // those that it stands for
+	log   *logger
+
 	done    chan struct{}
 	url     string
 	env     map[string]string // the variables of the PGHOST family that lead to it
@@ -21,32 +29,23 @@ type private struct {
 	err     error
 }
 
-// openPrivate begins to start the embedded server when a database asks for it.
-func (g *Guard) openPrivate() error {
-	if !slices.ContainsFunc(g.databases, func(d Database) bool { return d.Embedded }) {
-		return nil
-	}
-	if g.options.Embedded == nil {
-		return errors.New("an embedded database is asked for, and this devguard has none")
-	}
-	p := &private{done: make(chan struct{})}
-	g.private = p
-	g.background(func() {
-		defer close(p.done)
-		if p.url, p.release, p.err = g.options.Embedded(g.ctx, g.options.Project); p.err != nil {
+// start begins to start the server.
+func (e *embeddedServer) start(work *background, starter EmbeddedStarter, project string) {
+	work.start(func() {
+		defer close(e.done)
+		if e.url, e.release, e.err = starter(work.ctx, project); e.err != nil {
 			return
 		}
-		p.env, p.err = family(p.url)
+		e.env, e.err = family(e.url)
 	})
-	return nil
 }
 
-// closePrivate releases the embedded server. The work of openPrivate is over.
-func (g *Guard) closePrivate(ctx context.Context) error {
-	if g.private == nil || g.private.release == nil {
+// close releases the server, whose start is over.
+func (e *embeddedServer) close(ctx context.Context) error {
+	if e == nil || e.release == nil {
 		return nil
 	}
-	return g.private.release(ctx)
+	return e.release(ctx)
 }
 
 // family returns the PGHOST set that leads where the URL leads.
@@ -66,30 +65,22 @@ func family(url string) (map[string]string, error) {
 	return env, nil
 }
 
-// withPrivate returns the environment with every variable that leads to a
-// database leading to the embedded one, once that runs. Without an embedded
-// database it returns base as it is.
-func (g *Guard) withPrivate(ctx context.Context, base []string) ([]string, error) {
-	if g.private == nil {
+// replace returns the environment with every variable that leads to a database
+// leading to the embedded one, once that runs. Without an embedded server it
+// returns base as it is.
+func (e *embeddedServer) replace(ctx context.Context, base []string) ([]string, error) {
+	if e == nil {
 		return base, nil
 	}
 	select {
-	case <-g.private.done:
+	case <-e.done:
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for the embedded database: %w", ctx.Err())
 	}
-	if err := g.private.err; err != nil {
-		return nil, fmt.Errorf("start the embedded database: %w", err)
+	if e.err != nil {
+		return nil, fmt.Errorf("start the embedded database: %w", e.err)
 	}
-	replaced := maps.Clone(g.private.env)
-	for _, d := range g.databases {
-		if d.Embedded {
-			for _, name := range append(slices.Clone(d.URLEnv), d.DirectURLEnv) {
-				replaced[name] = g.private.url
-			}
-		}
-	}
-	env := environment(base)
+	env, replaced := environment(base), e.variables()
 	var overridden []string
 	for _, name := range env.names() {
 		if _, ours := replaced[name]; ours || dsn.IsVariable(name) {
@@ -102,16 +93,35 @@ func (g *Guard) withPrivate(ctx context.Context, base []string) ([]string, error
 	for _, name := range slices.Sorted(maps.Keys(replaced)) {
 		env.set(name, replaced[name])
 	}
-	g.sayOverridden(overridden)
+	e.say(overridden)
 	return env.pairs(), nil
 }
 
-// sayOverridden names the variables of the user that lead elsewhere now, once.
-func (g *Guard) sayOverridden(names []string) {
-	slices.Sort(names)
-	reason := "the embedded database is used"
-	if len(names) > 0 {
-		reason += " in place of " + strings.Join(names, ", ") + " of the environment"
+// variables returns those that are to lead to the server.
+func (e *embeddedServer) variables() map[string]string {
+	all := maps.Clone(e.env)
+	for _, d := range e.asked {
+		for _, name := range append(slices.Clone(d.URLEnv), d.DirectURLEnv) {
+			all[name] = e.url
+		}
 	}
-	g.sayEmbedded(reason)
+	return all
+}
+
+// say writes the `database` line, which names the variables of the user that lead
+// elsewhere now.
+func (e *embeddedServer) say(overridden []string) {
+	slices.Sort(overridden)
+	reason := "the embedded database is used"
+	if len(overridden) > 0 {
+		reason += " in place of " + strings.Join(overridden, ", ") + " of the environment"
+	}
+	line := logline.Upstream{Mode: e.asked[len(e.asked)-1].Mode, Kind: string(postgres), Reason: reason, Name: "embedded"}
+	switch mode(line.Mode) {
+	case modeAuto:
+		line.Mode = string(modeSession)
+	case modeOff:
+		line.Name = ""
+	}
+	e.log.database("embedded", line, false)
 }

@@ -77,7 +77,7 @@ func TestAppEnvWithoutADatabase(t *testing.T) {
 			if len(lines) != 1 || lines[0]["mode"] != "off" || !strings.Contains(lines[0]["reason"].(string), c.reason) {
 				t.Errorf("%s: %v", c.env, lines)
 			}
-			g.Note(2, []int{os.Getpid()})
+			g.RecordSockets(2, []int{os.Getpid()})
 			g.Drain(t.Context(), 2)
 			if n := len(log.lines(t, "drained")); n != 0 {
 				t.Errorf("%d drained lines", n)
@@ -181,7 +181,7 @@ func TestEmbedded(t *testing.T) {
 		t.Errorf("PGOPTIONS=%s", v)
 	}
 	a := startApp(t, env, "query")
-	g.Note(1, []int{a.pid()})
+	g.RecordSockets(1, []int{a.pid()})
 	a.kill()
 	g.Drain(t.Context(), 1)
 	if line := log.last(t, "drained"); number(line, "terminated") != 1 || len(log.lines(t, "drained")) != 1 {

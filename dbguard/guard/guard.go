@@ -6,23 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
-	"sync"
-	"time"
 
 	"github.com/devguard/devguard/dbguard/dsn"
 	"github.com/devguard/devguard/dbguard/sockets"
-	"github.com/devguard/devguard/supervisor/dotenv"
 )
-
-// Database is one [[database]] of the configuration.
-type Database struct {
-	URLEnv       []string      // default dotenv.DatabaseURLs
-	DirectURLEnv string        // default dotenv.DirectDatabaseURL
-	Mode         string        // auto (the default), session, transaction, drain or off
-	Listen       string        // a fixed loopback address, for apps that read their URL from elsewhere
-	Embedded     bool          // a private server in place of what the environment says
-	DrainTimeout time.Duration // bounds the drain of one generation; default 2 s
-}
 
 // Options configure a Guard. They are copied by Open.
 type Options struct {
@@ -38,29 +25,15 @@ type Options struct {
 	Log       *slog.Logger                 // default slog.Default()
 }
 
-// EmbeddedStarter starts the private server of the project in directory
-// project, and returns the URL of its database and what releases it. It is
-// called once, in a goroutine of the Guard's.
-type EmbeddedStarter func(ctx context.Context, project string) (url string, release func(context.Context) error, err error)
-
 // Guard guards the databases of one app. Its methods are safe for concurrent
-// use; the order that makes sense is AppEnv, Note, Drain for each generation.
+// use; the order that makes sense is AppEnv, RecordSockets, Drain for each
+// generation. It has no state of its own but that of its parts.
 type Guard struct {
-	options   Options
-	databases []Database
-	log       *slog.Logger
-	private   *private // nil without an embedded database
-
-	ctx    context.Context // of everything in the background; ended by Close
-	cancel context.CancelFunc
-	work   sync.WaitGroup
-
-	mu        sync.Mutex // guards what follows; never held over I/O
-	closed    bool
-	upstreams map[dsn.Identity]*upstream
-	noted     map[int][]sockets.Conn // the app's sockets, by generation
-	said      map[string]string      // the last `database` line about each subject
-	reported  map[string]bool        // `bypass` lines that were written
+	dir       string // the app's working directory
+	databases databases
+	embedded  *embeddedServer // nil when no database asks for one
+	shared    shared
+	upstreams *registry
 }
 
 // runID is the form of a run's id; the label must fit the 63 bytes that a
@@ -76,78 +49,50 @@ func Open(ctx context.Context, o Options) (*Guard, error) {
 			return nil, fmt.Errorf("the run id %q is not 32 hexadecimal digits", id)
 		}
 	}
-	g := &Guard{
-		options: o, log: o.Log,
-		upstreams: map[dsn.Identity]*upstream{}, noted: map[int][]sockets.Conn{},
-		said: map[string]string{}, reported: map[string]bool{},
-	}
-	if g.log == nil {
-		g.log = slog.Default()
-	}
-	var err error
-	if g.databases, err = withDefaults(o.Databases); err != nil {
+	all, err := withDefaults(o.Databases)
+	if err != nil {
 		return nil, err
 	}
-	g.ctx, g.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	if err := g.openPrivate(); err != nil {
-		g.cancel()
-		return nil, err
+	private := all.embedded()
+	if len(private) > 0 && o.Embedded == nil {
+		return nil, errors.New("an embedded database is asked for, and this devguard has none")
 	}
-	if o.Env != nil && g.private == nil {
+	g := &Guard{dir: o.Dir, databases: all, shared: shared{
+		labels: labels{o.RunID, o.Previous}, log: newLogger(o.Log), work: newBackground(ctx), sockets: &appSockets{},
+		pids: o.Pids, replace: o.Replace,
+	}}
+	g.upstreams = newRegistry(g.shared)
+	switch {
+	case len(private) > 0:
+		g.embedded = &embeddedServer{asked: private, log: g.shared.log, done: make(chan struct{})}
+		g.embedded.start(g.shared.work, o.Embedded, o.Project)
+	case o.Env != nil:
 		g.survey(dsn.Env(o.Env), 0)
 	}
 	return g, nil
 }
 
-// withDefaults returns the databases with their defaults filled in.
-func withDefaults(list []Database) ([]Database, error) {
-	if len(list) == 0 {
-		list = []Database{{}}
+// RecordSockets remembers the sockets that the processes pids of generation gen hold
+// now, by which Drain finds their sessions. It is for the moment of the stop signal,
+// and again before SIGKILL, while they still live. It also begins to dial the session
+// that Drain will use, so that a restart does not wait for it; it does not wait itself.
+func (g *Guard) RecordSockets(gen int, pids []int) {
+	conns, err := sockets.Connections(pids)
+	if err != nil {
+		g.shared.log.Debug("the sockets of the app are not known", "gen", gen, "error", err)
 	}
-	out := make([]Database, len(list))
-	for i, d := range list {
-		switch mode(d.Mode) {
-		case "":
-			d.Mode = string(modeAuto)
-		case modeAuto, modeSession, modeTransaction, modeDrain, modeOff:
-		default:
-			return nil, fmt.Errorf("there is no database mode %q; there are auto, session, transaction, drain and off", d.Mode)
-		}
-		if len(d.URLEnv) == 0 {
-			d.URLEnv = dotenv.DatabaseURLs()
-		}
-		if d.DirectURLEnv == "" {
-			d.DirectURLEnv = dotenv.DirectDatabaseURL
-		}
-		if d.DrainTimeout <= 0 {
-			d.DrainTimeout = 2 * time.Second
-		}
-		out[i] = d
+	held := g.shared.sockets.add(gen, conns)
+	for _, u := range g.upstreams.usedUntil(gen) {
+		u.dialForDrain(held)
 	}
-	return out, nil
-}
-
-// background runs f in a goroutine that Close waits for. It does nothing and
-// returns false once the Guard is closed.
-func (g *Guard) background(f func()) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed {
-		return false
-	}
-	g.work.Go(f)
-	return true
 }
 
 // Clean reports whether the last drain of every database that is ours to
 // drain found and ended all there was. If not, the run id must be remembered:
 // the next devguard looks again.
 func (g *Guard) Clean() bool {
-	for _, u := range g.known() {
-		g.mu.Lock()
-		unclean := u.unclean
-		g.mu.Unlock()
-		if unclean {
+	for _, u := range g.upstreams.all() {
+		if !u.clean() {
 			return false
 		}
 	}
@@ -157,32 +102,24 @@ func (g *Guard) Clean() bool {
 // Close ends what is under way in the background, every session that passes through
 // us, and those of the Guard's own, and releases the embedded server. ctx bounds that.
 func (g *Guard) Close(ctx context.Context) error {
-	g.mu.Lock()
-	already := g.closed
-	g.closed = true
-	g.mu.Unlock()
-	if already {
+	if !g.shared.work.stop() {
 		return nil
 	}
-	g.cancel()
-	for _, u := range g.known() {
-		g.dismiss(u)
+	all := g.upstreams.all()
+	for _, u := range all {
+		u.sessions.dismiss()
 	}
-	for _, u := range g.known() {
-		g.closeSpares(ctx, u, everyGeneration)
-		g.closeListeners(ctx, u)
+	for _, u := range all {
+		u.spares.close(ctx, everyGeneration)
+		u.listeners.close(ctx)
 	}
-	done := make(chan struct{})
-	go func() { g.work.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		return fmt.Errorf("close the database guard: %w", ctx.Err())
+	if err := g.shared.work.wait(ctx); err != nil {
+		return err
 	}
-	for _, u := range g.known() {
-		if d := g.takeDial(u); d != nil {
+	for _, u := range all {
+		if d := u.takeDial(); d != nil {
 			d.close(ctx)
 		}
 	}
-	return errors.Join(g.closePrivate(ctx))
+	return g.embedded.close(ctx)
 }

@@ -26,6 +26,9 @@ const (
 	password = "s3cr3t-Passw0rd"
 )
 
+// label returns the application name of a generation's sessions.
+func label(run string, gen int) string { return labels{run: run}.of(gen) }
+
 // clearPG takes the PGHOST family out of this process, which pgconn reads.
 func clearPG(t *testing.T) {
 	t.Helper()
@@ -141,8 +144,8 @@ func settle(t *testing.T, g *Guard) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	for _, u := range g.known() {
-		g.awaitProbe(ctx, u)
+	for _, u := range g.upstreams.all() {
+		u.prober.await(ctx)
 	}
 	if ctx.Err() != nil {
 		t.Fatal("the probe does not end")

@@ -121,7 +121,7 @@ func listenerUnderAttack(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
 	led := through(t, g, 1, s.URL(dev))
 	recovers(t, led)
 	before := holds()
-	stop := besiege(g.Snapshot().Upstreams[0].Listen)
+	stop := besiege(g.Status().Upstreams[0].Listen)
 	for gen := 1; gen <= 2; gen++ {
 		var workers sync.WaitGroup
 		for range 4 {
@@ -136,7 +136,7 @@ func listenerUnderAttack(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
 		if users != "0" {
 			t.Errorf("%s sessions that are not the app's", users)
 		}
-		g.Note(gen, nil)
+		g.RecordSockets(gen, nil)
 		within(t, time.Second, "the drain", func() { g.Drain(t.Context(), gen) })
 		<-ended
 		if n := sessionsOf(t, s); n != "0" {
@@ -174,7 +174,7 @@ func twoThousandSilent(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
 	g, _ := open(t, Options{Databases: auto(Database{})})
 	conn := recovers(t, through(t, g, 1, s.URL(dev)))
 	before := holds()
-	address := g.Snapshot().Upstreams[0].Listen
+	address := g.Status().Upstreams[0].Listen
 	var silent []net.Conn
 	for range 2000 {
 		c, err := net.DialTimeout("tcp", address, 5*time.Second)
@@ -191,7 +191,7 @@ func twoThousandSilent(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
 	}
 	run(t, conn, "select 1")
 	kill(conn)
-	g.Note(1, nil)
+	g.RecordSockets(1, nil)
 	within(t, 500*time.Millisecond, "the drain", func() { g.Drain(t.Context(), 1) })
 	if n := sessionsOf(t, s); n != "0" {
 		t.Errorf("%s sessions are left", n)
@@ -252,12 +252,12 @@ func clientsThatMisbehave(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
 				defer kill(bad)
 				before := holds()
 				c.do(bad.Conn())
-				wait(t.Context(), 20*time.Millisecond) // as an attack has it: what it fills is full by then
+				sleep(t.Context(), 20*time.Millisecond) // as an attack has it: what it fills is full by then
 				if grown := holds().memory - before.memory; grown > 8<<20 {
 					t.Errorf("%d bytes more", grown)
 				}
 				run(t, good, "select 1")
-				g.Note(gen, nil)
+				g.RecordSockets(gen, nil)
 				within(t, 1500*time.Millisecond, "the drain", func() { g.Drain(t.Context(), gen) })
 				until(t, func() bool {
 					return s.Query(t, "select count(*) from pg_stat_activity where usename = 'dev' and state <> 'idle'")[0][0] == "0"

@@ -61,7 +61,7 @@ func assertNoMore(t *testing.T, before holdings) {
 		if time.Now().After(deadline) {
 			t.Fatalf("before %+v, after %+v\n%.8000s", before, now, stacks())
 		}
-		wait(t.Context(), 20*time.Millisecond)
+		sleep(t.Context(), 20*time.Millisecond)
 	}
 }
 
@@ -88,7 +88,7 @@ func crowd(t *testing.T, s *pgtest.Server, url string, want mode) {
 	if line := log.last(t, "database"); line["mode"] != string(want) {
 		t.Fatalf("%v", line)
 	}
-	until(t, func() bool { return len(g.Snapshot().Upstreams[0].Sessions) == 0 })
+	until(t, func() bool { return len(g.Status().Upstreams[0].Sessions) == 0 })
 	before, queued := holds(), s.Query(t, "select count(*) from pg_stat_activity where usename = 'dev'")[0][0]
 
 	var all, there sync.WaitGroup
@@ -101,12 +101,12 @@ func crowd(t *testing.T, s *pgtest.Server, url string, want mode) {
 		all.Go(func() { visitor(t, led, i, slots, &there, leave) })
 	}
 	there.Wait()
-	if n := len(g.Snapshot().Upstreams[0].Sessions); n != clients {
+	if n := len(g.Status().Upstreams[0].Sessions); n != clients {
 		t.Errorf("%d sessions of %d clients", n, clients)
 	}
 	close(leave)
 	all.Wait()
-	until(t, func() bool { return len(g.Snapshot().Upstreams[0].Sessions) == 0 })
+	until(t, func() bool { return len(g.Status().Upstreams[0].Sessions) == 0 })
 	until(t, func() bool {
 		return s.Query(t, "select count(*) from pg_stat_activity where usename = 'dev' and state <> 'idle'")[0][0] == "0"
 	})

@@ -1,14 +1,6 @@
 package guard
 
-import (
-	"context"
-	"errors"
-	"io"
-	"net"
-	"strings"
-
-	"github.com/jackc/pgx/v5/pgconn"
-)
+import "github.com/devguard/devguard/supervisor/logline"
 
 // mode is what is done with the sessions of an upstream, in the words of the
 // configuration and of the log.
@@ -25,26 +17,18 @@ const (
 // proxies reports whether the app's URL leads to us in this mode.
 func (m mode) proxies() bool { return m == modeAuto || m == modeSession || m == modeTransaction }
 
-// modeOf returns what is done on u; modeAuto while that is not known.
-func (g *Guard) modeOf(u *upstream) mode {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	v, _ := u.probe.result()
-	return u.mode(v)
-}
-
-// mode returns what a verdict makes of u; the caller holds Guard.mu.
+// decide returns what is done with an upstream for which the configuration has a
+// wish, of which a probe has found v; fallback is why the app goes past us for good,
+// "" when it does not. It is modeAuto while nothing is known.
 //
 // What pools in a way that could not be found out is taken for a transaction
 // pooler: what is done for one is right on any server, the other way round not.
-func (u *upstream) mode(v verdict) mode {
+func decide(wish mode, fallback string, v verdict) mode {
 	switch {
-	case u.proxy.fallen != "":
+	case fallback != "":
 		return modeDrain
-	case u.access.wish != modeAuto:
-		return u.access.wish
-	}
-	switch {
+	case wish != modeAuto:
+		return wish
 	case !v.connected:
 		return modeAuto
 	case v.kind == postgres || v.kind == sessionPooler:
@@ -53,73 +37,29 @@ func (u *upstream) mode(v verdict) mode {
 	return modeTransaction
 }
 
-// settleMode returns what is done on u for a client that has come: it waits for
-// the probe, and probes again a server that could not be reached. modeAuto is
-// the answer when that is so still.
-func (g *Guard) settleMode(ctx context.Context, u *upstream) mode {
-	if m := g.modeOf(u); m != modeAuto {
-		return m
-	}
-	for range 2 { // the probe under way may have begun while the server was down
-		g.ensureProbe(u)
-		g.awaitProbe(ctx, u)
-		if m := g.modeOf(u); m != modeAuto {
-			return m
-		}
-	}
-	return modeAuto
-}
+// What is added to a reason about a pooler, by what is done about it.
+const (
+	notGuarded = "behind it the sessions of an ended app cannot be told from others, so devguard terminates none there"
+	rewritten  = "prepared statements are kept on devguard's side of it"
+)
 
-// decline sends the app past us from the start.
-func (g *Guard) decline(u *upstream, reason string) {
-	g.mu.Lock()
-	if u.proxy.fallen == "" {
-		u.proxy.fallen = reason
+// databaseLine returns what a `database` line says of a decision, and whether it is a
+// warning.
+func databaseLine(m mode, fallback string, v verdict) (line logline.Upstream, warn bool) {
+	if v.kind == "" {
+		v.kind = unknown
 	}
-	g.mu.Unlock()
-}
-
-func (g *Guard) fallenOf(u *upstream) string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return u.proxy.fallen
-}
-
-// fallIfOurs gives up on standing between the app and u when we cannot log in for
-// a reason that the app would not have: it must never be worse off for us. An app
-// that was given our address is restarted once, with its own URL.
-func (g *Guard) fallIfOurs(u *upstream, err error) {
-	to := g.access(u)
-	if to.wish != modeAuto || g.ctx.Err() != nil || !oursAlone(err) {
-		return
-	}
-	g.mu.Lock()
-	first, given := u.proxy.fallen == "", len(u.proxy.issued) > 0
-	if first {
-		u.proxy.fallen = "devguard cannot log in as the app can: " + explain(err, to.settings).reason
-	}
-	g.mu.Unlock()
-	if !first {
-		return
-	}
-	v, _ := g.verdictOf(u)
-	g.sayKind(u, v)
-	if given && g.options.Replace != nil {
-		g.options.Replace()
-	}
-}
-
-// oursAlone reports whether a connect failed for a reason that the app's own
-// driver would not have. What a server says, a network and a certificate say to
-// both.
-func oursAlone(err error) bool {
-	var server *pgconn.PgError
-	var network net.Error
+	reason, warn := v.reason, v.kind == unknown
 	switch {
-	case errors.As(err, &server), errors.As(err, &network), timedOut(err), isCertificate(err):
-		return false
-	case errors.Is(err, context.Canceled), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return false
+	case m == modeAuto:
+		m = modeSession // until the server is there to say otherwise
+	case m == modeTransaction:
+		reason += "; " + rewritten
+	case m == modeDrain && v.connected && v.kind != postgres:
+		reason += "; " + notGuarded
 	}
-	return !strings.Contains(err.Error(), "server refused TLS connection") // pgconn has no type for it
+	if fallback != "" {
+		warn, reason = true, fallback+"; the app uses its own URL"
+	}
+	return logline.Upstream{Mode: string(m), Kind: string(v.kind), Reason: reason}, warn
 }

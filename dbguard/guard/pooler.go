@@ -25,16 +25,16 @@ type pair struct {
 }
 
 // probePooler tells a session pooler from a transaction pooler, and both from
-// a server whose address is translated on the way (postgres.md §4): in
+// a server whose address is translated on the way (docs/postgres.md): in
 // transaction mode a session's transactions run on servers that are shared, so
 // that a second session is seen on a server of the first, or the first moves.
-func probePooler(ctx context.Context, l *line, config *pgconn.Config) verdict {
+func probePooler(ctx context.Context, own *ownConn, config *pgconn.Config) verdict {
 	b, err := connect(ctx, config)
 	if err != nil {
 		return unknown.verdict("something between here and the server pools sessions, or translates addresses; a second session was refused")
 	}
 	defer closeConn(ctx, b)
-	p := &pair{a: l.conn, b: b, statement: "devguard_" + rand.Text()}
+	p := &pair{a: own.conn, b: b, statement: "devguard_" + rand.Text()}
 	how, err := p.look(ctx)
 	switch {
 	case errors.Is(err, errStarved):
@@ -43,7 +43,7 @@ func probePooler(ctx context.Context, l *line, config *pgconn.Config) verdict {
 		return unknown.verdict("something between here and the server pools sessions, and the probe was cut off")
 	case how != ownServers:
 		return transactionPooler.verdict("a transaction pooler: " + string(how))
-	case l.direct:
+	case own.direct:
 		return verdict{kind: postgres, reached: true, connected: true}
 	}
 	return sessionPooler.verdict("a session pooler: one server for each client")

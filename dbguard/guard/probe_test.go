@@ -40,7 +40,7 @@ func TestProbePoolers(t *testing.T) {
 			}
 			assertNoStatements(t, b.URL(dev), c.size)
 			a := startApp(t, env, "idle")
-			g.Note(1, []int{a.pid()})
+			g.RecordSockets(1, []int{a.pid()})
 			a.kill()
 			before := s.Query(t, "select count(*) from pg_stat_activity where usename = 'dev'")[0][0]
 			g.Drain(t.Context(), 1)
@@ -137,7 +137,7 @@ func TestBehindAForwardedPort(t *testing.T) {
 	}
 	stranger := connection(t, url)
 	a := startApp(t, appEnv(t, g, 1, "DATABASE_URL="+url), "query")
-	g.Note(1, []int{a.pid(), os.Getpid()}) // its own sockets must not count here
+	g.RecordSockets(1, []int{a.pid(), os.Getpid()}) // its own sockets must not count here
 	a.kill()
 	g.Drain(t.Context(), 1)
 	if line := log.last(t, "drained"); number(line, "terminated") != 1 || number(line, "left") != 0 {
@@ -157,7 +157,7 @@ func TestALabelBesideAPooler(t *testing.T) {
 	g, log := open(t, Options{Env: base})
 	settle(t, g)
 	a := startApp(t, appEnv(t, g, 1, base...), "idle")
-	g.Note(1, []int{a.pid()})
+	g.RecordSockets(1, []int{a.pid()})
 	a.kill()
 	g.Drain(t.Context(), 1)
 	if line := log.last(t, "drained"); number(line, "terminated") > 0 {
@@ -175,7 +175,7 @@ func TestALabelOnALivingPoolersSession(t *testing.T) {
 	g, log := open(t, Options{Env: base})
 	settle(t, g)
 	a := startApp(t, appEnv(t, g, 1, base...), "idle idle")
-	g.Note(1, []int{a.pid()})
+	g.RecordSockets(1, []int{a.pid()})
 	a.kill()
 	g.Drain(t.Context(), 1)
 	for _, line := range log.lines(t, "drained") {
@@ -193,7 +193,7 @@ func TestUnixSocket(t *testing.T) {
 	settle(t, g)
 	stranger := connection(t, url)
 	a := startApp(t, appEnv(t, g, 1, "DATABASE_URL="+url), "query idle")
-	g.Note(1, []int{a.pid()})
+	g.RecordSockets(1, []int{a.pid()})
 	a.kill()
 	g.Drain(t.Context(), 1)
 	if line := log.last(t, "drained"); number(line, "terminated") < 1 || number(line, "left") != 0 || number(line, "sessions") < 1 {
@@ -257,7 +257,7 @@ func TestTrouble(t *testing.T) {
 			g, log := open(t, Options{Databases: []Database{{DrainTimeout: 200 * time.Millisecond}}})
 			for gen := 1; gen <= 3; gen++ {
 				appEnv(t, g, gen, "DATABASE_URL="+c.url)
-				g.Note(gen, []int{os.Getpid()})
+				g.RecordSockets(gen, []int{os.Getpid()})
 				awaitDial(t, g)
 				g.Drain(t.Context(), gen)
 			}
@@ -283,7 +283,7 @@ func TestAServerThatComesBack(t *testing.T) {
 	env := appEnv(t, g, 1, "DATABASE_URL="+s.URL(dev))
 	s.StartAgain(t)
 	a := startApp(t, env, "query")
-	g.Note(1, []int{a.pid()})
+	g.RecordSockets(1, []int{a.pid()})
 	a.kill()
 	g.Drain(t.Context(), 1)
 	if line := log.last(t, "drained"); number(line, "terminated") != 1 {
@@ -295,7 +295,7 @@ func TestAServerThatComesBack(t *testing.T) {
 	}
 	// And one that restarts between the stop signal and the drain.
 	a = startApp(t, appEnv(t, g, 2, "DATABASE_URL="+s.URL(dev)), "query")
-	g.Note(2, []int{a.pid()})
+	g.RecordSockets(2, []int{a.pid()})
 	awaitDial(t, g)
 	s.Restart(t)
 	a.kill()
@@ -312,7 +312,7 @@ func TestOtherURLs(t *testing.T) {
 	g, log := open(t, Options{})
 	env := appEnv(t, g, 1, "REPORTS="+s.URL(dev), "UNUSED="+idle.URL(dev))
 	a := startApp(t, append(env, "DATABASE_URL="+s.URL(dev)), "query")
-	g.Note(1, []int{a.pid()})
+	g.RecordSockets(1, []int{a.pid()})
 	a.kill()
 	g.Drain(t.Context(), 1)
 	lines := log.lines(t, "drained")
@@ -335,7 +335,7 @@ func TestCloseDuringADial(t *testing.T) {
 	if _, err := g.AppEnv(t.Context(), 1, []string{"DATABASE_URL=postgres://u:" + password + "@" + deaf.Addr().String() + "/x"}); err != nil {
 		t.Fatal(err)
 	}
-	g.Note(1, nil)
+	g.RecordSockets(1, nil)
 	begun := time.Now()
 	g.Drain(t.Context(), 1)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

@@ -91,7 +91,7 @@ func TestNothingIsLeftOfAGeneration(t *testing.T) {
 			} else {
 				awaitState(t, s, "active")
 			}
-			g.Note(gen, nil)
+			g.RecordSockets(gen, nil)
 			kill(conn)
 			g.Drain(t.Context(), gen)
 			if n := sessionsOf(t, s); n != "1" {
@@ -131,7 +131,7 @@ func until(t *testing.T, f func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatal("it does not come to that")
 		}
-		wait(t.Context(), 5*time.Millisecond)
+		sleep(t.Context(), 5*time.Millisecond)
 	}
 }
 
@@ -143,9 +143,9 @@ func TestSparesAreUsed(t *testing.T) {
 	first := connection(t, through(t, g, 1, s.URL(dev)))
 	run(t, first, "select 1")
 	through(t, g, 2, s.URL(dev)) // the build has succeeded
-	until(t, func() bool { return g.Snapshot().Upstreams[0].Spares == 1 })
+	until(t, func() bool { return g.Status().Upstreams[0].Spares == 1 })
 	spare := s.Query(t, "select max(pid) from pg_stat_activity where usename = 'dev' and application_name <> 'devguard'")[0][0]
-	g.Note(1, nil)
+	g.RecordSockets(1, nil)
 	kill(first)
 	g.Drain(t.Context(), 1)
 	second := connection(t, through(t, g, 2, s.URL(dev))) // it starts
@@ -155,7 +155,7 @@ func TestSparesAreUsed(t *testing.T) {
 	if name := value(t, second, "show application_name"); name != label(runA, 2) {
 		t.Errorf("its name is %q", name)
 	}
-	if n := g.Snapshot().Upstreams[0].Spares; n != 0 {
+	if n := g.Status().Upstreams[0].Spares; n != 0 {
 		t.Errorf("%d spares are left", n)
 	}
 	kill(second)
@@ -175,15 +175,15 @@ func TestUnusedSparesEnd(t *testing.T) {
 	run(t, first, "select 1")
 	run(t, more, "select 1")
 	led = through(t, g, 2, s.URL(dev))
-	until(t, func() bool { return g.Snapshot().Upstreams[0].Spares == 2 })
+	until(t, func() bool { return g.Status().Upstreams[0].Spares == 2 })
 	kill(first)
 	kill(more)
 	g.Drain(t.Context(), 1)
 	second := connection(t, led)
 	run(t, second, "select 1") // uses one of the two
 	through(t, g, 3, s.URL(dev))
-	until(t, func() bool { return g.Snapshot().Upstreams[0].Spares == 2 })
-	g.Note(2, nil)
+	until(t, func() bool { return g.Status().Upstreams[0].Spares == 2 })
+	g.RecordSockets(2, nil)
 	kill(second)
 	g.Drain(t.Context(), 2)
 	if names := s.Query(t, "select application_name from pg_stat_activity where usename = 'dev' and application_name <> 'devguard'"); len(names) != 1 || names[0][0] != label(runA, 3) {
@@ -294,7 +294,7 @@ func TestConflictIsLoggedOnce(t *testing.T) {
 	for range 3 {
 		_, _ = conn.Exec(t.Context(), "execute nothing('"+password+"')").ReadAll()
 	}
-	until(t, func() bool { return g.Snapshot().Upstreams[0].Generations[0].Conflicts["26000"] == 3 })
+	until(t, func() bool { return g.Status().Upstreams[0].Generations[0].Conflicts["26000"] == 3 })
 	if lines := log.lines(t, "conflict"); len(lines) != 1 || lines[0]["sqlstate"] != "26000" || lines[0]["fingerprint"] == "" {
 		t.Errorf("%v", lines)
 	}
@@ -352,7 +352,7 @@ func TestOtherVariableIsDrainedSilently(t *testing.T) {
 	conn := connection(t, url)
 	run(t, conn, "select 1")
 	before := len(log.lines(t, "database"))
-	g.Note(1, nil)
+	g.RecordSockets(1, nil)
 	kill(conn)
 	g.Drain(t.Context(), 1)
 	if lines := log.lines(t, "database"); len(lines) != before {

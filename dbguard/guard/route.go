@@ -9,19 +9,26 @@ import (
 // hostSet is how package dsn calls the PGHOST family.
 const hostSet = "PGHOST"
 
-// route leads the variables of an environment to the listeners of their upstreams,
-// with the password of generation gen. It reports whether it did so for all of
-// them: sessions of the others are found by their label and sockets.
-func (g *Guard) route(env *environ, s survey, gen int) (whole bool) {
-	before := dsn.Env(env.pairs())
+// routing leads the variables of an environment to the listeners of their upstreams.
+type routing struct {
+	survey survey
+	env    *environ
+	gen    int
+	dir    string
+}
+
+// run leads them there, with the password of the generation. It reports whether it
+// did so for all of them: sessions of the others are found by their label and sockets.
+func (r *routing) run() (whole bool) {
+	before := dsn.Env(r.env.pairs())
 	var uses []use
 	targets := map[*upstream]dsn.Target{}
 	whole = true
-	for _, one := range s.uses {
+	for _, one := range r.survey.uses {
 		if one.File != "" && one.Role != dsn.App {
-			continue // who reads .env by himself has it; his sessions are seen as a bypass
+			continue // an app that reads .env itself connects directly; its sessions are reported as bypass
 		}
-		to, ok := g.target(one.u, gen)
+		to, ok := one.u.target(r.gen)
 		if !ok {
 			whole = false
 			continue
@@ -31,87 +38,74 @@ func (g *Guard) route(env *environ, s survey, gen int) (whole bool) {
 	if len(uses) == 0 {
 		return whole
 	}
-	if !g.clear(env, s, uses) {
+	if !r.clear(uses) {
 		return false
 	}
 	routed := map[string]bool{}
 	for _, one := range uses {
-		if g.lead(env, one, targets[one.u]) != nil {
+		if r.lead(one, targets[one.u]) != nil {
 			whole = false
 			continue
 		}
 		routed[one.Name] = true
-		g.openFixed(one.u)
-		g.dialAhead(one.u, gen)
-		g.limitSpares(one.u, gen)
+		one.u.expectClients(r.gen)
 	}
-	g.pin(env, before, s, routed)
+	r.pin(before, routed)
 	return whole
 }
 
-// target returns where variables of u are to lead; false when they stay.
-func (g *Guard) target(u *upstream, gen int) (dsn.Target, bool) {
-	if !g.modeOf(u).proxies() {
-		v, _ := g.verdictOf(u)
-		if g.fallenOf(u) != "" {
-			g.sayKind(u, v)
-		}
-		return dsn.Target{}, false
-	}
-	l, err := g.openListener(u)
-	if err != nil {
-		g.decline(u, err.Error())
-		g.sayKind(u, verdict{})
-		return dsn.Target{}, false
-	}
-	return dsn.Target{
-		Host: "127.0.0.1", Port: addrPort(l.Addr()).Port(), User: u.id.User, Password: g.issue(u, gen), Database: u.id.Database,
-	}, true
+// expectClients opens what the clients of generation gen, which is starting or about
+// to, may want beside their listener.
+func (u *upstream) expectClients(gen int) {
+	u.openFixed()
+	v, _ := u.prober.result()
+	u.spares.dialAhead(gen, u.labels, v)
+	u.spares.limit(gen)
 }
 
 // clear takes out of env what says how to connect: a listener knows no TLS. It returns
 // false when a PGHOST set needs that which is not led to a listener.
-func (g *Guard) clear(env *environ, s survey, uses []use) bool {
-	found := slices.ContainsFunc(s.found, func(f dsn.Found) bool { return f.Name == hostSet })
+func (r *routing) clear(uses []use) bool {
+	found := slices.ContainsFunc(r.survey.found, func(f dsn.Found) bool { return f.Name == hostSet })
 	led := slices.ContainsFunc(uses, func(one use) bool { return one.Name == hostSet })
 	leaving := dsn.Leaving()
 	if found && !led {
-		return !slices.ContainsFunc(leaving, env.has)
+		return !slices.ContainsFunc(leaving, r.env.has)
 	}
 	for _, name := range leaving {
-		env.unset(name)
+		r.env.unset(name)
 	}
-	if led || len(uses) == len(s.found) { // else it would be news to the URLs that stay
-		env.set("PGSSLMODE", "disable")
+	if led || len(uses) == len(r.survey.found) { // else it would be news to the URLs that stay
+		r.env.set("PGSSLMODE", "disable")
 	}
 	return true
 }
 
 // lead makes one variable, or the PGHOST set, lead to a listener.
-func (g *Guard) lead(env *environ, one use, to dsn.Target) error {
+func (r *routing) lead(one use, to dsn.Target) error {
 	if one.Name != hostSet {
-		value, err := one.Rewrite(to, g.options.Dir)
+		value, err := one.Rewrite(to, r.dir)
 		if err == nil {
-			env.set(one.Name, value)
+			r.env.set(one.Name, value)
 		}
 		return err
 	}
-	set, err := one.Settings.Family(to, g.options.Dir)
+	set, err := one.Settings.Family(to, r.dir)
 	for name, value := range set {
-		env.set(name, value)
+		r.env.set(name, value)
 	}
 	return err
 }
 
 // pin lets the URLs that stay mean what they meant before other variables left.
-func (g *Guard) pin(env *environ, before map[string]string, s survey, routed map[string]bool) {
-	after := dsn.Env(env.pairs())
-	for _, f := range s.found {
+func (r *routing) pin(before map[string]string, routed map[string]bool) {
+	after := dsn.Env(r.env.pairs())
+	for _, f := range r.survey.found {
 		if routed[f.Name] || f.File != "" || f.Name == hostSet {
 			continue
 		}
-		if value, err := f.Pin(before, after, g.options.Dir); err == nil {
-			env.set(f.Name, value)
+		if value, err := f.Pin(before, after, r.dir); err == nil {
+			r.env.set(f.Name, value)
 		}
 	}
 }

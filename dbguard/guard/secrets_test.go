@@ -48,10 +48,10 @@ func TestSecretsAreNowhere(t *testing.T) {
 				theirs = append([]string{config.Password}, forms...)
 				seen.WriteString(useSecrets(t, led, odd))
 			}
-			fmt.Fprintf(&seen, "%+v %#v", g.Snapshot(), g.Snapshot())
-			g.Note(1, nil)
+			fmt.Fprintf(&seen, "%+v %#v", g.Status(), g.Status())
+			g.RecordSockets(1, nil)
 			g.Drain(t.Context(), 1)
-			fmt.Fprintf(&seen, "%+v", g.Snapshot())
+			fmt.Fprintf(&seen, "%+v", g.Status())
 			if name == "good" && len(log.lines(t, "conflict")) < 3 {
 				t.Errorf("the statements were not logged:\n%s", log.text())
 			}

@@ -5,57 +5,41 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/devguard/devguard/dbguard/dsn"
 	"github.com/devguard/devguard/dbguard/login"
 	"github.com/devguard/devguard/dbguard/relay"
 	"github.com/devguard/devguard/dbguard/session"
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
-// openListener makes sure that u has the listener that stands for it in the app's
-// environment. Its port stays for the Guard's life.
-func (g *Guard) openListener(u *upstream) (*login.Listener, error) {
-	if l := g.listenerOf(u); l != nil {
-		return l, nil
+// target returns where generation gen finds u; false when it is to use its own URL.
+func (u *upstream) target(gen int) (dsn.Target, bool) {
+	if !u.prober.mode().proxies() {
+		if u.prober.fallbackReason() != "" {
+			v, _ := u.prober.result()
+			u.prober.say(v)
+		}
+		return dsn.Target{}, false
 	}
-	l, err := login.Listen("tcp4", "127.0.0.1:0", login.Options{
-		Serve:   func(ctx context.Context, c *login.Client) { g.serve(ctx, u, c, g.admit) },
-		Secrets: func() []login.Secret { return g.secrets(u) },
-		Log:     g.log,
+	l, err := u.listeners.open(login.Options{
+		Serve:   func(ctx context.Context, c *login.Client) { u.serve(ctx, c, u.admit) },
+		Secrets: u.sessions.secrets,
+		Log:     u.log.Logger,
 	})
 	if err != nil {
-		return nil, err
+		u.prober.fallBack(err.Error())
+		u.prober.say(verdict{})
+		return dsn.Target{}, false
 	}
-	g.mu.Lock()
-	if u.proxy.listener == nil && !g.closed {
-		u.proxy.listener = l
-		g.mu.Unlock()
-		return l, nil
-	}
-	first := u.proxy.listener
-	g.mu.Unlock()
-	l.Close(g.ctx)
-	if first == nil {
-		return nil, context.Canceled
-	}
-	return first, nil
-}
-
-// closeListeners ends every session of u; ctx bounds how politely.
-func (g *Guard) closeListeners(ctx context.Context, u *upstream) {
-	g.mu.Lock()
-	l, fixed := u.proxy.listener, u.proxy.fixed
-	g.mu.Unlock()
-	if l != nil {
-		l.Close(ctx)
-	}
-	if fixed != nil {
-		fixed.Close(ctx)
-	}
+	return dsn.Target{
+		Host: "127.0.0.1", Port: addrPort(l.Addr()).Port(), User: u.id.User, Password: u.sessions.issue(gen, l), Database: u.id.Database,
+	}, true
 }
 
 // serve is the life of a client that has logged in; admit opens its session.
-func (g *Guard) serve(ctx context.Context, u *upstream, c *login.Client, admit func(context.Context, *live, *login.Client) *visit) {
-	ctx, l := g.enter(ctx, u, c.Gen)
-	if l == nil {
+func (u *upstream) serve(ctx context.Context, c *login.Client, admit func(context.Context, *clientSession, *login.Client) *admission) {
+	ctx, s := u.sessions.enter(ctx, c.Gen)
+	if s == nil {
 		if c.Upstream != nil {
 			c.Upstream.Leave()
 		}
@@ -63,19 +47,18 @@ func (g *Guard) serve(ctx context.Context, u *upstream, c *login.Client, admit f
 		return
 	}
 	var report *relay.Report
-	w := &watcher{g: g, l: l}
-	defer func() { g.leave(l, report, w.left) }()
-	if v := admit(ctx, l, c); v != nil {
-		report = g.relay(ctx, l, c, v, w)
+	o := &observer{u: u, gen: s.gen}
+	defer func() { u.sessions.leave(s, report, o.left) }()
+	if a := admit(ctx, s, c); a != nil {
+		report = u.relay(ctx, s, c, a, o)
 	}
 }
 
-// visit is what a client was admitted to.
-type visit struct {
-	want
-	up  *opened
-	how session.Mode
-	pid uint32 // as the client is told
+// admission is how a client is served that was not refused.
+type admission struct {
+	server *serverConn
+	mode   session.Mode
+	pid    uint32 // as the client is told
 }
 
 // errReplaced is what a client hears that comes too late.
@@ -83,9 +66,8 @@ var errReplaced = login.Fatal("57P01", "terminating connection due to administra
 
 // admit finds out how the client is to be served and opens its session; nil when
 // it was refused.
-func (g *Guard) admit(ctx context.Context, l *live, c *login.Client) *visit {
-	u := l.u
-	if !g.awaitResume(ctx, u) {
+func (u *upstream) admit(ctx context.Context, s *clientSession, c *login.Client) *admission {
+	if !u.sessions.awaitResume(ctx) {
 		return nil
 	}
 	if user := u.id.User; c.User != user {
@@ -93,30 +75,47 @@ func (g *Guard) admit(ctx context.Context, l *live, c *login.Client) *visit {
 			"It stands for the URL that devguard was given, whose password is of no use to another user."))
 		return nil
 	}
-	m := g.settleMode(ctx, u)
+	m := u.prober.settle(ctx)
 	if m == modeTransaction && replicates(c.Params) {
 		c.Refuse(login.Fatal("08P01", "a transaction pooler cannot carry replication", "Use the direct URL of the database."))
 		return nil
 	}
-	w := g.wantOf(u, c.Gen, c.Database, c.Params)
-	up, err := g.takeOrReach(ctx, l, w)
+	v, _ := u.prober.result()
+	w := want{database: c.Database, params: c.Params}.of(c.Gen, u.labels, v)
+	server, err := u.spares.session(ctx, c.Gen, w)
 	if err != nil {
-		g.refuseClient(ctx, u, c, err)
+		u.refuse(ctx, c, err)
 		return nil
 	}
 	if m == modeAuto { // it could not be reached a moment ago
-		if m = g.settleMode(ctx, u); m == modeAuto {
+		if m = u.prober.settle(ctx); m == modeAuto {
 			m = modeTransaction // right on any server
 		}
 	}
-	if m == modeSession {
-		g.noteOpening(l, w)
-	}
-	v := &visit{want: w, up: up, how: session.Pass, pid: up.pid}
 	if m == modeTransaction {
-		v.how, v.pid = session.Rewrite, login.NewPID()
+		return &admission{server, session.Rewrite, login.NewPID()}
 	}
-	return v
+	if m == modeSession {
+		u.spares.remember(s.gen, s.since, w)
+	}
+	return &admission{server, session.Pass, server.pid}
+}
+
+// admitRelayed is admit for a client whose login the upstream itself has accepted.
+func (u *upstream) admitRelayed(ctx context.Context, _ *clientSession, c *login.Client) *admission {
+	if c.Gen == 0 {
+		u.log.stranger(u.name, c)
+	}
+	how := session.Pass
+	if m := u.prober.settle(ctx); m == modeTransaction || m == modeAuto {
+		how = session.Rewrite
+	}
+	in := c.Upstream
+	server := &serverConn{
+		Upstream: relay.Upstream{Conn: in.Conn, Cancel: in.Cancel},
+		local:    in.Conn.LocalAddr(), pid: in.PID, status: in.Status, notices: in.Notices,
+	}
+	return &admission{server, how, in.PID}
 }
 
 // replicates reports whether a startup message asks for a replication connection.
@@ -128,32 +127,32 @@ func replicates(params map[string]string) bool {
 	return true
 }
 
-// refuseClient passes on why there is no session, and gives up on standing in
-// between when that is ours alone.
-func (g *Guard) refuseClient(ctx context.Context, u *upstream, c *login.Client, err error) {
-	to := g.access(u)
-	c.Refuse(refusalFor(err, u, to))
+// refuse passes on why there is no session, and gives up on standing in between
+// when that is ours alone.
+func (u *upstream) refuse(ctx context.Context, c *login.Client, err error) {
+	c.Refuse(refusalFor(err, u.name, u.access()))
 	if ctx.Err() == nil {
-		g.fallIfOurs(u, err)
+		u.prober.fallBackIfOurs(err)
 	}
 }
 
 // relay passes what client and session say until both have ended.
-func (g *Guard) relay(ctx context.Context, l *live, c *login.Client, v *visit, w *watcher) *relay.Report {
-	r := relay.New(c.Conn, v.up.Upstream, session.New(session.Options{Mode: v.how}), relay.Options{
-		FinishTimeout: g.finishTime(l.u), OnEvents: w.take,
+func (u *upstream) relay(ctx context.Context, s *clientSession, c *login.Client, a *admission, o *observer) *relay.Report {
+	r := relay.New(c.Conn, a.server.Upstream, session.New(session.Options{Mode: a.mode}), relay.Options{
+		FinishTimeout: u.finishTime(), OnEvents: o.take,
 	})
-	forget, err := c.Welcome(login.Greeting{Status: v.up.status, Notices: v.up.notices, PID: v.pid}, r.Cancel)
+	forget, err := c.Welcome(login.Greeting{Status: a.server.status, Notices: a.server.notices, PID: a.pid}, r.Cancel)
 	defer forget()
 	if err != nil {
-		l.cancel() // the client is gone: Run ends at once, and the session with it
+		s.cancel() // the client is gone: Run ends at once, and the session with it
 	}
-	if !g.begin(l, v.want, v.up, r) {
+	if !u.sessions.begin(s, a.server, r) {
 		r.End(errReplaced)
 	}
 	report := r.Run(ctx)
 	if report.Lost && ctx.Err() == nil {
-		g.lost(l.u)
+		// The server has ended a session by itself, and may come back as another one.
+		u.prober.forget(func(verdict) bool { return true })
 	}
 	return &report
 }
@@ -166,41 +165,28 @@ func (g *Guard) relay(ctx context.Context, l *live, c *login.Client, v *visit, w
 const shortestFinish = 2 * time.Second
 
 // finishTime is how long the end of a session on u may take.
-func (g *Guard) finishTime(u *upstream) time.Duration {
-	return max(g.access(u).timeout, shortestFinish)
+func (u *upstream) finishTime() time.Duration {
+	return max(u.access().timeout, shortestFinish)
 }
 
-func (g *Guard) listenerOf(u *upstream) *login.Listener {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return u.proxy.listener
+// observer hears what one session has seen. Its relay calls it, one call at a time.
+type observer struct {
+	u    *upstream
+	gen  int
+	left bool // the client has sent Terminate
 }
 
-func (g *Guard) hasListener(u *upstream) bool { return g.listenerOf(u) != nil }
-
-// lost makes the next client find out anew what is behind u: the server has ended
-// a session by itself, and may come back as another one.
-func (g *Guard) lost(u *upstream) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if _, done := u.probe.result(); done {
-		u.probe = nil
-	}
-}
-
-// awaitResume waits while u is paused; false when the client need not be served
-// any more.
-func (g *Guard) awaitResume(ctx context.Context, u *upstream) bool {
-	g.mu.Lock()
-	paused := u.proxy.paused
-	g.mu.Unlock()
-	if paused == nil {
-		return true
-	}
-	select {
-	case <-paused:
-		return g.awaitResume(ctx, u)
-	case <-ctx.Done():
-		return false
+func (o *observer) take(events []session.Event) {
+	for _, e := range events {
+		switch e.Kind {
+		case session.Terminated:
+			o.left = true
+		case session.Conflict:
+			if o.u.conflicts.add(o.gen, e) {
+				logline.Conflict(o.gen, e.SQLState, e.Fingerprint, o.u.name).To(o.u.log.Logger)
+			}
+		case session.Uncarried:
+			o.u.log.notCarried(o.u.name, e.Feature)
+		}
 	}
 }

@@ -188,7 +188,7 @@ func recovers(t *testing.T, url string) *pgconn.PgConn {
 		default:
 			t.Fatalf("while it recovers a client is told %q: %v", c, err)
 		}
-		wait(ctx, 10*time.Millisecond)
+		sleep(ctx, 10*time.Millisecond)
 	}
 }
 
@@ -254,7 +254,7 @@ func upstreamEnds(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
 			recovers(t, s.URL(dev))
 			s.Exec(t, "select pg_terminate_backend(pid) from pg_stat_activity where query = 'select pg_sleep(600)'") // of a killed pooler
 			recovers(t, led)
-			g.Note(1, nil)
+			g.RecordSockets(1, nil)
 			within(t, 1500*time.Millisecond, "the drain", func() { g.Drain(t.Context(), 1) })
 			recovers(t, through(t, g, 2, c.url))
 			if line := log.last(t, "drained"); number(line, "left") > 0 {
@@ -288,7 +288,7 @@ func stand(t *testing.T, s *pgtest.Server, dev pgtest.Conn, timeout time.Duratio
 	c.logins.Go(func() { _, _ = busy.Exec(context.Background(), "select pg_sleep(600)").ReadAll() })
 	awaitState(t, s, "active")
 	c.next = through(t, c.g, 2, c.url)
-	until(t, func() bool { return c.g.Snapshot().Upstreams[0].Spares > 0 })
+	until(t, func() bool { return c.g.Status().Upstreams[0].Spares > 0 })
 	c.way.freeze(true)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
@@ -299,7 +299,7 @@ func stand(t *testing.T, s *pgtest.Server, dev pgtest.Conn, timeout time.Duratio
 			}
 		})
 	}
-	until(t, func() bool { return len(c.g.Snapshot().Upstreams[0].Sessions) == 7 })
+	until(t, func() bool { return len(c.g.Status().Upstreams[0].Sessions) == 7 })
 	return c
 }
 
@@ -315,7 +315,7 @@ func networkStandsStill(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
 		defer cancel()
 		within(t, 2*timeout+500*time.Millisecond, "the pause", func() { resume = c.g.Pause(ctx) })
 		within(t, closeLimit+500*time.Millisecond, "the resume", func() { resume(false) })
-		within(t, 200*time.Millisecond, "the note", func() { c.g.Note(1, nil) })
+		within(t, 200*time.Millisecond, "RecordSockets", func() { c.g.RecordSockets(1, nil) })
 		within(t, timeout+500*time.Millisecond, "the drain", func() { c.g.Drain(t.Context(), 1) })
 		within(t, timeout+500*time.Millisecond, "the drain with spares", func() { c.g.Drain(t.Context(), 2) })
 		c.logins.Wait()
@@ -346,7 +346,7 @@ func networkStopsInTheMiddle(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
 			way := narrows(t, net.JoinHostPort(s.Host, strconv.Itoa(s.Port)))
 			g, log := open(t, Options{Databases: auto(Database{DrainTimeout: timeout})})
 			kill(recovers(t, through(t, g, 1, way.url(s.URL(dev)))))
-			until(t, func() bool { return len(g.Snapshot().Upstreams[0].Sessions) == 0 })
+			until(t, func() bool { return len(g.Status().Upstreams[0].Sessions) == 0 })
 			way.freezeAfter(bytes)
 			within(t, timeout+500*time.Millisecond, "the drain", func() { g.Drain(t.Context(), 1) })
 			t.Log(log.last(t, "drained"))
@@ -409,13 +409,11 @@ func nameDoesNotResolve(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
 	led := through(t, g, 1, strings.Replace(s.URL(dev), s.Host, "database.invalid", 1))
 	var lookup func(context.Context, string) ([]string, error)
 	names := func(f func(context.Context, string) ([]string, error)) {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		for _, u := range g.upstreams {
-			to := *u.access
+		for _, u := range g.upstreams.all() {
+			to := *u.access()
 			to.config = to.config.Copy()
 			lookup, to.config.LookupFunc = to.config.LookupFunc, f
-			u.access = &to
+			u.learn(to)
 		}
 	}
 	for range 2 {
@@ -428,7 +426,7 @@ func nameDoesNotResolve(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
 		s.Restart(t)
 		_, _ = conn.Exec(t.Context(), "select 1").ReadAll()
 	}
-	g.Note(1, nil)
+	g.RecordSockets(1, nil)
 	within(t, 2500*time.Millisecond, "the drain", func() { g.Drain(t.Context(), 1) })
 }
 

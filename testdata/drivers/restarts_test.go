@@ -136,7 +136,7 @@ func works(t *testing.T, p program, url string, restarts, queries int) {
 func generation(t *testing.T, g *guard.Guard, gen int, a *process) {
 	t.Helper()
 	a.await(t, "done")
-	g.Note(gen, []int{a.cmd.Process.Pid})
+	g.RecordSockets(gen, []int{a.cmd.Process.Pid})
 	a.end(t, ending(gen%2))
 	begun := time.Now()
 	g.Drain(t.Context(), gen)

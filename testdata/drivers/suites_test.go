@@ -83,7 +83,7 @@ func (u suite) run(t *testing.T, dir, mode string) outcomes {
 			t.Fatal(err)
 		}
 		defer func() {
-			g.Note(1, nil)
+			g.RecordSockets(1, nil)
 			g.Drain(t.Context(), 1)
 			for _, msg := range []string{"database", "conflict", "drained"} {
 				for _, line := range log.lines(t, msg) {

@@ -110,7 +110,7 @@ func (s *supervisor) do(ctx context.Context, command string) (string, error) {
 	}
 	s.gen++
 	if s.gen > 1 {
-		s.guard.Note(s.gen-1, nil)
+		s.guard.RecordSockets(s.gen-1, nil)
 		s.guard.Drain(ctx, s.gen-1)
 	}
 	return s.url(ctx, s.gen)
@@ -121,7 +121,7 @@ func (s *supervisor) build(ctx context.Context) error {
 	if _, err := s.url(ctx, s.gen+1); err != nil {
 		return err
 	}
-	for s.guard.Snapshot().Upstreams[0].Spares == 0 {
+	for s.guard.Status().Upstreams[0].Spares == 0 {
 		select {
 		case <-time.After(time.Millisecond):
 		case <-ctx.Done():

@@ -1,0 +1,192 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// prober finds out what is behind an endpoint, and by that decides the mode.
+type prober struct {
+	*endpoint
+	log        *logger
+	work       *background
+	onFallback func() // called once, when the app is to go past us from now on; it may have our address
+
+	mu       sync.Mutex
+	latest   *probing // nil when there is none that counts
+	fallback string   // why the app goes past us for good; "" when it does not
+}
+
+// probing is one probe; verdict may be read once done is closed.
+type probing struct {
+	done    chan struct{}
+	verdict verdict
+}
+
+// result returns the verdict, and false while the probe is under way.
+func (p *probing) result() (verdict, bool) {
+	if p == nil {
+		return verdict{}, false
+	}
+	select {
+	case <-p.done:
+		return p.verdict, true
+	default:
+		return verdict{}, false
+	}
+}
+
+// ensure starts a probe, unless one is under way or has found out.
+func (p *prober) ensure() {
+	now := p.begin()
+	if now == nil {
+		return
+	}
+	to := p.access()
+	if !p.work.start(func() { p.run(now, to) }) {
+		close(now.done)
+	}
+}
+
+// begin returns a probe that the caller is to run, nil when none is wanted.
+func (p *prober) begin() *probing {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if v, done := p.latest.result(); p.latest != nil && (!done || v.kind != unknown) {
+		return nil
+	}
+	p.latest = &probing{done: make(chan struct{}), verdict: verdict{kind: unknown, reason: "devguard is stopping"}}
+	return p.latest
+}
+
+func (p *prober) run(now *probing, to *access) {
+	defer close(now.done)
+	var failed error
+	if now.verdict, failed = probe(p.work.ctx, to.config); failed != nil {
+		t := explain(failed, to.settings)
+		now.verdict = verdict{kind: unknown, reason: t.reason, reached: t.reached}
+		p.fallBackIfOurs(failed)
+	}
+	if p.work.ctx.Err() == nil {
+		p.say(now.verdict)
+	}
+}
+
+// result returns what is known now.
+func (p *prober) result() (verdict, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.latest.result()
+}
+
+// await waits for the probe as long as ctx allows. What is not ours to probe is
+// unknown.
+func (p *prober) await(ctx context.Context) verdict {
+	p.mu.Lock()
+	now := p.latest
+	p.mu.Unlock()
+	if now != nil {
+		select {
+		case <-now.done:
+			return now.verdict
+		case <-ctx.Done():
+		}
+	}
+	return verdict{kind: unknown, reason: "not known yet", reached: true}
+}
+
+// forget makes the next one who asks probe again, if what is known is doubted.
+func (p *prober) forget(doubted func(verdict) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if v, done := p.latest.result(); done && doubted(v) {
+		p.latest = nil
+	}
+}
+
+// mode returns what is done with the sessions; modeAuto while that is not known.
+func (p *prober) mode() mode {
+	v, _ := p.result()
+	return decide(p.access().wish, p.fallbackReason(), v)
+}
+
+// settle returns the mode for a client that has come: it waits for the probe, and
+// probes again a server that could not be reached. modeAuto is the answer when that
+// is so still.
+func (p *prober) settle(ctx context.Context) mode {
+	if m := p.mode(); m != modeAuto {
+		return m
+	}
+	for range 2 { // the probe under way may have begun while the server was down
+		p.ensure()
+		p.await(ctx)
+		if m := p.mode(); m != modeAuto {
+			return m
+		}
+	}
+	return modeAuto
+}
+
+// fallBack sends the app past us from its next start on. It returns false when that
+// was so already.
+func (p *prober) fallBack(reason string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fallback != "" {
+		return false
+	}
+	p.fallback = reason
+	return true
+}
+
+// fallbackReason returns why the app goes past us for good, "" when it does not.
+func (p *prober) fallbackReason() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.fallback
+}
+
+// say writes the `database` line, when it has changed, as if v were known: the probe
+// that says it is not over.
+func (p *prober) say(v verdict) {
+	fallback, to := p.fallbackReason(), p.access()
+	line, warn := databaseLine(decide(to.wish, fallback, v), fallback, v)
+	line.Name, line.Env = p.name, strings.Join(to.variables, ",")
+	p.log.database(p.name, line, warn)
+}
+
+// fallBackIfOurs gives up on standing between the app and its server when we cannot log
+// in for a reason that the app would not have: it must never be worse off for us.
+func (p *prober) fallBackIfOurs(err error) {
+	to := p.access()
+	if to.wish != modeAuto || p.work.ctx.Err() != nil || !oursAlone(err) {
+		return
+	}
+	if !p.fallBack("devguard cannot log in as the app can: " + explain(err, to.settings).reason) {
+		return
+	}
+	v, _ := p.result()
+	p.say(v)
+	p.onFallback()
+}
+
+// oursAlone reports whether a connect failed for a reason that the app's own
+// driver would not have. What a server says, a network and a certificate say to
+// both.
+func oursAlone(err error) bool {
+	var server *pgconn.PgError
+	var network net.Error
+	switch {
+	case errors.As(err, &server), errors.As(err, &network), timedOut(err), isCertificate(err):
+		return false
+	case errors.Is(err, context.Canceled), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return false
+	}
+	return !strings.Contains(err.Error(), "server refused TLS connection") // pgconn has no type for it
+}

@@ -1,0 +1,68 @@
+package guard
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/devguard/devguard/dbguard/dsn"
+)
+
+// trouble is why a server could not be used.
+type trouble struct {
+	reason  string // one line, without secrets, the same each time for the same trouble
+	reached bool   // something answered
+	full    bool   // no session was free: worth another try
+}
+
+// explain says in one line why connect failed.
+func explain(err error, s dsn.Settings) trouble {
+	var server *pgconn.PgError
+	var unknown *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &server):
+		reason := s.Scrub(fmt.Sprintf("the server refuses us: %s (%s)", oneLine(server.Message), server.Code))
+		return trouble{reason, true, isFull(server)}
+	case errors.As(err, &unknown) && !unknown.IsTimeout:
+		return trouble{reason: fmt.Sprintf("the host %q is not known", unknown.Name)}
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
+		return trouble{reason: "nothing listens there"}
+	case isCertificate(err):
+		return trouble{reason: s.Scrub("its certificate is not accepted: " + oneLine(errors.Unwrap(err).Error())), reached: true}
+	case timedOut(err):
+		return trouble{reason: "no answer in time"}
+	case errors.As(err, &op): // its text would hold our port, a new one each time
+		return trouble{reason: s.Scrub(fmt.Sprintf("%s: %v", op.Op, op.Err)), reached: op.Op != "dial"}
+	}
+	return trouble{reason: s.Scrub(oneLine(err.Error())), reached: true}
+}
+
+// isCertificate reports whether a server's certificate is the trouble.
+func isCertificate(err error) bool {
+	var unverified *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	return errors.As(err, &unverified) || errors.As(err, &authority)
+}
+
+// timedOut reports whether err says that time ran out. The clock of ctx is no
+// help: a socket's own deadline may fire a moment before it.
+func timedOut(err error) bool {
+	var network net.Error
+	return pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) && network.Timeout()
+}
+
+// isFull reports whether the server or a pooler has no session left for us.
+func isFull(e *pgconn.PgError) bool {
+	return e.Code == "53300" || e.Code == "57P03" // too_many_connections, cannot_connect_now
+}
+
+// oneLine puts a message of several lines on one.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
