@@ -94,7 +94,7 @@ func newApp(args []string) *cli.App {
 // noVerb answers a command line without a verb that we know.
 func noVerb(c *cli.Context, args []string) error {
 	if _, _, dash := cmd.SplitArgs(args); c.NArg() == 0 && dash {
-		return &cmd.UsageError{Msg: "there is no command before --", Hint: "write: devguard run -- COMMAND [ARGS...]"}
+		return &cmd.UsageError{Msg: "there is no command before --", Next: "write: devguard run -- COMMAND [ARGS...]"}
 	}
 	if c.NArg() == 0 {
 		return cli.ShowAppHelp(c)
@@ -104,7 +104,7 @@ func noVerb(c *cli.Context, args []string) error {
 	if near := config.Nearest(word, []string{"run", "explain", "init", "completion", "help"}); near != "" {
 		hint = "did you mean devguard " + near + "?"
 	}
-	return &cmd.UsageError{Msg: fmt.Sprintf("there is no command %q", word), Hint: hint}
+	return &cmd.UsageError{Msg: fmt.Sprintf("there is no command %q", word), Next: hint}
 }
 
 func completion(c *cli.Context) error {
@@ -118,7 +118,7 @@ func completion(c *cli.Context) error {
 
 func initProject(c *cli.Context, args []string) error {
 	if _, _, dash := cmd.SplitArgs(args); c.NArg() > 0 || dash {
-		return &cmd.UsageError{Msg: "init wants no arguments", Hint: "for another directory write: devguard init -C DIR"}
+		return &cmd.UsageError{Msg: "init wants no arguments", Next: "for another directory write: devguard init -C DIR"}
 	}
 	dir, err := filepath.Abs(c.String(cmd.DirFlag))
 	if err != nil {
@@ -177,7 +177,7 @@ func explain(c *cli.Context, args []string) error {
 		return err
 	}
 	if file == "" || p.flags.HasArgs {
-		return &cmd.UsageError{Msg: "explain wants one file", Hint: "write: devguard explain FILE"}
+		return &cmd.UsageError{Msg: "explain wants one file", Next: "write: devguard explain FILE"}
 	}
 	cfg, err := p.load()
 	if err != nil {

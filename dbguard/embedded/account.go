@@ -1,12 +1,14 @@
 package embedded
 
 import (
-	"fmt"
+	"errors"
 	"os"
 	"os/exec"
 	"os/user"
 	"runtime"
 	"strconv"
+
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // Account is whom the server runs as when devguard is root: PostgreSQL refuses
@@ -25,7 +27,7 @@ func ServerAccount() (*Account, error) {
 		return nil, nil
 	}
 	if runtime.GOOS == "darwin" {
-		return nil, fmt.Errorf("PostgreSQL refuses to run as root: start devguard without sudo")
+		return nil, logline.WithHint(errors.New("PostgreSQL refuses to run as root"), "start devguard without sudo")
 	}
 	for _, name := range []string{"postgres", "nobody"} {
 		u, err := user.Lookup(name)
@@ -38,7 +40,8 @@ func ServerAccount() (*Account, error) {
 			return &Account{Name: name, UID: uid, GID: gid}, nil
 		}
 	}
-	return nil, fmt.Errorf("PostgreSQL refuses to run as root and this machine has neither an account postgres nor nobody: run devguard as an ordinary user, or add one with `useradd --system postgres`")
+	return nil, logline.WithHint(errors.New("PostgreSQL refuses to run as root, and this machine has neither an account postgres nor nobody"),
+		"run devguard as an ordinary user, or add an account with `useradd --system postgres`")
 }
 
 // Apply makes cmd run as the account.

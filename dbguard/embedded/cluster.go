@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // settings are the defaults of a new cluster; the user may edit them in its
@@ -119,7 +121,7 @@ func initdb(ctx context.Context, sp spec, dir, pwfile string) error {
 			return nil
 		}
 		text := strings.TrimSpace(string(out))
-		err = fmt.Errorf("make the embedded Postgres' data in %s: initdb: %w:\n%s%s", sp.Layout.data(), err, text, hint(text))
+		err = logline.WithHint(fmt.Errorf("make the embedded Postgres' data in %s: initdb: %w:\n%s", sp.Layout.data(), err, text), hint(text))
 		if ctx.Err() != nil || !strings.Contains(text, "invalid locale") {
 			return err
 		}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // The server's only role is its superuser, as an app's migrations create
@@ -132,7 +134,8 @@ func running(ctx context.Context, l layout) (*Server, error) {
 			return s, nil
 		}
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("the embedded Postgres of this project runs but does not answer: %w; if it was started in another container, stop it there; its log is %s", err, l.log())
+			return nil, logline.WithHint(fmt.Errorf("the embedded Postgres of this project runs but does not answer: %w; its log is %s", err, l.log()),
+				"if it was started in another container, stop it there")
 		}
 		f, free, lerr := tryLock(l.guardian())
 		if lerr != nil {

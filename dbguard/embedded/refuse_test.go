@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 )
 
 func TestOtherMajorVersion(t *testing.T) {
@@ -100,8 +102,8 @@ func wantError(t *testing.T, err error, parts ...string) {
 		t.Fatal("no error")
 	}
 	for _, part := range parts {
-		if !strings.Contains(err.Error(), part) {
-			t.Errorf("the error does not say %q: %v", part, err)
+		if !strings.Contains(logtest.Text(err), part) {
+			t.Errorf("the error does not say %q: %s", part, logtest.Text(err))
 		}
 	}
 }

@@ -27,6 +27,7 @@ type spec struct {
 // reply is what a guardian answers once the server serves, or cannot.
 type reply struct {
 	Error string `json:",omitempty"`
+	Hint  string `json:",omitempty"`
 }
 
 // startServer starts a guardian that inherits the locked file guardian, and
@@ -73,7 +74,8 @@ func (o Options) choose(ctx context.Context, l layout, account *Account) (Binari
 	if len(found) > 0 {
 		have = "this machine has " + describe(found)
 	}
-	return Binaries{}, fmt.Errorf("the data in %s was made by PostgreSQL %s, and %s: install PostgreSQL %s, or remove that folder to start with an empty database", l.data(), want, have, want)
+	return Binaries{}, logline.WithHint(fmt.Errorf("the data in %s was made by PostgreSQL %s, and %s", l.data(), want, have),
+		fmt.Sprintf("install PostgreSQL %s, or remove that folder to start with an empty database", want))
 }
 
 func describe(found []Binaries) string {
@@ -130,7 +132,7 @@ func awaitReply(ctx context.Context, r *os.File, l layout) error {
 	case json.Unmarshal(text, &answer) != nil:
 		return fmt.Errorf("the embedded Postgres' guardian ended without a word; its log is %s", l.log())
 	case answer.Error != "":
-		return errors.New(answer.Error)
+		return logline.WithHint(errors.New(answer.Error), answer.Hint)
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 const exeSuffix = ".exe"
@@ -17,7 +19,7 @@ const (
 // supported stops Acquire before anything below is used: Windows has no flock
 // that a killed process drops in time, and no signals to stop a server with.
 func supported() error {
-	return errors.New("the embedded Postgres is not available on Windows: run devguard in WSL, or set DATABASE_URL to a server of yours")
+	return logline.WithHint(errors.New("the embedded Postgres is not available on Windows"), "run devguard in WSL, or set DATABASE_URL to a server of yours")
 }
 
 func setCredential(*exec.Cmd, *Account)               {}

@@ -7,11 +7,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // explain turns the end of a go command into one sentence. Of a tree that does
-// not compile it is the first message and how many there are; of a machine that
-// cannot build, what to do.
+// not compile it is the first message and how many there are. Of a machine that
+// cannot build it has a hint: the compiler's own message does not say what to do.
 func explain(err error, r Request, res Result) error {
 	var exit *exec.ExitError
 	switch {
@@ -25,11 +27,11 @@ func explain(err error, r Request, res Result) error {
 		}
 		return err
 	case says(res, "no space left on device"):
-		return &machineError{fmt.Errorf("the disk is full: %w", err),
-			fmt.Sprintf("make room where the build writes: %s, %s, and the directory of `go env GOCACHE`, which `go clean -cache` empties", filepath.Dir(r.Out), r.Tmp)}
+		return logline.WithHint(fmt.Errorf("the disk is full: %w", err),
+			fmt.Sprintf("make room where the build writes: %s, %s, and the directory of `go env GOCACHE`, which `go clean -cache` empties", filepath.Dir(r.Out), r.Tmp))
 	case says(res, "read-only file system"), says(res, "permission denied"):
-		return &machineError{fmt.Errorf("the build may not write or read a file: %s: %w", first(res), err),
-			"give yourself the right to it, or set GOCACHE and GOMODCACHE to directories of yours"}
+		return logline.WithHint(fmt.Errorf("the build may not write or read a file: %s: %w", first(res), err),
+			"give yourself the right to it, or set GOCACHE and GOMODCACHE to directories of yours")
 	case len(res.Diagnostics) == 0:
 		return fmt.Errorf("go build: %w", err)
 	case len(res.Diagnostics) > 1:
@@ -37,19 +39,6 @@ func explain(err error, r Request, res Result) error {
 	}
 	return errors.New(first(res))
 }
-
-// machineError is about the machine, not about the source; the compiler's own
-// message does not say what to do next.
-type machineError struct {
-	err  error
-	hint string
-}
-
-func (e *machineError) Error() string { return e.err.Error() }
-func (e *machineError) Unwrap() error { return e.err }
-
-// Hint says what to do next.
-func (e *machineError) Hint() string { return e.hint }
 
 // says reports whether a message that is of no source file has text.
 func says(res Result, text string) bool {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 )
 
 // TestFailures: what is wrong, where, and what to do next.
@@ -63,7 +65,7 @@ func TestNoToolchain(t *testing.T) {
 	p := newProject(t, "go.mod", goMod, "main.go", hello)
 	t.Setenv("PATH", t.TempDir())
 	res := p.fail(p.request())
-	if !errors.Is(res.Err, exec.ErrNotFound) || !strings.Contains(res.Err.Error(), "install Go from") {
+	if !errors.Is(res.Err, exec.ErrNotFound) || !strings.Contains(logtest.Text(res.Err), "install Go from") {
 		t.Errorf("error: %v", res.Err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/goflags"
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // Request says what to build. Run keeps nothing of it.
@@ -103,7 +104,7 @@ func prepare(r Request) (tool string, err error) {
 		return "", err
 	}
 	if tool, err = exec.LookPath("go"); err != nil {
-		return "", fmt.Errorf("no go command on PATH: install Go from https://go.dev/dl/ or add its bin directory to PATH: %w", err)
+		return "", logline.WithHint(fmt.Errorf("no go command on PATH: %w", err), "install Go from https://go.dev/dl/ or add its bin directory to PATH")
 	}
 	for _, dir := range []string{r.Tmp, filepath.Dir(r.Out)} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -12,16 +12,14 @@ import (
 // UsageError is a command line that cannot be meant as it is: exit code 2.
 type UsageError struct {
 	Msg  string
-	Hint string // what to type instead; may be empty
+	Next string // what to type instead; may be empty
 }
 
-// Error gives problem and remedy in one line.
-func (e *UsageError) Error() string {
-	if e.Hint == "" {
-		return e.Msg
-	}
-	return e.Msg + "; " + e.Hint
-}
+// Error says what is wrong.
+func (e *UsageError) Error() string { return e.Msg }
+
+// Hint says what to type instead, or is empty.
+func (e *UsageError) Hint() string { return e.Next }
 
 // SplitArgs cuts args at the first "--", before any flag parser sees it:
 // parsers drop the "--", and with it whether it was there. The results share
@@ -65,7 +63,7 @@ func (l Line) One(what string) (string, error) {
 	if strings.HasPrefix(stray, "-") {
 		msg = fmt.Sprintf("the flag %s follows %s %s, where devguard reads no flags", redact(stray), what, l.Positional[0])
 	}
-	return "", &UsageError{Msg: msg, Hint: "write: " + quote(line)}
+	return "", &UsageError{Msg: msg, Next: "write: " + quote(line)}
 }
 
 // sort tells devguard's flags, with their values, from arguments of the app.

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 )
 
 func TestSplitArgs(t *testing.T) {
@@ -90,7 +91,7 @@ func TestRunLine(t *testing.T) {
 				t.Errorf("package %q, want %q", pkg, test.pkg)
 			}
 			var usage *UsageError
-			if test.want == "" && err != nil || test.want != "" && (!errors.As(err, &usage) || err.Error() != test.want) {
+			if test.want == "" && err != nil || test.want != "" && (!errors.As(err, &usage) || logtest.Text(err) != test.want) {
 				t.Errorf("got %v\nwant %s", err, test.want)
 			}
 		})

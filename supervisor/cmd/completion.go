@@ -25,7 +25,7 @@ func Completion(shell string) (string, error) {
 	case "fish":
 		return fishCompletion(), nil
 	}
-	return "", &UsageError{Msg: fmt.Sprintf("there are no completions for %q", shell), Hint: "write one of bash, zsh, fish"}
+	return "", &UsageError{Msg: fmt.Sprintf("there are no completions for %q", shell), Next: "write one of bash, zsh, fish"}
 }
 
 // Words that the values of a flag are chosen from.

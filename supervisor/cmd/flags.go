@@ -55,7 +55,7 @@ func Overrides(c *cli.Context) config.Overrides {
 func FlagError(err error, flags []cli.Flag) error {
 	_, name, unknown := strings.Cut(err.Error(), "flag provided but not defined: ")
 	if !unknown {
-		return &UsageError{Msg: err.Error(), Hint: "devguard help lists the flags"}
+		return &UsageError{Msg: err.Error(), Next: "devguard help lists the flags"}
 	}
 	name = strings.TrimLeft(name, "-")
 	var names []string
@@ -66,5 +66,5 @@ func FlagError(err error, flags []cli.Flag) error {
 	if near := config.Nearest(name, names); near != "" && len(near) > 1 {
 		hint = "did you mean --" + near + "?"
 	}
-	return &UsageError{Msg: "there is no flag --" + name, Hint: hint}
+	return &UsageError{Msg: "there is no flag --" + name, Next: hint}
 }

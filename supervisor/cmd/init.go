@@ -42,7 +42,7 @@ func Init(w io.Writer, dir string, environ []string) error {
 }
 
 func exists(target string) error {
-	return &UsageError{Msg: config.Shown(target) + " exists already, and is never overwritten", Hint: "edit it, or move it away first"}
+	return &UsageError{Msg: config.Shown(target) + " exists already, and is never overwritten", Next: "edit it, or move it away first"}
 }
 
 // create writes a file that must not exist yet. A half-written one is removed:

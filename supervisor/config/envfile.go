@@ -46,12 +46,12 @@ func readEnvFile(path string) (map[string]string, *Error) {
 	data, err := readBounded(path)
 	if err != nil {
 		return nil, &Error{File: Shown(path), Key: "app.env_files", Msg: "env file cannot be read: " + reason(err),
-			Hint: "create it, or take it out of app.env_files"}
+			Next: "create it, or take it out of app.env_files"}
 	}
 	vars, wrong := dotenv.ParseStrict(string(data))
 	if wrong != nil {
 		return nil, &Error{File: Shown(path), Line: wrong.Line, Col: 1, Key: "app.env_files", Msg: wrong.Msg,
-			Hint: "write NAME=value, or NAME='value' when it has spaces, quotes or #"}
+			Next: "write NAME=value, or NAME='value' when it has spaces, quotes or #"}
 	}
 	return vars, nil
 }

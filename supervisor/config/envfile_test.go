@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 )
 
 func TestReadEnvFiles(t *testing.T) {
@@ -59,7 +61,7 @@ func TestReadEnvFilesProblems(t *testing.T) {
 			if !errors.As(err, &one) || one.Line != test.line || one.Msg != test.want {
 				t.Errorf("got %v, want line %d: %s", err, test.line, test.want)
 			}
-			if strings.Contains(err.Error(), "hunter2") {
+			if strings.Contains(logtest.Text(err), "hunter2") {
 				t.Errorf("quotes the file: %v", err)
 			}
 		})
@@ -70,7 +72,7 @@ func TestReadEnvFilesNamesEachMissingFile(t *testing.T) {
 	root := tree(t, "ok.env", "A=1\n", "dir/", "")
 	_, err := ReadEnvFiles([]string{filepath.Join(root, "no.env"), filepath.Join(root, "ok.env"), filepath.Join(root, "dir")}, nil)
 	if err == nil || strings.Count(err.Error(), "env file cannot be read") != 2 ||
-		!strings.Contains(err.Error(), "no.env: env file cannot be read: no such file or directory; create it, or take it out of app.env_files") {
+		!strings.Contains(logtest.Text(err), "no.env: env file cannot be read: no such file or directory; create it, or take it out of app.env_files") {
 		t.Errorf("got %v", err)
 	}
 }

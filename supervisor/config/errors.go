@@ -15,25 +15,29 @@ type Error struct {
 	Key       string // like "watch.include", or a flag like "--db"; may be empty
 	Msg       string // what is wrong
 	Nearest   string // the key or value that was probably meant; may be empty
-	Hint      string // what to do next; may be empty
+	Next      string // what to do when Nearest is empty; may be empty
 }
 
-// Error gives place, problem and remedy in one line.
-func (e *Error) Error() string {
-	var b strings.Builder
+// Error gives place and problem in one line.
+func (e *Error) Error() string { return e.place() + e.Msg }
+
+// place reads "devguard.toml:3:1: ", or is empty.
+func (e *Error) place() string {
 	switch {
-	case e.File != "" && e.Line > 0:
-		fmt.Fprintf(&b, "%s:%d:%d: ", e.File, e.Line, e.Col)
-	case e.File != "":
-		fmt.Fprintf(&b, "%s: ", e.File)
+	case e.File == "":
+		return ""
+	case e.Line == 0:
+		return e.File + ": "
 	}
-	b.WriteString(e.Msg)
+	return fmt.Sprintf("%s:%d:%d: ", e.File, e.Line, e.Col)
+}
+
+// Hint says what to do next, or is empty.
+func (e *Error) Hint() string {
 	if e.Nearest != "" {
-		fmt.Fprintf(&b, "; did you mean %q?", e.Nearest)
-	} else if e.Hint != "" {
-		b.WriteString("; " + e.Hint)
+		return fmt.Sprintf("did you mean %q?", e.Nearest)
 	}
-	return b.String()
+	return e.Next
 }
 
 // Errors are all problems of one configuration, in the order of the file. It is
@@ -47,6 +51,21 @@ func (e Errors) Error() string {
 		lines[i] = one.Error()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Hint gives the hint of each problem, with its place if there are more of them.
+func (e Errors) Hint() string {
+	var hints []string
+	for _, one := range e {
+		switch hint := one.Hint(); {
+		case hint == "":
+		case len(e) == 1:
+			return hint
+		default:
+			hints = append(hints, one.place()+hint)
+		}
+	}
+	return strings.Join(hints, "\n")
 }
 
 // Unwrap lets errors.As find a single Error.

@@ -81,7 +81,7 @@ func Load(path, work string, flags Overrides) (*Config, error) {
 		return nil, fmt.Errorf("working directory: %w", err)
 	}
 	if info, err := os.Stat(work); err != nil || !info.IsDir() {
-		return nil, Errors{{Key: "--dir", Msg: work + " is not a directory", Hint: "start devguard in the app's working directory, or name it with -C"}}
+		return nil, Errors{{Key: "--dir", Msg: work + " is not a directory", Next: "start devguard in the app's working directory, or name it with -C"}}
 	}
 	cfg := Default(work)
 	if path != "" {
@@ -103,7 +103,7 @@ func loadFile(path, work string) (*Config, error) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			hint = "make it a readable file"
 		}
-		return nil, Errors{{File: Shown(path), Msg: "cannot be read: " + reason(err), Hint: hint}}
+		return nil, Errors{{File: Shown(path), Msg: "cannot be read: " + reason(err), Next: hint}}
 	}
 	return Parse(Shown(path), path, work, data)
 }
@@ -181,7 +181,7 @@ func (c *Config) with(flags Overrides) (*Config, error) {
 func (flags Overrides) check() Errors {
 	var errs Errors
 	if msg := badName(flags.Name); msg != "" {
-		errs = append(errs, &Error{Key: "--name", Msg: "--name: " + msg, Hint: nameRule})
+		errs = append(errs, &Error{Key: "--name", Msg: "--name: " + msg, Next: nameRule})
 	}
 	if flags.LogFormat != "" && !slices.Contains(logFormats, flags.LogFormat) {
 		errs = append(errs, badWord("--log-format", flags.LogFormat, logFormats))
@@ -202,7 +202,7 @@ func words[T ~string](values []T) []string {
 }
 
 func badWord(flag, word string, words []string) *Error {
-	e := &Error{Key: flag, Hint: "write one of " + strings.Join(words, ", ")}
+	e := &Error{Key: flag, Next: "write one of " + strings.Join(words, ", ")}
 	e.Msg, e.Nearest = fmt.Sprintf("%s: %q is not a value of it", flag, word), Nearest(word, words)
 	return e
 }
@@ -212,7 +212,7 @@ func badWord(flag, word string, words []string) *Error {
 func (a *App) with(flags Overrides, work string) Errors {
 	if flags.Package != "" {
 		if msg, hint := badPackage(flags.Package); msg != "" {
-			return Errors{{Key: "PACKAGE", Msg: msg, Hint: hint}}
+			return Errors{{Key: "PACKAGE", Msg: msg, Next: hint}}
 		}
 		if len(a.Command) > 0 {
 			a.Command, a.Args = nil, nil // the arguments were the command's
@@ -227,7 +227,7 @@ func (a *App) with(flags Overrides, work string) Errors {
 		return nil
 	}
 	if len(flags.Args) == 0 || flags.Args[0] == "" {
-		return Errors{{Key: "COMMAND", Msg: "no command after --", Hint: "write devguard run -- COMMAND [ARGS...]"}}
+		return Errors{{Key: "COMMAND", Msg: "no command after --", Next: "write devguard run -- COMMAND [ARGS...]"}}
 	}
 	a.Command, a.Args = flags.Args, nil
 	return nil

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 )
 
 // tree writes files, given as path and contents in turn, below a new directory.
@@ -110,7 +112,7 @@ func TestLoadTellsArgumentsFromACommand(t *testing.T) {
 			root := tree(t, File, test.file)
 			cfg, err := Load(filepath.Join(root, File), root, test.flags)
 			if test.problem != "" {
-				if err == nil || err.Error() != test.problem {
+				if err == nil || logtest.Text(err) != test.problem {
 					t.Fatalf("got %v, want %s", err, test.problem)
 				}
 				return
@@ -150,7 +152,7 @@ func TestLoadProblems(t *testing.T) {
 			}
 			_, err := Load(path, filepath.Join(root, test.work), test.flags)
 			var errs Errors
-			if !errors.As(err, &errs) || !strings.Contains(err.Error(), test.want) {
+			if !errors.As(err, &errs) || !strings.Contains(logtest.Text(err), test.want) {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
 		})

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 )
 
 func parse(text string) (*Config, error) {
@@ -103,7 +105,7 @@ func TestParseProblems(t *testing.T) {
 	for _, test := range parseProblems {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := parse(test.text)
-			if err == nil || err.Error() != "devguard.toml:"+test.want {
+			if err == nil || logtest.Text(err) != "devguard.toml:"+test.want {
 				t.Errorf("got\n%v\nwant\ndevguard.toml:%s", err, test.want)
 			}
 		})
@@ -206,7 +208,7 @@ func TestProblemsNeverQuoteSecrets(t *testing.T) {
 		"[app]\nargs = ['hunter2', 1]",
 		"[app]\nargs = ['hunter2]",
 	} {
-		if _, err := parse(text); err == nil || strings.Contains(err.Error(), secret) {
+		if _, err := parse(text); err == nil || strings.Contains(logtest.Text(err), secret) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

@@ -229,7 +229,7 @@ func (t *table) unknown() {
 			File: t.r.file, Line: at.line, Col: at.col, Key: name,
 			Msg:     fmt.Sprintf("unknown key %q", name),
 			Nearest: nearestKey(name, t.r.schema),
-			Hint:    "the keys here are " + strings.Join(slices.Sorted(maps.Keys(t.known)), ", "),
+			Next:    "the keys here are " + strings.Join(slices.Sorted(maps.Keys(t.known)), ", "),
 		})
 	}
 }
@@ -253,7 +253,7 @@ func (t *table) fail(key, hint, format string, args ...any) *Error {
 	e := &Error{
 		File: t.r.file, Line: at.line, Col: at.col, Key: name,
 		Msg:  name + ": " + fmt.Sprintf(format, args...),
-		Hint: hint,
+		Next: hint,
 	}
 	t.r.errs = append(t.r.errs, e)
 	return e

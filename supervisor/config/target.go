@@ -52,7 +52,7 @@ func ResolvePackage(c *Config, arg string) (string, error) {
 		return "", noPackage(ctx, base)
 	default:
 		return "", Errors{{Key: "PACKAGE", Msg: "several programs could be run: " + strings.Join(found, ", "),
-			Hint: "name one: devguard run " + found[0]}}
+			Next: "name one: devguard run " + found[0]}}
 	}
 }
 
@@ -61,7 +61,7 @@ func ResolvePackage(c *Config, arg string) (string, error) {
 // can only mean.
 func namedPackage(ctx *build.Context, base, arg string) (string, error) {
 	if msg, hint := badPackage(arg); msg != "" {
-		return "", Errors{{Key: "PACKAGE", Msg: msg, Hint: hint}}
+		return "", Errors{{Key: "PACKAGE", Msg: msg, Next: hint}}
 	}
 	if strings.HasSuffix(arg, ".go") {
 		return arg, nil
@@ -91,7 +91,7 @@ func namedPackage(ctx *build.Context, base, arg string) (string, error) {
 // offer names the programs there are, the nearest first choice.
 func (e *Error) offer(arg string, found []string) {
 	if e.Nearest = Nearest(arg, found); e.Nearest == "" && len(found) > 0 {
-		e.Hint = "the programs here are " + strings.Join(found, ", ")
+		e.Next = "the programs here are " + strings.Join(found, ", ")
 	}
 }
 
@@ -101,11 +101,11 @@ func noPackage(ctx *build.Context, base string) error {
 	found := mainsUnder(ctx, base, ".", searchDepth)
 	switch {
 	case len(found) > 0:
-		e.Hint = "name one of " + strings.Join(found, ", ")
+		e.Next = "name one of " + strings.Join(found, ", ")
 	case parentWith(base, "go.mod") == "" && parentWith(base, "go.work") == "":
-		e.Hint = "there is no go.mod here or above: start it with `go mod init`, or run any command with devguard run -- COMMAND"
+		e.Next = "there is no go.mod here or above: start it with `go mod init`, or run any command with devguard run -- COMMAND"
 	default:
-		e.Hint = "name a package, like devguard run ./cmd/app, or run any command with devguard run -- COMMAND"
+		e.Next = "name a package, like devguard run ./cmd/app, or run any command with devguard run -- COMMAND"
 	}
 	return Errors{e}
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 )
 
 const program, library = "package main\nfunc main() {}\n", "package lib\n"
@@ -60,7 +62,7 @@ func TestResolvePackageProblems(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := ResolvePackage(Default(tree(t, test.files...)), test.arg)
 			var errs Errors
-			if !errors.As(err, &errs) || err.Error() != test.want {
+			if !errors.As(err, &errs) || logtest.Text(err) != test.want {
 				t.Errorf("got %q, %v, want %s", got, err, test.want)
 			}
 		})

@@ -41,7 +41,7 @@ func say(msg string, level slog.Level, f *fields, p palette) sentence {
 		s.text += ": " + lines[0]
 		s.block = append(s.block, lines[1:]...)
 	}
-	if hint := f.text("hint"); hint != "" {
+	for _, hint := range f.lines("hint") { // several errors have one each
 		s.addBlock(p, "hint: "+hint)
 	}
 	s.rest = f.rest()

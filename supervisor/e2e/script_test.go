@@ -18,6 +18,7 @@ import (
 // commands of testscript there are
 //
 //	exits CODE ARGS...   devguard ARGS ends with that code; then stdout, stderr
+//	advises CODE ARGS... the same, and stderr has an error followed by its hint
 //	start ARGS...        devguard run ARGS, in the background
 //	says TEXT            the app writes TEXT to its stdout, from now on
 //	edit FILE OLD NEW    saves a file with one text replaced
@@ -44,7 +45,7 @@ func TestScript(t *testing.T) {
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
-					"exits": s.exits, "start": s.start, "says": s.says, "edit": s.edit,
+					"exits": s.exits, "advises": s.advises, "start": s.start, "says": s.says, "edit": s.edit,
 					"log": s.log, "silent": s.silent, "total": s.total, "end": s.end,
 				},
 				Condition: func(cond string) (bool, error) {
@@ -111,6 +112,14 @@ func (s *script) exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if code != want {
 		ts.Fatalf("exit code %d, want %d", code, want)
+	}
+}
+
+func (s *script) advises(ts *testscript.TestScript, neg bool, args []string) {
+	s.exits(ts, neg, args)
+	said := ts.ReadFile("stderr")
+	if !regexp.MustCompile(`(?m)^devguard: error: .+\n(  .*\n)*devguard: hint: .+$`).MatchString(said) {
+		ts.Fatalf("no error with a hint in %q", said)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/devguard/devguard/supervisor/classify"
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 )
 
 // TestBroken: a tree that does not load gives an error that says what is wrong,
@@ -122,7 +123,7 @@ func TestUserErrors(t *testing.T) {
 				t.Fatalf("error %v, want a UserError", err)
 			}
 			for _, want := range tt.want {
-				if !strings.Contains(err.Error(), want) {
+				if !strings.Contains(logtest.Text(err), want) {
 					t.Errorf("error %q does not say %q", err, want)
 				}
 			}
@@ -152,7 +153,7 @@ func TestNoToolchain(t *testing.T) {
 	tr := newTree(t, "go.mod", goMod, "main.go", hello)
 	t.Setenv("PATH", t.TempDir())
 	_, err := tr.load(".", ".")
-	if !errors.Is(err, exec.ErrNotFound) || !strings.Contains(err.Error(), "install Go") {
+	if !errors.Is(err, exec.ErrNotFound) || !strings.Contains(logtest.Text(err), "install Go") {
 		t.Errorf("error: %v", err)
 	}
 }

@@ -31,7 +31,11 @@ type UserError struct {
 	err  error
 }
 
-func (e *UserError) Error() string { return e.What + ": " + e.Next }
+// Error says what is wrong.
+func (e *UserError) Error() string { return e.What }
+
+// Hint says what to do next, or is empty.
+func (e *UserError) Hint() string { return e.Next }
 
 // Unwrap returns the cause, if there is one.
 func (e *UserError) Unwrap() error { return e.err }
@@ -68,7 +72,7 @@ func Load(ctx context.Context, r Request) (*classify.Graph, error) {
 
 func prepare(r Request) (tool string, err error) {
 	if info, err := os.Stat(r.Dir); err != nil {
-		return "", &UserError{"the working directory cannot be read", err.Error(), err}
+		return "", &UserError{"the working directory cannot be read: " + err.Error(), "", err}
 	} else if !info.IsDir() {
 		return "", &UserError{r.Dir + " is not a directory", "start devguard in the directory of your module", nil}
 	}

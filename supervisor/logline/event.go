@@ -2,7 +2,6 @@ package logline
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 )
@@ -60,15 +59,6 @@ func (e Event) withError(err error) Event {
 		return e
 	}
 	return e.withString("error", err.Error()).withString("hint", HintOf(err))
-}
-
-// HintOf asks an error what to do next.
-func HintOf(err error) string {
-	var h interface{ Hint() string }
-	if errors.As(err, &h) {
-		return h.Hint()
-	}
-	return ""
 }
 
 func levelOf(warn bool) slog.Level {

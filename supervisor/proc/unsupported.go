@@ -8,13 +8,15 @@ import (
 	"os"
 	"runtime"
 	"syscall"
+
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // Guardian returns at once: there are no guardians on this system.
 func Guardian() {}
 
 func spawn() (*guardian, error) {
-	return nil, errors.New("devguard cannot run an app on " + runtime.GOOS + ": it needs process groups and parent-death notice of Linux or macOS; on Windows use WSL 2")
+	return nil, logline.WithHint(errors.New("devguard cannot run an app on "+runtime.GOOS+": it needs process groups and parent-death notice of Linux or macOS"), "on Windows use WSL 2")
 }
 
 func sendFiles(*net.UnixConn, []byte, [3]*os.File) error { return errors.ErrUnsupported }

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // attempt is how long the first attempt may take; every attempt that timed out
@@ -45,7 +47,8 @@ func newHTTPCheck(raw string, listening func() []netip.AddrPort) (*httpCheck, er
 		c.listening = listening
 	case (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "":
 	default:
-		return nil, fmt.Errorf("ready.http = %q: write a path that starts with /, or a full http:// or https:// URL", u.Redacted())
+		return nil, logline.WithHint(fmt.Errorf("ready.http = %q is neither a path nor a full URL", u.Redacted()),
+			"write a path that starts with /, or a URL with http:// or https://")
 	}
 	c.client = client(isLoopback(u.Hostname()))
 	return c, nil

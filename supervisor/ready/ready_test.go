@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 	"github.com/devguard/devguard/supervisor/testneed"
 )
 
@@ -313,7 +314,7 @@ func TestRulesThatCannotBeMet(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Wait(t.Context(), tt.rule, target())
-			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "secret") {
+			if err == nil || !strings.Contains(logtest.Text(err), tt.want) || strings.Contains(logtest.Text(err), "secret") {
 				t.Errorf("%v", err)
 			}
 		})

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // socketCheck is the default rule: a listening socket, or being alive.
@@ -44,7 +46,7 @@ func newTCPCheck(addr string) (*tcpCheck, error) {
 	}
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil || port == "" {
-		return nil, fmt.Errorf("ready.tcp = %q is not an address: write host:port, or a port", addr)
+		return nil, logline.WithHint(fmt.Errorf("ready.tcp = %q is not an address", addr), "write host:port, or a port")
 	}
 	if _, err := net.LookupPort("tcp", port); err != nil {
 		return nil, fmt.Errorf("ready.tcp = %q: there is no TCP port %q", addr, port)

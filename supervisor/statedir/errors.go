@@ -76,7 +76,7 @@ func explain(op, path string, err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		e.Next = "the directory was removed; create it again"
 	case errors.Is(err, syscall.ENOTSUP), errors.Is(err, errNoLocks):
-		e.Next = "the file system knows no locks; mount it with them, or move the project to a local one"
+		e.Next = noLocksHint
 	}
 	return e
 }

@@ -11,7 +11,10 @@ import (
 var (
 	errHeld    = errors.New("the lock is held")
 	errQuota   = errors.New("quota exceeded")
-	errNoLocks = errors.New("no flock on " + runtime.GOOS + "; on Windows use WSL 2")
+	errNoLocks = errors.New("no flock on " + runtime.GOOS)
 )
+
+// noLocksHint is for a system that devguard does not know how to lock on.
+const noLocksHint = "on Windows use WSL 2"
 
 func acquire(string) (*os.File, error) { return nil, errNoLocks }

@@ -16,6 +16,9 @@ var (
 	errNoLocks = syscall.ENOLCK
 )
 
+// noLocksHint is for a file system that refuses flock.
+const noLocksHint = "the file system knows no locks; mount it with them, or move the project to a local one"
+
 // acquire takes the lock, without waiting. The os package opens with
 // close-on-exec: no program that devguard executes keeps the lock.
 func acquire(path string) (*os.File, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // Values of Options.Poll that are not an interval.
@@ -57,7 +58,7 @@ type Watcher struct {
 // events is no error: the watcher polls, and says so in a Note.
 func New(opts Options) (*Watcher, error) {
 	if opts.Poll > 0 && opts.Poll < minPoll || opts.Poll < PollOff {
-		return nil, fmt.Errorf("watch.poll is %s: use \"auto\", \"off\" or an interval of at least %s", opts.Poll, minPoll)
+		return nil, logline.WithHint(fmt.Errorf("watch.poll is %s", opts.Poll), fmt.Sprintf("use \"auto\", \"off\" or an interval of at least %s", minPoll))
 	}
 	if opts.Local == nil {
 		opts.Local = local

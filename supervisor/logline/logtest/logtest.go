@@ -1,5 +1,6 @@
 // Package logtest is for tests: a slog.Handler that holds each line against the
-// contract of package logline, and has it said to people as at a terminal.
+// contract of package logline, and has it said to people as at a terminal; and
+// errors as people see them.
 package logtest
 
 import (
@@ -75,4 +76,12 @@ func said(r slog.Record, attrs map[string]any) error {
 		}
 	}
 	return nil
+}
+
+// Text is an error as the command line shows it, each "error; hint" on one line.
+func Text(err error) string {
+	var out strings.Builder
+	console.PrintError(&out, err)
+	text := strings.ReplaceAll(strings.TrimSuffix(out.String(), "\n"), "\ndevguard: hint: ", "; ")
+	return strings.TrimPrefix(strings.ReplaceAll(text, "\ndevguard: error: ", "\n"), "devguard: error: ")
 }
