@@ -3,7 +3,6 @@ package supervisor
 import (
 	"context"
 	"encoding/hex"
-	"os"
 
 	"github.com/devguard/devguard/supervisor/hook"
 	"github.com/devguard/devguard/supervisor/reload"
@@ -32,7 +31,6 @@ func (s *Supervisor) runHook(e reload.RunHook) doer {
 		res := hook.Run(ctx, hook.Spec{
 			Name: h.Name, Shell: h.Shell, Command: h.Command,
 			Dir: cfg.Dir, Env: env, Changed: changed,
-			Stdout: os.Stderr, Stderr: os.Stderr, // as they are: colours stay
 		})
 		resume(res.Err == nil)
 		ev.Took, ev.Err, ev.Detail = res.Took, res.Err, res

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // settings are the defaults of a new cluster; the user may edit them in its
@@ -115,7 +116,7 @@ func initdb(ctx context.Context, sp spec, dir, pwfile string) error {
 		cmd.Dir = dir
 		cmd.Env = serverEnv()
 		sp.Account.Apply(cmd)
-		endWithParent(cmd, syscall.SIGKILL)
+		osproc.EndWithParent(cmd, syscall.SIGKILL)
 		var out []byte
 		if out, err = cmd.CombinedOutput(); err == nil {
 			return nil

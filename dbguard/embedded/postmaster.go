@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // postmaster is the running server, a child of the guardian.
@@ -88,7 +89,7 @@ func serve(ctx context.Context, sp spec, port int) (*postmaster, error) {
 	cmd.Env = serverEnv()
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr // the log
 	sp.Account.Apply(cmd)
-	endWithParent(cmd, fastShutdown)
+	osproc.EndWithParent(cmd, fastShutdown) // where there is no such thing, the next Acquire ends what a killed guardian leaves
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the embedded Postgres: %w", err)
 	}

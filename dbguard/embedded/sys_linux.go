@@ -4,16 +4,12 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
-)
 
-// endWithParent asks the kernel to send sig when the thread that starts cmd
-// ends; the guardian starts everything from one locked thread.
-func endWithParent(cmd *exec.Cmd, sig syscall.Signal) { attr(cmd).Pdeathsig = sig }
+	"github.com/devguard/devguard/supervisor/osproc"
+)
 
 // leftovers returns the processes of a server on the data directory. Every
 // server process has it as its working directory, which proves it ours.
@@ -51,10 +47,10 @@ func maybeServer(dir string) bool {
 // another program, a server elsewhere, or a zombie, which has no program and
 // stays for as long as its parent likes (PID 1 of many containers: for ever).
 func notServer(pid int, data string) bool {
-	dir := filepath.Join("/proc", strconv.Itoa(pid))
-	if stat, err := os.ReadFile(filepath.Join(dir, "stat")); err == nil && strings.Contains(string(stat), ") Z ") {
+	if p, ok := osproc.Look(pid); ok && p.Zombie {
 		return true
 	}
+	dir := filepath.Join("/proc", strconv.Itoa(pid))
 	exe, err := os.Readlink(filepath.Join(dir, "exe"))
 	if err != nil {
 		return false // gone, or of another user: no trouble to a server

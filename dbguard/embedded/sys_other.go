@@ -6,12 +6,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 )
-
-// endWithParent has no counterpart here: what a killed guardian leaves is ended
-// by the next Acquire.
-func endWithParent(*exec.Cmd, syscall.Signal) {}
 
 // leftovers returns the postmaster on the data directory, which our command
 // line proves to be ours, and its children.

@@ -24,7 +24,6 @@ func supported() error {
 
 func setCredential(*exec.Cmd, *Account)               {}
 func detach(*exec.Cmd)                                {}
-func endWithParent(*exec.Cmd, syscall.Signal)         {}
 func flock(*os.File, bool, bool) (bool, error)        { return false, supported() }
 func closeOnExec(*os.File)                            {}
 func owner(os.FileInfo) int                           { return -1 }

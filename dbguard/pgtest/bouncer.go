@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/devguard/devguard/supervisor/osproc"
 	"github.com/devguard/devguard/supervisor/testneed"
 )
 
@@ -110,7 +111,7 @@ func (b *Bouncer) start(t testing.TB) {
 	cmd := exec.Command(b.bin, b.ini)
 	cmd.Dir = "/"
 	b.server.in.account.Apply(cmd)
-	endWithParent(cmd, syscall.SIGTERM)
+	osproc.EndWithParent(cmd, syscall.SIGTERM)
 	var err error
 	if b.proc, err = startDaemon(cmd, b.log); err != nil {
 		t.Fatalf("start pgbouncer: %v", err)

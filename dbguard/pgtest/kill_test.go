@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/devguard/devguard/supervisor/osproc"
 	"github.com/devguard/devguard/supervisor/testneed"
 )
 
@@ -19,7 +20,7 @@ func TestKilledBinary(t *testing.T) {
 		fmt.Printf("pids %s %d %d\n", s.DataDir, s.Pid(), b.Pid())
 		select {}
 	}
-	if !endsWithParent {
+	if !osproc.EndsWithParent {
 		testneed.Skip(t, "linux", "no parent death signal")
 	}
 	postgres(t)

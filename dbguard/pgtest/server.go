@@ -16,12 +16,21 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // The superuser of every server, and its password.
 const (
 	Superuser = "postgres"
 	Password  = "pgtest"
+)
+
+// What a server is told: immediate shutdown at the end, when the data is thrown
+// away, fast shutdown before it is started again.
+const (
+	stopSignal    = syscall.SIGQUIT
+	restartSignal = syscall.SIGINT
 )
 
 // Option changes a server before its first start.
@@ -145,7 +154,7 @@ func (s *Server) launch(t testing.TB) {
 	cmd.Dir = "/"
 	cmd.Env = []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}
 	s.in.account.Apply(cmd)
-	endWithParent(cmd, stopSignal)
+	osproc.EndWithParent(cmd, stopSignal)
 	var err error
 	if s.proc, err = startDaemon(cmd, s.log); err != nil {
 		t.Fatalf("start %s: %v", cmd.Path, err)
@@ -281,7 +290,7 @@ func awaitGone(t testing.TB, pids []int) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
 	for _, pid := range pids {
-		for processExists(pid) {
+		for osproc.Alive(pid) { // a zombie is gone
 			if time.Now().After(deadline) {
 				t.Fatalf("process %d of the killed server lives on", pid)
 			}

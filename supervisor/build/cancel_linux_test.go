@@ -10,10 +10,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // TestMain lets this binary stand for a devguard that runs one build.
@@ -76,16 +77,6 @@ func waitFor(t *testing.T, what string, cond func() bool) {
 	}
 }
 
-// alive reports whether a process runs; the dead that nobody collected do not.
-func alive(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	after := string(stat[bytes.LastIndexByte(stat, ')')+1:])
-	return !strings.HasPrefix(strings.TrimSpace(after), "Z")
-}
-
 // running returns the processes that have dir in their command line.
 func running(dir string) []string {
 	var found []string
@@ -120,7 +111,7 @@ func TestCancel(t *testing.T) {
 				t.Errorf("result: %+v", res)
 			}
 			for _, pid := range p.pids() {
-				if alive(pid) {
+				if osproc.Alive(pid) {
 					t.Errorf("process %d of the cancelled build runs", pid)
 				}
 			}
@@ -169,7 +160,7 @@ func TestKilled(t *testing.T) {
 	}
 	cmd.Wait()
 	waitFor(t, "the build's processes to end", func() bool {
-		if slices.ContainsFunc(pids, alive) {
+		if slices.ContainsFunc(pids, osproc.Alive) {
 			return false
 		}
 		return len(running(p.dir)) == 0

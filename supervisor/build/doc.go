@@ -5,7 +5,7 @@
 //     gone, whether it ended, failed or was cancelled, so two calls in a row
 //     never overlap;
 //   - when devguard itself is killed, also by SIGKILL, the build's process
-//     group is killed with it (see group);
+//     group is killed with it (see osproc.Group);
 //   - a cancelled or failed build leaves neither a work directory nor a binary;
 //   - the user's compile cache stays shared: only flags that concern the link
 //     are added to the user's own;

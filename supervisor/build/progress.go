@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/devguard/devguard/supervisor/goflags"
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // tracker counts what the build is done with.
@@ -24,14 +25,14 @@ type tracker struct {
 
 // watch runs build and, beside it, list, which says what there is to do; it
 // returns the output of build without the names that -v added.
-func watch(g *group, build, list *exec.Cmd, r Request) (string, error) {
+func watch(g *osproc.Group, build, list *exec.Cmd, r Request) (string, error) {
 	read, write := io.Pipe()
 	build.Stdout, build.Stderr = write, write
 	known := make(chan map[string][]string, 1)
 	go func() { known <- importsOf(g, list) }()
 	built := make(chan error, 1)
 	go func() {
-		err := g.run(build)
+		err := g.Run(build)
 		write.Close()
 		built <- err
 	}()
@@ -86,10 +87,10 @@ func listArguments(r Request) []string {
 
 // importsOf returns what list printed; without an answer there is no total, and
 // the build itself says what is wrong.
-func importsOf(g *group, list *exec.Cmd) map[string][]string {
+func importsOf(g *osproc.Group, list *exec.Cmd) map[string][]string {
 	var out strings.Builder
 	list.Stdout = &out
-	if g.run(list) != nil {
+	if g.Run(list) != nil {
 		return nil
 	}
 	imports := map[string][]string{}

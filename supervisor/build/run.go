@@ -15,6 +15,7 @@ import (
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/goflags"
 	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // Request says what to build. Run keeps nothing of it.
@@ -176,11 +177,11 @@ var leisure = []string{"GOGC=1000", "GOMEMLIMIT=4GiB"}
 // execute runs the go command in a group of its own and returns what it
 // printed.
 func execute(ctx context.Context, r Request, tool string, args []string) (string, error) {
-	g, err := newGroup()
+	g, err := osproc.NewGroup()
 	if err != nil {
-		return "", fmt.Errorf("start the build's guard: %w", err)
+		return "", fmt.Errorf("start the build: %w", err)
 	}
-	defer g.end()
+	defer g.Close(killWait)
 	// The linker and the C compiler know TMPDIR only, and leave their files
 	// there when they are killed.
 	env := append(environ(r.Env, r.Dir), "GOTMPDIR="+r.Tmp, "TMPDIR="+r.Tmp)
@@ -190,14 +191,14 @@ func execute(ctx context.Context, r Request, tool string, args []string) (string
 	command := func(args ...string) *exec.Cmd {
 		cmd := exec.CommandContext(ctx, tool, args...)
 		cmd.Dir, cmd.Env = r.Dir, env
-		cmd.Cancel, cmd.WaitDelay = g.kill, killWait
+		cmd.Cancel, cmd.WaitDelay = g.Kill, killWait
 		return cmd
 	}
 	var out bytes.Buffer
 	cmd := command(args...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if r.Progress == nil {
-		err = g.run(cmd)
+		err = g.Run(cmd)
 		return out.String(), err
 	}
 	list := command(listArguments(r)...)

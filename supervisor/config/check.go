@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 const (
@@ -156,11 +158,11 @@ func (t *table) signal(key string, into *syscall.Signal) {
 	if !strings.HasPrefix(name, "SIG") {
 		name = "SIG" + name
 	}
-	if number, ok := stopSignals[name]; ok {
+	if number, ok := osproc.StopSignals[name]; ok {
 		*into = number
 		return
 	}
-	names := slices.Sorted(maps.Keys(stopSignals))
+	names := slices.Sorted(maps.Keys(osproc.StopSignals))
 	e := t.fail(key, "write one of "+strings.Join(names, ", "), "%q is not a signal that stops a process here", s)
 	e.Nearest = Nearest(name, names)
 }

@@ -55,8 +55,8 @@ var mayImport = table(map[string]string{
 	"dbguard/session":     "",
 	"dbguard/relay":       "dbguard/session",
 	"dbguard/activity":    "dbguard/session",
-	"dbguard/pgtest":      "dbguard/embedded supervisor/testneed", // tests alone
-	"supervisor/testneed": "",                                     // tests alone
+	"dbguard/pgtest":      leaves + "dbguard/embedded supervisor/testneed", // tests alone
+	"supervisor/testneed": "",                                              // tests alone
 
 	"supervisor/logline/logtest": leaves + "supervisor/console", // tests alone
 })

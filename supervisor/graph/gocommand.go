@@ -13,9 +13,11 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/goflags"
+	"github.com/devguard/devguard/supervisor/osproc"
 	"github.com/devguard/devguard/supervisor/paths"
 )
 
@@ -29,7 +31,7 @@ type asker struct {
 // printed. The command is killed with ctx, and on Linux with devguard; elsewhere
 // it ends by itself, at the latest when it has nobody left to print to.
 func (t *asker) run(ctx context.Context, env []string, args ...string) ([]byte, error) {
-	// The signal of die comes when the thread that started the command ends.
+	// The signal comes when the thread that started the command ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd := exec.CommandContext(ctx, t.tool, args...)
@@ -41,7 +43,7 @@ func (t *asker) run(ctx context.Context, env []string, args ...string) ([]byte, 
 	// fifth faster and costs 10 MB. The go command names directories by PWD: the
 	// user's name for a symbolic link, not its target.
 	cmd.Env = slices.Concat([]string{"GOGC=400"}, cmd.Env, []string{"PWD=" + t.req.Dir}, env)
-	cmd.SysProcAttr = die()
+	osproc.EndWithParent(cmd, syscall.SIGKILL)
 	cmd.WaitDelay = 2 * time.Second // for what a killed command has started (git)
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr

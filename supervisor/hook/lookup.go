@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // hinted is an error that knows what the user can do next.
@@ -107,7 +109,7 @@ func shellError(spec Spec, code int) error {
 
 // startError is the error for a program that was found and did not start.
 func startError(spec Spec, err error) error {
-	if errors.Is(err, errNoGuard) {
+	if errors.Is(err, osproc.ErrNoGuard) {
 		return &hinted{
 			msg:  fmt.Sprintf("start hook %s: %v", spec.Name, err),
 			hint: "hooks need a POSIX shell named sh on PATH",

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"runtime"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // Grace is how long a cancelled hook has between SIGTERM and SIGKILL.
@@ -16,14 +18,12 @@ const Grace = 2 * time.Second
 // Run runs the hook and returns when it has ended, successfully or not.
 func Run(ctx context.Context, spec Spec) Result {
 	begin := time.Now()
-	out := &output{}
-	res := run(ctx, spec, out)
+	res := run(ctx, spec)
 	res.Took = time.Since(begin)
-	res.Output = out.tail.bytes()
 	return res
 }
 
-func run(ctx context.Context, spec Spec, out *output) Result {
+func run(ctx context.Context, spec Spec) Result {
 	cmd, err := command(spec)
 	if err != nil {
 		return Result{Err: err, Code: -1}
@@ -31,38 +31,32 @@ func run(ctx context.Context, spec Spec, out *output) Result {
 	if err := ctx.Err(); err != nil {
 		return Result{Err: fmt.Errorf("hook %s was not started: %w", spec.Name, context.Cause(ctx)), Code: -1}
 	}
-	if err := out.attach(cmd, spec.Stdout, spec.Stderr); err != nil {
-		return Result{Err: fmt.Errorf("start hook %s: %w", spec.Name, err), Code: -1}
-	}
-	defer out.drain()
-
 	// The kernel sends the parent-death signal when the thread that started
 	// the child ends, not the process: keep the thread (prctl(2)).
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	g, err := startGuarded(cmd)
-	out.started()
+	session, err := osproc.StartSession(cmd)
 	if err != nil {
 		return Result{Err: startError(spec, err), Code: -1}
 	}
-	defer g.release()
+	defer session.Release()
 
 	waited := make(chan error, 1)
 	go func() { waited <- cmd.Wait() }()
 	select {
 	case err = <-waited:
 	case <-ctx.Done():
-		err = stop(g.group, waited)
+		err = stop(session, waited)
 	}
-	g.group.kill()
+	session.Kill()
 	return result(ctx, spec, cmd.ProcessState, err)
 }
 
 // stop ends a cancelled hook and returns what Wait said. The hook's own process
 // is often a shell that dies of SIGTERM at once while what it runs still cleans
 // up, so the grace is the group's, left as soon as the group is empty.
-func stop(g group, waited <-chan error) error {
-	g.terminate()
+func stop(session *osproc.Session, waited <-chan error) error {
+	session.Terminate()
 	deadline := time.NewTimer(Grace)
 	defer deadline.Stop()
 	look := time.NewTicker(10 * time.Millisecond)
@@ -70,13 +64,13 @@ func stop(g group, waited <-chan error) error {
 
 	var err error
 	ended := false
-	for !ended || g.alive() {
+	for !ended || session.Alive() {
 		select {
 		case err = <-waited:
 			ended, waited = true, nil
 		case <-look.C:
 		case <-deadline.C:
-			g.kill()
+			session.Kill()
 			if !ended {
 				err = <-waited
 			}
@@ -86,7 +80,7 @@ func stop(g group, waited <-chan error) error {
 	return err
 }
 
-// command builds the exec.Cmd, without its output and process attributes.
+// command builds the exec.Cmd, without its process attributes.
 func command(spec Spec) (*exec.Cmd, error) {
 	env := spec.environ()
 	argv := spec.argv()
@@ -101,12 +95,16 @@ func command(spec Spec) (*exec.Cmd, error) {
 			return nil, fmt.Errorf("hook %s: its directory: %s is not a directory", spec.Name, spec.Dir)
 		}
 	}
-	return &exec.Cmd{Path: path, Args: argv, Env: env, Dir: spec.Dir}, nil
+	out := spec.Output
+	if out == nil {
+		out = os.Stderr
+	}
+	return &exec.Cmd{Path: path, Args: argv, Env: env, Dir: spec.Dir, Stdout: out, Stderr: out}, nil
 }
 
 // result turns what Wait said into a Result.
 func result(ctx context.Context, spec Spec, state *os.ProcessState, err error) Result {
-	res := Result{Code: state.ExitCode(), Signal: signalName(state)}
+	res := Result{Code: state.ExitCode(), Signal: osproc.KilledBy(state)}
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

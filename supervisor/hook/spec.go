@@ -1,7 +1,6 @@
 package hook
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,12 +26,9 @@ type Spec struct {
 	// changed", as at start.
 	Changed []string
 
-	// Stdout and Stderr receive the output as it comes; nil means os.Stderr.
-	// An *os.File is given to the hook itself, which then sees a terminal
-	// if it is one and keeps its colours, but Result.Output stays empty.
-	// Another writer is fed from a pipe; if both are the same writer, they
-	// share one pipe, so that lines stay in order.
-	Stdout, Stderr io.Writer
+	// Output is given to the hook itself as its stdout and stderr, so that it
+	// sees a terminal if it is one and keeps its colours; nil means os.Stderr.
+	Output *os.File
 }
 
 // Result says how a run went.
@@ -45,8 +41,6 @@ type Result struct {
 	Code int
 	// Signal names the signal that ended the hook, like "SIGKILL".
 	Signal string
-	// Output is the end of what went through a pipe: at most 64 KiB.
-	Output []byte
 }
 
 // maxChanged bounds DEVGUARD_CHANGED. Linux refuses to start a program with one

@@ -5,6 +5,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // There is no subreaper here, so a warden would learn nothing.
@@ -31,8 +33,8 @@ func treeGone(_ bool, group int) bool { return unix.Kill(-group, 0) != nil }
 // killTree kills the group and the descendants that have left it.
 func killTree(group int, _ bool) {
 	for _, p := range members(group) {
-		if p.group != group && !p.zombie {
-			_ = unix.Kill(p.pid, unix.SIGKILL)
+		if p.Group != group && !p.Zombie {
+			p.Kill()
 		}
 	}
 	_ = unix.Kill(-group, unix.SIGKILL)
@@ -44,26 +46,20 @@ func noexec(path string) bool {
 	return unix.Statfs(path, &st) == nil && st.Flags&unix.MNT_NOEXEC != 0
 }
 
-type member struct {
-	pid, ppid, group int
-	zombie           bool
-}
-
 // members are the processes of the group and their descendants. Guardians are
 // not among them, so the roots play no role here.
-func members(group int, _ ...int) []member {
-	all, err := unix.SysctlKinfoProcSlice("kern.proc.all")
-	if err != nil || group == 0 {
+func members(group int, _ ...int) []osproc.Process {
+	if group == 0 {
 		return nil
 	}
+	all := osproc.Processes()
 	in := map[int]bool{}
-	var tree []member
+	var tree []osproc.Process
 	for grown := true; grown; {
 		grown = false
-		for _, k := range all {
-			p := member{pid: int(k.Proc.P_pid), ppid: int(k.Eproc.Ppid), group: int(k.Eproc.Pgid), zombie: k.Proc.P_stat == 5} // SZOMB of sys/proc.h
-			if !in[p.pid] && (p.group == group || in[p.ppid]) {
-				in[p.pid], grown = true, true
+		for _, p := range all {
+			if !in[p.PID] && (p.Group == group || in[p.PPID]) {
+				in[p.PID], grown = true, true
 				tree = append(tree, p)
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 const outermost = stageWarden
@@ -95,34 +97,19 @@ func killTree(group int, running bool) {
 	if running {
 		_ = unix.Kill(-group, unix.SIGKILL) // at once for all members, forks under way included
 	}
-	killed := map[member]bool{}
+	killed := map[osproc.Process]bool{}
 	for range 100 {
 		fresh := false
 		for _, p := range members(0, os.Getpid()) {
-			if !p.zombie && !killed[p] {
+			if !p.Zombie && !killed[p] {
 				fresh = true
 				killed[p] = true
-				p.kill()
+				p.Kill() // EPERM: it stays, and Stop reports it
 			}
 		}
 		if !fresh {
 			return
 		}
-	}
-}
-
-// kill is exact: a pid that was reused since members saw it is left alone.
-func (p member) kill() {
-	fd, err := unix.PidfdOpen(p.pid, 0)
-	if err != nil {
-		if err == unix.ENOSYS { // before Linux 5.3
-			_ = unix.Kill(p.pid, unix.SIGKILL)
-		}
-		return
-	}
-	defer unix.Close(fd)
-	if now, ok := readMember(p.pid); ok && now.start == p.start {
-		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) // EPERM: it stays, and Stop reports it
 	}
 }
 

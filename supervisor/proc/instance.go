@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // Instance is one process tree. Its methods may be called from several
@@ -144,7 +146,7 @@ func (ev event) failure() error {
 
 func (ev event) exit() Exit {
 	if ev.Signal != 0 {
-		return Exit{Code: -1, Signal: signalName(syscall.Signal(ev.Signal))}
+		return Exit{Code: -1, Signal: osproc.SignalName(syscall.Signal(ev.Signal))}
 	}
 	return Exit{Code: ev.Code}
 }
@@ -256,11 +258,11 @@ func (i *Instance) Pids() []int {
 	var pids []int
 	for _, p := range members(i.pid, i.guardian.child.Pid, i.inner) {
 		switch {
-		case p.pid == i.inner || p.zombie:
-		case p.pid == i.pid:
-			pids = slices.Insert(pids, 0, p.pid)
+		case p.PID == i.inner || p.Zombie:
+		case p.PID == i.pid:
+			pids = slices.Insert(pids, 0, p.PID)
 		default:
-			pids = append(pids, p.pid)
+			pids = append(pids, p.PID)
 		}
 	}
 	return pids

@@ -3,7 +3,6 @@
 package proc
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"os/signal"
@@ -144,11 +143,4 @@ func takeForeground(tty *os.File, cur, next int) {
 	signal.Ignore(unix.SIGTTOU)
 	defer signal.Reset(unix.SIGTTOU)
 	_ = unix.IoctlSetPointerInt(fd, unix.TIOCSPGRP, next) // fails when the terminal has hung up
-}
-
-func signalName(sig syscall.Signal) string {
-	if name := unix.SignalName(sig); name != "" {
-		return name
-	}
-	return fmt.Sprintf("signal %d", int(sig)) // the real-time ones have no name
 }

@@ -7,9 +7,9 @@ import (
 	"net"
 	"os"
 	"runtime"
-	"syscall"
 
 	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // Guardian returns at once: there are no guardians on this system.
@@ -21,15 +21,9 @@ func spawn() (*guardian, error) {
 
 func sendFiles(*net.UnixConn, []byte, [3]*os.File) error { return errors.ErrUnsupported }
 
-func ownGroup() int                        { return 0 }
-func endGroup(int)                         {}
-func takeForeground(*os.File, int, int)    {}
-func signalName(sig syscall.Signal) string { return sig.String() }
-func noexec(string) bool                   { return false }
+func ownGroup() int                     { return 0 }
+func endGroup(int)                      {}
+func takeForeground(*os.File, int, int) {}
+func noexec(string) bool                { return false }
 
-type member struct {
-	pid    int
-	zombie bool
-}
-
-func members(int, ...int) []member { return nil }
+func members(int, ...int) []osproc.Process { return nil }

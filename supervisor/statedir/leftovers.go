@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // process names one process for good: a pid is used again, with the same start
@@ -50,14 +52,14 @@ func parseInstances(instances *[]record) func([]byte) error {
 // Record remembers the processes of an instance, whose app leads a group, so
 // that the next devguard can end them should this one be killed.
 func (s *State) Record(gen, app int, guardians ...int) error {
-	start, alive := startTime(app)
+	leader, alive := look(app)
 	if !alive {
 		return nil // it has exited already
 	}
-	r := record{Gen: gen, App: process{app, start}, Group: app}
+	r := record{Gen: gen, App: leader, Group: app}
 	for _, pid := range guardians {
-		if start, alive := startTime(pid); alive {
-			r.Guardians = append(r.Guardians, process{pid, start})
+		if g, alive := look(pid); alive {
+			r.Guardians = append(r.Guardians, g)
 		}
 	}
 	s.mu.Lock()
@@ -74,9 +76,25 @@ func (s *State) saveInstances() error {
 
 func (r record) alive() bool { return r.App.alive() || slices.ContainsFunc(r.Guardians, process.alive) }
 
+// look names a process that runs; false for a zombie, which runs nothing and
+// holds nothing.
+func look(pid int) (process, bool) {
+	p, ok := osproc.Look(pid)
+	named := process{pid, startTime(p)}
+	return named, ok && !p.Zombie && named.Start != ""
+}
+
 func (p process) alive() bool {
-	start, ok := startTime(p.PID)
-	return ok && start == p.Start
+	now, ok := look(p.PID)
+	return ok && now == p
+}
+
+// kill leaves alone a pid that was given away again; what cannot be killed shows
+// at the next look.
+func (p process) kill() {
+	if now, ok := osproc.Look(p.PID); ok && startTime(now) == p.Start {
+		now.Kill()
+	}
 }
 
 // owner is what tells our processes from others.

@@ -2,12 +2,12 @@
 
 package statedir
 
+import "github.com/devguard/devguard/supervisor/osproc"
+
 // startTime: processes are not known by more than a pid here, so none is
 // recorded and none is ended.
-func startTime(int) (string, bool) { return "", false }
+func startTime(osproc.Process) string { return "" }
 
 func find([]record, owner) []Leftover { return nil }
-
-func (process) kill() {}
 
 func noexec(string) bool { return false }

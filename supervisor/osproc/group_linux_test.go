@@ -1,0 +1,32 @@
+package osproc
+
+import (
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Close waits for those that were killed, and not for one that has left the group.
+func TestGroupCloseLeavesAnEscapedProcess(t *testing.T) {
+	g, err := NewGroup()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "pid")
+	if err := g.Run(exec.Command("sh", "-c", `setsid sh -c 'echo $$ >"$1"; exec sleep 600' sh '`+file+`' & until [ -s '`+file+`' ]; do sleep 0.01; done`)); err != nil {
+		t.Fatal(err)
+	}
+	pid := pidIn(t, file)
+	const limit = 100 * time.Millisecond
+	began := time.Now()
+	g.Close(limit)
+	if took := time.Since(began); took < limit {
+		t.Errorf("waited %v for a process that was there", took)
+	}
+	if !Alive(pid) {
+		t.Error("a process of another session was killed")
+	}
+	_ = syscall.Kill(pid, syscall.SIGKILL)
+}

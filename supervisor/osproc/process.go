@@ -1,0 +1,15 @@
+package osproc
+
+// Process is one process as the system showed it at one moment.
+type Process struct {
+	PID, PPID, Group int
+	Start            uint64 // clock ticks since boot on Linux, microseconds since 1970 on macOS; with PID it names a process of this boot for good
+	Zombie           bool   // it has ended, and its parent has not waited for it: it runs nothing and holds nothing
+}
+
+// Alive reports whether a process of that pid runs; a zombie does not. In containers process 1 often
+// waits for orphans late or never, so a zombie may stay for as long as the container.
+func Alive(pid int) bool {
+	p, ok := Look(pid)
+	return ok && !p.Zombie
+}

@@ -1,0 +1,65 @@
+package proc
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/devguard/devguard/supervisor/osproc"
+)
+
+// members are the descendants of the roots, parents first, without the roots.
+// The group plays no role here: a guardian's descendants are the whole tree.
+// While processes fork and exit, any look may miss one; who must have them all
+// looks until there is none.
+func members(_ int, roots ...int) []osproc.Process {
+	childrenOf := listed
+	if _, err := os.Stat("/proc/thread-self/children"); err != nil {
+		childrenOf = scanned() // a kernel without CONFIG_PROC_CHILDREN: ten times the work
+	}
+	var tree []osproc.Process
+	seen := map[int]bool{}
+	for _, root := range roots {
+		seen[root] = true
+	}
+	for queue := slices.Clone(roots); len(queue) > 0; queue = queue[1:] {
+		for _, p := range childrenOf(queue[0]) {
+			// Another parent: an orphan that has just come to a guardian, or a
+			// pid that somebody else has by now.
+			if !seen[p.PID] && seen[p.PPID] {
+				seen[p.PID] = true
+				tree = append(tree, p)
+				queue = append(queue, p.PID)
+			}
+		}
+	}
+	return tree
+}
+
+// listed asks the kernel for the children of each thread of pid.
+func listed(pid int) []osproc.Process {
+	var children []osproc.Process
+	tasks := "/proc/" + strconv.Itoa(pid) + "/task"
+	entries, _ := os.ReadDir(tasks)
+	for _, task := range entries {
+		b, _ := os.ReadFile(tasks + "/" + task.Name() + "/children")
+		for f := range bytes.FieldsSeq(b) {
+			if child, err := strconv.Atoi(string(f)); err == nil {
+				if p, ok := osproc.Look(child); ok {
+					children = append(children, p)
+				}
+			}
+		}
+	}
+	return children
+}
+
+// scanned finds children by looking at every process once.
+func scanned() func(pid int) []osproc.Process {
+	children := map[int][]osproc.Process{}
+	for _, p := range osproc.Processes() {
+		children[p.PPID] = append(children[p.PPID], p)
+	}
+	return func(pid int) []osproc.Process { return children[pid] }
+}
