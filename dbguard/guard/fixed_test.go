@@ -3,7 +3,9 @@ package guard
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -13,10 +15,15 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// freeAddress returns a loopback address that nobody has at the moment.
+// freeAddress returns a loopback address that nobody has, nor is going to: where all
+// of 127.0.0.0/8 is this machine's, others that ask for any port get one of 127.0.0.1.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	host := netip.AddrFrom4([4]byte{127, byte(1 + rand.N(254)), byte(rand.N(256)), byte(1 + rand.N(254))})
+	l, err := net.Listen("tcp", netip.AddrPortFrom(host, 0).String())
+	if err != nil {
+		l, err = net.Listen("tcp", "127.0.0.1:0")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
