@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/devguard/devguard/dbguard/pgtest"
 )
 
 // freeAddress returns a loopback address that nobody has, nor is going to: where all
@@ -45,7 +47,9 @@ func TestFixedAddress(t *testing.T) {
 	url := strings.Replace(s.URL(dev), fmt.Sprintf("%s:%d", s.Host, s.Port), address, 1)
 	mine := connection(t, url)
 	run(t, mine, "begin; update things set n = 9 where id = 1")
-	stranger := exec.Command("psql", "-qAt", url, "-c", "select pg_sleep(0.5)", "-c", "select 'served'")
+	keeper := connection(t, s.URL(pgtest.Conn{Database: "app"}))
+	run(t, keeper, "select pg_advisory_lock(1)")
+	stranger := exec.Command("psql", "-qAt", url, "-c", "select pg_advisory_lock(1)", "-c", "select 'served'")
 	var said strings.Builder
 	stranger.Stdout, stranger.Stderr = &said, &said
 	if err := stranger.Start(); err != nil {
@@ -57,6 +61,7 @@ func TestFixedAddress(t *testing.T) {
 	if n := sessionsOf(t, s); n != "1" {
 		t.Errorf("%s sessions are left, want the stranger's", n)
 	}
+	run(t, keeper, "select pg_advisory_unlock(1)")
 	if line := log.last(t, "drained"); number(line, "sessions") != 1 || number(line, "rolled_back") != 1 {
 		t.Errorf("%v", line)
 	}
