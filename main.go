@@ -10,8 +10,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +17,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -223,9 +220,12 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.St
 		logline.Note(true, note, "").To(log)
 	}
 	tidy(ctx, log, st)
-	open, forget, err := databases(ctx, log, st)
+	run, err := st.BeginRun()
 	if err != nil {
 		return err
+	}
+	open := func(cfg *config.Config, app supervisor.App) (supervisor.Database, error) {
+		return openDatabase(ctx, log, cfg, app, run)
 	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)
@@ -246,7 +246,9 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.St
 		Log: log, Screen: screen, Progress: terminal,
 		Signals: signals, Keys: keys,
 	})
-	forget()
+	if err := run.End(); err != nil {
+		logline.Warning(err).To(log)
+	}
 	return err
 }
 
@@ -299,36 +301,9 @@ func keyboard(log *slog.Logger, cfg *config.Config) (<-chan rune, func()) {
 // when devguard ends.
 const closeWait = 10 * time.Second
 
-// databases returns what opens the database side for a configuration, and what
-// forgets this run once nothing of it can be left: all of it carries one run id, by
-// which a later devguard finds what a killed one left.
-func databases(ctx context.Context, log *slog.Logger, st *statedir.State) (func(*config.Config, supervisor.App) (supervisor.Database, error), func(), error) {
-	id := make([]byte, 16)
-	rand.Read(id) // never fails: crypto/rand
-	runID, previous := hex.EncodeToString(id), st.PreviousRuns()
-	if err := st.AddRun(runID); err != nil {
-		return nil, nil, err
-	}
-	var unclean atomic.Bool
-	open := func(cfg *config.Config, app supervisor.App) (supervisor.Database, error) {
-		return openDatabase(ctx, log, cfg, app, runID, previous, &unclean)
-	}
-	forget := func() {
-		if unclean.Load() {
-			return
-		}
-		for _, id := range append(previous, runID) {
-			if err := st.ForgetRun(id); err != nil {
-				logline.Warning(err).To(log)
-			}
-		}
-	}
-	return open, forget, nil
-}
-
-func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, app supervisor.App, runID string, previous []string, unclean *atomic.Bool) (supervisor.Database, error) {
+func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, app supervisor.App, run *statedir.Run) (supervisor.Database, error) {
 	o := guard.Options{
-		Project: cfg.Dir, Dir: cfg.Work, RunID: runID, Previous: previous, Log: log,
+		Project: cfg.Dir, Dir: cfg.Work, RunID: run.ID, Previous: run.Previous, Log: log,
 		Replace: app.Replace, Pids: app.Pids,
 		Embedded: func(ctx context.Context, project string) (string, func(context.Context) error, error) {
 			server, err := embedded.Acquire(ctx, embedded.Options{Project: project, Log: log})
@@ -357,7 +332,7 @@ func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, app
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
 			defer cancel()
 			if !g.Clean() {
-				unclean.Store(true)
+				run.Unclean()
 			}
 			return g.Close(ctx)
 		},

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // draft is the devguard.toml that init is about to write.
@@ -47,12 +48,16 @@ func (d draft) text() string {
 func (d draft) app() string {
 	pkg, err := config.ResolvePackage(config.Default(d.dir), "")
 	if err != nil {
-		reason := strings.Map(func(r rune) rune {
+		reason := err.Error()
+		if hint := logline.HintOf(err); hint != "" {
+			reason += "; " + hint
+		}
+		reason = strings.Map(func(r rune) rune {
 			if unicode.IsControl(r) || r == utf8.RuneError {
 				return ' ' // a file's odd name must not end the comment
 			}
 			return r
-		}, err.Error())
+		}, reason)
 		return "# " + reason + "\n# package = \"./cmd/app\"\n"
 	}
 	return "package = " + tomlString(pkg) + "\n"

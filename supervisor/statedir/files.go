@@ -18,10 +18,6 @@ const (
 	instancesFile = "instances.json"
 )
 
-// maxRuns bounds the run ids kept. Only a database that is never reachable again
-// lets them pile up; the oldest of so many have no session left.
-const maxRuns = 64
-
 type control struct {
 	PID int `json:"pid"`
 }
@@ -68,22 +64,6 @@ func parseHooks(hooks *map[string]string) func([]byte) error {
 	}
 }
 
-func parseRuns(runs *[]string) func([]byte) error {
-	return func(b []byte) error {
-		var got []string
-		if err := json.Unmarshal(b, &got); err != nil {
-			return err
-		}
-		// Sessions are ended by these ids: an empty one would match too much.
-		*runs = slices.DeleteFunc(got, func(id string) bool { return !validRun(id) })
-		return nil
-	}
-}
-
-// validRun: a run id is 128 random bits in some spelling. Anything much shorter
-// is not, and must never decide whose sessions or processes are ours.
-func validRun(id string) bool { return len(id) >= 16 && len(id) <= 64 }
-
 // LoadHooks returns the fingerprints of hooks by name. The caller may keep it.
 func (s *State) LoadHooks() map[string]string {
 	s.mu.Lock()
@@ -99,37 +79,6 @@ func (s *State) SaveHook(name, fingerprint string) error {
 		delete(s.hooks, name)
 	}
 	return s.write(hooksFile, s.hooks)
-}
-
-// AddRun remembers a run id before the first database session carries it.
-func (s *State) AddRun(id string) error {
-	if !validRun(id) {
-		return fmt.Errorf("remember the run id %q: it has not 16 to 64 characters", id)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !slices.Contains(s.runs, id) {
-		s.runs = append(s.runs, id)
-	}
-	s.runs = s.runs[max(0, len(s.runs)-maxRuns):]
-	return s.write(runsFile, s.runs)
-}
-
-// PreviousRuns are the run ids of earlier runs that nobody has forgotten:
-// their database sessions may be left.
-func (s *State) PreviousRuns() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.previous)
-}
-
-// ForgetRun forgets a run id whose sessions are known to be gone.
-func (s *State) ForgetRun(id string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	is := func(x string) bool { return x == id }
-	s.runs, s.previous = slices.DeleteFunc(s.runs, is), slices.DeleteFunc(s.previous, is)
-	return s.write(runsFile, s.runs)
 }
 
 // BinaryPath is where the binary of a generation goes: base is its own name.

@@ -195,6 +195,47 @@ func TestWhatIsRemembered(t *testing.T) {
 	}
 }
 
+// A run that may have left sessions is kept, with those before it, until one ends
+// that has found nothing left.
+func TestLifeOfARun(t *testing.T) {
+	dir := t.TempDir()
+	var ids []string
+	for _, unclean := range []bool{true, true, false} {
+		s := open(t, dir)
+		run, err := s.BeginRun()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(run.ID) != 32 || !slices.Equal(run.Previous, ids) {
+			t.Errorf("run %q after %q, want after %q", run.ID, run.Previous, ids)
+		}
+		if unclean {
+			run.Unclean()
+		}
+		ids = append(ids, run.ID)
+		if err := errors.Join(run.End(), s.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := open(t, dir).PreviousRuns(); len(got) > 0 {
+		t.Errorf("%q are remembered after a clean run", got)
+	}
+}
+
+// What was killed never ends: its id is there for the next.
+func TestRunThatIsKilled(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	run, err := s.BeginRun()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if got := open(t, dir).PreviousRuns(); !slices.Equal(got, []string{run.ID}) {
+		t.Errorf("previous runs %q, want %q", got, run.ID)
+	}
+}
+
 func TestCorruptFilesCountAsEmpty(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
