@@ -216,6 +216,7 @@ func run(c *cli.Context, args []string) error {
 // supervise runs one app until the user ends it.
 func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.State, contents []byte) error {
 	log, screen, terminal := logger(cfg)
+	defer screen.Close() // if nobody reads the rest, nobody reads why either
 	for _, note := range st.Notes() {
 		logline.Note(true, note, "").To(log)
 	}
@@ -268,7 +269,7 @@ func tidy(ctx context.Context, log *slog.Logger, st *statedir.State) {
 	}
 }
 
-// logger makes the log that cfg asks for, on stderr.
+// logger makes the log that cfg asks for, on stderr. The caller closes the screen.
 func logger(cfg *config.Config) (log *slog.Logger, screen *console.Screen, pretty bool) {
 	terminal := term.IsTerminal(os.Stderr)
 	format, level := cfg.LogFormat, slog.LevelInfo
@@ -279,8 +280,10 @@ func logger(cfg *config.Config) (log *slog.Logger, screen *console.Screen, prett
 		level = slog.LevelDebug
 	}
 	pretty = terminal && format == "pretty"
-	screen = console.NewScreen(os.Stderr, pretty)
-	return console.New(screen, format, level, console.UseColor(terminal, os.Getenv)), screen, pretty
+	color := console.UseColor(terminal, os.Getenv)
+	lines := func(w io.Writer) *slog.Logger { return console.New(w, format, level, color) }
+	screen = console.NewScreen(os.Stderr, pretty, lines)
+	return lines(screen), screen, pretty
 }
 
 // keyboard returns the keys of the terminal, nil when the app has it or there

@@ -17,4 +17,6 @@
 // them back by reload.Adopt when it takes the answer, so that a stale one is dropped
 // in Step and nowhere else. What others may see is published by the loop: the newest
 // generation, for the database side.
+//
+// Nothing that the loop calls waits: lines of the log are queued (package console).
 package supervisor

@@ -3,10 +3,12 @@ package supervisor
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/console"
 	"github.com/devguard/devguard/supervisor/hook"
 	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/reload"
@@ -49,6 +51,9 @@ func (s *Supervisor) warn(err error) {
 		logline.Warning(err).To(s.Log)
 	}
 }
+
+// help tells what the keys do.
+func (s *Supervisor) help() { _, _ = io.WriteString(s.Screen, console.KeysHelp) }
 
 func one(e logline.Event) []logline.Event { return []logline.Event{e} }
 

@@ -2,7 +2,10 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"syscall"
@@ -11,6 +14,8 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/console"
 	"github.com/devguard/devguard/supervisor/reload"
 )
 
@@ -327,6 +332,41 @@ func TestStopAndExitInAnyOrder(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A terminal that takes nothing, as after Ctrl-S, delays neither a save nor the end, not
+// even once as many lines wait for it as may.
+func TestTerminalThatTakesNothing(t *testing.T) {
+	life := func(t *testing.T, terminal io.Writer) (took time.Duration, closing error) {
+		began := time.Now()
+		lines := func(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
+		screen := console.NewScreen(terminal, true, lines)
+		s := &Supervisor{Options: Options{Log: lines(screen), Screen: screen}, cfg: config.Default("/src")}
+		w := newWorld(t)
+		keys := make(chan rune)
+		w.loop.say, w.loop.keys = func(l reload.Log) { w.log(l); s.log(l) }, keys
+		w.loop.help = s.help
+		w.serve()
+		for range 5000 {
+			s.warn(errors.New("nobody reads this"))
+		}
+		keys <- '?'
+		w.editSource(2)
+		w.await(reload.LogInstanceReady, 2)
+		w.interrupt()
+		w.end()
+		took = time.Since(began)
+		return took, screen.Close()
+	}
+	synctest.Test(t, func(t *testing.T) {
+		want, _ := life(t, io.Discard)
+		nobody, terminal := io.Pipe()
+		got, closing := life(t, terminal)
+		if (got-want).Abs() > 10*time.Millisecond || closing == nil {
+			t.Errorf("it took %v, at a good terminal %v; the rest of the log: %v", got, want, closing)
+		}
+		nobody.Close() // ends the write that still waits
+	})
 }
 
 // A closed channel is always ready: the loop must not come back to it.

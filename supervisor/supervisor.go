@@ -3,7 +3,6 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -80,7 +79,7 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	defer s.shutdown()
 	l := loop{
-		doers: s.doers(), say: s.log, help: func() { io.WriteString(s.Screen, console.KeysHelp) },
+		doers: s.doers(), say: s.log, help: s.help,
 		changes: s.watch.Changes(), replace: s.replace, signals: s.Signals, keys: s.Keys, ended: ctx.Done(),
 	}
 	return l.run(reload.New(decisions(s.cfg, s.State.LoadHooks())))

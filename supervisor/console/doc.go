@@ -8,6 +8,8 @@
 //     for people: one sentence an event, with an indented block under it where
 //     there are several things to tell; what goes well and says nothing new
 //     (build started, instance started ...) is shown at debug only.
+//   - Whoever writes to a Screen never waits for whoever reads it; what is lost for want
+//     of a reader is counted and said (screen.go).
 //   - pretty writes no control character that came from outside (a file name, an
 //     error, a source line), and each event by one Write.
 //

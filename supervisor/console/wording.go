@@ -83,6 +83,10 @@ var wording = map[string]func(s *sentence, f *fields, p palette){
 		s.text = "ended process " + f.text("pid") + ", which an earlier devguard left behind"
 	},
 
+	logline.MsgLinesLost: func(s *sentence, f *fields, _ palette) {
+		s.text = number(f.count("lines"), "line", "lines") + " of the log lost: nobody was reading"
+	},
+
 	logline.MsgDatabase: database,
 	logline.MsgBypass:   bypass,
 	logline.MsgConflict: conflict,

@@ -321,3 +321,33 @@ func TestClosedPipes(t *testing.T) {
 		t.Errorf("the app was not stopped gracefully: %q", data)
 	}
 }
+
+// TestLogThatNobodyReads: a log that is stuck from its first line on (Ctrl-S at the
+// terminal, a reader that does not read) holds up neither a save nor the end.
+func TestLogThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	url := "http://127.0.0.1:" + port
+	dir := project(t, map[string]string{"main.go": server})
+	d := prepare(t, dir, []string{"PORT=" + port}, "-v")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := w.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = w.Write(make([]byte, 1<<16)) // until it takes no more
+	}
+	d.cmd.Stderr = w
+	d.launch()
+	w.Close()
+	d.serves(url, "v1")
+	edit(t, filepath.Join(dir, "main.go"), `"v1"`, `"v2"`)
+	d.serves(url, "v2")
+	if code := d.stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}

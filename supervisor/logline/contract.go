@@ -43,6 +43,7 @@ const (
 	MsgConfigInvalid    = "configuration invalid"
 	MsgListFailed       = "listing packages failed"
 	MsgLeftoverEnded    = "ended a process that an earlier devguard left behind"
+	MsgLinesLost        = "lines of the log were lost"
 
 	MsgCannotAccept   = "cannot accept database sessions of the app"
 	MsgLoginRefused   = "login refused"
@@ -93,6 +94,7 @@ var Contract = map[string]Attrs{
 	MsgStartFailed:      {"gen": "int", "error": "string", "hint?": "string"},
 	MsgStopTrouble:      {"gen": "int", "error": "string", "hint?": "string"},
 	MsgLeftoverEnded:    {"pid": "int"},
+	MsgLinesLost:        {"lines": "int"},
 	MsgConfigApplied:    {},
 	MsgConfigInvalid:    {"error": "string", "hint?": "string"},
 	MsgListFailed:       {"error": "string", "hint?": "string"},

@@ -146,6 +146,11 @@ func LeftoverEnded(pid int) Event {
 	return event(slog.LevelInfo, MsgLeftoverEnded, slog.Int("pid", pid))
 }
 
+// LinesLost says how many lines are missing in this place of the log.
+func LinesLost(lines int) Event {
+	return event(slog.LevelWarn, MsgLinesLost, slog.Int("lines", lines))
+}
+
 // ConfigApplied says that a changed devguard.toml is in force.
 func ConfigApplied() Event { return event(slog.LevelInfo, MsgConfigApplied) }
 
