@@ -70,7 +70,7 @@ func TestMemoryBounds(t *testing.T) {
 }
 
 // nearlyFull leaves it room for statements of 8 MiB.
-func nearlyFull(s *Session) { s.conduct.(*rewrite).statements.bytes = maxRemembered - 8<<20 }
+func nearlyFull(s *Session) { s.rewrite.statements.bytes = maxRemembered - 8<<20 }
 
 // answer has a message pass, and what a server says to it unless it was refused.
 func answer(s *Session, in, reply []byte) {

@@ -2,13 +2,11 @@ package session
 
 import "time"
 
-// maxOutstanding bounds the replies that are waited for. It has to be more than
-// a server keeps unsent: the smallest reply has 5 bytes, its buffer 8 KiB
-// (PQ_SEND_BUFFER_SIZE in pqcomm.c).
+// maxOutstanding bounds the replies that are waited for. It has to be more than a server keeps unsent: the smallest
+// reply has 5 bytes, its buffer 8 KiB (PQ_SEND_BUFFER_SIZE in pqcomm.c).
 const maxOutstanding = 4096
 
-// kind is the message that a reply is expected to; the letters are those of the
-// protocol as far as they suffice.
+// kind is the message that a reply is expected to; the letters are those of the protocol as far as they suffice.
 type kind byte
 
 const (
@@ -24,33 +22,59 @@ const (
 	copyEnd        kind = 'c' // CopyDone or CopyFail: no reply, but ends a COPY
 )
 
+// role says what the client is shown of the reply.
+type role uint8
+
+const (
+	shown      role = iota // what the server says
+	compared               // bind, describe: that too, unless the statement has changed since the client was told of it
+	remembered             // describe: what the client was told before, for a stand-in was described
+	hidden                 // nothing: the message is not the client's
+)
+
+// outcome is what has been said of a Query or FunctionCall before its ReadyForQuery.
+type outcome uint8
+
+const (
+	pending outcome = iota // nothing that ends one of its statements
+	succeeded
+	failed
+)
+
 // expected is a message that the upstream has been sent, in order.
 type expected struct {
-	kind   kind
-	hidden bool // the client knows nothing of it
-	failed bool // query: an error has come
-	ended  bool // query: what a stand-in stands for has been done
-	// bind: the statement was described in this batch and must not have changed.
-	checked bool
-	// bind: the Parse before it was lost, so anything may be bound.
-	lost bool
-	// describe: asked about a stand-in, the client is shown what is remembered.
-	remembered bool
-	copiesIn   bool // execute, query: may begin a COPY FROM STDIN
-	seq        uint64
-	batch      uint64
-	since      time.Time  // execute, query: when the client sent it
-	stmt       *statement // parse, bind, describe, execute
-	text       string     // execute, query: fingerprint
-	features   Feature    // execute, query
-	refusal    *refusal   // the error that the client is shown for the one that is expected
-	sqlstate   string     // query: of its error
-	tag        string     // execute, query: a stand-in, to be shown with this tag
+	kind     kind
+	role     role
+	outcome  outcome // query, function
+	seq      uint64
+	since    time.Time  // execute, query: when the client sent it
+	stmt     *statement // parse, bind, describe, execute
+	text     string     // execute, query: fingerprint
+	features feature    // execute, query
+	refusal  *refusal   // the error that the client is shown for the one that is expected
+	sqlstate string     // failed: of its error
+	tag      string     // execute, query: of what the stand-in that was sent stands for
 }
 
 // skippable: an error of it makes the server skip to the next Sync.
-func (x *expected) skippable() bool {
-	return x.kind != sync && x.kind != query && x.kind != function
+func (x *expected) skippable() bool { return !x.endsBatch() }
+
+// endsBatch: its last reply is ReadyForQuery.
+func (x *expected) endsBatch() bool { return x.kind == sync || x.kind == query || x.kind == function }
+
+// succeed notes the end of one statement.
+func (x *expected) succeed() {
+	if x.outcome == pending {
+		x.outcome = succeeded
+	}
+}
+
+// fingerprint is that of the statement that the message is about.
+func (x *expected) fingerprint() string {
+	if x.text == "" && x.stmt != nil {
+		return x.stmt.fingerprint
+	}
+	return x.text
 }
 
 // expectations is the queue of all messages that are not yet answered.
@@ -58,9 +82,7 @@ type expectations struct {
 	queue []expected // the oldest is queue[first]
 	first int
 	seq   uint64 // of the next one
-	// How many in the queue have that property.
-	checked, copiesIn int
-	ready             int // how many will be answered by a ReadyForQuery
+	ready int    // how many in the queue will be answered by a ReadyForQuery
 }
 
 func (q *expectations) len() int { return len(q.queue) - q.first }
@@ -90,15 +112,8 @@ func (q *expectations) push(x expected) uint64 {
 	return x.seq
 }
 
-// count keeps the counters.
 func (q *expectations) count(x *expected, by int) {
-	if x.checked {
-		q.checked += by
-	}
-	if x.copiesIn {
-		q.copiesIn += by
-	}
-	if x.kind == sync || x.kind == query || x.kind == function {
+	if x.endsBatch() {
 		q.ready += by
 	}
 }
@@ -144,10 +159,5 @@ func (q *expectations) toSync() int {
 	return q.len()
 }
 
-// settleCopy: the COPY that the head might begin has begun.
-func (q *expectations) settleCopy() {
-	if head := q.head(); head.copiesIn {
-		head.copiesIn = false
-		q.copiesIn--
-	}
-}
+// synced reports whether there is a Sync.
+func (q *expectations) synced() bool { return q.toSync() < q.len() }

@@ -10,12 +10,20 @@ type Finish struct {
 
 // ending is how far the end of a session is.
 type ending struct {
-	terminated bool   // the client's Terminate has been taken
-	begun      bool   // Finish has been called: Client takes nothing
-	cancelled  uint64 // 1 + account.readies when a cancel was last asked for
-	flushed    bool   // Flush has been sent
-	rolledBack bool   // ROLLBACK has been sent
+	phase     endingPhase
+	cancelled uint64 // 1 + account.readies when a cancel was last asked for
 }
+
+// endingPhase only grows.
+type endingPhase uint8
+
+const (
+	alive      endingPhase = iota
+	terminated             // the client's Terminate has been taken
+	finishing              // Finish has been called: Client takes nothing
+	flushed                // and Flush has been sent
+	rolledBack             // and ROLLBACK
+)
 
 // Finish says how to go on; from the first call on, Client takes nothing. Call it again after each Server until it says
 // Done or Broken.
@@ -27,14 +35,17 @@ type ending struct {
 // that is not idle after that is Broken. Then Terminate. After a Terminate by the client itself it is Done at once, with
 // nothing to send.
 func (s *Session) Finish() Finish {
-	s.ending.begun = true
 	p := s.mode.progress()
-	switch {
-	case s.ending.terminated:
+	switch s.ending.phase {
+	case terminated:
 		return Finish{Done: true}
+	case alive:
+		s.ending.phase = finishing
+	}
+	switch {
 	case s.err != nil || s.cut():
 		return Finish{Cancel: s.cancel(p), Broken: true}
-	case p.copyBoth: // a WAL sender heeds it at any time
+	case p.copy == copiesBoth: // a WAL sender heeds it at any time
 		return Finish{Send: terminate, Done: true}
 	}
 	send := s.unblock(p)
@@ -43,10 +54,10 @@ func (s *Session) Finish() Finish {
 		return Finish{Cancel: s.cancel(p), Send: send}
 	case s.account.status == 'I':
 		return Finish{Send: terminate, Done: true}
-	case s.ending.rolledBack:
+	case s.ending.phase == rolledBack:
 		return Finish{Broken: true}
 	}
-	s.ending.rolledBack = true
+	s.ending.phase = rolledBack
 	s.mode.sent('Q', s.now)
 	return Finish{Send: rollbackQuery}
 }
@@ -76,7 +87,7 @@ func (s *Session) cut() bool {
 
 // cancel: something runs for which no cancel has been asked yet.
 func (s *Session) cancel(p progress) bool {
-	if !p.busy || s.ending.rolledBack || s.ending.cancelled == s.account.readies+1 {
+	if !p.busy || s.ending.phase == rolledBack || s.ending.cancelled == s.account.readies+1 {
 		return false
 	}
 	s.ending.cancelled = s.account.readies + 1
@@ -87,17 +98,17 @@ func (s *Session) cancel(p progress) bool {
 // answered: one of the messages may turn out to be a COPY, and that stands nothing else.
 func (s *Session) unblock(p progress) (send []byte) {
 	switch {
-	case p.copyIn:
+	case p.copy == copiesIn:
 		send = append(send, copyFail...)
 		s.mode.sent('f', s.now)
-	case p.unsynced && p.busy:
-		if s.ending.flushed {
+	case p.batch != noBatch && p.busy:
+		if s.ending.phase >= flushed {
 			return nil
 		}
-		s.ending.flushed = true
+		s.ending.phase = flushed
 		return flush
 	}
-	if p.unsynced {
+	if p.batch != noBatch {
 		send = append(send, undoAndSync...)
 		s.mode.sent('S', s.now)
 	}

@@ -16,7 +16,7 @@ func finishes(t *testing.T) func(name string, f func(p *pair)) {
 		t.Run(name, func(t *testing.T) {
 			p := newPair(t)
 			f(p)
-			if out, n := p.s.Client(wire("S"), p.now); n != 0 && !p.s.ending.terminated {
+			if out, n := p.s.Client(wire("S"), p.now); n != 0 && p.s.ending.phase != terminated {
 				t.Fatalf("a session that ends took %q", out)
 			}
 		})
@@ -307,11 +307,11 @@ func checkModel(t *testing.T, s *Session, m *model) {
 	}
 	p := s.mode.progress()
 	busy := m.asleep != 0 || m.copying != 0
-	if p.busy != busy || p.copyIn != (m.copying != 0) || s.account.status != m.status && !busy && !m.open {
+	if p.busy != busy || (p.copy == copiesIn) != (m.copying != 0) || s.account.status != m.status && !busy && !m.open {
 		t.Fatalf("session %+v in %c, server %+v", p, s.account.status, m)
 	}
-	if open := m.open || m.skip; !busy && p.unsynced != open {
-		t.Fatalf("unsynced is %v, server %+v", p.unsynced, m)
+	if open := m.open || m.skip; !busy && (p.batch != noBatch) != open {
+		t.Fatalf("the batch is %v, server %+v", p.batch, m)
 	}
 }
 

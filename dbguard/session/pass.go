@@ -13,10 +13,8 @@ type pass struct {
 	account  *account
 	queue    awaitedQueue
 	names    seenNames
-	unsynced bool           // an extended message went upstream, and no Sync or Query after it
-	skipping bool           // the server reads over everything up to the next Sync
-	copyIn   bool           // the server waits for CopyData, and CopyDone has not been sent
-	copyBoth bool           // replication
+	batch    batchState
+	copy     copyMode       // until CopyDone has been sent
 	sqlstate string         // of the error of the Query that runs
 	last     *seenStatement // the last one executed: an error of Sync (a deferred constraint) is reported as its
 	since    time.Time      // of the last reply: the next message cannot have been begun before
@@ -25,10 +23,7 @@ type pass struct {
 func newPass(a *account) *pass { return &pass{account: a} }
 
 func (p *pass) progress() progress {
-	return progress{
-		busy: !p.queue.empty(), unsynced: p.unsynced || p.skipping, copyIn: p.copyIn, copyBoth: p.copyBoth,
-		prepared: p.names.confirmed,
-	}
+	return progress{busy: !p.queue.empty(), batch: p.batch, copy: p.copy, prepared: p.names.confirmed}
 }
 
 // rollback is the Query that Finish sends.
@@ -37,7 +32,7 @@ var rollback = &seenStatement{fingerprint: "ROLLBACK"}
 func (p *pass) sent(typ byte, now time.Time) {
 	switch typ {
 	case 'f':
-		p.copyIn = false
+		p.copy = copiesNot
 	case 'S':
 		p.sync(now)
 	case 'Q':
@@ -78,7 +73,7 @@ func serverWant(typ byte, _ int) int {
 
 // watchClient looks at what the client sends and says how much of it may pass.
 func (s *Session) watchClient(in []byte, now time.Time) (n int) {
-	for n < len(in) && !s.ending.terminated {
+	for n < len(in) && s.ending.phase != terminated {
 		if k := s.up.skip(in[n:]); k > 0 {
 			n += k
 			continue
@@ -107,24 +102,24 @@ func (p *pass) client(f frame, now time.Time) {
 		p.copyDone()
 		return
 	case 'S':
-		if !p.copyIn && !p.copyBoth { // copyfromparse.c ignores it
+		if p.copy == copiesNot { // else copyfromparse.c ignores it
 			p.sync(now)
 		}
 		return
 	}
-	if p.skipping {
+	if p.batch == failedBatch {
 		return
 	}
 	switch f.typ {
 	case 'Q':
 		sql, _ := cutName(f.body)
-		p.unsynced = false
+		p.batch = noBatch
 		p.expect('Q', &seenStatement{fingerprint: Fingerprint(string(sql))}, now)
 	case 'F':
-		p.unsynced = false
+		p.batch = noBatch
 		p.expect('F', nil, now)
 	case 'P', 'B', 'D', 'E', 'C':
-		p.unsynced = true
+		p.batch = openBatch
 		p.expect(f.typ, p.about(f), now)
 	}
 }
@@ -187,7 +182,7 @@ func (p *pass) expect(typ byte, st *seenStatement, now time.Time) {
 }
 
 func (p *pass) sync(now time.Time) {
-	p.unsynced, p.skipping = false, false
+	p.batch = noBatch
 	p.expect('S', nil, now)
 }
 
@@ -195,9 +190,9 @@ func (p *pass) sync(now time.Time) {
 // this message among the others is kept: a Sync before it has no reply.
 func (p *pass) copyDone() {
 	switch {
-	case p.copyIn:
-		p.copyIn = false
-	case !p.skipping && !p.copyBoth && !p.queue.empty() && !p.queue.full():
+	case p.copy == copiesIn:
+		p.copy = copiesNot
+	case p.batch != failedBatch && p.copy == copiesNot && !p.queue.empty() && !p.queue.full():
 		p.queue.push(awaited{typ: 'c'})
 	}
 }

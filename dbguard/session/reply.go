@@ -50,7 +50,7 @@ func (p *pass) reply(f frame, now time.Time) {
 	case 'G':
 		p.copyBegins()
 	case 'W':
-		p.copyBoth = true
+		p.copy = copiesBoth
 	}
 }
 
@@ -89,7 +89,9 @@ func later(a, b time.Time) time.Time {
 
 // completed notes CommandComplete; a Query may hold more statements.
 func (p *pass) completed(body []byte, now time.Time) {
-	p.copyBoth = false
+	if p.copy == copiesBoth {
+		p.copy = copiesNot
+	}
 	if tag, _ := cutName(body); string(tag) == "DISCARD ALL" || string(tag) == "DEALLOCATE ALL" {
 		p.names.forgetAll()
 	}
@@ -114,13 +116,17 @@ func (p *pass) copyBegins() {
 			synced = synced || i > 0 && a.ends()
 		}
 	}
-	p.copyIn = done < 0
-	p.unsynced = p.unsynced || first == 'E' && !synced
+	if p.copy = copiesIn; done >= 0 {
+		p.copy = copiesNot
+	}
+	if first == 'E' && !synced {
+		p.batch = openBatch
+	}
 }
 
 // failed notes an ErrorResponse. After one in the extended protocol the server skips to the next Sync.
 func (p *pass) failed(sqlstate string, now time.Time) {
-	p.copyIn, p.copyBoth = false, false
+	p.copy = copiesNot
 	switch p.queue.first() {
 	case 0: // on its own account: it shuts down, or the client was idle for too long
 		p.account.failed("", sqlstate)
@@ -144,31 +150,30 @@ func (p *pass) abandon(now time.Time) {
 	for !p.queue.empty() && p.queue.first() != 'S' {
 		p.names.undo(p.queue.pop())
 	}
-	p.skipping = p.queue.empty()
+	if p.queue.empty() {
+		p.batch = failedBatch
+	}
 	p.begin(now)
 }
 
 // ready notes ReadyForQuery, which ends everything up to the next Sync, Query or FunctionCall.
 func (p *pass) ready(f frame, now time.Time) {
 	last := p.ending()
-	if last < 0 { // it answers a Sync that was taken for one that a copy ignores
-		p.unsynced = p.unsynced && !p.queue.empty()
+	if last < 0 && p.queue.empty() { // it answers a Sync that was taken for one that a copy ignores
+		p.batch = noBatch
 	}
 	for range last + 1 {
 		if a := p.queue.pop(); a.typ == 'Q' {
 			p.ended(a, p.sqlstate, now)
 		}
 	}
-	p.copyIn, p.copyBoth, p.sqlstate = false, false, ""
+	p.copy, p.sqlstate = copiesNot, ""
 	p.begin(now)
 	idle := p.queue.empty()
-	if idle {
-		p.skipping = false
-	}
 	if len(f.body) == 1 && bytes.IndexByte([]byte("ITE"), f.body[0]) >= 0 {
-		p.account.ready(f.body[0], !idle || p.unsynced, now)
+		p.account.ready(f.body[0], !idle || p.batch != noBatch, now)
 	}
-	if idle && !p.unsynced && p.account.status == 'I' {
+	if idle && p.batch == noBatch && p.account.status == 'I' {
 		p.names.transactionOver()
 	}
 }

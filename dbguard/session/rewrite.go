@@ -9,58 +9,36 @@ const (
 	maxParse    = 64 << 20 // of a Parse, which has to be kept to be sent again
 	namesPrefix = 4096     // of Bind, Describe, Execute, Close: how much of the body may be names
 	maxRow      = 1 << 20  // of a RowDescription: 1,664 columns need 140 kB
-	mostPortals = 4096     // in one transaction
 	errorPrefix = 1024     // of an ErrorResponse: the severity and the state come first
 )
 
-// rewrite is mode Rewrite: the client's statements are remembered here, and
-// whenever one is used in a batch (the messages up to a Sync) it is prepared
-// again in that batch as the upstream's unnamed statement, whatever server the
-// pooler has chosen. Nothing is answered but in the place of a reply of the
-// server: order, skipping after errors and the transaction's status are its own.
+// rewrite is mode Rewrite: the client's statements are remembered here, and whenever one is used in a batch (the
+// messages up to a Sync) it is prepared again in that batch as the upstream's unnamed statement, whatever server the
+// pooler has chosen. Nothing is answered but in the place of a reply of the server: order, skipping after errors and the
+// transaction's status are its own.
+//
+// A batch is begun once the one before it is answered, so there is one at a time.
 type rewrite struct {
 	account    *account
 	statements statements
-	portals    map[string]portal // those with a name; outlives no transaction
-	unnamed    portal
-	expected   expectations
-
-	// The client's side.
-	batch       uint64     // number of the batch that is being sent: Sync, Query and FunctionCall end one
-	open        bool       // extended messages were sent since
-	current     *statement // what the upstream's unnamed statement is in this batch, if that is known
-	currentText string     // and of which text it was made
-	unchecked   bool       // current was prepared again: what is bound has to be compared
-	undescribed *statement // was parsed by the last message, and the server has not been asked about it
-	beganIn     uint64     // batch after the last one that may have begun a transaction
-	block       byte       // T or I once this batch has begun or ended a transaction block
-	data        bool       // CopyData were sent since the last message that may begin a COPY
-	flushed     bool       // a Flush has been sent because the queue is nearly full
-
-	// The upstream's side.
-	answered uint64 // batches before this one are answered
-	stale    bool   // the unnamed statement is not what the client knows it as
-	began    bool   // the batch has begun a transaction block
-	lastDone time.Time
-
-	// What is between the two.
-	skipping bool   // the batch has failed: its messages up to the Sync that is to come are dropped
-	copyIn   bool   // the server waits for CopyData
-	failCopy bool   // COPY of a batch that has failed for the client only: ends at the client's next message
-	gaveUp   bool   // CopyFail went before a message that has no place in a COPY, and waits until that is answered
-	deferred []byte // to be injected once the message that the client is in the middle of has passed
-	guard    bool   // the client has been shown 0A000: what is left of the batch is not for it
-	owed     int    // more ReadyForQuery that the client waits for at the end of it
-	aborting bool   // the transaction is being made to fail as the client was told
-	told     Feature
+	portals    portals
+	expected   expectations // what was sent and is not answered
+	batch      batch        // what the client is sending
+	copy       copyIn
+	replies    replies // what the upstream is answering
+	flushed    uint64  // number of the message that a Flush of ours was last sent before
+	lastDone   time.Time
+	told       feature
 }
 
-func newRewrite(a *account) conduct { return &rewrite{account: a} }
+func newRewrite(a *account) *rewrite { return &rewrite{account: a} }
 
 func (r *rewrite) progress() progress {
-	return progress{busy: r.expected.len() > 0, unsynced: r.open || r.skipping || r.failCopy,
-		copyIn:   r.copyIn || r.failCopy,
-		prepared: r.statements.named}
+	p := progress{busy: r.expected.len() > 0, batch: r.batch.state, prepared: r.statements.named}
+	if r.copy.runs() || r.copy.state == doomed {
+		p.copy = copiesIn
+	}
+	return p
 }
 
 // sent follows what Finish sends.
@@ -72,31 +50,33 @@ func (r *rewrite) sent(typ byte, now time.Time) {
 		r.copyEnded()
 	case 'Q':
 		r.push(expected{kind: query, text: "ROLLBACK"}, now)
-		r.endBatch()
+		r.batch.end()
 	}
 }
 
-func (r *rewrite) want(client bool, typ byte, length int) int {
-	if client {
-		switch typ {
-		case 'P':
-			if length > maxParse {
-				return 0 // it is refused whatever it says
-			}
-			return length
-		case 'B', 'D', 'E', 'C':
-			return namesPrefix
-		case 'Q':
-			return maxRead + 1
+// wantOfClient says how many bytes of a body are to be gathered before client is called; at most length counts.
+func (r *rewrite) wantOfClient(typ byte, length int) int {
+	switch typ {
+	case 'P':
+		if length > maxParse {
+			return 0 // it is refused whatever it says
 		}
-		return 0
+		return length
+	case 'B', 'D', 'E', 'C':
+		return namesPrefix
+	case 'Q':
+		return maxRead + 1
 	}
+	return 0
+}
+
+// wantOfServer is the same for server.
+func (r *rewrite) wantOfServer(typ byte, _ int) int {
 	switch typ {
 	case 'T', 't':
 		if head := r.expected.head(); head != nil && head.kind == describe {
 			return maxRow
 		}
-		return 0
 	case 'E':
 		return errorPrefix
 	case 'Z':
@@ -107,44 +87,38 @@ func (r *rewrite) want(client bool, typ byte, length int) int {
 	return 0
 }
 
-// client decides about a message of the client.
+// client appends to out what goes upstream for a message of the client. What it appends goes there also when the message
+// has to wait.
 func (r *rewrite) client(f frame, out []byte, now time.Time) ([]byte, verdict) {
+	if f.typ == 'd' {
+		return r.copyData(f, out)
+	}
+	if r.copy.state == doomed {
+		out = appendCopyFail(out)
+		r.copy.over()
+	}
 	switch f.typ {
-	case 'd':
-		if r.skipping || r.failCopy || r.injects() {
-			return out, drop
-		}
-		r.data = true
-		return appendFrame(out, f), stream
 	case 'c', 'f':
 		return r.endCopy(f, out)
 	case 'P', 'B', 'D', 'E', 'C', 'H', 'S', 'Q', 'F':
 		return r.command(f, out, now)
 	}
-	switch {
-	case r.failCopy: // nothing but Terminate is known to come here
-		out = r.giveUpCopy(out)
-	case r.injects() && !r.skipping:
+	if r.replies.injects() && r.batch.state != failedBatch { // nothing but Terminate is known to come here
 		return out, wait
 	}
 	return appendFrame(out, f), stream
 }
 
-// injects: something may be injected at any time, so no message may be begun.
-func (r *rewrite) injects() bool { return r.guard || r.aborting }
-
 // command is client for what the server obeys in order.
 func (r *rewrite) command(f frame, out []byte, now time.Time) ([]byte, verdict) {
-	if r.aborting || r.gaveUp {
+	switch {
+	case r.replies.state == aborting, r.copy.state == failing:
 		return out, wait
-	}
-	if r.skipping && f.typ != 'S' {
+	case r.batch.state == failedBatch && f.typ != 'S':
 		return out, drop
-	}
-	if r.failCopy || r.copyIn {
+	case r.copy.runs():
 		return r.duringCopy(f, out)
-	}
-	if r.mustWait(f.typ) {
+	case r.mustWait(f.typ):
 		return out, wait
 	}
 	return r.dispatch(f, out, now)
@@ -153,29 +127,30 @@ func (r *rewrite) command(f frame, out []byte, now time.Time) ([]byte, verdict) 
 // mustWait reports whether a message has to wait for replies whatever it says.
 func (r *rewrite) mustWait(typ byte) bool {
 	switch {
-	case r.skipping:
+	case r.batch.state == failedBatch:
 		return false // the Sync that ends it
 	case r.expected.len() >= maxOutstanding:
 		return true
-	case r.guard:
+	case r.replies.state == concealed:
 		return true // the next batch: the transaction may have to be made to fail before it
-	case r.expected.copiesIn > 0 && typ == 'S':
-		return r.data // which may have failed already: then the Sync counts
-	case r.expected.copiesIn > 0 && typ != 'H':
+	case r.copy.mayBegin() && typ == 'S':
+		return r.copy.state == mayCopyFed // the COPY may have failed over the data: then the Sync counts
+	case r.copy.mayBegin() && typ != 'H':
 		return true // the server would take it for a part of the COPY; it tells of that at once
-	case !r.open && r.expected.checked > 0 && r.inBlock():
-		return true // the same, should one of the batches before turn out to have changed
-	case !r.open && r.expected.ready > 0:
-		// A pooler gives its server away at the ReadyForQuery of the batch before, also when it has passed on messages
-		// of this one, whose replies then go to whoever is next (pgbouncer#759, supavisor#1061). PgBouncer counts
-		// the ReadyForQuery that are due, but not over a COPY.
-		return true
 	}
-	return false
+	// A pooler gives its server away at the ReadyForQuery of the batch before, also when it has passed on messages of
+	// this one, whose replies then go to whoever is next (pgbouncer#759, supavisor#1061). PgBouncer counts the
+	// ReadyForQuery that are due, but not over a COPY.
+	return r.batch.state == noBatch && r.expected.ready > 0
 }
 
 // dispatch sends a message on in its new form.
 func (r *rewrite) dispatch(f frame, out []byte, now time.Time) ([]byte, verdict) {
+	out = r.ahead(f, out)
+	switch f.typ {
+	case 'P', 'B', 'D', 'E', 'C':
+		r.batch.open()
+	}
 	switch f.typ {
 	case 'P':
 		return r.parse(f, out, now)
@@ -189,42 +164,34 @@ func (r *rewrite) dispatch(f frame, out []byte, now time.Time) ([]byte, verdict)
 		return r.close(f, out, now)
 	case 'Q':
 		return r.query(f, out, now)
-	}
-	out = r.ahead(f, out)
-	switch f.typ {
 	case 'S':
 		r.syncSent()
 	case 'F':
 		r.push(expected{kind: function}, now)
-		r.endBatch()
+		r.batch.end()
 	}
 	return appendFrame(out, f), stream
 }
 
-// ahead sends what the message needs before it: the question what the statement
-// of the last Parse returns, unless the client asks that itself now, and a Flush
-// when so much is outstanding that the client will have to wait. The message
-// must not wait any more.
+// ahead sends what has to go before the message, which does not wait: the question what the statement of the last Parse
+// returns, unless the client asks that itself now, and a Flush when so much is outstanding that the client will have to
+// wait.
 func (r *rewrite) ahead(f frame, out []byte) []byte {
-	if st := r.undescribed; st != nil {
-		if f.typ != 'D' || !describes(f.body, st.name) {
+	if u := &r.batch.unnamed; u.origin == undescribed {
+		if f.typ != 'D' || !describes(f.body, u.stmt.name) {
 			out = appendDescribe(out)
-			r.expected.push(expected{kind: describe, hidden: true, stmt: st, batch: r.batch})
+			r.expected.push(expected{kind: describe, role: hidden, stmt: u.stmt})
 		}
-		r.undescribed = nil
+		u.origin = described
 	}
-	if r.expected.len() < maxOutstanding-16 {
-		r.flushed = false
-	} else if !r.flushed {
-		out, r.flushed = appendHead(out, 'H', 0), true
+	if n := r.expected.len(); n >= maxOutstanding-16 && r.flushed <= r.expected.head().seq {
+		out, r.flushed = appendHead(out, 'H', 0), r.expected.seq
 	}
 	return out
 }
 
-// push adds a message of the client to what is expected.
+// push adds a message of the client to what is expected, and returns its number.
 func (r *rewrite) push(x expected, now time.Time) uint64 {
-	x.batch = r.batch
-	r.data = r.data && !x.copiesIn
 	if x.kind == execute || x.kind == query {
 		x.since = now
 		if r.expected.len() == 0 {
@@ -232,47 +199,27 @@ func (r *rewrite) push(x expected, now time.Time) uint64 {
 		}
 	}
 	r.account.forwarded(now)
-	if x.skippable() {
-		r.open = true
-	}
 	return r.expected.push(x)
+}
+
+// pop takes the head away.
+func (r *rewrite) pop() {
+	r.copy.answered(r.expected.head().seq)
+	r.expected.pop()
 }
 
 // syncSent follows a Sync that the server obeys.
 func (r *rewrite) syncSent() {
-	r.skipping = false
-	r.expected.push(expected{kind: sync, batch: r.batch})
-	r.endBatch()
+	r.expected.push(expected{kind: sync})
+	r.batch.end()
 }
 
-// follow notes what a text that will be executed does to the transaction.
-func (r *rewrite) follow(f sqlFacts) {
-	if f.begins {
-		r.beganIn, r.block = r.batch+1, 'T'
-	}
-	if f.ends {
-		r.block = 'I'
-	}
-}
-
-// status is that of the server once it has done what was sent, if all batches
-// but this one are answered and this one does not fail.
+// status is that of the transaction once the server has done what was sent, if that does not fail.
 func (r *rewrite) status() byte {
-	if r.block != 0 {
-		return r.block
+	if r.batch.block != 0 {
+		return r.batch.block
 	}
 	return r.account.status
-}
-
-// inBlock: one of the batches that are not yet answered may run in a transaction block.
-func (r *rewrite) inBlock() bool { return r.account.status != 'I' || r.beganIn > r.answered }
-
-// endBatch: whatever the next message uses is prepared again.
-func (r *rewrite) endBatch() {
-	r.batch++
-	r.open = false
-	r.current, r.currentText, r.unchecked, r.undescribed = nil, "", false, nil
-	r.block = 0
 }
 
 // cutString cuts a C string off a body.

@@ -1,12 +1,18 @@
 package session
 
+// copyData passes CopyData unless it is for a COPY that the client takes for failed.
+func (r *rewrite) copyData(f frame, out []byte) ([]byte, verdict) {
+	if r.batch.state == failedBatch || r.replies.injects() {
+		return out, drop
+	}
+	r.copy.fed()
+	return appendFrame(out, f), stream
+}
+
 // endCopy passes CopyDone or CopyFail.
 func (r *rewrite) endCopy(f frame, out []byte) ([]byte, verdict) {
-	switch {
-	case r.skipping, r.injects() && !r.failCopy:
+	if r.batch.state == failedBatch || r.replies.injects() {
 		return out, drop
-	case r.failCopy:
-		return r.giveUpCopy(out), drop
 	}
 	r.copyEnded()
 	return appendFrame(out, f), stream
@@ -14,31 +20,22 @@ func (r *rewrite) endCopy(f frame, out []byte) ([]byte, verdict) {
 
 // copyEnded: the client has ended a COPY, perhaps before it was told that there is one.
 func (r *rewrite) copyEnded() {
-	if r.copyIn || r.failCopy {
-		r.copyIn, r.failCopy = false, false
-	} else if r.expected.copiesIn > 0 && r.expected.len() < maxOutstanding {
+	if !r.copy.mayBegin() {
+		r.copy.over()
+	} else if r.expected.len() < maxOutstanding {
 		r.expected.push(expected{kind: copyEnd})
 	}
 }
 
-// duringCopy treats a message that the server would find among CopyData. It
-// ignores Flush and Sync there (CopyGetData in copyfromparse.c), and ends the
-// connection over anything else (seen with 15), which would be the pooler's. So
-// the COPY is failed, and the message waits for that. So it is with a Sync behind
-// the data of an Execute, which no driver sends: if the COPY has failed over the
-// data, it ends the batch, and the pooler chooses another server.
+// duringCopy treats a message that the server would find among CopyData. It ignores Flush and Sync there (CopyGetData in
+// copyfromparse.c), and ends the connection over anything else (seen with 15), which would be the pooler's. So the COPY
+// is failed, and the message waits for that. So it is with a Sync behind the data of an Execute, which no driver sends:
+// if the COPY has failed over the data, it ends the batch, and the pooler chooses another server.
 func (r *rewrite) duringCopy(f frame, out []byte) ([]byte, verdict) {
-	if r.failCopy {
-		if out = r.giveUpCopy(out); f.typ != 'S' {
-			return out, drop
-		}
-		r.syncSent()
+	if f.typ == 'H' || f.typ == 'S' && !(r.copy.state == copyingFed && r.copiesByExecute()) {
 		return appendFrame(out, f), stream
 	}
-	if f.typ == 'H' || f.typ == 'S' && !(r.data && r.copiesByExecute()) {
-		return appendFrame(out, f), stream
-	}
-	r.copyIn, r.gaveUp = false, true
+	r.copy.state = failing
 	return appendCopyFail(out), wait
 }
 
@@ -48,48 +45,31 @@ func (r *rewrite) copiesByExecute() bool {
 	return head != nil && head.kind == execute
 }
 
-// giveUpCopy fails a COPY that the client takes for failed or skipped.
-func (r *rewrite) giveUpCopy(out []byte) []byte {
-	r.failCopy, r.skipping = false, true
-	return appendCopyFail(out)
-}
-
-// copyBegan follows CopyInResponse to the head: of what was sent after it the
-// server ignores Sync, up to the end of the COPY if that was sent too. The batch is
-// open again when it has no other Sync.
+// copyBegan follows CopyInResponse to the head: of what was sent after it the server ignores Sync, up to the end of the
+// COPY if that was sent too. The batch is open again when it has no other Sync.
 func (r *rewrite) copyBegan() (ended bool, ignored int) {
-	r.expected.settleCopy()
+	r.copy.began()
 	ended, ignored = r.ignoreSyncs()
-	r.copyIn = !ended
+	if ended {
+		r.copy.over()
+	}
 	if ignored > 0 && r.expected.ready == 0 {
-		r.open, r.answered = true, r.batch
+		r.batch.reopen()
 	}
 	return ended, ignored
 }
 
+// ignoreSyncs takes away the Syncs that the server ignores, and the end of the COPY.
 func (r *rewrite) ignoreSyncs() (ended bool, ignored int) {
 	for r.expected.len() > 1 {
 		k := r.expected.at(1).kind
 		r.expected.remove(1)
-		switch k {
-		case sync:
-			ignored++
-			continue
-		case copyEnd:
-			return true, ignored
+		if k != sync {
+			return true, ignored // a message that is not copyEnd: the server ends the connection over it
 		}
-		// The server fails on this one. What follows may be bound to anything.
-		r.loseAfter(1)
-		return true, ignored
+		ignored++
 	}
 	return false, ignored
-}
-
-// loseAfter marks what is bound from there on, up to the next Sync.
-func (r *rewrite) loseAfter(i int) {
-	for ; i < r.expected.len() && r.expected.at(i).kind != sync; i++ {
-		r.expected.at(i).lost = true
-	}
 }
 
 func appendCopyFail(out []byte) []byte {

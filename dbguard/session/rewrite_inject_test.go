@@ -42,7 +42,7 @@ func TestRewriteForgetsClosedPortals(t *testing.T) {
 	s := New(Options{Mode: Rewrite})
 	s.Client(wire("Qbegin|"), epoch)
 	s.Server(wire("CBEGIN|", "ZT"), epoch)
-	for i := range mostPortals + 10 {
+	for i := range maxOpenPortals + 10 {
 		p := fmt.Sprintf("p%d|", i)
 		out, _ := s.Client(wire("P|select 1|||", "B"+p+"|", "E"+p+"||||", "CP"+p, "S"), epoch)
 		if bytes.Contains(out, wire(poison)) {

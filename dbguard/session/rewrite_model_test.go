@@ -54,7 +54,7 @@ func FuzzRewrite(f *testing.F) {
 		for c.serve() {
 		}
 		if c.up.status == 'I' && !c.up.gone && !c.s.Idle() {
-			t.Fatalf("not idle at the end: %+v %+v", c.s.mode.progress(), c.s.conduct.(*rewrite).expected)
+			t.Fatalf("not idle at the end: %+v %+v", c.s.mode.progress(), c.s.rewrite.expected)
 		}
 		if got, want := string(c.got), string(direct.out); got != want && !excused(direct, script, want, got) {
 			t.Fatalf("script %q\n got %q\nwant %q", script, got, want)
@@ -173,7 +173,7 @@ func (c *scene) play(script []byte) {
 		case stuck && c.s.hold && c.s.Idle() && c.up.status == 'I':
 			c.s.Hold(false)
 		case stuck:
-			c.t.Fatalf("nothing goes on; %q is left, said %q, expected %+v", script, c.got, c.s.conduct.(*rewrite).expected)
+			c.t.Fatalf("nothing goes on; %q is left, said %q, expected %+v", script, c.got, c.s.rewrite.expected)
 		}
 		if c.turn%3 == 0 {
 			c.serve()

@@ -354,6 +354,7 @@ var conversations = map[string][][]string{
 	"query and unnamed": {{"P|select 1|||", "S"}, {"B||||||||", "E|||||", "S"}, {"Qselect 2|"}, {"B||||||||", "E|||||", "S"}},
 	"failed unnamed":    {{"P|select 1|||", "S"}, {"P|selec|||", "S"}, {"B||||||||", "S"}},
 	"deallocate":        {{"Pa|select 1|||", "S"}, {"Qdeallocate A|"}, {"B|a|||||||", "S"}, {"Qdeallocate a|"}},
+	"deallocate itself": {{"Pa|deallocate a|||", "B|a|||||||", "E|||||", "S"}, {"B|a|||||||", "S"}},
 	"deallocate all":    {{"Pa|select 1|||", "S"}, {"P|deallocate all|||", "B||||||||", "DP|", "E|||||", "S"}, {"B|a|||||||", "S"}},
 	"discard all":       {{"Pa|select 1|||", "S"}, {"Qdiscard all|"}, {"B|a|||||||", "S"}, {"Qbegin|"}, {"Qdiscard all|"}, {"Qrollback|"}},
 	"aborted": {{"Pa|select 1|||", "Pr|rollback|||", "S"}, {"Qbegin|"}, {"Qselect 1/0|"}, {"B|a|||||||", "E|||||", "S"}, {"DSr|", "S"},

@@ -11,42 +11,37 @@ func queryText(f frame) string {
 	return string(text)
 }
 
-// query passes a simple Query unless it is about the client's statements. The
-// server forgets the unnamed statement with it, also when it fails.
+// query passes a simple Query unless it is about the client's statements. The server forgets the unnamed statement with
+// it, also when it fails.
 func (r *rewrite) query(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	text := queryText(f)
 	facts := readSQL(text)
-	if !r.sureFacts(facts) {
-		return out, wait
-	}
-	out = r.ahead(f, out)
-	x := expected{kind: query, text: Fingerprint(text), features: facts.features, copiesIn: facts.copiesIn}
-	r.follow(facts)
+	x := expected{kind: query, text: Fingerprint(text), features: facts.features}
 	if x.refusal = r.refusesQuery(facts); x.refusal != nil {
-		r.pushQuery(x, effect{}, now)
+		r.pushQuery(x, facts, now)
 		return appendQuery(out, refuseInQuery), drop
 	}
-	if v := facts.alone(); v == verbDeallocateAll || v == verbDiscardAll || v == verbDeallocate && r.ours(facts.name) {
+	if r.dropsOurs(facts) {
 		var e effect
 		x.tag, e = standsFor(facts)
-		r.pushQuery(x, e, now)
+		e.seq = r.pushQuery(x, facts, now)
+		r.statements.expect(e)
 		return appendQuery(out, standIn), drop
 	}
-	r.pushQuery(x, effect{}, now)
+	r.pushQuery(x, facts, now)
 	return appendFrame(out, f), stream
 }
 
-// pushQuery expects a Query, of which e is what it does besides.
-func (r *rewrite) pushQuery(x expected, e effect, now time.Time) {
-	batch := r.batch
-	seq := r.push(x, now)
-	if x.tag != "" {
-		e.seq, e.batch = seq, batch
-		r.statements.expect(e)
+// pushQuery expects a Query and what each does: it has the unnamed statement and portal for its own, and drops them.
+func (r *rewrite) pushQuery(x expected, facts sqlFacts, now time.Time) (seq uint64) {
+	seq = r.push(x, now)
+	if facts.copiesIn {
+		r.copy.may(seq)
 	}
-	r.statements.expect(effect{seq: seq, batch: batch, operation: forget, always: true})
-	r.unnamed = portal{} // a Query has it for its own statements, which close it
-	r.endBatch()
+	r.statements.expect(effect{seq: seq, operation: forget, always: true})
+	r.portals.remove(nil)
+	r.batch.end()
+	return seq
 }
 
 // refusesQuery: what cannot be sent as it is, and has no stand-in.

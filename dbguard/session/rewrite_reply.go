@@ -10,7 +10,7 @@ func (r *rewrite) server(f frame, out []byte, now time.Time) (o, inject []byte, 
 	head := r.expected.head()
 	switch f.typ {
 	case 'N':
-		if head != nil && head.hidden {
+		if head != nil && head.role == hidden {
 			return out, nil, drop // said twice
 		}
 		return appendFrame(out, f), nil, stream
@@ -33,20 +33,20 @@ func (r *rewrite) server(f frame, out []byte, now time.Time) (o, inject []byte, 
 
 // reply follows a message that belongs to the head and is no error.
 func (r *rewrite) reply(f frame, head *expected, out []byte, now time.Time) ([]byte, verdict) {
-	hidden := head.hidden || r.guard
+	hides := r.hides(head)
 	switch f.typ {
 	case '1':
-		r.stale = false
+		r.replies.parsed()
 		r.done(parse)
 	case '2':
-		if head.kind == bind && !r.guard && (head.checked && r.stale || head.lost) {
+		if head.kind == bind && head.role == compared && r.replies.state == stale {
 			return r.changed(head, out), drop
 		}
 		r.done(bind)
 	case '3':
 		r.done(closing)
 	case 't':
-		if head.remembered && !hidden {
+		if head.role == remembered && !hides {
 			out = appendHead(out, 't', len(head.stmt.params))
 			return append(out, head.stmt.params...), drop
 		}
@@ -55,18 +55,23 @@ func (r *rewrite) reply(f frame, head *expected, out []byte, now time.Time) ([]b
 		}
 	case 'T', 'n':
 		if head.kind == describe {
-			return r.described(f, head, hidden, out)
+			return r.described(f, head, out)
 		}
 		r.done(describePortal)
 	case 'V':
-		head.ended = true
+		head.succeed()
 	case 'C', 'I', 's':
-		return r.completed(f, head, hidden, out, now)
+		return r.completed(f, head, out, now)
 	}
-	if hidden {
+	if hides {
 		return out, drop
 	}
 	return appendFrame(out, f), stream
+}
+
+// hides reports whether the client is not shown the reply to the head.
+func (r *rewrite) hides(head *expected) bool {
+	return head.role == hidden || r.replies.state == concealed
 }
 
 // done takes the head away if it is of that kind.
@@ -78,32 +83,32 @@ func (r *rewrite) done(k kind) {
 
 // finish takes the head away.
 func (r *rewrite) finish(head *expected, succeeded bool) {
-	r.statements.resolve(head.seq, succeeded && !r.guard)
-	r.expected.pop()
+	r.statements.resolve(head.seq, succeeded && r.replies.state != concealed)
+	r.pop()
 }
 
-// described compares what a statement returns with what the client was told, or
-// remembers it. Of a statement that has changed the client is told nothing: the
-// server too finds that out when it is asked, by Describe as by Bind.
-func (r *rewrite) described(f frame, head *expected, hidden bool, out []byte) ([]byte, verdict) {
+// described compares what a statement returns with what the client was told, or remembers it. Of a statement that has
+// changed the client is told nothing: the server too finds that out when it is asked, by Describe as by Bind.
+func (r *rewrite) described(f frame, head *expected, out []byte) ([]byte, verdict) {
 	st := head.stmt
 	switch {
 	case f.rest > 0:
-		r.stale = true // a megabyte of columns: nothing to compare with
+		r.replies.differ() // a megabyte of columns: nothing to compare with
 	case st.shape == 0:
 		st.shape = shapeOf(f.body)
 		if st.facts.unfixed {
 			r.statements.learn(st, &st.row, f.body)
 		}
 	case !st.facts.unfixed && st.shape != shapeOf(f.body): // a server too compares only what it plans
-		r.stale = true
+		r.replies.differ()
 	}
-	if r.stale && head.checked && !hidden {
+	hides := r.hides(head)
+	if r.replies.state == stale && head.role == compared {
 		return r.changed(head, out), drop
 	}
 	r.finish(head, true)
 	switch {
-	case hidden:
+	case hides:
 		return out, drop
 	case st.facts.unfixed && f.rest == 0 && (st.row != nil || st.shape == noRows):
 		return appendRow(out, st.row), drop
@@ -120,21 +125,25 @@ func appendRow(out, row []byte) []byte {
 }
 
 // completed ends an Execute, or one statement of a Query.
-func (r *rewrite) completed(f frame, head *expected, hidden bool, out []byte, now time.Time) ([]byte, verdict) {
-	tag := head.tag
-	r.copyIn = false
+func (r *rewrite) completed(f frame, head *expected, out []byte, now time.Time) ([]byte, verdict) {
+	hides, tag := r.hides(head), head.tag
+	if r.copy.runs() {
+		r.copy.over()
+	}
 	r.tell(head.features)
 	switch head.kind {
 	case execute:
-		r.began = r.began || !r.guard && head.stmt != nil && head.stmt.facts.begins
+		if head.stmt != nil && r.replies.state != concealed {
+			r.replies.follow(head.stmt.facts)
+		}
 		r.account.executed(head.text, r.took(head, now), "")
 		r.finish(head, true)
 		r.nextRuns()
 	case query:
-		head.ended = true
+		head.succeed()
 	}
 	switch {
-	case hidden:
+	case hides:
 		return out, drop
 	case tag != "" && f.typ == 'C' && bytes.Equal(f.body, []byte(standInTag+"\x00")):
 		out = appendHead(out, 'C', len(tag)+1)
@@ -164,8 +173,8 @@ func (r *rewrite) nextRuns() {
 }
 
 // tell reports, once a session, what the pooler will not carry along.
-func (r *rewrite) tell(used Feature) {
-	for f := Feature(1); f != 0 && f <= used; f <<= 1 {
+func (r *rewrite) tell(used feature) {
+	for f := feature(1); f != 0 && f <= used; f <<= 1 {
 		if used&f != 0 && r.told&f == 0 {
 			r.told |= f
 			r.account.emit(Event{Kind: Uncarried, Feature: f.String()})
@@ -173,8 +182,8 @@ func (r *rewrite) tell(used Feature) {
 	}
 }
 
-// failed follows an ErrorResponse: the server skips to the next Sync, and so
-// nothing of what was sent before that has happened.
+// failed follows an ErrorResponse: the server skips to the next Sync, and so nothing of what was sent before that has
+// happened.
 func (r *rewrite) failed(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	head := r.expected.head()
 	code := errorField(f.body, 'C')
@@ -183,62 +192,57 @@ func (r *rewrite) failed(f frame, out []byte, now time.Time) ([]byte, verdict) {
 		r.account.failed("", code)
 		return appendFrame(out, f), stream
 	}
-	r.skipping = r.skipping || r.failCopy
-	r.copyIn, r.failCopy, r.gaveUp = false, false, false
-	hidden := r.guard || r.aborting
-	shown := *head
-	if shown.refusal != nil && code != codeNoPortal && code != codeNoStatement {
-		shown.refusal = nil // failed for a reason of its own, such as a transaction that is aborted
+	r.copy.over()
+	hides := r.replies.injects()
+	refusal := r.refusalFor(head, code)
+	if refusal != nil {
+		code = refusal.code
 	}
-	if head.kind == bind && head.checked && r.stale && code == codeProtocol {
-		shown.refusal = &changedResult
+	if !hides {
+		r.account.failed(head.fingerprint(), code)
 	}
-	if shown.refusal != nil {
-		code = shown.refusal.code
+	if head.kind == execute && !hides && head.refusal == nil {
+		r.account.executed(head.text, r.took(head, now), code)
 	}
-	if !hidden {
-		r.account.failed(shown.name(), code)
-	}
-	if shown.kind == execute && !hidden && head.refusal == nil {
-		r.account.executed(shown.text, r.took(head, now), code)
-	}
-	r.forgetPortals(shown.batch)
-	if shown.skippable() {
+	r.portals.forget()
+	if head.skippable() {
 		r.statements.resolve(head.seq, false)
 		r.skipToSync()
 	} else {
-		head.failed, head.ended, head.sqlstate = true, false, code
-		r.expected.settleCopy()
+		head.outcome, head.sqlstate = failed, code
+		r.copy.answered(head.seq)
 	}
 	switch {
-	case hidden:
+	case hides:
 		return out, drop
-	case shown.refusal != nil:
-		return shown.refusal.append(out), drop
+	case refusal != nil:
+		return refusal.append(out), drop
 	}
 	return appendFrame(out, f), stream
 }
 
-// name is the fingerprint of the statement that a message is about.
-func (x *expected) name() string {
-	if x.text == "" && x.stmt != nil {
-		return x.stmt.fingerprint
+// refusalFor returns what the client is shown for the error of the head, or nil: the error itself.
+func (r *rewrite) refusalFor(head *expected, code string) *refusal {
+	if head.kind == bind && head.role == compared && r.replies.state == stale && code == codeProtocol {
+		return &changedResult
 	}
-	return x.text
+	if code != codeNoPortal && code != codeNoStatement {
+		return nil // failed for a reason of its own, such as a transaction that is aborted
+	}
+	return head.refusal
 }
 
 // skipToSync takes away what the server skips, or the client is to believe so.
 func (r *rewrite) skipToSync() {
 	for r.expected.len() > 0 && r.expected.head().kind != sync {
-		r.expected.pop()
+		r.pop()
 	}
 	if head := r.expected.head(); head != nil {
 		r.statements.discard(head.seq)
 		return
 	}
 	r.statements.discard(r.expected.seq)
-	r.skipping, r.open = true, false
-	r.current, r.undescribed = nil, nil
+	r.batch.fail()
 }
 
 // ready follows ReadyForQuery.
@@ -252,61 +256,39 @@ func (r *rewrite) ready(f frame, out []byte, now time.Time) (o, inject []byte, v
 		r.account.ready(status, r.expected.len() > 0, now)
 		return appendFrame(out, f), nil, stream
 	}
-	r.copyIn = false
-	inside := head.kind != sync // the batch goes on after it
-	if head.kind == query && !r.guard && !head.hidden {
-		r.endedQuery(head, now)
+	r.copy.over()
+	r.replies.parsed()
+	hides, ofSync := r.replies.state == concealed, head.kind == sync
+	if head.kind == query && head.role != hidden && !hides {
+		r.account.executed(head.text, r.took(head, now), head.sqlstate)
 	}
-	batch := head.batch
-	r.statements.resolve(head.seq, head.ended && !head.failed && !r.guard)
-	r.expected.pop()
-	if r.answered = batch + 1; r.expected.len() == 0 {
-		r.answered = r.batch // also where the server has ignored a Sync
+	r.finish(head, head.outcome == succeeded)
+	switch {
+	case hides && !ofSync:
+		return out, nil, drop // the batch goes on
+	case hides && status == 'T' && r.expected.len() == 0:
+		return out, r.whenWhole(r.abort()), drop
 	}
-	r.stale = false
-	if r.guard && inside {
-		return out, nil, drop
-	}
-	if r.guard {
-		r.guard = false
-		if status == 'T' && r.expected.len() == 0 {
-			return out, r.whenWhole(r.abort()), drop
-		}
-	}
-	r.aborting, r.gaveUp, r.began = false, false, false
 	if status == 'I' {
-		r.forgetPortals(batch)
+		r.portals.forget()
 	}
 	r.account.ready(status, r.expected.len() > 0, now)
 	r.nextRuns()
-	for ; r.owed > 0; r.owed-- {
+	for range 1 + r.replies.owed {
 		out = appendFrame(out, f)
 	}
-	return appendFrame(out, f), nil, stream
+	r.replies = replies{deferred: r.replies.deferred}
+	return out, nil, stream
 }
 
-// unasked reports whether a ReadyForQuery belongs to nothing that is expected. Then
-// it answers a Sync among CopyData that was taken for one that the server ignores,
-// where the COPY had failed already: it was the end of skipping.
+// unasked reports whether a ReadyForQuery belongs to nothing that is expected. Then it answers a Sync among CopyData that
+// was taken for one that the server ignores, where the COPY had failed already: it was the end of skipping.
 func (r *rewrite) unasked(head *expected) bool {
-	switch {
-	case head == nil:
-		if r.skipping {
-			r.skipping = false
-			r.endBatch()
-			r.answered = r.batch
+	if head == nil {
+		if r.batch.state == failedBatch {
+			r.batch.end()
 		}
 		return true
-	case head.kind == query, head.kind == function:
-		return !head.ended && !head.failed // nothing has been said of it yet
 	}
-	return head.skippable()
-}
-
-func (r *rewrite) endedQuery(head *expected, now time.Time) {
-	code := ""
-	if head.failed {
-		code = head.sqlstate
-	}
-	r.account.executed(head.text, r.took(head, now), code)
+	return head.skippable() || head.kind != sync && head.outcome == pending // nothing has been said of it yet
 }

@@ -105,6 +105,12 @@ var rewriteTables = map[string][]exchange{
 		exchange{">", []string{"Qdeallocate a;|"}, []string{"Q" + standIn + "|"}, nil},
 		exchange{"<", []string{"CUNLISTEN|", "ZI"}, []string{"CDEALLOCATE|", "ZI"}, nil},
 		exchange{">", []string{"Qdeallocate a|"}, []string{"Qdeallocate a|"}, nil}),
+	"a DEALLOCATE of itself": {
+		{">", []string{"Pa|deallocate a|||", "B|a|", "E|||||", "S"}, []string{"P|deallocate a|||", "DS|",
+			"P|" + standIn + "|||", "DS|", "B||", "E|||||", "S"}, nil},
+		{"<", []string{"1", "t||", "n", "1", "t||", "n", "2", "CUNLISTEN|", "ZI"}, []string{"1", "2", "CDEALLOCATE|", "ZI"}, nil},
+		{">", []string{"B|a|", "S"}, []string{poison, "S"}, nil},
+	},
 	"DISCARD ALL in a transaction": append(slices.Clone(named),
 		exchange{">", []string{"Qbegin|"}, []string{"Qbegin|"}, nil},
 		exchange{"<", []string{"CBEGIN|", "ZT"}, []string{"CBEGIN|", "ZT"}, nil},
@@ -255,7 +261,7 @@ func TestRewriteRemembersNoMoreThanIsAllowed(t *testing.T) {
 		}
 		s.Server(wire(reply...), epoch)
 	}
-	if r := s.conduct.(*rewrite); refused != 2 || r.statements.bytes > maxRemembered {
+	if r := s.rewrite; refused != 2 || r.statements.bytes > maxRemembered {
 		t.Errorf("%d refused, %d bytes", refused, r.statements.bytes)
 	}
 }

@@ -18,29 +18,38 @@ type Options struct {
 // Session is the state of one client and its upstream connection, from just after the login (status I, nothing
 // outstanding). It has no lock: its owner's holds.
 type Session struct {
-	account account
-	mode    mode
-	pass    *pass   // mode Pass
-	conduct conduct // mode Rewrite
-	up      framer  // from the client
-	down    framer  // from the upstream
-	drop    struct{ up, down bool }
-	upOut   []byte
-	downOut []byte
-	hold    bool
-	ending  ending
-	now     time.Time // of the last call that was given one
-	err     error     // of framing, once
+	account  account
+	mode     mode
+	pass     *pass    // mode Pass, else nil
+	rewrite  *rewrite // mode Rewrite, else nil
+	up       framer   // from the client
+	down     framer   // from the upstream
+	upRest   verdict  // mode Rewrite: on the message that up is in the middle of
+	downRest verdict
+	upOut    []byte
+	downOut  []byte
+	hold     bool
+	ending   ending
+	now      time.Time // of the last call that was given one
+	err      error     // of framing, once
 }
 
 // progress is what Idle, Hold, Finish and Snapshot ask of a mode.
 type progress struct {
-	busy     bool // replies are outstanding
-	unsynced bool // extended messages went upstream with no Sync after them, or the server skips to the next Sync
-	copyIn   bool // the server waits for CopyData
-	copyBoth bool // replication: both sides send CopyData
-	prepared int  // named statements of the client
+	busy     bool       // replies are outstanding
+	batch    batchState // as the server sees it
+	copy     copyMode
+	prepared int // named statements of the client
 }
+
+// copyMode is the sub-protocol that the server is in (manual, "COPY Operations"), as far as the client sends in it.
+type copyMode uint8
+
+const (
+	copiesNot  copyMode = iota // or out, which takes nothing from the client
+	copiesIn                   // the server waits for CopyData
+	copiesBoth                 // replication: both sides send CopyData
+)
 
 // mode is one way to treat a session.
 type mode interface {
@@ -49,7 +58,7 @@ type mode interface {
 	sent(typ byte, now time.Time)
 }
 
-// verdict is what a conduct decides about a message.
+// verdict is what mode Rewrite decides about a message.
 type verdict uint8
 
 const (
@@ -58,28 +67,13 @@ const (
 	drop                  // taken; the rest of the body is thrown away
 )
 
-// conduct is a mode that may change messages: Session calls it for every frame and holds no mode-specific state itself.
-// A frame that is passed unchanged is appended by appendFrame and streamed.
-type conduct interface {
-	mode
-	// want says how many bytes of a body are to be gathered before client or server is called; at most length counts.
-	want(client bool, typ byte, length int) int
-	// client appends to out what goes upstream, with wait ahead of the message.
-	client(f frame, out []byte, now time.Time) ([]byte, verdict)
-	// server appends to out what goes to the client; inject goes upstream at once and is copied by the caller.
-	server(f frame, out []byte, now time.Time) (o, inject []byte, v verdict)
-	// whole appends to out what follows a message of the client that has passed in pieces and is now complete.
-	whole(out []byte) []byte
-}
-
 // New makes the session of a pair that has just logged in.
 func New(o Options) *Session {
 	s := &Session{account: account{status: 'I'}}
 	if o.Mode == Rewrite {
-		s.conduct = newRewrite(&s.account)
-		s.mode = s.conduct
-		s.up.want = func(typ byte, length int) int { return s.conduct.want(true, typ, length) }
-		s.down.want = func(typ byte, length int) int { return s.conduct.want(false, typ, length) }
+		s.rewrite = newRewrite(&s.account)
+		s.mode = s.rewrite
+		s.up.want, s.down.want = s.rewrite.wantOfClient, s.rewrite.wantOfServer
 		return s
 	}
 	s.pass = newPass(&s.account)
@@ -95,18 +89,18 @@ func New(o Options) *Session {
 func (s *Session) Client(in []byte, now time.Time) (out []byte, n int) {
 	s.now = now
 	switch {
-	case s.err != nil || s.ending.begun:
+	case s.err != nil || s.ending.phase >= finishing:
 		return nil, 0
-	case s.ending.terminated:
+	case s.ending.phase == terminated:
 		return nil, len(in)
 	case s.pass != nil:
 		n = s.watchClient(in, now)
 		out = in[:n]
-		if s.ending.terminated {
-			n = len(in)
-		}
 	default:
-		out, n = s.conductClient(in, now)
+		out, n = s.rewriteClient(in, now)
+	}
+	if s.ending.phase == terminated {
+		n = len(in)
 	}
 	s.account.clientBytes += uint64(n)
 	return out, n
@@ -124,7 +118,7 @@ func (s *Session) Server(in []byte, now time.Time) (out, inject []byte) {
 	if s.pass != nil {
 		return in[:s.watchServer(in, now)], nil
 	}
-	return s.conductServer(in, now)
+	return s.rewriteServer(in, now)
 }
 
 // Err is not nil once one side has sent what cannot be a message; from then on nothing passes and the pair has to be
@@ -138,7 +132,7 @@ func (s *Session) Hold(on bool) { s.hold = on }
 // Idle reports whether nothing is outstanding, the status is I, and the client is not in the middle of a message.
 func (s *Session) Idle() bool {
 	p := s.mode.progress()
-	return s.err == nil && !p.busy && !p.unsynced && s.account.status == 'I' && !s.up.partial()
+	return s.err == nil && !p.busy && p.batch == noBatch && s.account.status == 'I' && !s.up.partial()
 }
 
 // held: no new message may be taken.
@@ -147,19 +141,19 @@ func (s *Session) held() bool {
 		return false
 	}
 	p := s.mode.progress()
-	return !p.unsynced && !p.copyIn && !p.copyBoth && (p.busy || s.account.status == 'I')
+	return p.batch == noBatch && p.copy == copiesNot && (p.busy || s.account.status == 'I')
 }
 
-// conductClient is Client in a mode that may change messages.
-func (s *Session) conductClient(in []byte, now time.Time) (out []byte, n int) {
+// rewriteClient is Client in mode Rewrite.
+func (s *Session) rewriteClient(in []byte, now time.Time) (out []byte, n int) {
 	out = kept(s.upOut)
-	for n < len(in) && !s.ending.terminated {
+	for n < len(in) && s.ending.phase == alive {
 		if k := s.up.skip(in[n:]); k > 0 {
-			if !s.drop.up {
+			if s.upRest == stream {
 				out = append(out, in[n:n+k]...)
 			}
 			if s.up.rest == 0 {
-				out = s.conduct.whole(out)
+				out = s.rewrite.whole(out)
 			}
 			n += k
 			continue
@@ -168,21 +162,18 @@ func (s *Session) conductClient(in []byte, now time.Time) (out []byte, n int) {
 			break
 		}
 		var k int
-		if out, k = s.conductFrame(in[n:], out, now); k == 0 {
+		if out, k = s.rewriteFrame(in[n:], out, now); k == 0 {
 			break
 		}
 		n += k
 	}
-	if s.ending.terminated {
-		n = len(in)
-	}
-	s.account.cut = s.up.rest > 0 && !s.drop.up
+	s.account.cut = s.up.rest > 0 && s.upRest == stream
 	s.upOut = out
 	return out, n
 }
 
-// conductFrame takes one frame of the client, or its beginning. It returns 0 when it must wait.
-func (s *Session) conductFrame(in, out []byte, now time.Time) ([]byte, int) {
+// rewriteFrame takes one frame of the client, or its beginning. It returns 0 when it must wait.
+func (s *Session) rewriteFrame(in, out []byte, now time.Time) ([]byte, int) {
 	before := s.up
 	f, n, ok, err := s.up.next(in)
 	if err != nil {
@@ -192,22 +183,22 @@ func (s *Session) conductFrame(in, out []byte, now time.Time) ([]byte, int) {
 	if !ok {
 		return out, n
 	}
-	o, v := s.conduct.client(f, out, now)
+	o, v := s.rewrite.client(f, out, now)
 	if v == wait {
 		s.up = before
 		return o, 0
 	}
-	s.drop.up = v == drop
+	s.upRest = v
 	s.noteTerminate(f)
 	return o, n
 }
 
-// conductServer is Server in a mode that may change messages.
-func (s *Session) conductServer(in []byte, now time.Time) (out, inject []byte) {
+// rewriteServer is Server in mode Rewrite.
+func (s *Session) rewriteServer(in []byte, now time.Time) (out, inject []byte) {
 	out = kept(s.downOut)
 	for n := 0; n < len(in); {
 		if k := s.down.skip(in[n:]); k > 0 {
-			if !s.drop.down {
+			if s.downRest == stream {
 				out = append(out, in[n:n+k]...)
 			}
 			n += k
@@ -219,8 +210,8 @@ func (s *Session) conductServer(in []byte, now time.Time) (out, inject []byte) {
 			break
 		}
 		if ok {
-			o, more, v := s.conduct.server(f, out, now)
-			out, inject, s.drop.down = o, append(inject, more...), v == drop
+			o, more, v := s.rewrite.server(f, out, now)
+			out, inject, s.downRest = o, append(inject, more...), v
 		}
 	}
 	s.downOut = out
@@ -238,7 +229,7 @@ func kept(buf []byte) []byte {
 // noteTerminate notes the client's Terminate; one with a body is not that.
 func (s *Session) noteTerminate(f frame) {
 	if f.typ == 'X' && f.length() == 0 {
-		s.ending.terminated = true
+		s.ending.phase = terminated
 		s.account.emit(Event{Kind: Terminated})
 	}
 }

@@ -325,7 +325,7 @@ func FuzzPass(f *testing.F) {
 		for n := 1; len(up) > 0 || len(down) > 0; n++ {
 			c := up[:min(len(up), 1+int(chunk)*n%257)]
 			out, taken := s.Client(c, epoch)
-			if !s.ending.terminated && (taken != len(out) || !bytes.Equal(out, c[:taken])) {
+			if s.ending.phase != terminated && (taken != len(out) || !bytes.Equal(out, c[:taken])) {
 				t.Fatalf("client sent %q, out %q", c, out)
 			}
 			if taken < len(c) && s.Err() == nil && s.pass.queue.n < maxAwaited {

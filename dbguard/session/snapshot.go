@@ -29,7 +29,7 @@ func (s *Session) Snapshot() Snapshot {
 
 func stateName(p progress, status byte) string {
 	switch {
-	case p.busy || p.unsynced:
+	case p.busy || p.batch != noBatch:
 		return "active"
 	case status == 'T':
 		return "idle in transaction"

@@ -16,28 +16,28 @@ const (
 	verbExecute // EXECUTE, also in EXPLAIN and CREATE TABLE AS
 )
 
-// Feature is something of a session that a transaction pooler cannot carry from
+// feature is something of a session that a transaction pooler cannot carry from
 // one transaction to the next.
-type Feature uint8
+type feature uint8
 
 // The features that are noticed.
 const (
-	FeatureListen Feature = 1 << iota
-	FeatureSet
-	FeatureAdvisoryLock
-	FeatureTempTable
-	FeaturePrepare
-	FeatureHoldCursor
+	featureListen feature = 1 << iota
+	featureSet
+	featureAdvisoryLock
+	featureTempTable
+	featurePrepare
+	featureHoldCursor
 )
 
 // String returns the feature as SQL calls it; of a set, the first.
-func (f Feature) String() string {
+func (f feature) String() string {
 	for _, n := range [...]struct {
-		f    Feature
+		f    feature
 		name string
 	}{
-		{FeatureListen, "LISTEN"}, {FeatureSet, "SET"}, {FeatureAdvisoryLock, "session advisory lock"},
-		{FeatureTempTable, "temporary table"}, {FeaturePrepare, "PREPARE"}, {FeatureHoldCursor, "cursor WITH HOLD"},
+		{featureListen, "LISTEN"}, {featureSet, "SET"}, {featureAdvisoryLock, "session advisory lock"},
+		{featureTempTable, "temporary table"}, {featurePrepare, "PREPARE"}, {featureHoldCursor, "cursor WITH HOLD"},
 	} {
 		if f&n.f != 0 {
 			return n.name
@@ -56,7 +56,7 @@ type sqlFacts struct {
 	ends       bool    // the last statement that begins or ends one ends it
 	copiesIn   bool    // may hold COPY FROM STDIN
 	unfixed    bool    // a FETCH or EXECUTE: what it returns is found out when it runs
-	features   Feature // a set
+	features   feature // a set
 }
 
 // alone returns the verb of a text that is exactly one statement.
@@ -65,6 +65,17 @@ func (f sqlFacts) alone() verb {
 		return verbOther
 	}
 	return f.verb
+}
+
+// block is the status of the transaction after the text, T or I; 0: it changes none.
+func (f sqlFacts) block() byte {
+	switch {
+	case f.ends:
+		return 'I'
+	case f.begins:
+		return 'T'
+	}
+	return 0
 }
 
 // readSQL looks at the first 64 KiB of a query text.
@@ -133,10 +144,10 @@ func (r *sqlReader) statement() {
 		r.explain()
 	case r.take("prepare"):
 		if !r.now.is("transaction") {
-			r.facts.features |= FeaturePrepare
+			r.facts.features |= featurePrepare
 		}
 	case r.take("listen"):
-		r.facts.features |= FeatureListen
+		r.facts.features |= featureListen
 	case r.take("set"):
 		r.set()
 	case r.take("create"):
@@ -202,13 +213,13 @@ func (r *sqlReader) set() {
 		return
 	}
 	if r.take("session") && r.now.symbol('=') {
-		r.facts.features |= FeatureSet
+		r.facts.features |= featureSet
 		return
 	}
 	if slices.ContainsFunc(carried, r.now.is) {
 		return
 	}
-	r.facts.features |= FeatureSet
+	r.facts.features |= featureSet
 }
 
 // create reads as far as TEMP, and for tables looks for ON COMMIT DROP.
@@ -227,7 +238,7 @@ func (r *sqlReader) create() {
 		r.expression()
 		r.advance()
 	}
-	r.facts.features |= FeatureTempTable
+	r.facts.features |= featureTempTable
 }
 
 // end reads the rest of COMMIT or ROLLBACK.
@@ -257,7 +268,7 @@ func (r *sqlReader) declare() {
 			return
 		}
 		if r.prev.is("with") && r.now.is("hold") {
-			r.facts.features |= FeatureHoldCursor
+			r.facts.features |= featureHoldCursor
 			return
 		}
 		r.advance()
@@ -272,13 +283,13 @@ func (r *sqlReader) expression() {
 		r.advance()
 		r.execute()
 	case r.prev.is("into") && (now.is("temp") || now.is("temporary")):
-		r.facts.features |= FeatureTempTable
+		r.facts.features |= featureTempTable
 	case now.is("set_config"):
 		r.setConfig()
 	case now.is("pg_advisory_lock"), now.is("pg_advisory_lock_shared"),
 		now.is("pg_try_advisory_lock"), now.is("pg_try_advisory_lock_shared"):
 		if r.advance(); r.now.symbol('(') {
-			r.facts.features |= FeatureAdvisoryLock
+			r.facts.features |= featureAdvisoryLock
 		}
 	}
 }
@@ -299,7 +310,7 @@ func (r *sqlReader) setConfig() {
 		case r.now.symbol(',') && depth == 1:
 			commas++
 		case commas == 2 && r.now.is("false"):
-			r.facts.features |= FeatureSet
+			r.facts.features |= featureSet
 		}
 	}
 }

@@ -52,7 +52,6 @@ const (
 // effect is what a message does to the client's statements once it has succeeded.
 type effect struct {
 	seq       uint64 // of the expected reply
-	batch     uint64
 	operation operation
 	name      string
 	statement *statement // of remember
@@ -72,16 +71,15 @@ type statements struct {
 	bytes     int // of all statements in certain and tentative
 }
 
-// lookup returns the statement of that name as a message of the batch finds it,
-// nil when there is none. sure is false while that hangs on an earlier batch:
-// inside one batch a message is either skipped or finds all before it done.
-func (s *statements) lookup(name string, batch uint64) (st *statement, sure bool) {
+// lookup returns the statement of that name as the next message finds it, nil when there is none. Inside a batch a
+// message is either skipped or finds done what all before it do.
+func (s *statements) lookup(name string) *statement {
 	for i := len(s.tentative) - 1; i >= 0; i-- {
 		if e := &s.tentative[i]; e.touches(name) {
-			return e.statement, e.batch == batch
+			return e.statement
 		}
 	}
-	return s.certain[name], true
+	return s.certain[name]
 }
 
 // expect adds the effect of a message that has been forwarded.
