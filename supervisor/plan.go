@@ -69,14 +69,16 @@ func gitDir(dir string) string {
 	return path
 }
 
-func watchOptions(cfg *config.Config) watch.Options {
+// watchOptions are how to watch; stateDir is where the watcher may have a file of its own.
+func watchOptions(cfg *config.Config, stateDir string) watch.Options {
+	o := watch.Options{Poll: watch.PollAuto, CookieDir: stateDir}
 	switch cfg.Watch.Poll.Mode {
 	case config.PollOff:
-		return watch.Options{Poll: watch.PollOff}
+		o.Poll = watch.PollOff
 	case config.PollOn:
-		return watch.Options{Poll: cfg.Watch.Poll.Every}
+		o.Poll = cfg.Watch.Poll.Every
 	}
-	return watch.Options{Poll: watch.PollAuto}
+	return o
 }
 
 // decisions are the settings that the decider needs. last are the fingerprints

@@ -98,7 +98,7 @@ func newSupervisor(opts Options) (*Supervisor, error) {
 		return nil, err
 	}
 	s.db = &db
-	if s.watch, err = watch.New(watchOptions(s.cfg)); err != nil {
+	if s.watch, err = watch.New(watchOptions(s.cfg, s.State.Dir())); err != nil {
 		return nil, errors.Join(err, s.db.close())
 	}
 	return s, nil

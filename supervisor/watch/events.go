@@ -19,9 +19,13 @@ func (l *loop) events(ctx context.Context, b batch) {
 		l.lost(b.err)
 		l.overflow(ctx, &out)
 		l.publish(out)
+		l.swept()
 		return
 	}
 	s := l.sort(b)
+	if s.empty() {
+		return // cookies, and what else is beside them
+	}
 	if len(s.touched) > 0 {
 		l.retouch(s.touched, s.hints)
 	}
@@ -65,6 +69,10 @@ type sorted struct {
 	rules   bool                   // what git ignores may be another
 }
 
+func (s *sorted) empty() bool {
+	return len(s.touched)+len(s.hints)+len(s.unknown) == 0 && !s.git && !s.rules
+}
+
 func (l *loop) sort(b batch) sorted {
 	s := sorted{touched: map[string]struct{}{}, hints: map[string]hint{}, unknown: map[string]fsnotify.Op{}}
 	for event, op := range b.names {
@@ -76,6 +84,9 @@ func (l *loop) sort(b batch) sorted {
 }
 
 func (l *loop) sortPath(path string, op fsnotify.Op, s *sorted) {
+	if l.ofCookies(path, op) {
+		return
+	}
 	delete(l.suspects, path)
 	for to := range l.tree.via[path] {
 		if l.tree.dirs[to] != nil {

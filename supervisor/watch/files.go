@@ -100,7 +100,7 @@ func (l *loop) glance(name string) (glance, bool) {
 		return glance{name, f.class, f.look}, true
 	}
 	c := l.plan.Rules.Classify(name)
-	return glance{name: name, class: c}, counts(c)
+	return glance{name: name, class: c}, counts(c) && !l.isCookie(name)
 }
 
 // counts reports whether a file of that class is tracked as soon as it is seen.
@@ -228,6 +228,7 @@ func (l *loop) postpone(f *file, now look, h hint) bool {
 // lookLater looks again at what was postponed.
 func (l *loop) lookLater(ctx context.Context) {
 	l.laterTick = nil
+	l.laterLooks++
 	out := findings{at: time.Now(), events: 0}
 	hints := make(map[string]hint, len(l.later))
 	for name, first := range l.later {

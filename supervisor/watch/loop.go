@@ -28,11 +28,15 @@ type loop struct {
 	headers uint64
 	last    change.Snapshot // the newest one made
 
-	later     map[string]time.Time // emptied or gone just now: looked at again soon
-	laterTick <-chan time.Time
-	reported  map[string]time.Time // ignored paths told lately
-	notes     []change.Note        // for the next set
-	told      map[string]bool      // notes that are said once
+	later      map[string]time.Time // emptied or gone just now: looked at again soon
+	laterTick  <-chan time.Time
+	laterLooks int                  // how often that was done
+	reported   map[string]time.Time // ignored paths told lately
+	notes      []change.Note        // for the next set
+	told       map[string]bool      // notes that are said once
+
+	callers []*caller // of CatchUp
+	cookies cookies
 
 	poller
 	walks
@@ -53,6 +57,7 @@ func newLoop(w *Watcher, opts Options) *loop {
 func (l *loop) run(ctx context.Context) {
 	defer l.stopWalks()
 	defer l.stopPolling()
+	defer l.closeCookies()
 	for {
 		select {
 		case f := <-l.w.asks:
@@ -67,6 +72,7 @@ func (l *loop) run(ctx context.Context) {
 			return
 		}
 		l.calm(ctx)
+		l.serve(ctx)
 		l.startWalks(ctx)
 	}
 }

@@ -95,7 +95,7 @@ func (l *loop) poll(ctx context.Context, now time.Time) {
 	l.suspects = nil
 	out := findings{at: now}
 	kinds := listed
-	if l.polling {
+	if l.polling && !l.walking() {
 		kinds |= walked
 	}
 	if l.sweep(ctx, kinds, l.polling, &out) != nil {

@@ -32,13 +32,17 @@ func TestStorm(t *testing.T) {
 			g := d.plan.Rules.Graph
 			g.Files[d.path("b/b.go")] = classify.GoFile
 			g.Dirs = append(g.Dirs, classify.Dir{Path: d.path("b"), Package: "b"})
-			d.start(Options{})
+			d.start(Options{CookieDir: d.path(stateDir)})
 			d.until("the walk", func() bool { return d.walked() })
 			base := d.pages()
 			s := storm{d, rand.New(rand.NewPCG(seed, 1))}
 			for range 6 {
 				for range 1 + s.rnd.IntN(60) {
 					s.step()
+				}
+				got := d.catchUp()
+				if !sameTree(got, d.scratch()) || got.Runtime != difference(base, d.pages()) {
+					d.Fatalf("not caught up: %+v\n%s", got, d.differences())
 				}
 				d.settled()
 				d.until("the runtime files", func() bool { return d.seen.Runtime == difference(base, d.pages()) })
@@ -49,7 +53,7 @@ func TestStorm(t *testing.T) {
 
 func (d *world) walked() (done bool) {
 	d.w.ask(d.Context(), func(l *loop) error {
-		done = l.due == nil && l.cancel == nil && !l.adopting && len(l.asked) == 0
+		done = l.due == nil && l.cancel == nil && l.adopted == l.adoptions && len(l.asked) == 0
 		return nil
 	})
 	return done

@@ -20,6 +20,7 @@ const (
 	chained                      // something beneath it, or one name in it, counts
 	fallback                     // the nearest that exists above one that does not
 	gitDir
+	cookieDir // of the watcher's own file, see cookies
 )
 
 // dir is a directory under one name of those it may have.
@@ -66,6 +67,17 @@ func newTree() *tree {
 		via:    map[string]map[string]struct{}{},
 		upset:  map[string]struct{}{},
 	}
+}
+
+// count returns how many directories are watched for the sake of a plan.
+func (t *tree) count() int {
+	n := 0
+	for _, d := range t.dirs {
+		if d.kind != cookieDir {
+			n++
+		}
+	}
+	return n
 }
 
 // want watches a directory for one more reason.
@@ -322,7 +334,7 @@ func (t *tree) prune() {
 func (t *tree) adopt(want map[string]dirKind) {
 	t.via = map[string]map[string]struct{}{}
 	for path, d := range t.dirs {
-		d.kind = d.kind&(walked|fallback) | want[path]
+		d.kind = d.kind&(walked|fallback|cookieDir) | want[path]
 		if d.kind&^fallback == 0 {
 			t.drop(d)
 		}

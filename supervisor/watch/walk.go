@@ -24,13 +24,14 @@ const maxDirs = 8192
 // looks for the files that include globs match, an adoption asks git about
 // paths that events told of and takes them in. They do not wait for each other.
 type walks struct {
-	wg     sync.WaitGroup
-	cancel context.CancelFunc // of the walk that runs; nil if none
-	due    *walk              // to start when that has ended
-	epoch  int                // of the newest walk
+	wg       sync.WaitGroup
+	cancel   context.CancelFunc // of the walk that runs; nil if none
+	due      *walk              // to start when that has ended
+	epoch    int                // of the newest walk
+	walkDone int                // epoch of the last walk that was not cut short
 
-	asked    []string // for the next adoption
-	adopting bool
+	asked              []string // for the next adoption
+	adoptions, adopted int      // how many have begun, and ended; they run one by one
 }
 
 // walk is one search. It runs beside the loop and owns nothing of it.
@@ -69,6 +70,10 @@ func (l *loop) newWalk(since time.Time) *walk {
 	}
 }
 
+// walking reports whether files that include globs match may be there and not be found yet. A sweep
+// of the directories would take these for new.
+func (l *loop) walking() bool { return l.cancel != nil || l.due != nil }
+
 // wanted reports whether a file is one that git must be asked about.
 func (l *loop) wanted(path string) bool { return l.plan.Rules.Classify(path).Runtime }
 
@@ -94,13 +99,14 @@ func (l *loop) startWalks(ctx context.Context) {
 			l.w.ask(ctx, func(l *loop) error { l.walked(walkCtx, w); return nil })
 		})
 	}
-	if len(l.asked) > 0 && !l.adopting {
+	if len(l.asked) > 0 && l.adopted == l.adoptions {
 		w := l.newWalk(time.Time{})
 		w.roots, w.fresh, w.epoch = l.asked, true, l.epoch
-		l.asked, l.adopting = nil, true
+		l.asked = nil
+		l.adoptions++
 		l.walks.wg.Go(func() {
 			w.run(ctx, l.w)
-			l.w.ask(ctx, func(l *loop) error { l.adopting = false; l.full(w); return nil })
+			l.w.ask(ctx, func(l *loop) error { l.adopted++; l.full(w); return nil })
 		})
 	}
 }
@@ -121,6 +127,7 @@ func (l *loop) walked(ctx context.Context, w *walk) {
 	if !done || l.due != nil {
 		return
 	}
+	l.walkDone = w.epoch
 	for name, f := range l.files {
 		if onlyRuntime(f.class) && f.epoch < w.epoch {
 			delete(l.files, name)

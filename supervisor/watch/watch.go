@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -37,6 +38,11 @@ type Options struct {
 	// for every change, and what it is called. Nil asks the system.
 	Local func(dir string) (local bool, fsType string)
 
+	// CookieDir is a directory that is there for this watcher, and that include globs do not reach:
+	// .devguard/NAME. CatchUp makes it when it is missing, and renames a file in it. Empty: CatchUp
+	// looks at all files instead.
+	CookieDir string
+
 	open func() (*source, error) // tests: another source of events
 }
 
@@ -65,6 +71,9 @@ func New(opts Options) (*Watcher, error) {
 	}
 	if opts.open == nil {
 		opts.open = openSource
+	}
+	if opts.CookieDir != "" {
+		opts.CookieDir = filepath.Clean(opts.CookieDir)
 	}
 	w := &Watcher{asks: make(chan func(*loop)), changes: make(chan change.Set)}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
@@ -136,7 +145,7 @@ func (w *Watcher) Changes() <-chan change.Set { return w.changes }
 // known, and the mode: "events" or "poll". Zeros after Close.
 func (w *Watcher) Stats() (dirs, files int, mode string) {
 	w.ask(context.Background(), func(l *loop) error {
-		dirs, files, mode = len(l.tree.dirs), len(l.files), l.mode()
+		dirs, files, mode = l.tree.count(), len(l.files), l.mode()
 		return nil
 	})
 	return dirs, files, mode
