@@ -36,18 +36,26 @@ type binary struct {
 // buildDue reports whether the newest build, good or bad, was made of another
 // tree than there is now, or a build was asked for. A test file is no source, but
 // a broken package clause in one fails the build.
-func (m *machine) buildDue() bool {
-	if m.opts.Command {
-		m.met = m.asked
+func (s State) buildDue() bool {
+	if s.opts.Command {
 		return false
 	}
-	switch b := m.built.(type) {
+	switch b := s.built.(type) {
 	case goodBuild:
-		return m.asked > m.met || b.source != m.tree.Source
+		return s.asked > s.met || b.source != s.tree.Source
 	case badBuild:
-		return m.asked > m.met || b.source != m.tree.Source || b.headers != m.tree.Headers
+		return s.asked > s.met || b.source != s.tree.Source || b.headers != s.tree.Headers
 	}
 	return true
+}
+
+// buildWanted reports whether a build is due, and what is built now is not of the
+// tree as it is.
+func (s State) buildWanted() bool {
+	if b, ok := s.inBuild(); ok {
+		return s.asked > b.asked || !b.stale.IsZero() || s.tree.Seq != b.seq
+	}
+	return s.buildDue()
 }
 
 // build starts a build of the tree as it is now.

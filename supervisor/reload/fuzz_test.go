@@ -1,6 +1,8 @@
 package reload
 
 import (
+	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -20,21 +22,38 @@ func FuzzStep(f *testing.F) {
 		if len(script) > 300 {
 			return
 		}
-		w := newWorld(t, Options{RestartOnCrash: true, Command: len(script)%7 == 6, Hooks: []Hook{
-			{Name: "gen"}, {Name: "migrate", Migrates: true, Then: ThenNone}, {Name: "css", Then: ThenRestart},
-		}})
-		ended := false
-		for i, b := range script {
-			ended = w.play(b, uint64(i)+100) || ended
-			if w.st.Snapshot().Done {
-				return
-			}
-		}
-		if !ended {
-			w.comesToRest()
-		}
-		w.end()
+		playScript(t, script)
 	})
+}
+
+func playScript(t *testing.T, script []byte) {
+	w := newWorld(t, Options{RestartOnCrash: len(script)%5 > 0, Command: len(script)%7 == 6, Hooks: []Hook{
+		{Name: "gen"}, {Name: "migrate", Migrates: true, Then: ThenNone}, {Name: "css", Then: ThenRestart},
+	}})
+	ended := false
+	for i, b := range script {
+		ended = w.play(b, uint64(i)+100) || ended
+		if w.st.Snapshot().Done {
+			return
+		}
+	}
+	if !ended {
+		w.comesToRest()
+	}
+	w.end()
+}
+
+// TestLongSequences plays random scripts: a wait that no short sequence leads to needs
+// a few dozen steps.
+func TestLongSequences(t *testing.T) {
+	for n := range uint64(300) {
+		r := rand.New(rand.NewPCG(n, 0))
+		script := make([]byte, r.IntN(300))
+		for i := range script {
+			script[i] = byte(r.Uint32())
+		}
+		t.Run(strconv.FormatUint(n, 10), func(t *testing.T) { playScript(t, script) })
+	}
 }
 
 // play does what one byte of the script says; true once the user has ended it.
@@ -119,6 +138,11 @@ func (w *world) comesToRest() {
 	for i := range w.st.hooks {
 		if w.st.hookWanted(i) {
 			w.t.Fatalf("at rest hook %d is due", i)
+		}
+	}
+	for _, h := range w.st.Snapshot().Holds {
+		if h.Kind != AfterHookFailed && h.Kind != AfterHookSuspended {
+			w.t.Fatalf("at rest something waits: %+v", w.st.Snapshot())
 		}
 	}
 }

@@ -30,9 +30,14 @@ func (g graph) known() bool { return g.state == listed || g.state == unruled }
 // unusable reports whether nothing can be decided before the next listing.
 func (g graph) unusable() bool { return g.state == unlisted || g.state == unruled }
 
+// listDue reports whether the graph is not that of the tree, and nobody looks.
+func (s State) listDue() bool {
+	return s.graph.listing == 0 && (s.graph.unusable() || s.graph.shape != s.tree.Shape)
+}
+
 // list reads the graph when its shape changed, beside everything else.
 func (m *machine) list() {
-	if m.graph.listing == 0 && (m.graph.unusable() || m.graph.shape != m.tree.Shape) {
+	if m.listDue() {
 		m.graph.listing = m.issue(func(id ID) Effect { return List{id} })
 	}
 }

@@ -124,37 +124,115 @@ func (s State) serving() bool {
 	return false
 }
 
-// advanceInstance brings the instance towards what is due.
-func (m *machine) advanceInstance() {
+// advanceInstance brings the instance towards what is due, and says what waits;
+// round is what the round waits for.
+func (m *machine) advanceInstance(round wait) {
 	switch p := m.inst.phase.(type) {
 	case running:
-		if m.restartDue() && !m.inHook() && p.check == 0 {
-			m.check(m.startGen(), m.binary.path)
-		}
-	case crashed:
-		retry := !p.retry.IsZero() && !m.now.Before(p.retry)
-		if m.mayStart() && (m.restartDue() || retry) {
-			m.launch()
-		}
+		m.advanceRunning(p, round)
 	case gap:
-		if m.restartDue() && m.mayStart() {
-			m.launch()
-		}
+		m.advanceGap(p, round)
+	case starting, aborting:
+		m.holdRestart(round)
+	default:
+		end, _ := m.changeover()
+		m.hold("start", end)
 	}
 }
 
-// mayStart reports whether a start would overlap nothing: not a hook, and,
-// unless something new is ready, not a build that is about to replace it.
-func (s State) mayStart() bool {
+// advanceRunning looks whether the due generation can be started; the stop of what
+// runs follows from that.
+func (m *machine) advanceRunning(r running, round wait) {
+	if !m.restartDue() || m.inHook() {
+		m.holdRestart(round)
+		return
+	}
+	gen := m.startGen()
+	if r.check == 0 {
+		m.check(gen, m.binary.path)
+	}
+	m.hold("restart", checkWait(gen))
+}
+
+// advanceGap starts the due generation, or one that crashed, when that overlaps
+// nothing: not a hook, and, unless something new is ready, not a step that may bring
+// that.
+func (m *machine) advanceGap(g gap, round wait) {
+	retry := m.inst.retryAt()
+	switch {
+	case m.restartDue() && m.inHook():
+		m.hold("start", round)
+	case m.restartDue():
+		m.launch()
+		m.holdRestart(round)
+	case retry.IsZero():
+		m.hold("start", gapWait(g, round))
+	case m.round.step() != 0:
+		m.hold("start", round)
+	case m.now.Before(retry):
+		m.hold("start", backOffWait)
+	default:
+		m.launch()
+		m.holdRestart(round)
+	}
+}
+
+// gapWait returns what the next start waits for while none is due: the round or,
+// when that is over, a change.
+func gapWait(g gap, round wait) wait {
+	if round.kind != AfterChange {
+		return round
+	}
+	switch g.(type) {
+	case crashed:
+		return crashWait
+	case exited:
+		return exitWait
+	case startFailed:
+		return badStartWait
+	}
+	return round
+}
+
+// holdRestart says what the replacement of the generation that runs, or starts, waits
+// for.
+func (m *machine) holdRestart(round wait) {
+	start, isStarting := m.changeover()
+	_, isRefused := m.next.(refused)
+	switch {
+	case m.restartDue() && isStarting:
+		round = start
+	case !m.restartDue() && !m.restartWanted():
+		return
+	case isRefused && round.kind == AfterChange:
+		round = refusedWait
+	}
+	m.hold("restart", round)
+}
+
+// restartWanted reports whether what runs is not what there is: because that is not
+// due yet, or because it cannot be built or started.
+func (m *machine) restartWanted() bool {
+	_, bad := m.built.(badBuild)
+	_, differs := m.restartReason(m.saved)
+	return bad || differs
+}
+
+// mayRetry reports whether a generation that crashed may be started again.
+func (s State) mayRetry() bool {
 	if s.restartDue() {
 		return !s.inHook()
 	}
 	return s.round.step() == 0
 }
 
-// mayRunHook reports whether no stop or start is under way or due: a hook never
-// overlaps these.
-func (s State) mayRunHook() bool { return !s.restartDue() && s.inst.alone() }
+// replacing returns what a hook waits for, which never overlaps a stop or start.
+func (s State) replacing() (wait, bool) {
+	if s.restartDue() && s.inst.alone() {
+		return restartWait, true
+	}
+	return s.changeover()
+}
 
 // launch starts what there is.
 func (m *machine) launch() {

@@ -77,18 +77,26 @@ func (s State) inHook() bool {
 // hookDue reports whether a hook has work that this round has not done yet.
 func (m *machine) hookDue(i int) bool { return m.hooks[i].ran != m.rounds && m.hookWanted(i) }
 
-// hookWanted compares what the hook would use with what it last used.
-func (s State) hookWanted(i int) bool {
+// hookBehind reports whether a hook has not succeeded with what there is.
+func (s State) hookBehind(i int) bool {
 	h, tree := s.hooks[i], s.hookTree(i)
-	switch state := h.state.(type) {
+	if state, ok := h.state.(failed); ok && tree.Watch == state.at {
+		return true
+	}
+	return tree.Watch != h.state.ok() || tree.Missing && !h.incomplete
+}
+
+// hookWanted reports whether a hook is behind and may run.
+func (s State) hookWanted(i int) bool {
+	switch state := s.hooks[i].state.(type) {
 	case suspended:
 		return false
 	case failed:
-		if tree.Watch == state.at {
+		if s.hookTree(i).Watch == state.at {
 			return false
 		}
 	}
-	return tree.Watch != h.state.ok() || tree.Missing && !h.incomplete
+	return s.hookBehind(i)
 }
 
 // hooksWanted reports whether a hook would have to run before a build.
@@ -101,14 +109,50 @@ func (m *machine) hooksWanted() bool {
 	return false
 }
 
+// waitsForGit reports whether a hook must not run because git is busy.
+func (s State) waitsForGit(i int) bool {
+	return s.opts.Hooks[i].Migrates && s.tree.GitBusy && !s.runHeld
+}
+
 // hookHeld reports whether a due hook waits for git, and says so once.
 func (m *machine) hookHeld(i int) bool {
-	hold := m.opts.Hooks[i].Migrates && m.tree.GitBusy && !m.runHeld
+	hold := m.waitsForGit(i)
 	if hold && !m.hooks[i].held {
 		m.log(Log{What: LogHookHeld, Gen: m.nextGen(), Hook: m.opts.Hooks[i].Name})
 	}
 	m.hooks[i].held = hold
 	return hold
+}
+
+// advanceHook runs a hook unless that would overlap a stop or start.
+func (m *machine) advanceHook(i int) wait {
+	if w, ok := m.replacing(); ok {
+		return w
+	}
+	m.runHook(i)
+	return hookWait(m.opts.Hooks[i].Name)
+}
+
+// holdHook says what a hook waits for whose files, or outputs, are not those of its
+// last success; why is what the round waits for.
+func (m *machine) holdHook(i int, why wait) {
+	if r, ok := m.round.(hooking); ok && r.hook == i && r.watch == m.hookTree(i).Watch {
+		return
+	}
+	switch {
+	case m.hookWanted(i):
+		if m.waitsForGit(i) {
+			why = gitWait
+		}
+	case !m.hookBehind(i):
+		return
+	default:
+		why = badHookWait
+		if _, ok := m.hooks[i].state.(suspended); ok {
+			why = suspendedWait
+		}
+	}
+	m.hold("hook "+m.opts.Hooks[i].Name, why)
 }
 
 func (m *machine) runHook(i int) {

@@ -137,6 +137,22 @@ func (i instance) retryAt() time.Time {
 	return c.retry
 }
 
+// forgiveCrashes has the next crash answered as if it were the first.
+func (m *machine) forgiveCrashes() { m.inst.crashes = 0 }
+
+// changeover returns what is waited for while a generation is started or ended.
+func (s State) changeover() (wait, bool) {
+	switch s.inst.phase.(type) {
+	case starting, aborting:
+		return startWait(s.inst.gen), true
+	case stopping:
+		return stopWait(s.inst.gen), true
+	case draining:
+		return drainWait(s.inst.gen), true
+	}
+	return wait{}, false
+}
+
 // bug panics: the phase of the instance does not allow what was tried.
 func (i instance) bug(what string) {
 	panic("BUG: " + what + " while the instance is " + i.phase.String())

@@ -78,20 +78,68 @@ func (m *machine) withinWindow() bool {
 	return m.saved.IsZero() || m.now.Sub(m.saved) < m.window()
 }
 
-// advanceRound starts the next step of the work on the tree.
-func (m *machine) advanceRound() {
-	if m.round.step() != 0 || m.settling() {
-		return
+// advanceRound starts the next step of the work on the tree, and returns what
+// further steps wait for.
+func (m *machine) advanceRound() wait {
+	if w, ok := m.stepWait(); ok {
+		return w
 	}
+	if m.settling() {
+		return burstWait
+	}
+	why := m.restWait()
 	if m.again && (!m.round.open() || m.withinWindow()) {
 		m.openRound()
 	}
 	if m.round.open() {
-		m.nextStep()
+		why = m.nextStep()
 	}
 	if m.again && !m.round.open() { // it came too late for the round that has just ended
 		m.openRound()
-		m.nextStep()
+		why = m.nextStep()
+	}
+	return why
+}
+
+// stepWait returns what is waited for while a step is in flight.
+func (s State) stepWait() (wait, bool) {
+	switch r := s.round.(type) {
+	case configuring:
+		return configWait, true
+	case hooking:
+		return hookWait(s.opts.Hooks[r.hook].Name), true
+	case building:
+		return buildWait, true
+	case cancelling:
+		return cancelledWait, true
+	}
+	return wait{}, false
+}
+
+// restWait returns why a round that is over did not do what is still due.
+func (s State) restWait() wait {
+	if r, ok := s.round.(brokenOff); ok {
+		return brokenOffBy(r.hook)
+	}
+	if _, bad := s.built.(badBuild); bad {
+		return badBuildWait
+	}
+	return nextChangeWait
+}
+
+// holdRound says which steps are due and wait.
+func (m *machine) holdRound(why wait) {
+	if m.configDue() {
+		m.hold("configuration", why)
+	}
+	if m.listDue() {
+		m.hold("listing", why)
+	}
+	for i := range m.hooks {
+		m.holdHook(i, why)
+	}
+	if m.buildWanted() {
+		m.hold("build", why)
 	}
 }
 
@@ -137,27 +185,29 @@ func (m *machine) closeRound(rest round) {
 	m.runHeld = false
 }
 
-// nextStep is the order of one round: configuration, graph, hooks, build.
-func (m *machine) nextStep() {
-	if m.graph.known() && m.tree.Config != m.config {
+// nextStep is the order of one round: configuration, graph, hooks, build. It
+// returns what the steps behind the next one wait for.
+func (m *machine) nextStep() wait {
+	if m.configDue() {
 		m.readConfig()
-		return
+		return configWait
 	}
 	m.list()
 	if m.graph.unusable() {
-		return // hooks and build need the listing that is under way
+		return listingWait
 	}
 	if i, ok := m.dueHook(); ok {
-		if m.mayRunHook() {
-			m.runHook(i)
-		}
-		return // a hook never overlaps a stop or start
+		return m.advanceHook(i)
+	}
+	if m.opts.Command {
+		m.met = m.asked // nothing is built
 	}
 	if m.buildDue() {
 		m.build()
-		return
+		return buildWait
 	}
 	m.endRound()
+	return m.restWait()
 }
 
 // endRound ends a round that has done all there was to do.
@@ -176,6 +226,14 @@ func (m *machine) served() {
 	case !m.saved.IsZero():
 		m.saved = m.now // there is a newer one; when it came was not kept
 	}
+}
+
+// configDue reports whether devguard.toml is not the one that was read last.
+func (s State) configDue() bool {
+	if r, ok := s.round.(configuring); ok {
+		return s.tree.Config != r.config
+	}
+	return s.graph.known() && s.tree.Config != s.config
 }
 
 func (m *machine) readConfig() {

@@ -12,35 +12,11 @@ type Snapshot struct {
 	Err   error  // why devguard ended by itself; nil when the user wished it
 }
 
-// Hold is something that is due but waits.
-type Hold struct {
-	What   string
-	Reason string
-}
-
 // Snapshot returns the state as others may see it.
 func (s State) Snapshot() Snapshot {
-	snap := Snapshot{Gen: s.inst.gen, Phase: s.inst.phase.String(), Doing: s.doing(), Done: s.done(), Err: s.err}
+	snap := Snapshot{Gen: s.inst.gen, Phase: s.inst.phase.String(), Doing: s.doing(), Holds: s.holds, Done: s.done(), Err: s.err}
 	if r, ok := s.inst.phase.(running); ok {
 		snap.PID = r.pid
-	}
-	for i, h := range s.hooks {
-		name := "hook " + s.opts.Hooks[i].Name
-		switch h.state.(type) {
-		case suspended:
-			snap.Holds = append(snap.Holds, Hold{name, "it keeps changing its own input"})
-		case failed:
-			snap.Holds = append(snap.Holds, Hold{name, "it failed; it runs again when its files change"})
-		}
-		if h.held {
-			snap.Holds = append(snap.Holds, Hold{name, "git is in the middle of a rebase, merge or bisect"})
-		}
-	}
-	if _, bad := s.built.(badBuild); bad {
-		snap.Holds = append(snap.Holds, Hold{"restart", "the last build failed"})
-	}
-	if !s.inst.retryAt().IsZero() {
-		snap.Holds = append(snap.Holds, Hold{"start", "back-off after a crash"})
 	}
 	return snap
 }

@@ -67,15 +67,9 @@ type State struct {
 
 	closing closing
 	err     error // why devguard ends by itself
+
+	holds []Hold // what the last plan has left waiting
 }
-
-type closing int
-
-const (
-	open closing = iota
-	graceful
-	atOnce
-)
 
 // New returns the state before the first event. The first effects come with
 // Begin.
@@ -107,7 +101,7 @@ func (s State) Deadline() time.Time {
 		return time.Time{}
 	}
 	d := s.burst.Deadline()
-	if retry := s.inst.retryAt(); !retry.IsZero() && s.mayStart() && (d.IsZero() || retry.Before(d)) {
+	if retry := s.inst.retryAt(); !retry.IsZero() && s.mayRetry() && (d.IsZero() || retry.Before(d)) {
 		d = retry
 	}
 	return d

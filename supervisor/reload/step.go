@@ -55,7 +55,7 @@ func (m *machine) accept(ev Event) {
 		m.changed(ev.Set)
 	case Tick:
 	case Restart:
-		m.restartWanted()
+		m.wishRestart()
 	case Replace:
 		m.again = true
 		m.oweRestart(askedFor)
@@ -99,8 +99,9 @@ func (m *machine) result(ev Event) {
 	}
 }
 
-// plan starts whatever is due and possible now.
+// plan starts whatever is due and possible now, and says what the rest waits for.
 func (m *machine) plan() {
+	m.holds = nil
 	m.closeRetired()
 	if m.closing != open {
 		m.shutDown()
@@ -108,9 +109,10 @@ func (m *machine) plan() {
 	}
 	m.settle()
 	m.tellChanged()
-	m.advanceRound()
+	why := m.advanceRound()
+	m.holdRound(why)
 	m.tellListing()
-	m.advanceInstance()
+	m.advanceInstance(why)
 }
 
 // observe adopts a snapshot unless a newer one is known: snapshots come with
@@ -153,7 +155,7 @@ func (m *machine) changed(set change.Set) {
 
 // edit takes up a change that a person or a generator made.
 func (m *machine) edit(set change.Set) {
-	m.inst.crashes = 0
+	m.forgiveCrashes()
 	m.askHooks(set.Paths)
 	if m.saved.IsZero() {
 		m.saved = set.At
@@ -201,37 +203,13 @@ func (m *machine) settle() {
 // settling reports whether changes are still coming in.
 func (s State) settling() bool { return !s.burst.Deadline().IsZero() }
 
-func (m *machine) restartWanted() {
+func (m *machine) wishRestart() {
 	m.again = true
-	m.inst.crashes = 0
+	m.forgiveCrashes()
 	m.asked++
 	m.oweRestart(askedFor)
 	m.runHeld = true
 	for i := range m.hooks {
 		m.hooks[i].retry()
 	}
-}
-
-func (m *machine) interrupted() {
-	if m.closing < atOnce {
-		m.closing++
-	}
-	if m.closing == atOnce {
-		m.hurry()
-	}
-}
-
-// shutDown ends what is going on, once each.
-func (m *machine) shutDown() {
-	if m.was == open {
-		m.cancelStep()
-		m.cancelListing()
-	}
-	m.next = nothing{}
-	m.endInstance()
-}
-
-// Done reports whether nothing is left to wait for.
-func (s State) done() bool {
-	return s.closing != open && s.inFlight == 0 && s.inst.gone()
 }

@@ -26,12 +26,13 @@ type world struct {
 	adopted  []ID         // answers whose things the loop was told to take over
 	retired  int          // database sides that are replaced and not closed
 	wrote    map[ID]bool  // listings during which files of the graph changed
+	begun    map[ID]begun // what the decider knew at each effect
 }
 
 func newWorld(t testing.TB, opts Options) *world {
 	w := &world{
 		t: t, now: time.Unix(1e9, 0), canceled: map[ID]bool{}, alive: map[int]bool{},
-		exits: map[int]bool{}, wrote: map[ID]bool{},
+		exits: map[int]bool{}, wrote: map[ID]bool{}, begun: map[ID]begun{},
 	}
 	w.tree = change.Snapshot{Version: 1, Seq: 1, Source: digest(1), Shape: digest(1), Runtime: digest(1), Config: digest(1)}
 	for range opts.Hooks {
@@ -74,11 +75,13 @@ func (w *world) take(effects []Effect) {
 		default:
 			w.allowed(e)
 			w.flight = append(w.flight, e)
+			w.begun[idOf(e)] = begun{w.st.tree, w.st.asked}
 		}
 	}
 	if !w.st.done() && len(w.flight) != w.st.inFlight {
 		w.t.Fatalf("%d effects in flight, the state counts %d", len(w.flight), w.st.inFlight)
 	}
+	w.checkHolds()
 }
 
 // allowed checks what may not go on at the same time.
