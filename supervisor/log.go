@@ -35,6 +35,8 @@ func (s *Supervisor) events(l reload.Log) []logline.Event {
 		return one(logline.Failed(logline.MsgConfigInvalid, 0, l.Err))
 	case reload.LogListFailed:
 		return one(logline.Failed(logline.MsgListFailed, 0, l.Err))
+	case reload.LogWaiting:
+		return one(logline.Waiting(l.Hold.What, l.Hold.Reason))
 	case reload.LogWarning:
 		return one(logline.Warning(l.Err))
 	case reload.LogHookStarted, reload.LogHookFinished, reload.LogHookFailed, reload.LogHookHeld, reload.LogHookSuspended:

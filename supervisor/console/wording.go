@@ -25,6 +25,9 @@ var wording = map[string]func(s *sentence, f *fields, p palette){
 			s.text += ": " + reason
 		}
 	},
+	logline.MsgWaiting: func(s *sentence, f *fields, p palette) {
+		s.text, s.style = f.text("what")+" is waiting: "+f.text("reason"), p.faint
+	},
 
 	logline.MsgHookStarted: func(s *sentence, f *fields, p palette) {
 		s.text, s.style = "running hook "+f.text("hook"), p.faint

@@ -13,6 +13,7 @@ const (
 	MsgWatching         = "watching"
 	MsgChanged          = "changed"
 	MsgIgnored          = "ignored"
+	MsgWaiting          = "waiting"
 	MsgHookStarted      = "hook started"
 	MsgHookFinished     = "hook finished"
 	MsgHookFailed       = "hook failed"
@@ -72,6 +73,7 @@ var Contract = map[string]Attrs{
 	MsgWatching: {"dirs": "int", "files": "int", "mode": "events|poll"},
 	MsgChanged:  {"gen": "int", "paths": "strings"},
 	MsgIgnored:  {"paths": "strings", "reason": "string"},
+	MsgWaiting:  {"what": "string", "reason": "string"},
 
 	MsgHookStarted:   {"gen": "int", "hook": "string"},
 	MsgHookFinished:  {"gen": "int", "hook": "string", "ms": "int"},

@@ -21,6 +21,11 @@ func Ignored(names []string, reason string) Event {
 	return event(slog.LevelDebug, MsgIgnored, paths(names), slog.String("reason", reason))
 }
 
+// Waiting says of something that is due what it waits for.
+func Waiting(what, reason string) Event {
+	return event(slog.LevelDebug, MsgWaiting, slog.String("what", what), slog.String("reason", reason))
+}
+
 func hook(level slog.Level, msg string, g int, name string) Event {
 	return event(level, msg, gen(g), slog.String("hook", name))
 }

@@ -107,6 +107,7 @@ const (
 	LogConfigInvalid
 	LogListFailed
 	LogWarning // Err stops nothing
+	LogWaiting // Hold is new
 )
 
 // Log is a line for the user. Only the fields that What needs are set.
@@ -117,6 +118,7 @@ type Log struct {
 	Reason      string
 	Paths       []change.Path
 	Note        change.Note
+	Hold        Hold
 	Took        time.Duration
 	SaveToReady time.Duration // 0: no save led to it
 	Rule        string

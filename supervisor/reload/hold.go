@@ -1,6 +1,9 @@
 package reload
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Hold is something that is due but waits. While devguard ends, only its end is.
 type Hold struct {
@@ -78,6 +81,15 @@ func startWait(gen int) wait {
 func stopWait(gen int) wait { return wait{ForStop, fmt.Sprintf("generation %d is being stopped", gen)} }
 func drainWait(gen int) wait {
 	return wait{ForDrain, fmt.Sprintf("the database sessions of generation %d are being ended", gen)}
+}
+
+// tellHolds says what waits that did not before.
+func (m *machine) tellHolds(before []Hold) {
+	for _, h := range m.holds {
+		if !slices.Contains(before, h) {
+			m.log(Log{What: LogWaiting, Hold: h})
+		}
+	}
 }
 
 // hold says that something is due and what it waits for.

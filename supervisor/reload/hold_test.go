@@ -221,3 +221,27 @@ func TestHolds(t *testing.T) {
 		})
 	}
 }
+
+// A wait is told when it begins, and once.
+func TestHoldsAreTold(t *testing.T) {
+	w := served(t, hooks(1))
+	told := func(what string, kind Kind) (n int) {
+		for _, l := range w.logs {
+			if l.What == LogWaiting && l.Hold.What == what && l.Hold.Kind == kind {
+				n++
+			}
+		}
+		return n
+	}
+	w.edit("/schema", func(s *change.Snapshot) { s.Hooks[0].Watch = digest(2) })
+	w.pass(time.Second)
+	w.editEnv(2)
+	w.editEnv(3)
+	if n := told("restart", ForHook); n != 1 {
+		t.Errorf("that the restart waits for the hook is told %d times", n)
+	}
+	w.calm()
+	if len(w.st.Snapshot().Holds) > 0 || len(w.starts) != 2 {
+		t.Errorf("%d starts, %+v", len(w.starts), w.st.Snapshot())
+	}
+}

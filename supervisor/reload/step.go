@@ -101,12 +101,18 @@ func (m *machine) result(ev Event) {
 
 // plan starts whatever is due and possible now, and says what the rest waits for.
 func (m *machine) plan() {
+	before := m.holds
 	m.holds = nil
 	m.closeRetired()
-	if m.closing != open {
+	if m.closing == open {
+		m.advance()
+	} else {
 		m.shutDown()
-		return
 	}
+	m.tellHolds(before)
+}
+
+func (m *machine) advance() {
 	m.settle()
 	m.tellChanged()
 	why := m.advanceRound()
