@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/devguard/devguard/dbguard/login"
 	"github.com/devguard/devguard/dbguard/relay"
 	"github.com/devguard/devguard/dbguard/sockets"
 )
@@ -19,14 +20,14 @@ type clientSession struct {
 	done   chan struct{}      // closed when both ends are gone
 
 	mu     sync.Mutex
-	server *serverConn  // nil while it is being opened
-	relay  *relay.Relay // likewise
-	ending bool         // it was told to end
+	server *login.ServerConn // nil while it is being opened
+	relay  *relay.Relay      // likewise
+	ending bool              // it was told to end
 }
 
 // begin says that the session upstream is there; false when the client was told to
 // end before.
-func (c *clientSession) begin(server *serverConn, r *relay.Relay) bool {
+func (c *clientSession) begin(server *login.ServerConn, r *relay.Relay) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.server, c.relay = server, r
@@ -55,7 +56,7 @@ func (c *clientSession) isEnding() bool {
 }
 
 // running returns what passes the session's messages; nil while it is being opened.
-func (c *clientSession) running() (*serverConn, *relay.Relay) {
+func (c *clientSession) running() (*login.ServerConn, *relay.Relay) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.server, c.relay
@@ -68,7 +69,7 @@ func (c *clientSession) socket() (pid uint32, conn sockets.Conn, ok bool) {
 	if server == nil {
 		return 0, sockets.Conn{}, false
 	}
-	return server.pid, sockets.Conn{Local: addrPort(server.local), Remote: addrPort(server.Conn.RemoteAddr())}, true
+	return server.PID, sockets.Conn{Local: addrPort(server.Conn.LocalAddr()), Remote: addrPort(server.Conn.RemoteAddr())}, true
 }
 
 // overBy waits for the end of the session, and returns false when ctx ends first.

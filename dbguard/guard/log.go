@@ -93,7 +93,7 @@ func problemSubject(err error) string {
 func (l *logger) stranger(database string, c *login.Client) {
 	name := c.Params["application_name"]
 	if l.first("stranger " + database + " " + name) {
-		logline.Stranger(int(c.Upstream.PID), c.RemoteAddr().String(), database, name).To(l.Logger)
+		logline.Stranger(int(c.Server.PID), c.RemoteAddr().String(), database, name).To(l.Logger)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"strings"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/devguard/devguard/dbguard/login"
-	"github.com/devguard/devguard/dbguard/relay"
 )
 
 // reachLimit bounds how long a client waits for its session upstream. The app's
@@ -24,15 +22,6 @@ const reachLimit = 30 * time.Second
 // running query still lives, so that the query ends with devguard's own
 // death too (0.4 s after a kill, measured).
 const connectionCheck = "-c client_connection_check_interval=1000"
-
-// serverConn is a session upstream that is a client's, or is about to be.
-type serverConn struct {
-	relay.Upstream
-	local   net.Addr // our end of it
-	pid     uint32   // as the upstream calls it
-	status  map[string]string
-	notices []*pgproto3.NoticeResponse // sent at login
-}
 
 // want is what a client asks of its session: two that are equal can have each
 // other's.
@@ -76,44 +65,13 @@ func (w want) runtimeParams() map[string]string {
 }
 
 // reach opens a session upstream for a client.
-func reach(ctx context.Context, to *access, w want) (*serverConn, error) {
+func reach(ctx context.Context, to *access, w want) (*login.ServerConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, reachLimit)
 	defer cancel()
 	config := to.config.Copy()
 	config.Database = w.database
 	config.RuntimeParams = w.runtimeParams()
-	s := &serverConn{}
-	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { s.notices = append(s.notices, noticeOf(n)) }
-	conn, err := pgconn.ConnectConfig(ctx, config)
-	if err != nil {
-		return nil, err
-	}
-	if err := conn.SyncConn(ctx); err != nil { // Hijack's documentation asks for it; without, pumps hung under load
-		closeConn(ctx, conn)
-		return nil, err
-	}
-	hijacked, err := conn.Hijack()
-	if err != nil {
-		closeConn(ctx, conn)
-		return nil, err
-	}
-	// A second handle on the same connection: it knows how to cancel, with TLS
-	// where the connection has it.
-	handle, err := pgconn.Construct(hijacked)
-	if err != nil {
-		_ = hijacked.Conn.Close()
-		return nil, err
-	}
-	s.Upstream = relay.Upstream{Conn: hijacked.Conn, Cancel: handle.CancelRequest}
-	s.local, s.pid, s.status = hijacked.Conn.LocalAddr(), hijacked.PID, hijacked.ParameterStatuses
-	return s, nil
-}
-
-// close ends a session that no client has had, and returns when the server has closed
-// its side: until then a drain would find it, and not know whose it is.
-func (s *serverConn) close() {
-	terminate(s.Conn)
-	_ = s.Conn.Close()
+	return login.Connect(ctx, config)
 }
 
 // refusalFor is what a client is told whose session could not be opened: a server's
@@ -121,23 +79,9 @@ func (s *serverConn) close() {
 func refusalFor(err error, name string, to *access) *pgproto3.ErrorResponse {
 	var server *pgconn.PgError
 	if errors.As(err, &server) {
-		e := responseOf(server)
+		e := login.ResponseOf(server)
 		e.Severity, e.SeverityUnlocalized = "FATAL", "FATAL"
 		return e
 	}
 	return login.Fatal("08001", fmt.Sprintf("devguard cannot reach the database %s: %s", name, explain(err, to.settings).reason))
-}
-
-// responseOf returns the message that an error of pgconn was made of.
-func responseOf(e *pgconn.PgError) *pgproto3.ErrorResponse {
-	return &pgproto3.ErrorResponse{
-		Severity: e.Severity, SeverityUnlocalized: e.SeverityUnlocalized, Code: e.Code, Message: e.Message, Detail: e.Detail,
-		Hint: e.Hint, Position: e.Position, InternalPosition: e.InternalPosition, InternalQuery: e.InternalQuery, Where: e.Where,
-		SchemaName: e.SchemaName, TableName: e.TableName, ColumnName: e.ColumnName, DataTypeName: e.DataTypeName,
-		ConstraintName: e.ConstraintName, File: e.File, Line: e.Line, Routine: e.Routine,
-	}
-}
-
-func noticeOf(n *pgconn.Notice) *pgproto3.NoticeResponse {
-	return (*pgproto3.NoticeResponse)(responseOf((*pgconn.PgError)(n)))
 }

@@ -40,8 +40,8 @@ func (u *upstream) target(gen int) (dsn.Target, bool) {
 func (u *upstream) serve(ctx context.Context, c *login.Client, admit func(context.Context, *clientSession, *login.Client) *admission) {
 	ctx, s := u.sessions.enter(ctx, c.Gen)
 	if s == nil {
-		if c.Upstream != nil {
-			c.Upstream.Leave()
+		if c.Server != nil {
+			c.Server.Close()
 		}
 		c.Refuse(errReplaced)
 		return
@@ -56,7 +56,7 @@ func (u *upstream) serve(ctx context.Context, c *login.Client, admit func(contex
 
 // admission is how a client is served that was not refused.
 type admission struct {
-	server *serverConn
+	server *login.ServerConn
 	mode   session.Mode
 	pid    uint32 // as the client is told
 }
@@ -98,7 +98,7 @@ func (u *upstream) admit(ctx context.Context, s *clientSession, c *login.Client)
 	if m == modeSession {
 		u.spares.remember(s.gen, s.since, w)
 	}
-	return &admission{server, session.Pass, server.pid}
+	return &admission{server, session.Pass, server.PID}
 }
 
 // admitRelayed is admit for a client whose login the upstream itself has accepted.
@@ -110,12 +110,7 @@ func (u *upstream) admitRelayed(ctx context.Context, _ *clientSession, c *login.
 	if m := u.prober.settle(ctx); m == modeTransaction || m == modeAuto {
 		how = session.Rewrite
 	}
-	in := c.Upstream
-	server := &serverConn{
-		Upstream: relay.Upstream{Conn: in.Conn, Cancel: in.Cancel},
-		local:    in.Conn.LocalAddr(), pid: in.PID, status: in.Status, notices: in.Notices,
-	}
-	return &admission{server, how, in.PID}
+	return &admission{c.Server, how, c.Server.PID}
 }
 
 // replicates reports whether a startup message asks for a replication connection.
@@ -138,10 +133,10 @@ func (u *upstream) refuse(ctx context.Context, c *login.Client, err error) {
 
 // relay passes what client and session say until both have ended.
 func (u *upstream) relay(ctx context.Context, s *clientSession, c *login.Client, a *admission, o *observer) *relay.Report {
-	r := relay.New(c.Conn, a.server.Upstream, session.New(session.Options{Mode: a.mode}), relay.Options{
+	r := relay.New(c.Conn, relay.Upstream{Conn: a.server.Conn, Cancel: a.server.Cancel}, session.New(session.Options{Mode: a.mode}), relay.Options{
 		FinishTimeout: u.finishTime(), OnEvents: o.take,
 	})
-	forget, err := c.Welcome(login.Greeting{Status: a.server.status, Notices: a.server.notices, PID: a.pid}, r.Cancel)
+	forget, err := c.Welcome(a.server, a.pid, r.Cancel)
 	defer forget()
 	if err != nil {
 		s.cancel() // the client is gone: Run ends at once, and the session with it

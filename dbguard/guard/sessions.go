@@ -109,7 +109,7 @@ func (s *sessions) enter(ctx context.Context, gen int) (context.Context, *client
 
 // begin says that c has its session upstream; false when it was told to end before.
 // One that was being opened when the sessions were paused is held from its start.
-func (s *sessions) begin(c *clientSession, server *serverConn, r *relay.Relay) bool {
+func (s *sessions) begin(c *clientSession, server *login.ServerConn, r *relay.Relay) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.paused != nil && c.gen > 0 {

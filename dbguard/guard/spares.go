@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/devguard/devguard/dbguard/login"
 )
 
 const (
@@ -118,13 +120,13 @@ func (p *spares) keep(s *spare) {
 	if err != nil {
 		p.failed(err)
 	}
-	s.serverConn = conn
+	s.server = conn
 	if !p.arrive(s) {
 		return
 	}
 	s.watch()
 	if p.drop(s) {
-		s.close() // nobody took it
+		s.server.Close() // nobody took it
 	}
 	close(s.kept)
 }
@@ -146,8 +148,8 @@ func (p *spares) failed(err error) {
 func (p *spares) arrive(s *spare) (keep bool) {
 	defer close(s.ready)
 	waited, keep := p.place(s)
-	if !waited && !keep && s.serverConn != nil {
-		s.close()
+	if !waited && !keep && s.server != nil {
+		s.server.Close()
 	}
 	return keep
 }
@@ -161,7 +163,7 @@ func (p *spares) place(s *spare) (waited, keep bool) {
 		return true, false
 	}
 	p.coming = slices.Delete(p.coming, i, i+1)
-	if s.serverConn == nil || p.gen != s.gen || p.never || p.work.stopped() {
+	if s.server == nil || p.gen != s.gen || p.never || p.work.stopped() {
 		return false, false
 	}
 	s.expire(time.Now().Add(spareLife))
@@ -182,7 +184,7 @@ func (p *spares) drop(s *spare) bool {
 
 // session returns the session upstream of a client: one dialled ahead, or about to be,
 // else a new one.
-func (p *spares) session(ctx context.Context, gen int, w want) (*serverConn, error) {
+func (p *spares) session(ctx context.Context, gen int, w want) (*login.ServerConn, error) {
 	for s := p.choose(gen, w); s != nil; s = p.choose(gen, w) {
 		if conn := s.take(); conn != nil {
 			return conn, nil
@@ -225,15 +227,15 @@ func (p *spares) expect(gen int, w want) *spare {
 
 // awaitSpare waits for a spare that expect has returned. It returns nil when it will
 // never be there, or ctx is done.
-func (p *spares) awaitSpare(ctx context.Context, s *spare) *serverConn {
+func (p *spares) awaitSpare(ctx context.Context, s *spare) *login.ServerConn {
 	select {
 	case <-s.ready:
-		return s.serverConn
+		return s.server
 	case <-ctx.Done():
 	}
 	p.work.finish(ctx, func(context.Context) {
-		if <-s.ready; s.serverConn != nil {
-			s.close()
+		if <-s.ready; s.server != nil {
+			s.server.Close()
 		}
 	})
 	return nil

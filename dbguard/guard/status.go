@@ -79,7 +79,7 @@ func (c *clientSession) status() Session {
 	s := Session{Gen: c.gen, Since: c.since}
 	server, r := c.running()
 	if r != nil {
-		s.PID, s.Snapshot = server.pid, r.Snapshot()
+		s.PID, s.Snapshot = server.PID, r.Snapshot()
 	}
 	return s
 }

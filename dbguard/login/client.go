@@ -20,31 +20,25 @@ type Client struct {
 	Gen            int               // the generation whose password it knows, else as Options.Generation says
 	User, Database string            // never ""
 	Params         map[string]string // all startup parameters but user, database and _pq_.*
-	Upstream       *Upstream         // the session that a relayed login has opened, the receiver's to end; else nil
+	Server         *ServerConn       // the session that a relayed login has opened, the receiver's to end; else nil
 
 	version uint32      // the protocol that is spoken: 3.0 to 3.2 (major<<16 | minor)
 	keys    *cancelKeys // of its listener
 }
 
-// Greeting is what a client is told of its session when that begins.
-type Greeting struct {
-	Status  map[string]string          // ParameterStatus
-	Notices []*pgproto3.NoticeResponse // of the upstream's login
-	PID     uint32                     // for BackendKeyData; 0: none is sent
-}
-
 // goodbyeTime bounds the write of a message that nothing may wait for.
 const goodbyeTime = time.Second
 
-// Welcome tells the client that its session has begun. From then on, until forget is
-// called, a CancelRequest with the key that the client is given calls cancel, with a
-// context that ends with the listener, possibly several times at once; the connection
-// that the request came over is closed when cancel returns. forget does not wait for
-// calls under way; it must be called, also after an error. The error says that the
-// client is gone.
-func (c *Client) Welcome(g Greeting, cancel func(context.Context)) (forget func(), err error) {
-	key, forget := c.keys.add(g.PID, c.keySize(g.Status["server_version"]), cancel)
-	return forget, c.begin(greeting(g, key))
+// Welcome tells the client that its session has begun: what the server said at login,
+// and pid as its process id, unless that is 0. From then on, until forget is called, a
+// CancelRequest with the key that the client is given calls cancel, possibly several
+// times at once, with a context that is done when the client's is; the connection that
+// the request came over is closed when cancel returns. forget does not wait for calls
+// under way; it must be called, also after an error. The error says that the client is
+// gone.
+func (c *Client) Welcome(server *ServerConn, pid uint32, cancel func(context.Context)) (forget func(), err error) {
+	key, forget := c.keys.add(pid, c.keySize(server.Status["server_version"]), cancel)
+	return forget, c.begin(greeting(server, pid, key))
 }
 
 // begin sends what opens the client's session.
@@ -57,15 +51,15 @@ func (c *Client) begin(words []byte) error {
 }
 
 // greeting returns what a server says after AuthenticationOk.
-func greeting(g Greeting, key []byte) []byte {
+func greeting(server *ServerConn, pid uint32, key []byte) []byte {
 	var all []pgproto3.BackendMessage
-	for _, name := range slices.Sorted(maps.Keys(g.Status)) {
-		all = append(all, &pgproto3.ParameterStatus{Name: name, Value: g.Status[name]})
+	for _, name := range slices.Sorted(maps.Keys(server.Status)) {
+		all = append(all, &pgproto3.ParameterStatus{Name: name, Value: server.Status[name]})
 	}
-	if g.PID != 0 {
-		all = append(all, &pgproto3.BackendKeyData{ProcessID: g.PID, SecretKey: key})
+	if pid != 0 {
+		all = append(all, &pgproto3.BackendKeyData{ProcessID: pid, SecretKey: key})
 	}
-	for _, n := range g.Notices {
+	for _, n := range server.Notices {
 		all = append(all, n)
 	}
 	return encode(append(all, &pgproto3.ReadyForQuery{TxStatus: 'I'})...)

@@ -4,7 +4,8 @@
 // Where to look: listener.go (the address), pending.go (connections that have not
 // logged in), negotiate.go (startup messages), login.go and scram.go (a password of
 // ours), relayed.go (the upstream's own password), client.go (what a client is told
-// then), cancelkey.go (CancelRequest).
+// then), serverconn.go (sessions
+// upstream), cancelkey.go (CancelRequest).
 //
 // It promises:
 //

@@ -27,8 +27,8 @@ func (l *Listener) attend(p *pendingLogin) {
 	}
 	if !l.pending.leave(p) {
 		err = errSilent
-		if c != nil && c.Upstream != nil {
-			c.Upstream.Leave()
+		if c != nil && c.Server != nil {
+			c.Server.Close()
 		}
 	}
 	switch {

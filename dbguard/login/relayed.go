@@ -71,11 +71,11 @@ func (l *Listener) relayLogin(p *pendingLogin, in *intake, start *startup) (*Cli
 		c.Gen = l.o.Generation(p.Conn)
 	}
 	r := &relayedLogin{client: p, in: in, timeout: l.o.timeout, start: start, version: start.version}
-	up, err := r.run(l.accepting, l.upstream)
+	server, err := r.run(l.accepting, l.upstream)
 	if err != nil {
 		return nil, err
 	}
-	c.Upstream, c.version = up, r.version
+	c.Server, c.version = server, r.version
 	return c, nil
 }
 
@@ -85,7 +85,7 @@ func unreachable(err error) *refusal {
 }
 
 // run does the login.
-func (r *relayedLogin) run(ctx context.Context, upstream *pgconn.Config) (*Upstream, error) {
+func (r *relayedLogin) run(ctx context.Context, upstream *pgconn.Config) (*ServerConn, error) {
 	if upstream.ChannelBinding == "require" {
 		return nil, refuse("28000", "channel_binding=require cannot be kept by a listener that relays logins")
 	}
@@ -95,7 +95,7 @@ func (r *relayedLogin) run(ctx context.Context, upstream *pgconn.Config) (*Upstr
 	config.AfterNetConnect = r.login
 	config.RequireAuth = ""      // the client sees for itself how the upstream checks it
 	config.ValidateConnect = nil // of target_session_attrs: likewise
-	up, err := Connect(ctx, config)
+	server, err := Connect(ctx, config)
 	switch {
 	case r.err != nil:
 		return nil, r.err
@@ -105,7 +105,7 @@ func (r *relayedLogin) run(ctx context.Context, upstream *pgconn.Config) (*Upstr
 	case err != nil:
 		return nil, unreachable(plain(err))
 	}
-	return up, nil
+	return server, nil
 }
 
 // plain returns what pgconn says about its connects, without the user and database of

@@ -37,14 +37,14 @@ func relayedStub(t *testing.T, upstream string, o Options, edits ...func(*pgconn
 
 // splice serves a client whose login was relayed.
 func splice(ctx context.Context, t *testing.T, c *Client) {
-	up := c.Upstream
+	up := c.Server
 	defer up.Conn.Close()
 	stop := context.AfterFunc(ctx, func() { c.Close(); up.Conn.Close() })
 	defer stop()
 	if c.Gen != 7 || up.Status["server_version"] == "" {
 		t.Errorf("generation %d, status %v", c.Gen, up.Status)
 	}
-	forget, err := c.Welcome(Greeting{Status: up.Status, PID: up.PID}, func(ctx context.Context) {
+	forget, err := c.Welcome(up, up.PID, func(ctx context.Context) {
 		if err := up.Cancel(ctx); err != nil {
 			t.Error(err)
 		}

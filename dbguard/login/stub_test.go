@@ -124,7 +124,7 @@ func serve(ctx context.Context, c *Client) {
 		return
 	}
 	status := map[string]string{"client_encoding": "UTF8", "server_version": stubVersion, "standard_conforming_strings": "on", "application_name": c.Params["application_name"]}
-	forget, err := c.Welcome(Greeting{Status: status, PID: NewPID()}, func(context.Context) { cancelled <- struct{}{} })
+	forget, err := c.Welcome(&ServerConn{Status: status}, NewPID(), func(context.Context) { cancelled <- struct{}{} })
 	defer forget()
 	if err != nil {
 		return

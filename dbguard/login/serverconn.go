@@ -2,32 +2,34 @@ package login
 
 import (
 	"context"
+	"io"
 	"net"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// Upstream is a session of a server or a pooler that has just begun.
-type Upstream struct {
-	Conn    net.Conn                   // after ReadyForQuery, without deadlines; the receiver's to close
-	PID     uint32                     // the upstream's own; 0 when it has told none
+// ServerConn is a session of a server or a pooler that has just begun.
+type ServerConn struct {
+	Conn    net.Conn                   // after ReadyForQuery, without deadlines; the receiver's
+	PID     uint32                     // the server's own, or the pooler's; 0 when it has told none
 	Status  map[string]string          // ParameterStatus
 	Notices []*pgproto3.NoticeResponse // sent at login
 
 	// Cancel sends a CancelRequest, over TLS where Conn has it, to the address that
-	// Conn was dialled at. It returns when the upstream has closed that connection,
+	// Conn was dialled at. It returns when the server has closed that connection,
 	// which is after it has signalled its process, or when the context is done.
 	Cancel func(context.Context) error
 }
 
 // Connect opens a session with pgconn. config is copied; its OnNotice is not called.
-// Errors are pgconn's.
-func Connect(ctx context.Context, config *pgconn.Config) (*Upstream, error) {
-	u := &Upstream{}
+// Errors are pgconn's; they have no password.
+func Connect(ctx context.Context, config *pgconn.Config) (*ServerConn, error) {
+	s := &ServerConn{}
 	config = config.Copy()
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
-		u.Notices = append(u.Notices, (*pgproto3.NoticeResponse)(ResponseOf((*pgconn.PgError)(n))))
+		s.Notices = append(s.Notices, (*pgproto3.NoticeResponse)(ResponseOf((*pgconn.PgError)(n))))
 	}
 	at := dialled{by: config.DialFunc}
 	config.DialFunc = at.dial
@@ -54,15 +56,17 @@ func Connect(ctx context.Context, config *pgconn.Config) (*Upstream, error) {
 		_ = hijacked.Conn.Close()
 		return nil, err
 	}
-	u.Conn, u.PID, u.Status, u.Cancel = hijacked.Conn, hijacked.PID, hijacked.ParameterStatuses, handle.CancelRequest
-	return u, nil
+	s.Conn, s.PID, s.Status, s.Cancel = hijacked.Conn, hijacked.PID, hijacked.ParameterStatuses, handle.CancelRequest
+	return s, nil
 }
 
-// Leave ends a session that nobody is going to use. It takes a second at most.
-func (u *Upstream) Leave() {
-	if b, err := (&pgproto3.Terminate{}).Encode(nil); err == nil {
-		goodbye(u.Conn, b)
-	}
+// Close ends a session that no client has had, and returns when the server has closed
+// its side, after a second at most: until then the session is seen on the server.
+func (s *ServerConn) Close() {
+	_ = s.Conn.SetDeadline(time.Now().Add(goodbyeTime))
+	_, _ = s.Conn.Write([]byte{'X', 0, 0, 0, 4}) // Terminate
+	_, _ = io.Copy(io.Discard, s.Conn)
+	_ = s.Conn.Close()
 }
 
 // dialled remembers where pgconn has dialled last. For a Unix socket a connection
