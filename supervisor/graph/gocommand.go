@@ -138,9 +138,9 @@ const listFields = "ImportPath,Dir,Name,DepOnly,Standard,GoFiles,CgoFiles,Invali
 	"SwigFiles,SwigCXXFiles,SysoFiles,EmbedFiles,EmbedPatterns,IgnoredGoFiles,IgnoredOtherFiles,Module,Error"
 
 type module struct {
-	Path, Dir, GoMod string
-	Main             bool
-	Replace          *module
+	Path, Dir string
+	Main      bool
+	Replace   *module
 }
 
 type listError struct{ Pos, Err string }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/devguard/devguard/supervisor/osproc"
 )
 
@@ -62,4 +64,31 @@ func scanned() func(pid int) []osproc.Process {
 		children[p.PPID] = append(children[p.PPID], p)
 	}
 	return func(pid int) []osproc.Process { return children[pid] }
+}
+
+// treeGone: a subreaper without a child has no descendant.
+func treeGone(childless bool, _ int) bool { return childless }
+
+// killTree kills every descendant, again and again until a look at the
+// processes shows none that was not killed before: one that forks faster than
+// it is found leaves children, and they are found at the next look. The bound
+// hands back to the caller, who reaps and comes again.
+func killTree(group int, running bool) {
+	if running {
+		_ = unix.Kill(-group, unix.SIGKILL) // at once for all members, forks under way included
+	}
+	killed := map[osproc.Process]bool{}
+	for range 100 {
+		fresh := false
+		for _, p := range members(0, os.Getpid()) {
+			if !p.Zombie && !killed[p] {
+				fresh = true
+				killed[p] = true
+				p.Kill() // EPERM: it stays, and Stop reports it
+			}
+		}
+		if !fresh {
+			return
+		}
+	}
 }

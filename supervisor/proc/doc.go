@@ -1,10 +1,14 @@
 // Package proc runs one process tree under a guardian and ends it, always.
 //
-// A guardian is this program executed again; main calls Guardian first. It
-// starts the app as its child, is told by devguard over a socket what to do,
-// and takes the end of that socket for devguard's death:
+// A Launcher starts an Instance; Instance.Stop ends it (stop.go: signal, grace,
+// kill). A guardian is this program executed again; main calls Guardian first.
+// It starts the app as its child, is told by devguard over a socket what to do,
+// and takes the end of that socket for devguard's death (guardian_unix.go, its
+// states in phase_unix.go):
 //
 //	devguard ── warden ── guardian ── app ── whatever the app starts
+//
+// The warden is there for the guardian's own death (warden_linux.go).
 //
 // The promises:
 //
@@ -27,6 +31,6 @@
 //   - Nothing here waits for a process it did not start, so no exit status of
 //     an os/exec child elsewhere in devguard is ever stolen.
 //
-// Events of one Instance come in the order Done, Gone; both always come.
-// Windows has no process groups of this kind: Start says so.
+// Done of an Instance always comes. Windows has no process groups of this kind:
+// Start says so.
 package proc

@@ -28,9 +28,9 @@ const (
 
 func guardianArgs(stage string) []string { return []string{guardianName, stageFlag, stage} }
 
-// giveUp bounds how long a guardian whose devguard is dead goes on killing what
+// orphanLimit bounds how long a guardian whose devguard is dead goes on killing what
 // does not die.
-const giveUp = 10 * time.Second
+const orphanLimit = 10 * time.Second
 
 // Guardian must be the first thing main does, and TestMain of every package
 // that starts instances. In an ordinary process it returns at once. In a process
@@ -79,15 +79,18 @@ func surviveSignals() {
 
 // guard is the state of the guardian process; one goroutine owns it.
 type guard struct {
-	conn     *net.UnixConn
-	main     int      // the app's pid and group; 0 before the start
-	tty      *os.File // with Foreground
-	owner    int      // devguard's group
-	running  bool     // the main process is not reaped
-	stopping bool     // the group may take its time
-	killing  bool
-	pause    time.Duration // until the next look, see soon
-	orphaned time.Time     // when devguard or the warden was found dead
+	conn   *net.UnixConn
+	phase  phase
+	app    child         // from the start on
+	pause  time.Duration // until the next look, see soon
+	giveUp time.Time     // set when devguard or the warden was found dead
+}
+
+// child is the app.
+type child struct {
+	pid   int      // and its group
+	tty   *os.File // nil unless it was given the terminal
+	owner int      // devguard's group, which has the terminal otherwise
 }
 
 type request struct {
@@ -96,8 +99,8 @@ type request struct {
 }
 
 func runGuardian() {
-	child := make(chan os.Signal, 1)
-	signal.Notify(child, unix.SIGCHLD)
+	childEnded := make(chan os.Signal, 1)
+	signal.Notify(childEnded, unix.SIGCHLD)
 	conn, err := net.FileConn(os.NewFile(socketFD, "devguard"))
 	if err != nil {
 		return
@@ -119,7 +122,7 @@ func runGuardian() {
 		case <-lost:
 			lost = nil
 			g.orphan()
-		case <-child:
+		case <-childEnded:
 		case <-g.soon():
 		}
 	}
@@ -145,10 +148,11 @@ func (g *guard) say(ev event) {
 	}
 }
 
+// orphan kills everything: nobody is left who could ask for anything else.
 func (g *guard) orphan() {
-	g.killing = true
-	if g.orphaned.IsZero() {
-		g.orphaned = time.Now()
+	g.phase = g.phase.kill()
+	if g.giveUp.IsZero() {
+		g.giveUp = time.Now().Add(orphanLimit)
 	}
 }
 
@@ -160,25 +164,24 @@ func (g *guard) do(r request) bool {
 	case opSignal:
 		g.signal(r.Signal)
 	case opStop:
-		g.stopping = true
+		g.phase = g.phase.stop()
 		g.signal(r.Signal)
 		g.signal(int(unix.SIGCONT)) // a stopped app could not obey
 	case opKill:
-		g.killing = true
+		g.phase = g.phase.kill()
 	}
 	return true
 }
 
-// signal is safe from a reused pid: the group exists while its leader is not
-// reaped, and only this goroutine reaps.
+// signal is safe from a reused pid: only this goroutine reaps.
 func (g *guard) signal(sig int) {
-	if g.running {
-		_ = unix.Kill(-g.main, syscall.Signal(sig)) // EPERM: the app gave up our user; SIGKILL will tell
+	if g.phase.appRuns() {
+		_ = unix.Kill(-g.app.pid, syscall.Signal(sig)) // EPERM: the app gave up our user; SIGKILL will tell
 	}
 }
 
 func (g *guard) start(s *startSpec, files []*os.File) bool {
-	if g.main != 0 || s == nil || len(files) != 3 {
+	if g.phase != idle || s == nil || len(files) != 3 {
 		return true
 	}
 	fds := make([]uintptr, len(files))
@@ -189,7 +192,7 @@ func (g *guard) start(s *startSpec, files []*os.File) bool {
 		Dir: string(s.Dir), Env: toStrings(s.Env), Files: fds, Sys: appAttr(),
 	})
 	if err == nil {
-		g.main, g.running, g.owner = pid, true, s.Group
+		g.phase, g.app = serving, child{pid: pid, owner: s.Group}
 		if s.Foreground {
 			g.giveTerminal(files[0])
 		}
@@ -197,7 +200,7 @@ func (g *guard) start(s *startSpec, files []*os.File) bool {
 	// Copies kept here would keep the reader of devguard's output from seeing
 	// its end.
 	for _, f := range files {
-		if f != g.tty {
+		if f != g.app.tty {
 			f.Close()
 		}
 	}
@@ -222,43 +225,51 @@ func failed(err error) event {
 // (Doing it in the forked child would need SIGTTOU ignored or blocked there, and
 // the app would inherit that.)
 func (g *guard) giveTerminal(tty *os.File) {
-	if have, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP); err != nil || have != g.owner {
+	if have, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP); err != nil || have != g.app.owner {
 		return
 	}
-	g.tty = tty
-	takeForeground(tty, g.owner, g.main)
+	g.app.tty = tty
+	takeForeground(tty, g.app.owner, g.app.pid)
 	g.signal(int(unix.SIGCONT))
+}
+
+func (g *guard) takeTerminal() {
+	if g.app.tty != nil {
+		takeForeground(g.app.tty, g.app.pid, g.app.owner)
+	}
 }
 
 // soon is when to look again without having been told: processes that are not
 // our children tell nobody when they exit or fork. Less and less often, for one
 // that cannot be killed may stay for hours.
 func (g *guard) soon() <-chan time.Time {
-	if g.main == 0 || !g.killing && (!g.stopping || g.running) {
+	if g.phase != lingering && !g.phase.kills() {
 		return nil
 	}
 	g.pause = min(max(2*g.pause, time.Millisecond), 50*time.Millisecond)
 	return time.After(g.pause)
 }
 
-// finished takes the next step and reports whether nothing is left to do.
+// finished takes the next step and reports whether there is nothing left to do,
+// or nothing that can be done.
 func (g *guard) finished() bool {
-	if g.main == 0 {
-		return g.killing
+	if g.phase == idle || g.phase == over {
+		return g.phase == over
 	}
 	childless := g.reap()
-	if !g.running && (!g.stopping || !groupAlive(g.main)) {
-		g.killing = true
+	if g.phase == lingering && !groupAlive(g.app.pid) {
+		g.phase = sweeping
 	}
-	if g.killing && !childless {
-		killTree(g.main, g.running)
+	if g.phase.kills() && !childless {
+		killTree(g.app.pid, g.phase.appRuns())
 		childless = g.reap()
 	}
-	if !g.running && treeGone(childless, g.main) {
+	if g.phase == sweeping && treeGone(childless, g.app.pid) {
 		g.takeTerminal()
+		g.phase = over
 		return true
 	}
-	return !g.orphaned.IsZero() && time.Since(g.orphaned) > giveUp
+	return !g.giveUp.IsZero() && time.Now().After(g.giveUp)
 }
 
 // reap takes every status there is and reports whether no child is left.
@@ -272,14 +283,14 @@ func (g *guard) reap() (childless bool) {
 			return true // ECHILD
 		case pid == 0:
 			return false
-		case pid == g.main && g.running:
+		case pid == g.app.pid && g.phase.appRuns():
 			g.exited(ws)
 		}
 	}
 }
 
 func (g *guard) exited(ws unix.WaitStatus) {
-	g.running = false
+	g.phase = g.phase.reaped()
 	g.takeTerminal()
 	ev := event{Op: opExited, Code: ws.ExitStatus()}
 	if ws.Signaled() {
@@ -288,10 +299,5 @@ func (g *guard) exited(ws unix.WaitStatus) {
 	g.say(ev)
 }
 
-func (g *guard) takeTerminal() {
-	if g.tty != nil {
-		takeForeground(g.tty, g.main, g.owner)
-	}
-}
-
+// groupAlive counts zombies: one is soon reaped, here or by a parent that is alive itself.
 func groupAlive(group int) bool { return unix.Kill(-group, 0) != unix.ESRCH }

@@ -1,14 +1,11 @@
 package proc
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/devguard/devguard/supervisor/osproc"
 )
@@ -22,12 +19,12 @@ type Instance struct {
 	started chan error // one value: nil once the app is executed
 	done    chan struct{}
 	empty   chan struct{} // closed when the tree is gone; its guardian may still be exiting
-	gone    chan struct{}
+	gone    chan struct{} // closed when the guardian has ended too
 
-	// Written by run before started, done; readable after.
-	pid      int
-	inner    int
-	exit     Exit
+	pid   int  // of the app; written by run before started has its value
+	inner int  // pid of the process that started the app, likewise; on macOS that is guardian.child
+	exit  Exit // written by run before done is closed
+
 	writeMu  sync.Mutex // frames are not interleaved
 	killOnce sync.Once
 	killed   chan struct{} // Kill was called
@@ -60,10 +57,7 @@ func (i *Instance) Guardians() []int {
 // Done is closed when the main process has exited and Exit is known.
 func (i *Instance) Done() <-chan struct{} { return i.done }
 
-// Gone is closed when the whole tree is gone, its guardian included.
-func (i *Instance) Gone() <-chan struct{} { return i.gone }
-
-// ended reports whether Gone is closed.
+// ended reports whether the tree is gone and its guardian too.
 func (i *Instance) ended() bool {
 	select {
 	case <-i.gone:
@@ -160,90 +154,6 @@ func (i *Instance) command(c command) error {
 	defer i.writeMu.Unlock()
 	_, err = i.guardian.conn.Write(msg)
 	return err
-}
-
-// Signal sends sig to the app's group. Once the app has exited that is
-// os.ErrProcessDone.
-func (i *Instance) Signal(sig syscall.Signal) error {
-	select {
-	case <-i.done:
-		return os.ErrProcessDone
-	default:
-	}
-	if err := i.command(command{Op: opSignal, Signal: int(sig)}); err != nil {
-		return fmt.Errorf("signal the app: %w", err)
-	}
-	return nil
-}
-
-// Kill ends the whole tree with SIGKILL, now, and does not wait. A Stop that is
-// under way stops waiting for its grace.
-func (i *Instance) Kill() {
-	i.killOnce.Do(func() {
-		i.command(command{Op: opKill}) // fails only when the guardian is gone, and then so is the tree
-		close(i.killed)
-	})
-}
-
-// Stop ends the tree: the signal to the app's group, then, when the main
-// process and its group are not gone within the grace, SIGKILL to the whole
-// tree. When they are gone early, what is left outside the group is killed at
-// once. The end of ctx, or Kill, ends the grace. Stop always returns, at the
-// latest about three seconds after the SIGKILL. It does not wait for the
-// guardian, which has nothing left to do; see Launcher.Close.
-func (i *Instance) Stop(ctx context.Context, spec StopSpec) StopResult {
-	if spec.Signal == 0 {
-		spec.Signal = syscall.SIGTERM
-	}
-	i.note(spec.Note)
-	began := time.Now()
-	i.command(command{Op: opStop, Signal: int(spec.Signal)}) // see Kill
-	var res StopResult
-	if !i.waitGrace(ctx, spec.Grace) {
-		res.Killed = true
-		i.note(spec.Note)
-		i.Kill()
-		i.waitEmpty(killWait)
-	}
-	res.Took = time.Since(began)
-	select {
-	case <-i.empty:
-	default:
-		res.Left = i.Pids()
-	}
-	return res
-}
-
-func (i *Instance) note(note func([]int)) {
-	if note == nil {
-		return
-	}
-	if pids := i.Pids(); len(pids) > 0 {
-		note(pids)
-	}
-}
-
-// waitGrace reports whether the tree went by itself.
-func (i *Instance) waitGrace(ctx context.Context, grace time.Duration) bool {
-	timer := time.NewTimer(grace)
-	defer timer.Stop()
-	select {
-	case <-i.empty:
-		return true
-	case <-timer.C:
-	case <-ctx.Done():
-	case <-i.killed:
-	}
-	return false
-}
-
-func (i *Instance) waitEmpty(limit time.Duration) {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-i.empty:
-	case <-timer.C:
-	}
 }
 
 // Pids are the live processes of the tree, without its guardians: on Linux every

@@ -109,11 +109,6 @@ func (l *Launcher) Start(ctx context.Context, spec Spec) (*Instance, error) {
 	return l.startOn(ctx, g, start, msg, spec)
 }
 
-// Start is Launcher.Start without a prepared guardian.
-func Start(ctx context.Context, spec Spec) (*Instance, error) {
-	return new(Launcher).Start(ctx, spec)
-}
-
 func (l *Launcher) take() *guardian {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,10 +1,6 @@
 package proc
 
-import (
-	"os"
-	"syscall"
-	"time"
-)
+import "os"
 
 // Spec says what to run. It is read during Start and not kept.
 type Spec struct {
@@ -30,26 +26,3 @@ type Exit struct {
 	Signal string // "SIGKILL", or "" when it exited by itself
 	Lost   bool   // the guardian died: how the app ended is not known
 }
-
-// StopSpec says how to ask the tree to end.
-type StopSpec struct {
-	Signal syscall.Signal // to the app's group; 0 is SIGTERM
-	Grace  time.Duration  // from the signal to SIGKILL; 0 kills at once
-
-	// Note, if set, is called with the pids of the tree right before the
-	// signal and right before the SIGKILL that ends a grace. Stop waits for
-	// it; it must not call the Instance.
-	Note func(pids []int)
-}
-
-// StopResult is what Stop saw.
-type StopResult struct {
-	Killed bool          // the app or its group was still there when the grace was over or cut short
-	Took   time.Duration // from the signal until the tree was gone, or until Stop gave up
-	Left   []int         // alive when Stop gave up: uninterruptible, or not ours to kill
-}
-
-// killWait is how long Stop waits for a SIGKILL to take effect. A kill of a
-// process that is not in uninterruptible sleep takes milliseconds even on a
-// loaded machine; what is left after this is reported, not waited for.
-const killWait = 3 * time.Second

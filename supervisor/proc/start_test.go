@@ -127,7 +127,7 @@ func TestStartErrors(t *testing.T) {
 		{"too many arguments", proc.Spec{Path: "sh", Args: []string{strings.Repeat("x", 1<<20)}}, syscall.E2BIG, "larger"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := proc.Start(t.Context(), tc.spec)
+			_, err := new(proc.Launcher).Start(t.Context(), tc.spec)
 			var start *proc.StartError
 			if !errors.As(err, &start) || !errors.Is(err, tc.want) || !strings.Contains(start.Hint(), tc.hint) {
 				t.Errorf("got %v (%+v), want %v and a hint with %q", err, start, tc.want, tc.hint)
@@ -140,7 +140,7 @@ func TestStartIsCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	mark := newMark()
-	i, err := proc.Start(ctx, proc.Spec{Path: app(t, "stubborn"), Env: append(os.Environ(), mark)})
+	i, err := new(proc.Launcher).Start(ctx, proc.Spec{Path: app(t, "stubborn"), Env: append(os.Environ(), mark)})
 	if i != nil {
 		// It was executed before ctx was looked at.
 		i.Stop(ctx, proc.StopSpec{Note: func([]int) {}})
@@ -156,7 +156,7 @@ func TestOutputNobodyReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Close()
-	i, err := proc.Start(t.Context(), proc.Spec{Path: app(t, "exits"), Args: []string{"print", "100000"}, Stdout: w})
+	i, err := new(proc.Launcher).Start(t.Context(), proc.Spec{Path: app(t, "exits"), Args: []string{"print", "100000"}, Stdout: w})
 	w.Close()
 	if err != nil {
 		t.Fatal(err)

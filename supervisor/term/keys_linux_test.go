@@ -356,18 +356,15 @@ func TestOpenRefuses(t *testing.T) {
 
 func TestTerminal(t *testing.T) {
 	_, tty := openPty(t)
-	if err := unix.IoctlSetWinsize(int(tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Col: 93, Row: 20}); err != nil {
-		t.Fatal(err)
-	}
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	if !IsTerminal(tty) || Width(tty) != 93 {
-		t.Errorf("%v %d", IsTerminal(tty), Width(tty))
+	if !IsTerminal(tty) {
+		t.Error("a pseudo-terminal is none")
 	}
-	if IsTerminal(null) || Width(null) != 0 || IsTerminal(nil) || Width(nil) != 0 {
+	if IsTerminal(null) || IsTerminal(nil) {
 		t.Error("the null device is a terminal")
 	}
 }

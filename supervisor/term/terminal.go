@@ -13,15 +13,3 @@ var ErrNoTerminal = errors.New("not this process's terminal")
 
 // IsTerminal reports whether f is a terminal.
 func IsTerminal(f *os.File) bool { return f != nil && term.IsTerminal(int(f.Fd())) }
-
-// Width returns the columns of the terminal, or 0 when it does not say.
-func Width(f *os.File) int {
-	if f == nil {
-		return 0
-	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
-	return width
-}
