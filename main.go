@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -70,11 +71,13 @@ func newApp(args []string) *cli.App {
 			OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return cmd.FlagError(err, flags) },
 		}
 	}
+	cli.VersionFlag = &cli.BoolFlag{Name: "version", Usage: cmd.VersionUsage, DisableDefaultText: true}
+	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintln(c.App.Writer, c.App.Version) }
 	return &cli.App{
 		Name:            "devguard",
+		Version:         version(),
 		Usage:           cmd.AppUsage,
 		Description:     cmd.AppHelp,
-		HideVersion:     true,
 		ExitErrHandler:  func(*cli.Context, error) {}, // execute prints and decides
 		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return cmd.FlagError(err, nil) },
 		CommandNotFound: nil,
@@ -84,6 +87,7 @@ func newApp(args []string) *cli.App {
 			verb("explain", cmd.ExplainUsage, cmd.ExplainArgs, cmd.ExplainHelp, cmd.PlaceFlags(), func(c *cli.Context) error { return explain(c, args) }),
 			verb("init", cmd.InitUsage, cmd.InitArgs, cmd.InitHelp, cmd.PlaceFlags()[:1], func(c *cli.Context) error { return initProject(c, args) }),
 			verb("completion", cmd.CompletionUsage, cmd.CompletionArgs, cmd.CompletionHelp, nil, completion),
+			verb("version", cmd.VersionUsage, "", cmd.VersionHelp, nil, printVersion),
 		},
 	}
 }
@@ -98,7 +102,7 @@ func noVerb(c *cli.Context, args []string) error {
 	}
 	word := c.Args().First()
 	hint := "devguard help lists what there is; to run a package: devguard run " + word
-	if near := config.Nearest(word, []string{"run", "explain", "init", "completion", "help"}); near != "" {
+	if near := config.Nearest(word, []string{"run", "explain", "init", "completion", "version", "help"}); near != "" {
 		hint = "did you mean devguard " + near + "?"
 	}
 	return &cmd.UsageError{Msg: fmt.Sprintf("there is no command %q", word), Next: hint}
@@ -111,6 +115,20 @@ func completion(c *cli.Context) error {
 	}
 	_, err = fmt.Fprint(os.Stdout, script)
 	return err
+}
+
+func version() string {
+	info, _ := debug.ReadBuildInfo()
+	return cmd.Version(info)
+}
+
+// printVersion answers `devguard version`.
+func printVersion(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return &cmd.UsageError{Msg: "version wants no arguments", Next: "write: devguard version"}
+	}
+	cli.ShowVersion(c)
+	return nil
 }
 
 func initProject(c *cli.Context, args []string) error {

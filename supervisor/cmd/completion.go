@@ -10,6 +10,7 @@ import (
 // verbs are what completion offers first, with what each does.
 var verbs = [][2]string{
 	{"run", RunUsage}, {"explain", ExplainUsage}, {"init", InitUsage}, {"completion", CompletionUsage},
+	{"version", VersionUsage},
 	{"help", "show help"},
 }
 
@@ -62,7 +63,7 @@ _devguard() {
     # --db=drain arrives as three words
     if [[ $cur == '=' ]]; then cur=''; elif [[ $prev == '=' ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W '%s' -- "$cur"))
+        [[ $cur == -* ]] && COMPREPLY=($(compgen -W '--help --version' -- "$cur")) || COMPREPLY=($(compgen -W '%s' -- "$cur"))
         return
     fi
     for ((i = 2; i < COMP_CWORD; i++)); do
@@ -92,13 +93,13 @@ func zshCompletion() string {
 	for _, verb := range verbs {
 		fmt.Fprintf(&b, "        '%s:%s'\n", verb[0], zshText(verb[1]))
 	}
-	b.WriteString("    )\n    if ((CURRENT == 2)); then\n        _describe verb verbs\n        return\n    fi\n")
+	b.WriteString("    )\n    if ((CURRENT == 2)); then\n        if [[ $PREFIX == -* ]]; then compadd -- --help --version; else _describe verb verbs; fi\n        return\n    fi\n")
 	b.WriteString("    local verb=$words[2]\n    shift words\n    ((CURRENT--))\n    case $verb in\n")
 	zshVerb(&b, "run", RunFlags(), "'1:package:_files -/' '*::argument:_files'")
 	zshVerb(&b, "explain", PlaceFlags(), "'1:file:_files'")
 	zshVerb(&b, "init", PlaceFlags()[:1], "")
 	zshVerb(&b, "completion", nil, "'1:shell:(bash zsh fish)'")
-	zshVerb(&b, "help", nil, "'1:verb:(run explain init completion)'")
+	zshVerb(&b, "help", nil, "'1:verb:(run explain init completion version)'")
 	b.WriteString("    esac\n}\n\nif [[ $zsh_eval_context[-1] == loadautofunc ]]; then _devguard \"$@\"; else compdef _devguard devguard; fi\n")
 	return b.String()
 }
@@ -152,6 +153,7 @@ func fishCompletion() string {
 	for _, verb := range verbs {
 		fmt.Fprintf(&b, "complete -c devguard -n __fish_use_subcommand -f -a %s -d %s\n", verb[0], fishText(verb[1]))
 	}
+	fmt.Fprintf(&b, "complete -c devguard -n __fish_use_subcommand -l version -d %s\n", fishText(VersionUsage))
 	for _, flag := range RunFlags() {
 		seen := "run"
 		switch flag.Names()[0] {

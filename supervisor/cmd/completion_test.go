@@ -45,8 +45,9 @@ var completions = []struct {
 	want  []string // among the answers
 	never []string
 }{
-	{"verbs", []string{"devguard", ""}, []string{"run", "explain", "init", "completion", "help"}, []string{"debug", "status"}},
+	{"verbs", []string{"devguard", ""}, []string{"run", "explain", "init", "completion", "version", "help"}, []string{"debug", "status"}},
 	{"verb", []string{"devguard", "ex"}, []string{"explain"}, []string{"run"}},
+	{"flags before a verb", []string{"devguard", "--"}, []string{"--version"}, []string{"--db", "run"}},
 	{"flags of run", []string{"devguard", "run", "--"}, []string{"--db", "--embedded-db", "--name", "--log-format", "--config", "--dir"}, []string{"--front", "--control"}},
 	{"modes", []string{"devguard", "run", "--db", ""}, []string{"auto", "session", "transaction", "drain", "off"}, []string{"rolling"}},
 	{"formats", []string{"devguard", "run", "-v", "--log-format", "j"}, []string{"json"}, []string{"text"}},

@@ -7,6 +7,7 @@ const (
 	ExplainUsage    = "say what a change of a file would do, and why"
 	InitUsage       = "write a devguard.toml for this project"
 	CompletionUsage = "print completions for a shell"
+	VersionUsage    = "print the version of devguard"
 )
 
 // Usage lines behind the verb's name.
@@ -83,3 +84,8 @@ An existing devguard.toml is never overwritten, and nothing is run.`
 const CompletionHelp = `    source <(devguard completion bash)                            in ~/.bashrc
     devguard completion zsh > "${fpath[1]}/_devguard"             once, then a new shell
     devguard completion fish > ~/.config/fish/completions/devguard.fish`
+
+// VersionHelp is the description of version.
+const VersionHelp = `One line, for a bug report: the version of the module, the commit if devguard was
+built in its git work tree, the version of Go, operating system and architecture.
+devguard --version prints the same.`

@@ -1,0 +1,35 @@
+package cmd
+
+import (
+	"cmp"
+	"runtime"
+	"runtime/debug"
+	"strings"
+)
+
+// Version says in one line what this program was built from and for:
+//
+//	devguard v1.2.3, go1.25.1 linux/amd64
+//	devguard v1.2.4-0.20260102150405-0123456789ab+dirty, commit 0123456789ab... with uncommitted changes, go1.25.1 linux/amd64
+//	devguard (devel), go1.25.1 linux/amd64
+//
+// info is that of debug.ReadBuildInfo, nil if there is none. The go command
+// records the version with `go install` at one; version and commit with a build
+// in a git work tree; and neither with -buildvcs=false, without git, or `go run`.
+func Version(info *debug.BuildInfo) string {
+	if info == nil {
+		info = &debug.BuildInfo{}
+	}
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	parts := []string{"devguard " + cmp.Or(info.Main.Version, "(devel)")}
+	if commit := settings["vcs.revision"]; commit != "" {
+		if settings["vcs.modified"] == "true" {
+			commit += " with uncommitted changes"
+		}
+		parts = append(parts, "commit "+commit)
+	}
+	return strings.Join(append(parts, runtime.Version()+" "+runtime.GOOS+"/"+runtime.GOARCH), ", ")
+}
