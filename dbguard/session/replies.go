@@ -43,9 +43,17 @@ func (r *replies) conceal() {
 // injects: something may be injected at any time, so the client must not begin a message.
 func (r *replies) injects() bool { return r.state == concealed || r.state == aborting }
 
+// status is that of the transaction as far as the client was told, which before this batch was before.
+func (r *replies) status(before byte) byte {
+	if r.block != 0 {
+		return r.block
+	}
+	return before
+}
+
 // follow notes what an Execute that the client was shown does to the transaction.
 func (r *replies) follow(f sqlFacts) {
-	if f.begins {
-		r.block = 'T'
+	if b := f.block(); b != 0 {
+		r.block = b
 	}
 }

@@ -20,7 +20,7 @@ func (r *rewrite) changed(head *expected, out []byte) []byte {
 // batch has begun it that the client believes skipped. The ReadyForQuery after it is the one that the client gets.
 func (r *rewrite) abort() (inject []byte) {
 	r.replies.state = aborting
-	if r.account.status == 'I' && r.replies.block != 'T' {
+	if r.replies.status(r.account.status) == 'I' {
 		r.expected.push(expected{kind: query, role: hidden})
 		return appendQuery(nil, "ROLLBACK")
 	}
