@@ -19,8 +19,8 @@ import (
 	"github.com/devguard/devguard/dbguard/pgtest"
 )
 
-// interleave runs the ways by turns, each for a round of about 100 ms, and
-// reports the mean of each and its ratio to the first.
+// interleave runs the ways by turns, each for a round of about 100 ms, and reports the mean of each
+// and its ratio to the first.
 func interleave(b *testing.B, names []string, ways []func()) {
 	b.Helper()
 	took, count := make([]time.Duration, len(ways)), make([]int, len(ways))
@@ -45,9 +45,9 @@ func interleave(b *testing.B, names []string, ways []func()) {
 	}
 }
 
-// targets are clients on the server, through relays, and through a PgBouncer in
-// session mode: sessions of each. The relays run in a process of their own, as
-// PgBouncer does: in ours they would share a scheduler with the client.
+// targets are clients on the server, through relays, and through a PgBouncer in session mode:
+// sessions of each. The relays run in a process of their own, as PgBouncer does: in ours they would
+// share a scheduler with the client.
 func targets(b *testing.B, sessions int) (names []string, conns [][]*pgconn.PgConn) {
 	s := pgtest.Start(b)
 	bouncer := pgtest.PgBouncer(b, s, pgtest.Pool{Mode: "session", Size: sessions})

@@ -9,8 +9,8 @@ import (
 	"github.com/devguard/devguard/dbguard/pgtest"
 )
 
-// testThroughPgBouncer: cancel and end work the same behind a pooler; there the
-// server's session lives on, and must hold nothing.
+// testThroughPgBouncer: cancel and end work the same behind a pooler; there the server's session
+// lives on, and must hold nothing.
 func testThroughPgBouncer(t *testing.T, s *pgtest.Server) {
 	o := observe(t, s)
 	o.ask("create table things (id int, n int default 0); insert into things select generate_series(1, 20)")

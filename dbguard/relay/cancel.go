@@ -2,12 +2,11 @@ package relay
 
 import "context"
 
-// Cancel passes on the client's own CancelRequest and returns when the upstream
-// has closed that connection: so long nothing of the client is forwarded, and
-// it cannot hit a later query. It does nothing when nothing runs (as a server
-// would) or the session ends already. When the client sends it over a connection
-// of its own, that connection should be closed once Cancel returns, since
-// clients take that for the sign that they may go on.
+// Cancel passes on the client's own CancelRequest and returns when the upstream has closed the
+// connection that it came by. Until then nothing of the client is forwarded, so that the cancel
+// cannot hit a later query. When nothing runs, Cancel does nothing, as a server would; neither does
+// it once the session is ending. A client that sent its request over a connection of its own takes
+// the end of that connection for the sign that it may go on: close it when Cancel returns.
 func (r *Relay) Cancel(ctx context.Context) {
 	if !r.beginCancel() {
 		return
@@ -22,7 +21,7 @@ func (r *Relay) Cancel(ctx context.Context) {
 func (r *Relay) beginCancel() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ending || r.phase != running || r.session.Idle() {
+	if !r.passing() || r.session.Idle() {
 		return false
 	}
 	r.cancels++

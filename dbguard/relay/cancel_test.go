@@ -39,8 +39,8 @@ func testCancel(t *testing.T, s *pgtest.Server) {
 	}
 }
 
-// testLateCancel: a cancel that takes its time on the way (late) hits what runs
-// or nothing, never what the client sends once the first query has ended.
+// testLateCancel: a cancel that takes its time on the way (late) hits what runs or nothing, never
+// what the client sends once the first query has ended.
 func testLateCancel(t *testing.T, s *pgtest.Server) {
 	begun, proceed := make(chan struct{}), make(chan struct{})
 	l := open(t, s.URL(pgtest.Conn{}), func(_ *netConn, up *Upstream, _ *Options) {
@@ -81,8 +81,8 @@ func testLateCancel(t *testing.T, s *pgtest.Server) {
 	}
 }
 
-// testCancelStorm: cancels at every moment; a query fails only when its own
-// cancel hits it, and the next one never does.
+// testCancelStorm: cancels at every moment; a query fails only when its own cancel hits it, and the
+// next one never does.
 func testCancelStorm(t *testing.T, s *pgtest.Server) {
 	l := open(t, s.URL(pgtest.Conn{}))
 	c := l.pg()

@@ -23,8 +23,7 @@ const (
 	gone             // nothing is written any more
 )
 
-// write sends p to the client. A client that cannot be written to is closed,
-// which ends its pump.
+// write sends p to the client. A client that cannot be written to is closed, which ends its pump.
 func (d *downstream) write(p []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -42,8 +41,8 @@ func (d *downstream) write(p []byte) {
 	d.leave()
 }
 
-// dismiss sends the client a last message, if there is one, and closes it: now
-// when it is between two messages, else when the rest of the message came.
+// dismiss sends the client a last message, if there is one, and closes it: now when it is between
+// two messages, else when the rest of the message came.
 func (d *downstream) dismiss(last []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -54,8 +53,8 @@ func (d *downstream) dismiss(last []byte) {
 	d.leave()
 }
 
-// leave closes a client that is at a boundary and is to leave, or one that is
-// told nothing. The caller holds mu.
+// leave closes a client that is at a boundary and is to leave, or one that is told nothing. The
+// caller holds mu.
 func (d *downstream) leave() {
 	if d.state != leaving || len(d.last) > 0 && d.at.middle() {
 		return
@@ -82,8 +81,8 @@ func (d *downstream) end() {
 // close closes the client without waiting for a Write under way, which fails.
 func (d *downstream) close() { _ = d.conn.Close() }
 
-// frames follows the boundaries of messages in a stream: a type byte, a length
-// that counts itself, the body.
+// frames follows the boundaries of messages in a stream: a type byte, a length that counts itself,
+// the body.
 type frames struct {
 	header [5]byte
 	have   int   // bytes of the header seen; 0 at a boundary when left is 0

@@ -21,8 +21,8 @@ import (
 
 var fatal = &pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "57P01", Message: "the app is restarted"}
 
-// rest reads what the client is still sent, to the end, and returns the types of
-// the messages and the last error.
+// rest reads what the client is still sent, to the end, and returns the types of the messages and
+// the last error.
 func (l *link) rest() (types string, last *pgproto3.ErrorResponse) {
 	l.t.Helper()
 	_ = l.conn.SetReadDeadline(time.Now().Add(patience))
@@ -127,8 +127,7 @@ func testEndOfHeld(t *testing.T, s *pgtest.Server) {
 	}
 }
 
-// A client that has closed its sending side is gone, even if it is still there
-// and reads nothing.
+// A client that has closed its sending side is gone, even if it is still there and reads nothing.
 func testHalfClosed(t *testing.T, s *pgtest.Server) {
 	o := observe(t, s)
 	l := open(t, s.URL(pgtest.Conn{}))

@@ -9,17 +9,16 @@ import (
 	"github.com/devguard/devguard/dbguard/session"
 )
 
-// cancelRepeat is after what time a cancel that had no effect is sent again, as
-// often as there is time. One is not enough: a cancel that overtakes the query on
-// its way to the server hits nothing, in a pipeline the server goes on to the next
-// statement, and a pooler ignores the cancel of a query that waits for a server,
-// which begins once another client's was cancelled. Waiting longer each time left
-// 35 queries of 250 running behind a pool of 20 (measured). A guess: a server
+// cancelRepeat is after what time a cancel that had no effect is sent again, as often as there is
+// time. One is not enough: a cancel that overtakes the query on its way to the server hits nothing,
+// in a pipeline the server goes on to the next statement, and a pooler ignores the cancel of a
+// query that waits for a server, which begins once another client's was cancelled. Waiting longer
+// each time left 35 queries of 250 running behind a pool of 20 (measured). A guess: a server
 // answers an effective cancel in a few milliseconds plus the way there and back.
 const cancelRepeat = 100 * time.Millisecond
 
-// finish ends the upstream session after the client's pump has ended. It runs
-// in that pump's goroutine, so that nothing of the client can come in between.
+// finish ends the upstream session after the client's pump has ended. It runs in that pump's
+// goroutine, so that nothing of the client can come in between.
 func (r *Relay) finish(ctx context.Context) {
 	last, dismiss, more := r.beginFinish()
 	if !more {
@@ -39,23 +38,23 @@ func (r *Relay) finish(ctx context.Context) {
 	r.takeSteps(ctx)
 }
 
-// beginFinish waits until the session is ours to end. It returns what the client
-// is still to be told, whether it is to be closed, and false when there is
-// nothing to end.
+// beginFinish waits until the session is ours to end. It returns what the client is still to be
+// told, whether it is to be closed, and false when there is nothing to end.
 func (r *Relay) beginFinish() (last []byte, dismiss, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.phase == terminated && !r.ending && !r.cut {
+	for r.phase == running && r.up == terminated {
 		r.changed.Wait() // the server finishes what the client asked for, then closes
 	}
 	if r.phase == over {
 		return nil, false, false
 	}
+	// When it is the upstream that fails, its last words may be on their way: its pump closes the
+	// client after them.
+	dismiss = r.phase == ending || r.up != cut
 	r.phase = finishing
 	_ = r.upstream.Conn.SetWriteDeadline(time.Now().Add(r.o.FinishTimeout)) // End's was shorter
-	// When it is the upstream that fails, its last words may be on their way:
-	// its pump closes the client after them.
-	return r.fatal, r.ending || !r.cut, true
+	return r.fatal, dismiss, true
 }
 
 // takeSteps does what the session says until the upstream has closed.
@@ -85,18 +84,18 @@ func (r *Relay) takeSteps(ctx context.Context) {
 	}
 }
 
-// nextStep asks the session what to do next to end the upstream session: nothing
-// while a cancel of the client is under way (it must not hit the ROLLBACK), and
-// once the upstream was told to end. more is false when it has ended.
+// nextStep asks the session what to do next to end the upstream session: nothing while a cancel of
+// the client is under way (it must not hit the ROLLBACK), and once the upstream was told to end.
+// more is false when it has ended.
 func (r *Relay) nextStep() (step session.Finish, seen uint64, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case r.phase == over:
 		return step, r.moves, false
-	case r.told || r.cancels > 0:
+	case r.up == told || r.cancels > 0:
 		return step, r.moves, true
-	case r.cut:
+	case r.up == cut:
 		step = session.Finish{Cancel: !r.session.Idle(), Broken: true}
 	default:
 		step = r.session.Finish()
@@ -105,16 +104,18 @@ func (r *Relay) nextStep() (step session.Finish, seen uint64, more bool) {
 		}
 	}
 	r.report.Cancelled = r.report.Cancelled || step.Cancel
-	if len(step.Send) > 0 && step.Send[0] == 'Q' {
-		r.rollback = true
+	switch {
+	case step.Done || step.Broken:
+		r.report.RolledBack = step.Done && r.up == rolledBack
+		r.up = told
+	case len(step.Send) > 0 && step.Send[0] == 'Q':
+		r.up = rolledBack
 	}
-	r.told = step.Done || step.Broken
-	r.report.RolledBack = step.Done && r.rollback
 	return step, r.moves, true
 }
 
-// await returns when there is a move after seen, or false when limit has passed
-// without one; 0 is for ever.
+// await returns when there is a move after seen, or false when limit has passed without one; 0 is
+// for ever.
 func (r *Relay) await(seen uint64, limit time.Duration) bool {
 	expired := false
 	if limit > 0 {
@@ -134,8 +135,8 @@ func (r *Relay) await(seen uint64, limit time.Duration) bool {
 	return r.moves != seen
 }
 
-// closeWrite tells the peer that nothing more comes and keeps reading: so we
-// see that it has ended, too. Where that cannot be said the connection is closed.
+// closeWrite tells the peer that nothing more comes and keeps reading: so we see that it has ended,
+// too. Where that cannot be said the connection is closed.
 func closeWrite(c net.Conn) {
 	half, ok := c.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {

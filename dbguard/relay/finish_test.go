@@ -9,8 +9,7 @@ import (
 	"github.com/devguard/devguard/dbguard/pgtest"
 )
 
-// ends are the states in which a client can vanish. do returns once the server
-// is in that state.
+// ends are the states in which a client can vanish. do returns once the server is in that state.
 var ends = []struct {
 	name string
 	do   func(l *link, o observer)
@@ -112,8 +111,8 @@ func (l *link) raw(b []byte) {
 	}
 }
 
-// testClientGone: whatever the client was doing, its session and what it held
-// are gone at once, and nothing is committed that it had not committed.
+// testClientGone: whatever the client was doing, its session and what it held are gone at once, and
+// nothing is committed that it had not committed.
 func testClientGone(t *testing.T, s *pgtest.Server) {
 	o := observe(t, s)
 	o.ask("create table things (id int, n int default 0); insert into things select generate_series(1, 20)")

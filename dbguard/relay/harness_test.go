@@ -301,8 +301,8 @@ func (l *link) itsPid() string { return strconv.Itoa(int(l.up.PID)) }
 // checked holds the tests that checkLeaks will look after.
 var checked sync.Map
 
-// checkLeaks fails the test when goroutines of a relay outlive it: what a test
-// cleans up is done in reverse, so it has to come before the first relay.
+// checkLeaks fails the test when goroutines of a relay outlive it: what a test cleans up is done in
+// reverse, so it has to come before the first relay.
 func checkLeaks(t testing.TB) {
 	t.Helper()
 	if _, again := checked.LoadOrStore(t, true); again {

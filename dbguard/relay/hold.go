@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// Hold keeps the client from beginning anything new: what it has open goes on
-// to its end, and from the next transaction boundary (session.Hold) nothing it
-// sends is forwarded, until Release. Holds are not counted.
+// Hold keeps the client from beginning anything new, until Release. What it has begun goes on to
+// its end; from the next transaction boundary (session.Hold) nothing that it sends is forwarded.
+// One Release ends any number of Holds.
 func (r *Relay) Hold() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -22,9 +22,8 @@ func (r *Relay) Release() {
 	r.move()
 }
 
-// AwaitIdle returns once the session is at a transaction boundary, where it
-// stays only after Hold, or once it has ended. The error says that ctx was done
-// before.
+// AwaitIdle returns when the session is at a transaction boundary, or has ended; it stays there only
+// if Hold was called before. The error says that ctx was done first.
 func (r *Relay) AwaitIdle(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() {
 		r.mu.Lock()

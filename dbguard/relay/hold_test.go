@@ -36,8 +36,8 @@ func testHold(t *testing.T, s *pgtest.Server) {
 	hear[*pgproto3.ReadyForQuery](l)
 }
 
-// testHoldUnderLoad: whatever a client does, while its session is held and idle
-// the server has no transaction of it; afterwards it goes on without an error.
+// testHoldUnderLoad: whatever a client does, while its session is held and idle the server has no
+// transaction of it; afterwards it goes on without an error.
 func testHoldUnderLoad(t *testing.T, s *pgtest.Server) {
 	o := observe(t, s)
 	o.ask("create table things (id int, n int); insert into things values (1, 0)")

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/devguard/devguard/dbguard/session"
 )
 
-// A pump begins with a small buffer, enough for a statement or a few rows, and
-// takes a large one while what comes does not fit: 500 idle sessions cost 4 MiB,
-// 32 MiB more if the last thing that each received was a large part of a result.
+// A pump begins with a small buffer, enough for a statement or a few rows, and takes a large one
+// while what comes does not fit: 500 idle sessions cost 4 MiB, 32 MiB more if the last thing that
+// each received was a large part of a result.
 const (
 	smallBuffer = 4 << 10
 	largeBuffer = 64 << 10
@@ -35,9 +36,9 @@ func (b *buffer) bytes() []byte {
 	return b.small
 }
 
-// fit chooses the buffer of the next Read by the length of the last. A stricter
-// limit (half of the large one) would free more memory, but makes COPY out, which
-// comes in pieces of 8 KiB while we keep up, a third slower (measured).
+// fit chooses the buffer of the next Read by the length of the last. A stricter limit (half of the
+// large one) would free more memory, but makes COPY out, which comes in pieces of 8 KiB while we
+// keep up, a third slower (measured).
 func (b *buffer) fit(n int) {
 	switch {
 	case b.large == nil && n == len(b.small):
@@ -54,8 +55,8 @@ func (b *buffer) free() {
 	}
 }
 
-// pumpClient passes what the client sends until the client is gone, has said
-// Terminate, or the session ends.
+// pumpClient passes what the client sends until the client is gone, has said Terminate, or the
+// session ends.
 func (r *Relay) pumpClient() {
 	b := newBuffer()
 	defer b.free()
@@ -75,9 +76,8 @@ func (r *Relay) pumpClient() {
 	}
 }
 
-// pass writes to the upstream what the session makes of in, waiting until it
-// takes some of it. It returns how much of in that was, and whether the pump
-// goes on.
+// pass writes to the upstream what the session makes of in, waiting until it takes some of it. It
+// returns how much of in that was, and whether the pump goes on.
 func (r *Relay) pass(in []byte) (taken int, more bool) {
 	for {
 		r.write.Lock()
@@ -93,29 +93,29 @@ func (r *Relay) pass(in []byte) (taken int, more bool) {
 	}
 }
 
-// offer asks the session what becomes of in: nothing while a cancel is under
-// way. seen is for await; more is false when the client's part is over.
+// offer asks the session what becomes of in: nothing while a cancel is under way. seen is for
+// await; more is false when the client's part is over.
 func (r *Relay) offer(in []byte) (out []byte, taken int, seen uint64, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case r.ending || r.phase != running:
+	case !r.passing():
 		return nil, 0, r.moves, false
 	case r.cancels > 0:
 		return nil, 0, r.moves, true
 	}
-	out, taken = r.session.Client(in, r.o.Now())
+	out, taken = r.session.Client(in, time.Now())
 	r.changed.Broadcast() // the end of a message can make the session idle too
 	r.collect()
 	if err := r.session.Err(); err != nil {
 		r.violation(err)
 		return out, taken, r.moves, false
 	}
-	return out, taken, r.moves, r.phase == running
+	return out, taken, r.moves, r.passing()
 }
 
-// send writes to the upstream. What could not be written leaves the upstream in
-// the middle of a message: nothing can be sent after it. The caller holds write.
+// send writes to the upstream. What could not be written leaves the upstream in the middle of a
+// message: nothing can be sent after it. The caller holds write.
 func (r *Relay) send(out []byte) error {
 	if len(out) == 0 {
 		return nil
@@ -124,7 +124,10 @@ func (r *Relay) send(out []byte) error {
 	if n < len(out) || err != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.cut, err = true, cmp.Or(err, io.ErrShortWrite)
+		err = cmp.Or(err, io.ErrShortWrite)
+		if r.up != told {
+			r.up = cut
+		}
 		if r.report.Err == nil && r.phase != over {
 			r.report.Err = fmt.Errorf("write to the upstream: %w", err)
 		}
@@ -134,9 +137,9 @@ func (r *Relay) send(out []byte) error {
 	return nil
 }
 
-// pumpUpstream passes what the upstream sends until it has closed, or the
-// connection is closed by us. Replies are passed on before anything else is
-// done about them. Once the client is gone they are read for the session alone.
+// pumpUpstream passes what the upstream sends until it has closed, or the connection is closed by
+// us. Replies are passed on before anything else is done about them. Once the client is gone they
+// are read for the session alone.
 func (r *Relay) pumpUpstream() {
 	b := newBuffer()
 	defer b.free()
@@ -164,7 +167,7 @@ func (r *Relay) pumpUpstream() {
 func (r *Relay) reply(in []byte) (out, inject []byte, events []session.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out, inject = r.session.Server(in, r.o.Now())
+	out, inject = r.session.Server(in, time.Now())
 	if err := r.session.Err(); err != nil {
 		r.violation(err)
 	}
@@ -175,12 +178,11 @@ func (r *Relay) reply(in []byte) (out, inject []byte, events []session.Event) {
 	return out, inject, events
 }
 
-// collect takes the session's events; a Terminate ends the client's part. The
-// caller holds mu.
+// collect takes the session's events; a Terminate ends the client's part. The caller holds mu.
 func (r *Relay) collect() {
 	for _, e := range r.session.TakeEvents() {
 		if e.Kind == session.Terminated && r.phase == running {
-			r.phase = terminated
+			r.up = terminated
 		}
 		if r.o.OnEvents != nil {
 			r.events = append(r.events, e)
@@ -195,13 +197,13 @@ func (r *Relay) deliver(events []session.Event) {
 	}
 }
 
-// upstreamEnded notes how the upstream ended and closes the client, who has
-// been sent everything that the upstream said.
+// upstreamEnded notes how the upstream ended and closes the client, who has been sent everything
+// that the upstream said.
 func (r *Relay) upstreamEnded(err error) {
 	r.mu.Lock()
 	eof := errors.Is(err, io.EOF)
-	r.report.Clean = eof && (r.told || r.phase == terminated)
-	r.report.Lost = r.phase == running && r.report.Err == nil
+	r.report.Clean = eof && (r.up == told || r.up == terminated)
+	r.report.Lost = r.phase < finishing && r.up == serving && r.report.Err == nil
 	switch {
 	case r.report.Err != nil || r.report.Clean:
 	case eof:

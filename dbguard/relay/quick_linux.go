@@ -9,12 +9,11 @@ import (
 	"unsafe"
 )
 
-// quickConn is a socket that is read and written without telling Go's scheduler
-// that a system call begins: it is non-blocking, so there is nothing to tell, and
-// waiting is the poller's as ever. Each such notice keeps the runtime's monitor
-// thread awake, every 20 µs, beside a client and a server who wait for a processor:
-// of what a relay adds to a one-row select that was a third (33 µs against 22 on
-// two cores; PgBouncer 1.18 in session mode adds as much).
+// quickConn is a socket that is read and written without telling Go's scheduler that a system call
+// begins: it is non-blocking, so there is nothing to tell, and waiting is the poller's as ever.
+// Each such notice keeps the runtime's monitor thread awake, every 20 µs, beside a client and a
+// server who wait for a processor: of what a relay adds to a one-row select that was a third (33 µs
+// against 22 on two cores; PgBouncer 1.18 in session mode adds as much).
 //
 // One goroutine at a time may read it, and one write.
 type quickConn struct {
@@ -23,8 +22,7 @@ type quickConn struct {
 	in, out transfer
 }
 
-// socket is what a *net.TCPConn and a *net.UnixConn have in common that a relay
-// uses.
+// socket is what a *net.TCPConn and a *net.UnixConn have in common that a relay uses.
 type socket interface {
 	net.Conn
 	syscall.Conn
@@ -120,8 +118,8 @@ func (t *transfer) write(fd uintptr) bool {
 	return true
 }
 
-// call transfers some of the rest of p, once. It is false when nothing can be
-// transferred now, and with an error.
+// call transfers some of the rest of p, once. It is false when nothing can be transferred now, and
+// with an error.
 func (t *transfer) call(trap, fd uintptr) bool {
 	for {
 		rest := t.p[t.n:]

@@ -56,8 +56,8 @@ func TestQuick(t *testing.T) {
 	}
 }
 
-// testQuickCarries: 8 MB there and back, far more than the kernel's buffers take
-// at once, then the end.
+// testQuickCarries: 8 MB there and back, far more than the kernel's buffers take at once, then the
+// end.
 func testQuickCarries(t *testing.T, q net.Conn, peer socket) {
 	sent := bytes.Repeat([]byte("0123456789abcde\n"), 8<<16)
 	var wg sync.WaitGroup
