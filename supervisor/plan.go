@@ -40,7 +40,7 @@ func Rules(cfg *config.Config, g *classify.Graph) *classify.Rules {
 // watchPlan is what the watcher has to look at.
 func watchPlan(cfg *config.Config, g *classify.Graph, gitDir string) watch.Plan {
 	return watch.Plan{
-		Rules: Rules(cfg, g), Walk: []watch.Root{{Dir: includeRoot(cfg, g)}}, GitDir: gitDir, Header: graph.Header,
+		Rules: Rules(cfg, g), Walk: []string{includeRoot(cfg, g)}, GitDir: gitDir, Header: graph.Header,
 	}
 }
 

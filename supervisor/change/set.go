@@ -15,7 +15,6 @@ type Set struct {
 	At      time.Time // when the first event of this set was received
 	Paths   []Path    // changed in content, created or removed; sorted by name
 	Ignored []Path    // events that ask for nothing, the reason in Class.Reason; bounded, for the log
-	Events  int       // file events behind this set, before merging
 	Notes   []Note    // what a person should know: overflow, limits, a switch to polling
 }
 
@@ -56,7 +55,6 @@ func (s Set) Merge(next Set) Set {
 	if out.At.IsZero() || !s.At.IsZero() && s.At.Before(out.At) {
 		out.At = s.At
 	}
-	out.Events += s.Events
 	out.Notes = append(slices.Clip(s.Notes), next.Notes...)
 	out.Paths = mergePaths(s.Paths, next.Paths)
 	out.Ignored = mergePaths(s.Ignored, next.Ignored)

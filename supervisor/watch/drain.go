@@ -18,11 +18,10 @@ const maxNames = 1 << 16
 
 // batch is what the kernel reported while the loop was busy.
 type batch struct {
-	at     time.Time // of the first event
-	names  map[string]fsnotify.Op
-	events int
-	lost   bool // events are missing
-	err    error
+	at    time.Time // of the first event; zero while there is none
+	names map[string]fsnotify.Op
+	lost  bool // events are missing
+	err   error
 }
 
 func (b *batch) add(ev fsnotify.Event) {
@@ -51,10 +50,9 @@ func (b *batch) fail(err error) {
 }
 
 func (b *batch) seen() {
-	if b.events == 0 {
+	if b.at.IsZero() {
 		b.at = time.Now()
 	}
-	b.events++
 }
 
 // drain empties the event queue into batches. It does no work per event: the
@@ -65,7 +63,7 @@ func drain(ctx context.Context, src *source, batches chan<- batch) {
 	events, errs := src.events, src.errors
 	for {
 		var out chan<- batch
-		if pending.events > 0 {
+		if !pending.at.IsZero() {
 			out = batches
 		}
 		select {

@@ -14,7 +14,7 @@ import (
 
 // events looks at what a batch is about.
 func (l *loop) events(ctx context.Context, b batch) {
-	out := findings{at: b.at, events: b.events}
+	out := findings{at: b.at}
 	if b.lost {
 		l.lost(b.err)
 		l.overflow(ctx, &out)

@@ -229,7 +229,7 @@ func (l *loop) postpone(f *file, now look, h hint) bool {
 func (l *loop) lookLater(ctx context.Context) {
 	l.laterTick = nil
 	l.laterLooks++
-	out := findings{at: time.Now(), events: 0}
+	out := findings{at: time.Now()}
 	hints := make(map[string]hint, len(l.later))
 	for name, first := range l.later {
 		hints[name] = hint{op: fsnotify.Write, trust: true}

@@ -134,8 +134,7 @@ func (l *loop) publish(f findings) change.Snapshot {
 	before := l.last
 	snap := l.snapshot()
 	set := change.Set{
-		Snapshot: snap, At: f.at, Events: f.events,
-		Paths: f.paths, Ignored: l.unreported(f.ignored, time.Now()), Notes: l.notes,
+		Snapshot: snap, At: f.at, Paths: f.paths, Ignored: l.unreported(f.ignored, time.Now()), Notes: l.notes,
 	}
 	if len(set.Paths)+len(set.Ignored)+len(set.Notes) == 0 && before.SameState(snap) {
 		return snap
@@ -153,7 +152,6 @@ func (l *loop) publish(f findings) change.Snapshot {
 // findings are what a look at files brought.
 type findings struct {
 	at      time.Time
-	events  int
 	paths   []change.Path
 	ignored []change.Path
 	found   time.Time // latest change of the files that were found

@@ -13,16 +13,9 @@ import (
 type Plan struct {
 	Rules *classify.Rules // Ignored may be nil: git is asked then, if there is one
 
-	// Dirs are watched without what is beneath them: package directories, those
-	// of embedded files, of env files and of the configuration. They need not
-	// exist. What Rules name themselves (the graph's directories and module
-	// roots, the configuration, env files, where hooks look) need not be
-	// repeated.
-	Dirs []string
-
-	// Walk are directories that are searched in the background for the files
-	// that Rules.Include names, and in command mode the tree.
-	Walk []Root
+	// Walk are directory trees that are searched in the background for the files that Rules.Include
+	// names, or in command mode for all files.
+	Walk []string
 
 	// GitDir is what `git rev-parse --git-dir` prints, absolute; "" if there is
 	// none.
@@ -33,16 +26,10 @@ type Plan struct {
 	Header func(name string, src []byte) change.Digest
 }
 
-// Root is a directory tree to walk.
-type Root struct{ Dir string }
-
 // dirs returns the directories that the plan asks for, and why.
 func (p *Plan) dirs() map[string]dirKind {
 	out := map[string]dirKind{}
 	add := func(path string, kind dirKind) { out[filepath.Clean(path)] |= kind }
-	for _, d := range p.Dirs {
-		add(d, listed)
-	}
 	if g := p.Rules.Graph; g != nil {
 		for _, d := range g.Dirs {
 			add(d.Path, listed)

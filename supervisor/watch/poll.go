@@ -56,8 +56,8 @@ func (l *loop) remote() (dir, fsType string) {
 			paths = append(paths, path)
 		}
 	}
-	for _, r := range l.plan.Walk {
-		paths = append(paths, filepath.Clean(r.Dir))
+	for _, dir := range l.plan.Walk {
+		paths = append(paths, filepath.Clean(dir))
 	}
 	slices.Sort(paths)
 	for _, path := range paths {

@@ -54,8 +54,8 @@ func (l *loop) walkAgain(since time.Time) {
 	l.epoch++
 	w := l.newWalk(since)
 	w.epoch = l.epoch
-	for _, r := range l.plan.Walk {
-		w.roots = append(w.roots, filepath.Clean(r.Dir))
+	for _, dir := range l.plan.Walk {
+		w.roots = append(w.roots, filepath.Clean(dir))
 	}
 	l.due = w
 	if l.cancel != nil {

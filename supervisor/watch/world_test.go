@@ -35,7 +35,6 @@ type seen struct {
 	ignored map[string]string // path to reason
 	notes   []change.Note
 	sets    int
-	events  int
 }
 
 func newWorld(t *testing.T) *world {
@@ -82,7 +81,7 @@ func (d *world) makePlan() Plan {
 			Config:   d.path("devguard.toml"),
 			Hooks:    []classify.Hook{{Name: "sql", Watch: []string{"db/**/*.sql"}, Outputs: []string{"gen/**"}}},
 		},
-		Walk:   []Root{{Dir: d.root}},
+		Walk:   []string{d.root},
 		Header: header,
 	}
 }
@@ -191,7 +190,6 @@ func (s *seen) add(set change.Set) {
 	}
 	s.notes = append(s.notes, set.Notes...)
 	s.sets++
-	s.events += set.Events
 }
 
 // until reads sets until ok says that what was awaited has come.
