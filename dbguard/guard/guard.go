@@ -9,6 +9,7 @@ import (
 
 	"github.com/devguard/devguard/dbguard/dsn"
 	"github.com/devguard/devguard/dbguard/sockets"
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // Options configure a Guard. They are copied by Open.
@@ -79,7 +80,7 @@ func Open(ctx context.Context, o Options) (*Guard, error) {
 func (g *Guard) RecordSockets(gen int, pids []int) {
 	conns, err := sockets.Connections(pids)
 	if err != nil {
-		g.shared.log.Debug("the sockets of the app are not known", "gen", gen, "error", err)
+		logline.SocketsUnknown(gen, err).To(g.shared.log.Logger)
 	}
 	held := g.shared.sockets.add(gen, conns)
 	for _, u := range g.upstreams.usedUntil(gen) {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/devguard/devguard/dbguard/login"
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 const (
@@ -140,7 +141,7 @@ func (p *spares) failed(err error) {
 	p.mu.Lock()
 	p.never = true
 	p.mu.Unlock()
-	p.log.Debug("no sessions are dialled ahead any more", "database", p.name, "sqlstate", server.Code)
+	logline.NoDialAhead(p.name, server.Code).To(p.log.Logger)
 }
 
 // arrive puts s among those that are there, and reports whether it is to be kept
