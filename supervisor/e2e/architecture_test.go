@@ -92,15 +92,19 @@ type goFile struct {
 	test bool
 	fset *token.FileSet
 	ast  *ast.File
+
+	siblings []goFile // the files of its package, itself among them
 }
 
 func parse(name string, src any) (goFile, error) {
 	fset := token.NewFileSet()
-	f, err := parser.ParseFile(fset, name, src, parser.SkipObjectResolution)
-	return goFile{
+	tree, err := parser.ParseFile(fset, name, src, parser.SkipObjectResolution|parser.ParseComments)
+	f := goFile{
 		name: filepath.ToSlash(name), pkg: path.Dir(filepath.ToSlash(name)),
-		test: strings.HasSuffix(name, "_test.go"), fset: fset, ast: f,
-	}, err
+		test: strings.HasSuffix(name, "_test.go"), fset: fset, ast: tree,
+	}
+	f.siblings = []goFile{f}
+	return f, err
 }
 
 // ours returns every Go file of this module, of all operating systems.
@@ -125,6 +129,13 @@ func ours(t *testing.T) []goFile {
 	if err != nil {
 		t.Fatal(err)
 	}
+	packages := map[string][]goFile{}
+	for _, f := range files {
+		packages[f.pkg] = append(packages[f.pkg], f)
+	}
+	for i := range files {
+		files[i].siblings = packages[files[i].pkg]
+	}
 	return files
 }
 
@@ -135,6 +146,7 @@ var rules = map[string]func(goFile) []string{
 	"calls":     calls,
 	"functions": functions,
 	"names":     names,
+	"locks":     locks,
 }
 
 func TestArchitecture(t *testing.T) {
@@ -322,6 +334,7 @@ func selector(e ast.Node) string {
 
 // TestRulesBite shows that each rule finds what it is for.
 func TestRulesBite(t *testing.T) {
+	const lock = `package guard; import "sync"; type G struct { mu sync.RWMutex }; `
 	long := "func f() {" + strings.Repeat("\n_ = 0", maxFunction) + "\n}"
 	for _, c := range []struct{ rule, file, src, want string }{
 		{"imports", "supervisor/build/b.go", `package build; import "` + module + `/supervisor/change"`, ""},
@@ -347,6 +360,16 @@ func TestRulesBite(t *testing.T) {
 		{"functions", "supervisor/proc/p.go", "package proc" + strings.Repeat("\n", maxFile+1), "one idea a file"},
 		{"names", "supervisor/proc/utils.go", `package proc`, "should say what is inside"},
 		{"names", "supervisor/proc/main.go", `package main`, "package main is at the root"},
+		{"locks", "dbguard/guard/g.go", lock + `func (g *G) f() { g.mu.Lock(); defer g.mu.Unlock(); go func() { g.mu.RLock() }() }`, ""},
+		{"locks", "dbguard/guard/g.go", lock + `func (p *part) f() { p.g.mu.Lock() }; type part struct { g *G }`, "only methods of the struct that has the lock mu take it"},
+		{"locks", "dbguard/guard/g.go", lock + `func f(g *G) { g.mu.Lock() }`, "only methods of the struct"},
+		{"locks", "dbguard/guard/g.go", lock + `func (p *part) f() { p.mu.Lock() }; type part struct { *G }`, "only methods of the struct"},
+		{"locks", "dbguard/guard/g.go", lock + `func f() { syscall.ForkLock.RLock() }`, ""},
+		{"locks", "dbguard/guard/g.go", lock + "// part is guarded by G.mu.\ntype part struct { n int }", "another's lock guards part"},
+		{"locks", "dbguard/guard/g.go", lock + "type part struct {\n// G.mu guards what follows.\nn int }", "another's lock guards part"},
+		{"locks", "dbguard/guard/g.go", `package guard; import "sync"; type g struct { sync.Mutex }`, "g embeds its lock"},
+		{"locks", "dbguard/guard/g.go", lock + strings.Repeat("func (g *G) f() {}; ", maxLocked) + "func f(g *G) {}", "31 functions have a G, the limit is 30"},
+		{"locks", "dbguard/guard/g.go", `package guard; type Guard struct{}; ` + strings.Repeat("func f(g *Guard) {}; ", maxLocked+1), "31 functions have a Guard"},
 	} {
 		f, err := parse(c.file, c.src)
 		if err != nil {
