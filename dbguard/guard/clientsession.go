@@ -72,6 +72,32 @@ func (c *clientSession) socket() (pid uint32, conn sockets.Conn, ok bool) {
 	return server.PID, sockets.Conn{Local: addrPort(server.Conn.LocalAddr()), Remote: addrPort(server.Conn.RemoteAddr())}, true
 }
 
+// errMigrating ends a session whose transaction a migration would wait for.
+var errMigrating = login.Fatal("57P01", "terminating connection due to administrator command",
+	"devguard ended this transaction because a hook that migrates the database is about to run.")
+
+// hold keeps the session from the server from its next transaction on, and returns
+// when it is inside none. One that still is after the timeout is ended, for which it
+// has the time of finish.
+func (c *clientSession) hold(ctx context.Context, timeout, finish time.Duration) {
+	_, r := c.running()
+	if r == nil {
+		return // it is being opened, and has asked for nothing yet
+	}
+	r.Hold()
+	polite, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if r.AwaitIdle(polite) == nil {
+		return
+	}
+	c.end(errMigrating)
+	ending, cancel := context.WithTimeout(ctx, finish)
+	defer cancel()
+	if !c.overBy(ending) && ctx.Err() == nil {
+		c.cancel()
+	}
+}
+
 // overBy waits for the end of the session, and returns false when ctx ends first.
 func (c *clientSession) overBy(ctx context.Context) bool {
 	select {

@@ -40,13 +40,13 @@ func (u *upstream) dialForDrain(held []sockets.Conn) {
 
 // dialNow begins to open a session for a drain that has nothing dialled ahead. The
 // drain may go before it ends: a session that breaks takes a moment to be closed.
-func (u *upstream) dialNow(to *access) *dialing {
+func dialNow(work *background, to *access) *dialing {
 	d := newDialing()
 	run := func() {
 		defer close(d.done)
-		d.run(u.work.ctx, to)
+		d.run(work.ctx, to)
 	}
-	if !u.work.start(run) {
+	if !work.start(run) {
 		close(d.done)
 	}
 	return d

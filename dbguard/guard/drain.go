@@ -156,7 +156,7 @@ func (d *drain) dial(ctx context.Context) (err error) {
 		if v, known := d.u.prober.result(); known && v.kind != postgres && v.kind != unknown {
 			return errPooled
 		}
-		ahead = d.u.dialNow(d.to)
+		ahead = dialNow(d.u.work, d.to)
 	}
 	select {
 	case <-ahead.done:

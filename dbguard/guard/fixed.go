@@ -66,11 +66,11 @@ func (addressTaken) Hint() string {
 
 // generationOf returns the generation whose process tree holds the other end of a
 // connection now, 0 when it is nobody of ours.
-func (u *upstream) generationOf(c net.Conn) int {
-	if u.pids == nil {
+func (s shared) generationOf(c net.Conn) int {
+	if s.pids == nil {
 		return 0
 	}
-	gen, pids := u.pids()
+	gen, pids := s.pids()
 	conns, err := sockets.Connections(pids)
 	theirs := sockets.Conn{Local: addrPort(c.RemoteAddr()), Remote: addrPort(c.LocalAddr())}
 	if err != nil || !slices.Contains(conns, theirs) {

@@ -3,13 +3,7 @@ package guard
 import (
 	"context"
 	"sync"
-
-	"github.com/devguard/devguard/dbguard/login"
 )
-
-// errMigrating ends a session whose transaction a migration would wait for.
-var errMigrating = login.Fatal("57P01", "terminating connection due to administrator command",
-	"devguard ended this transaction because a hook that migrates the database is about to run.")
 
 // Pause keeps every session of the app that passes through us from the server
 // from its next transaction on, as PgBouncer's PAUSE does, and returns when none
@@ -21,7 +15,7 @@ func (g *Guard) Pause(ctx context.Context) (resume func(migrated bool)) {
 	paused := g.upstreams.all()
 	for _, u := range paused {
 		for _, s := range u.sessions.pause() {
-			all.Go(func() { u.hold(ctx, s) })
+			all.Go(func() { s.hold(ctx, u.access().timeout, u.finishTime()) })
 		}
 	}
 	all.Wait()
@@ -29,26 +23,6 @@ func (g *Guard) Pause(ctx context.Context) (resume func(migrated bool)) {
 		for _, u := range paused {
 			u.resume(migrated)
 		}
-	}
-}
-
-// hold holds one session at the end of its transaction.
-func (u *upstream) hold(ctx context.Context, s *clientSession) {
-	_, r := s.running()
-	if r == nil {
-		return // it is being opened, and has asked for nothing yet
-	}
-	r.Hold()
-	polite, cancel := context.WithTimeout(ctx, u.access().timeout)
-	defer cancel()
-	if r.AwaitIdle(polite) == nil {
-		return
-	}
-	s.end(errMigrating)
-	finish, cancel := context.WithTimeout(ctx, u.finishTime())
-	defer cancel()
-	if !s.overBy(finish) && ctx.Err() == nil {
-		s.cancel()
 	}
 }
 
