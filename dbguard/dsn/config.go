@@ -19,7 +19,8 @@ type Identity struct {
 	Server   string // "host:port", several joined with commas; a socket as its path
 	Database string
 	User     string
-	Route    string // what else decides which server answers: hostaddr, target_session_attrs; mostly ""
+
+	route string // what else decides which server answers: hostaddr, target_session_attrs; mostly ""
 }
 
 // String returns user@server/database.
@@ -61,15 +62,6 @@ func (s Settings) With(env map[string]string) Settings {
 		}
 	}
 	return Settings{values, under}
-}
-
-// Without returns s without the keywords.
-func (s Settings) Without(keys ...string) Settings {
-	values := maps.Clone(s.values)
-	for _, key := range keys {
-		delete(values, key)
-	}
-	return Settings{values, s.under}
 }
 
 // files are the keywords whose value is a path.

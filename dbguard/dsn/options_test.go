@@ -93,8 +93,8 @@ func TestHostaddr(t *testing.T) {
 			if got := strings.Join(lookups, " "); config.Host != c.host || got != c.lookups || config.TLSConfig.ServerName != c.host && net.ParseIP(c.host) == nil {
 				t.Errorf("host %s, TLS for %s, dialled %s; want %s, %s", config.Host, config.TLSConfig.ServerName, got, c.host, c.lookups)
 			}
-			if id.Route != s.Get("hostaddr") {
-				t.Errorf("route %q", id.Route)
+			if id.route != s.Get("hostaddr") {
+				t.Errorf("route %q", id.route)
 			}
 		})
 	}

@@ -169,7 +169,7 @@ func leads(t testing.TB, value, got string, to Target) {
 func again(t testing.TB, got string, to Target) {
 	t.Helper()
 	f := found(t, got)
-	if twice, err := (Found{Value: got, Settings: f.Settings.Without("service")}).Rewrite(to, ""); err != nil || unescaped(twice) != unescaped(got) {
+	if twice, err := (Found{Value: got, Settings: without(f.Settings, "service")}).Rewrite(to, ""); err != nil || unescaped(twice) != unescaped(got) {
 		t.Errorf("once more: %s, %v", twice, err)
 	}
 }
@@ -329,7 +329,7 @@ func FuzzRewrite(f *testing.F) {
 		if !maps.Equal(was.RuntimeParams, is.RuntimeParams) {
 			t.Fatalf("%q becomes %q: session settings %q, before %q", value, got, is.RuntimeParams, was.RuntimeParams)
 		}
-		if p := was.Password; len(p) > 5 && strings.Contains(got, p) && !strings.Contains(s.Without("password").unmasked()+fresh+got[:4], p) {
+		if p := was.Password; len(p) > 5 && strings.Contains(got, p) && !strings.Contains(without(s, "password").unmasked()+fresh+got[:4], p) {
 			t.Fatalf("%q becomes %q: the password is still there", value, got)
 		}
 	})

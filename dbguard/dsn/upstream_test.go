@@ -153,7 +153,7 @@ func TestPsqlReadsWhatRewriteWrites(t *testing.T) {
 		"service=none passfile=gone keepalives=0 sslcrl=x application_name = 'a b' user=gone",
 	} {
 		f := found(t, value)
-		f.Settings = f.Settings.Without("service") // there is no such file
+		f.Settings = without(f.Settings, "service") // there is no such file
 		got, err := f.Rewrite(Target{s.Host, uint16(s.Port), user, fresh, database}, "")
 		if err != nil {
 			t.Fatal(err)
