@@ -35,7 +35,7 @@ func (p *peer) open(params string) *pgx.Conn {
 func (p *peer) row(conn *pgx.Conn, sql string, args ...any) {
 	rows, _ := conn.Query(p.Context(), sql, args...)
 	list, err := pgx.CollectRows(rows, pgx.RowTo[any])
-	p.note("%s: %v %s", sql, list, short(err))
+	p.write("%s: %v %s", sql, list, short(err))
 }
 
 // short is what has to be equal of an error.
@@ -60,27 +60,27 @@ func pgxDefault(p *peer) {
 	p.row(conn, "selec")
 	err := pgx.BeginFunc(p.Context(), conn, func(tx pgx.Tx) error {
 		_, err := tx.Exec(p.Context(), "select 1/$1::int", 0)
-		p.note("%s", short(err))
+		p.write("%s", short(err))
 		return err
 	})
-	p.note("%s", short(err))
+	p.write("%s", short(err))
 	var b pgx.Batch
 	for i := range 10 {
 		b.Queue("select $1::int", i).QueryRow(func(row pgx.Row) error {
 			var n int
 			err := row.Scan(&n)
-			p.note("batch %d %s", n, short(err))
+			p.write("batch %d %s", n, short(err))
 			return err
 		})
 	}
 	b.Queue("select 1/0")
-	p.note("%s", short(conn.SendBatch(p.Context(), &b).Close()))
-	p.note("%s", short(conn.DeallocateAll(p.Context())))
+	p.write("%s", short(conn.SendBatch(p.Context(), &b).Close()))
+	p.write("%s", short(conn.DeallocateAll(p.Context())))
 	p.row(conn, "select $1::text || 'x'", "after")
 	_, err = conn.Prepare(p.Context(), "mine", "select $1::numeric * 2")
-	p.note("%s", short(err))
+	p.write("%s", short(err))
 	p.row(conn, "mine", "1.5")
-	p.note("%s", short(conn.Deallocate(p.Context(), "mine")))
+	p.write("%s", short(conn.Deallocate(p.Context(), "mine")))
 	p.row(conn, "mine", "1.5")
 }
 
@@ -119,7 +119,7 @@ func pgxCopyFrom(p *peer) {
 			}
 			return []any{i, strings.Repeat("x", i%50)}, nil
 		}))
-		p.note("%d %s", n, short(err))
+		p.write("%d %s", n, short(err))
 		p.row(conn, "select sum(i + length(t)) from pcf")
 	}
 }
@@ -130,7 +130,7 @@ func pgxPipeline(p *peer) {
 	send := func(name, arg string) {
 		pipe.SendPrepare(name, "select $1::int * 2", nil)
 		pipe.SendQueryPrepared(name, [][]byte{[]byte(arg)}, nil, nil)
-		p.note("%s", short(pipe.Sync()))
+		p.write("%s", short(pipe.Sync()))
 	}
 	send("a", "1")
 	send("a", "2")
@@ -141,15 +141,15 @@ func pgxPipeline(p *peer) {
 		switch r := result.(type) {
 		case *pgconn.ResultReader:
 			read := r.Read()
-			p.note("%q %s %s", read.Rows, read.CommandTag, short(read.Err))
+			p.write("%q %s %s", read.Rows, read.CommandTag, short(read.Err))
 		case *pgconn.PipelineSync:
 			syncs++
-			p.note("sync")
+			p.write("sync")
 		default:
-			p.note("%T %s", result, short(err))
+			p.write("%T %s", result, short(err))
 		}
 	}
-	p.note("%s", short(pipe.Close()))
+	p.write("%s", short(pipe.Close()))
 }
 
 // eightClients use statements of the same names for different texts.
@@ -161,7 +161,7 @@ func eightClients(p *peer) {
 		wait.Go(func() { lines[w] = short(checkedRows(p.Context(), conn, w)) })
 	}
 	wait.Wait()
-	p.note("%q", lines)
+	p.write("%q", lines)
 }
 
 func checkedRows(ctx context.Context, conn *pgx.Conn, w int) error {

@@ -90,7 +90,7 @@ func (p *peer) end() {
 	}
 }
 
-func (p *peer) note(format string, args ...any) {
+func (p *peer) write(format string, args ...any) {
 	*p.heard = append(*p.heard, p.prefix+fmt.Sprintf(format, args...))
 }
 
@@ -182,14 +182,14 @@ func (p *peer) hear(typ byte, body []byte) {
 		p.endRun()
 	}
 	if typ != 'D' && typ != 'd' {
-		p.note("%s", p.words(typ, body))
+		p.write("%s", p.words(typ, body))
 		return
 	}
 	if p.run == nil {
 		p.run = &sameLines{kind: typ}
 	}
 	if p.run.count++; p.run.count <= longRun {
-		p.note("%s", p.words(typ, body))
+		p.write("%s", p.words(typ, body))
 		return
 	}
 	p.run.sum = p.run.sum*31 + digest(body)
@@ -197,7 +197,7 @@ func (p *peer) hear(typ byte, body []byte) {
 
 func (p *peer) endRun() {
 	if r := p.run; r != nil && r.count > longRun {
-		p.note("%c: %d in all, sum %x", r.kind, r.count, r.sum)
+		p.write("%c: %d in all, sum %x", r.kind, r.count, r.sum)
 	}
 	p.run = nil
 }
@@ -250,7 +250,7 @@ func columns(body []byte) string {
 // notifications writes down those that have come so far.
 func (p *peer) notifications() {
 	*p.heard = slices.DeleteFunc(*p.heard, func(line string) bool { return line == p.prefix+"A" })
-	p.note("notifications: %q", p.told)
+	p.write("notifications: %q", p.told)
 }
 
 // owner runs SQL on the target's database, past devguard and any pooler.

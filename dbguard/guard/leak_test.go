@@ -98,7 +98,7 @@ func crowd(t *testing.T, s *pgtest.Server, url string, want mode) {
 	// the listener takes a login that is slow while others wait for one that is silent.
 	slots := make(chan struct{}, login.Slots-4)
 	for i := range clients {
-		all.Go(func() { visitor(t, led, i, slots, &there, leave) })
+		all.Go(func() { crowdClient(t, led, i, slots, &there, leave) })
 	}
 	there.Wait()
 	if n := len(g.Status().Upstreams[0].Sessions); n != clients {
@@ -121,9 +121,9 @@ func crowd(t *testing.T, s *pgtest.Server, url string, want mode) {
 	}
 }
 
-// visitor is one client: it checks some answers, says that it is there, and when
+// crowdClient is one client: it checks some answers, says that it is there, and when
 // all are leaves, every other one in the middle of a query.
-func visitor(t *testing.T, url string, i int, slots chan struct{}, there *sync.WaitGroup, leave <-chan struct{}) {
+func crowdClient(t *testing.T, url string, i int, slots chan struct{}, there *sync.WaitGroup, leave <-chan struct{}) {
 	arrived := sync.OnceFunc(there.Done)
 	defer arrived()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)

@@ -31,9 +31,9 @@ type Upstream struct {
 // pg_stat_activity.
 type Session struct {
 	session.Snapshot
-	Gen   int       // 0: a client of a fixed address that is not the app's
-	Since time.Time // of its login: backend_start
-	PID   uint32    // as the upstream calls it
+	Gen          int       // 0: a client of a fixed address that is not the app's
+	BackendStart time.Time // of its login
+	PID          uint32    // as the upstream calls it; 0 while the session is being opened
 }
 
 // Generation is what one generation of the app has on an upstream.
@@ -68,7 +68,7 @@ func (u *upstream) status() Upstream {
 		out.Sessions = append(out.Sessions, s.status())
 	}
 	slices.SortFunc(out.Sessions, func(a, b Session) int {
-		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.PID, b.PID))
+		return cmp.Or(a.BackendStart.Compare(b.BackendStart), cmp.Compare(a.PID, b.PID))
 	})
 	out.Generations = generations(out.Sessions, u.conflicts.counts())
 	return out
@@ -76,7 +76,7 @@ func (u *upstream) status() Upstream {
 
 // status returns how the session stands now.
 func (c *clientSession) status() Session {
-	s := Session{Gen: c.gen, Since: c.since}
+	s := Session{Gen: c.gen, BackendStart: c.since}
 	server, r := c.running()
 	if r != nil {
 		s.PID, s.Snapshot = server.PID, r.Snapshot()

@@ -149,7 +149,7 @@ func (r *Relay) pumpUpstream() {
 			out, inject, events := r.reply(b.bytes()[:n])
 			if len(inject) > 0 {
 				r.write.Lock()
-				_ = r.send(inject) // a failure is noted, and the next Read fails too
+				_ = r.send(inject) // a failure is remembered, and the next Read fails too
 				r.write.Unlock()
 			}
 			r.down.write(out)
