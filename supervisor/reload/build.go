@@ -12,7 +12,11 @@ type lastBuild interface{ lastBuild() }
 type (
 	noBuild   struct{}
 	goodBuild struct{ inputs }
-	badBuild  struct{ inputs }
+	badBuild  struct {
+		inputs
+		err    error
+		detail any // Built.Detail
+	}
 )
 
 func (noBuild) lastBuild()   {}
@@ -21,6 +25,7 @@ func (badBuild) lastBuild()  {}
 
 // inputs are what a build was made of.
 type inputs struct {
+	version uint64        // Snapshot.Version at its start: it has read that tree or a newer one
 	source  change.Digest // zero while it runs, and when it was not made of one state
 	headers uint64        // Snapshot.Headers at its start
 	started time.Time
@@ -28,9 +33,10 @@ type inputs struct {
 
 // binary is the newest good output.
 type binary struct {
-	path   string
-	gen    int // the generation it was built for
-	digest change.Digest
+	path    string
+	gen     int // the generation it was built for
+	digest  change.Digest
+	version uint64 // Snapshot.Version at the start of the last build that has made it
 }
 
 // buildDue reports whether the newest build, good or bad, was made of another
@@ -64,7 +70,7 @@ func (m *machine) build() {
 	id := m.issue(func(id ID) Effect { return Build{ID: id, Gen: gen, Keep: m.binariesInUse()} })
 	m.begin(building{
 		id: id, gen: gen, seq: m.tree.Seq, asked: m.asked,
-		inputs: inputs{headers: m.tree.Headers, started: m.now},
+		inputs: inputs{version: m.tree.Version, headers: m.tree.Headers, started: m.now},
 	})
 	m.log(Log{What: LogBuildStarted, Gen: gen})
 }
@@ -144,12 +150,12 @@ func (m *machine) takeBuild(ev Built, b building) {
 		m.again = true
 	}
 	if ev.Err != nil {
-		m.built = badBuild{b.inputs}
+		m.built = badBuild{b.inputs, ev.Err, ev.Detail}
 		m.closeRound(resting{})
 		m.log(Log{What: LogBuildFailed, Gen: b.gen, Took: ev.Took, Err: ev.Err, Detail: ev.Detail})
 		return
 	}
 	m.built = goodBuild{b.inputs}
 	m.log(Log{What: LogBuildFinished, Gen: b.gen, Took: ev.Took, Detail: ev.Detail})
-	m.takeBinary(ev, b.gen, saved)
+	m.takeBinary(ev, b, saved)
 }

@@ -36,6 +36,7 @@ func playScript(t *testing.T, script []byte) {
 		if w.st.Snapshot().Done {
 			return
 		}
+		w.checkClaims()
 	}
 	if !ended {
 		w.comesToRest()
@@ -130,7 +131,7 @@ func (w *world) comesToRest() {
 		w.t.Fatalf("at rest nothing runs: %+v", w.st.Snapshot())
 	case !w.st.opts.Command && made.binary != w.tree.Source, made.runtime != w.tree.Runtime, made.env != w.tree.Env:
 		w.t.Fatalf("at rest the last state is not served: %+v", w.st.Snapshot())
-	case w.st.graph.shape != w.tree.Shape, w.st.config != w.tree.Config:
+	case w.st.graph.shape != w.tree.Shape, w.st.config.digest != w.tree.Config:
 		w.t.Fatalf("at rest the graph or the configuration is old: %+v", w.st.Snapshot())
 	case w.retired > 0:
 		w.t.Fatalf("at rest %d retired database sides are open", w.retired)
@@ -139,6 +140,9 @@ func (w *world) comesToRest() {
 		if w.st.hookWanted(i) {
 			w.t.Fatalf("at rest hook %d is due", i)
 		}
+	}
+	if snap := w.st.Snapshot(); snap.GenVersion != w.tree.Version {
+		w.t.Fatalf("at rest with %d, the tree has %d: %+v", snap.GenVersion, w.tree.Version, snap)
 	}
 	for _, h := range w.st.Snapshot().Holds {
 		if h.Kind != AfterHookFailed && h.Kind != AfterHookSuspended {

@@ -35,6 +35,12 @@ func (s State) listDue() bool {
 	return s.graph.listing == 0 && (s.graph.unusable() || s.graph.shape != s.tree.Shape)
 }
 
+// listedNow reports whether the graph is that of the tree: Snapshot.Source is of all
+// that the package is built from.
+func (s State) listedNow() bool {
+	return s.graph.state == listed && s.graph.listing == 0 && s.graph.shape == s.tree.Shape
+}
+
 // list reads the graph when its shape changed, beside everything else.
 func (m *machine) list() {
 	if m.listDue() {
@@ -67,7 +73,7 @@ func (m *machine) listedGraph(ev Listed) {
 	m.adopt(ev.Brings)
 	before, adopted := m.observe(ev.Snapshot)
 	if !g.known() && !ev.StaleConfig {
-		m.config = ev.Snapshot.Config
+		m.config = config{digest: ev.Snapshot.Config, version: ev.Snapshot.Version}
 	}
 	g.state, g.shape = listed, ev.Snapshot.Shape
 	if ev.Stale {

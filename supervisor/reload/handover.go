@@ -14,12 +14,16 @@ type (
 
 	// due: stop what runs, drain, start.
 	due struct {
-		saved time.Time // the save that it serves; zero if none
+		saved   time.Time // the save that it serves; zero if none
+		version uint64    // Snapshot.Version of the tree that it stands for
 	}
 
 	// refused: it cannot be started. What runs goes on, and the next change asks
 	// again.
-	refused struct{ err error }
+	refused struct {
+		version uint64
+		err     error
+	}
 )
 
 func (nothing) next() {}
@@ -55,40 +59,67 @@ func (s State) restartDue() bool {
 	return ok
 }
 
-// owe makes a generation due; saved is the save that it serves.
-func (m *machine) owe(saved time.Time) {
-	d, ok := m.next.(due)
-	if !ok || d.saved.IsZero() {
+// owe makes a generation due; saved is the save that it serves, version that of the
+// tree that it stands for. The one that is due already keeps the older save.
+func (m *machine) owe(saved time.Time, version uint64) {
+	d, _ := m.next.(due)
+	if d.saved.IsZero() {
 		d.saved = saved
 	}
+	d.version = max(d.version, version)
 	m.next = d
 }
 
 // refuse keeps what runs: the due generation cannot be started.
 func (m *machine) refuse(err error) {
 	gen := m.startGen()
-	m.next = refused{err}
+	d, _ := m.next.(due)
+	m.next = refused{d.version, err}
 	m.log(Log{What: LogRestartRefused, Gen: gen, Err: err})
 }
 
 // takeBinary decides whether a good build is worth a restart.
-func (m *machine) takeBinary(ev Built, gen int, saved time.Time) {
+func (m *machine) takeBinary(ev Built, b building, saved time.Time) {
 	same := ev.Binary == m.binary.digest
 	if !same {
-		m.binary = binary{path: ev.Path, gen: gen, digest: ev.Binary}
+		m.binary = binary{path: ev.Path, gen: b.gen, digest: ev.Binary}
 	}
+	m.binary.version = b.version
 	if reason, ok := m.restartReason(saved); ok {
-		m.owe(saved)
+		m.owe(saved, b.version)
 	} else if same {
-		m.log(Log{What: LogRestartSkipped, Gen: gen, Reason: reason})
+		m.log(Log{What: LogRestartSkipped, Gen: b.gen, Reason: reason})
 	}
 }
 
 // takeRound decides whether what is not built asks for a restart.
 func (m *machine) takeRound() {
-	_, bad := m.built.(badBuild)
-	if _, ok := m.restartReason(m.saved); ok && !bad && !m.restartDue() {
-		m.owe(m.saved)
+	if _, bad := m.built.(badBuild); bad {
+		return
+	}
+	var version uint64
+	if m.listedNow() {
+		version = m.tree.Version // all that it asks for is done, but for hooks that wait
+	}
+	_, differs := m.restartReason(m.saved)
+	switch d, isDue := m.next.(due); {
+	case isDue:
+		d.version = max(d.version, version)
+		m.next = d
+	case differs:
+		m.owe(m.saved, version)
+	default:
+		m.next = nothing{} // also if one was refused: what asked for it is gone
+	}
+}
+
+// catchUp has what runs stand for the tree as it is, once that asks for nothing. Hooks
+// that wait are not looked at.
+func (m *machine) catchUp() {
+	atRest := !m.round.open() && !m.again && !m.settling()
+	asks := m.configDue() || !m.listedNow() || m.buildDue() || m.restartDue() || m.restartWanted()
+	if atRest && !asks && m.serving() {
+		m.inst.version = m.tree.Version
 	}
 }
 
@@ -242,7 +273,8 @@ func (m *machine) launch() {
 	}
 	g := generation{
 		gen: m.startGen(), from: m.binary.gen, saved: d.saved,
-		made: made{m.binary.digest, m.tree.Runtime, m.tree.Env},
+		made:    made{m.binary.digest, m.tree.Runtime, m.tree.Env},
+		version: max(m.inst.version, m.binary.version, d.version),
 	}
 	m.next = nothing{}
 	m.owed = noCause

@@ -96,7 +96,7 @@ func (w *world) configIsDue() bool {
 	if e, ok := w.inFlight("config"); ok {
 		return w.begun[idOf(e)].tree.Config != w.st.tree.Config
 	}
-	return w.st.graph.known() && w.st.tree.Config != w.st.config
+	return w.st.graph.known() && w.st.tree.Config != w.st.config.digest
 }
 
 // hookIsDue: it has not succeeded with the files there are, nor does it run with them.

@@ -40,7 +40,12 @@ type (
 	ready struct{ last change.Digest }
 
 	// failed: likewise, but not with the files that it failed with.
-	failed struct{ at change.Digest }
+	failed struct {
+		at      change.Digest
+		version uint64 // Snapshot.Version at its start
+		err     error
+		detail  any // HookDone.Detail
+	}
 
 	// suspended: it feeds itself, and runs no more until something else is edited.
 	suspended struct{ last change.Digest }
@@ -164,7 +169,7 @@ func (m *machine) runHook(i int) {
 	id := m.issue(func(id ID) Effect {
 		return RunHook{ID: id, Gen: gen, Hook: i, Watch: watch, Changed: h.last}
 	})
-	m.begin(hooking{id: id, hook: i, watch: watch})
+	m.begin(hooking{id: id, hook: i, watch: watch, version: m.tree.Version})
 	m.log(Log{What: LogHookStarted, Gen: gen, Hook: m.opts.Hooks[i].Name})
 }
 
@@ -198,7 +203,7 @@ func (m *machine) hookDone(ev HookDone) {
 
 func (m *machine) hookFailed(ev HookDone, r hooking) {
 	h, name := &m.hooks[r.hook], m.opts.Hooks[r.hook].Name
-	h.state = failed{r.watch}
+	h.state = failed{r.watch, r.version, ev.Err, ev.Detail}
 	m.log(Log{What: LogHookFailed, Gen: m.nextGen(), Hook: name, Took: ev.Took, Err: ev.Err, Detail: ev.Detail})
 	switch {
 	case h.late:

@@ -31,6 +31,8 @@ type generation struct {
 	from  int       // the generation that its binary was built for
 	made  made      // what it was started with
 	saved time.Time // the save that it serves; zero if none
+
+	version uint64 // Snapshot.Version of the tree that it stands for: all it is made of is of that or a newer one
 }
 
 // made is what a generation was started with, to compare with what there is.
@@ -75,6 +77,8 @@ type (
 		await ID
 		ready ID // of AwaitReady; 0 once it was answered
 		check ID // of Check for the next generation; 0: none is in flight
+
+		readySince time.Time // zero: it was not found ready
 	}
 
 	// stopping: Stop or Await is in flight.
@@ -208,6 +212,9 @@ func (m *machine) readyDone(ev ReadyDone) {
 		return
 	}
 	r.ready = 0
+	if !ev.Cancelled && ev.Err == nil {
+		r.readySince = m.now
+	}
 	m.inst.phase = r
 	m.adopt(ev.Brings)
 	l := Log{What: LogInstanceReady, Gen: m.inst.gen, Rule: ev.Rule, Took: ev.Took, Err: ev.Err}

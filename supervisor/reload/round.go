@@ -30,13 +30,14 @@ type (
 	// configuring: devguard.toml is being read.
 	configuring struct {
 		id     ID
-		config change.Digest // of devguard.toml, as it was asked for
+		config config // of devguard.toml, as it was asked for
 	}
 
 	hooking struct {
-		id    ID
-		hook  int           // index into Options.Hooks
-		watch change.Digest // of the files that the hook watches, at its start
+		id      ID
+		hook    int           // index into Options.Hooks
+		watch   change.Digest // of the files that the hook watches, at its start
+		version uint64        // Snapshot.Version at its start
 	}
 
 	building struct {
@@ -66,6 +67,13 @@ func (between) step() ID       { return 0 }
 func (r configuring) step() ID { return r.id }
 func (r hooking) step() ID     { return r.id }
 func (r building) step() ID    { return r.id }
+
+// config is devguard.toml as it was read last.
+type config struct {
+	digest  change.Digest // zero before the first listing
+	version uint64        // Snapshot.Version when it was asked for
+	err     error         // it is not valid: the settings of before stay
+}
 
 // minWindow is the least time for which newer changes may cancel a build.
 const minWindow = 2 * time.Second
@@ -231,14 +239,14 @@ func (m *machine) served() {
 // configDue reports whether devguard.toml is not the one that was read last.
 func (s State) configDue() bool {
 	if r, ok := s.round.(configuring); ok {
-		return s.tree.Config != r.config
+		return s.tree.Config != r.config.digest
 	}
-	return s.graph.known() && s.tree.Config != s.config
+	return s.graph.known() && s.tree.Config != s.config.digest
 }
 
 func (m *machine) readConfig() {
-	config := m.tree.Config
-	m.begin(configuring{m.issue(func(id ID) Effect { return LoadConfig{id} }), config})
+	id := m.issue(func(id ID) Effect { return LoadConfig{id} })
+	m.begin(configuring{id, config{digest: m.tree.Config, version: m.tree.Version}})
 }
 
 func (m *machine) configLoaded(ev ConfigLoaded) {
@@ -247,6 +255,7 @@ func (m *machine) configLoaded(ev ConfigLoaded) {
 		return
 	}
 	m.config = r.config
+	m.config.err = ev.Err
 	m.endStep()
 	if ev.Err != nil {
 		m.log(Log{What: LogConfigInvalid, Err: ev.Err})

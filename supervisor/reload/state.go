@@ -49,8 +49,8 @@ type State struct {
 	rounds int  // counts them
 	again  bool // something changed since the round began
 	graph  graph
-	config change.Digest // devguard.toml as applied or refused, once the graph is known
-	hooks  []hook        // one for each of opts.Hooks
+	config config
+	hooks  []hook // one for each of opts.Hooks
 
 	runHeld bool // key r: hooks that wait for git run in this round
 	asked   int  // counts the builds that are wanted whatever the digests say: then = rebuild, key r, changed build settings

@@ -119,6 +119,7 @@ func (m *machine) advance() {
 	m.holdRound(why)
 	m.tellListing()
 	m.advanceInstance(why)
+	m.catchUp()
 }
 
 // observe adopts a snapshot unless a newer one is known: snapshots come with

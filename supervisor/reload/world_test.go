@@ -20,13 +20,15 @@ type world struct {
 	logs     []Log
 	alive    map[int]bool // generations with processes
 	starts   []Start
-	exits    map[int]bool // generations whose main process is gone
-	broken   bool         // builds fail
-	lists    int          // listings issued
-	adopted  []ID         // answers whose things the loop was told to take over
-	retired  int          // database sides that are replaced and not closed
-	wrote    map[ID]bool  // listings during which files of the graph changed
-	begun    map[ID]begun // what the decider knew at each effect
+	exits    map[int]bool      // generations whose main process is gone
+	broken   bool              // builds fail
+	lists    int               // listings issued
+	adopted  []ID              // answers whose things the loop was told to take over
+	retired  int               // database sides that are replaced and not closed
+	wrote    map[ID]bool       // listings during which files of the graph changed
+	begun    map[ID]begun      // what the decider knew at each effect
+	history  []change.Snapshot // by Version
+	last     Snapshot          // after the step before
 }
 
 func newWorld(t testing.TB, opts Options) *world {
@@ -35,6 +37,8 @@ func newWorld(t testing.TB, opts Options) *world {
 		exits: map[int]bool{}, wrote: map[ID]bool{}, begun: map[ID]begun{},
 	}
 	w.tree = change.Snapshot{Version: 1, Seq: 1, Source: digest(1), Shape: digest(1), Runtime: digest(1), Config: digest(1)}
+	w.history = make([]change.Snapshot, 2)
+	w.history[1] = w.tree
 	for range opts.Hooks {
 		w.tree.Hooks = append(w.tree.Hooks, change.HookState{Watch: digest(1)})
 	}
@@ -82,6 +86,7 @@ func (w *world) take(effects []Effect) {
 		w.t.Fatalf("%d effects in flight, the state counts %d", len(w.flight), w.st.inFlight)
 	}
 	w.checkHolds()
+	w.checkVersions()
 }
 
 // allowed checks what may not go on at the same time.
@@ -262,6 +267,7 @@ func (w *world) snap() change.Snapshot {
 	w.tree.Version++
 	s := w.tree
 	s.Hooks = slices.Clone(s.Hooks)
+	w.history = append(w.history, s)
 	return s
 }
 
