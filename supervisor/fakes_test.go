@@ -2,6 +2,8 @@ package supervisor
 
 import (
 	"context"
+	"io"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -12,6 +14,8 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 	"github.com/devguard/devguard/supervisor/reload"
 )
 
@@ -28,6 +32,7 @@ type world struct {
 	mu       sync.Mutex
 	tree     change.Snapshot
 	said     []reload.Log
+	written  *Supervisor // whose log holds what is said against the contract of lines
 	inFlight map[reload.ID]string
 	exit     map[int]chan struct{} // of generations: closed when the main process is gone
 	adopted  []string
@@ -39,6 +44,8 @@ func newWorld(t *testing.T) *world {
 		inFlight: map[reload.ID]string{}, exit: map[int]chan struct{}{},
 		tree: change.Snapshot{Version: 1, Seq: 1, Source: change.Digest{1}, Shape: change.Digest{1}, Config: change.Digest{1}},
 	}
+	lines := logtest.Handler(t, slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	w.written = &Supervisor{Options: Options{Log: slog.New(lines)}, cfg: config.Default("/src")}
 	w.loop = loop{changes: w.changes, signals: w.signals, doers: w.doers(), say: w.log, help: func() {}}
 	return w
 }
@@ -152,6 +159,7 @@ func (w *world) log(l reload.Log) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.said = append(w.said, l)
+	w.written.log(l)
 }
 
 // adopts returns what an answer brings, which is nothing but its name.

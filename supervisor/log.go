@@ -16,12 +16,12 @@ import (
 
 // log writes a line that the decider asked for. The wording is console's.
 func (s *Supervisor) log(l reload.Log) {
-	for _, e := range s.events(l) {
-		e.To(s.Log)
+	for _, line := range s.lines(l) {
+		line.To(s.Log)
 	}
 }
 
-func (s *Supervisor) events(l reload.Log) []logline.Event {
+func (s *Supervisor) lines(l reload.Log) []logline.Line {
 	switch l.What {
 	case reload.LogChanged:
 		return one(logline.Changed(l.Gen, s.names(l.Paths)))
@@ -40,11 +40,11 @@ func (s *Supervisor) events(l reload.Log) []logline.Event {
 	case reload.LogWarning:
 		return one(logline.Warning(l.Err))
 	case reload.LogHookStarted, reload.LogHookFinished, reload.LogHookFailed, reload.LogHookHeld, reload.LogHookSuspended:
-		return one(s.hookEvent(l))
+		return one(s.hookLine(l))
 	case reload.LogBuildStarted, reload.LogBuildFinished, reload.LogBuildFailed, reload.LogBuildCancelled, reload.LogRestartSkipped:
-		return one(s.buildEvent(l))
+		return one(s.buildLine(l))
 	}
-	return s.instanceEvents(l)
+	return s.instanceLines(l)
 }
 
 // warn says what went wrong and stops nothing. It may be called from anywhere.
@@ -57,9 +57,9 @@ func (s *Supervisor) warn(err error) {
 // help tells what the keys do.
 func (s *Supervisor) help() { _, _ = io.WriteString(s.Screen, console.KeysHelp) }
 
-func one(e logline.Event) []logline.Event { return []logline.Event{e} }
+func one(l logline.Line) []logline.Line { return []logline.Line{l} }
 
-func (s *Supervisor) hookEvent(l reload.Log) logline.Event {
+func (s *Supervisor) hookLine(l reload.Log) logline.Line {
 	switch l.What {
 	case reload.LogHookStarted:
 		return logline.HookStarted(l.Gen, l.Hook)
@@ -79,7 +79,7 @@ func (s *Supervisor) hookEvent(l reload.Log) logline.Event {
 	return logline.HookFailed(l.Gen, l.Hook, l.Took, res.Code, res.Signal, s.serving(), l.Err)
 }
 
-func (s *Supervisor) buildEvent(l reload.Log) logline.Event {
+func (s *Supervisor) buildLine(l reload.Log) logline.Line {
 	switch l.What {
 	case reload.LogBuildStarted:
 		return logline.BuildStarted(l.Gen)
@@ -94,7 +94,7 @@ func (s *Supervisor) buildEvent(l reload.Log) logline.Event {
 	return logline.BuildFailed(l.Gen, l.Took, s.serving(), l.Err, errs)
 }
 
-func (s *Supervisor) instanceEvents(l reload.Log) []logline.Event {
+func (s *Supervisor) instanceLines(l reload.Log) []logline.Line {
 	switch l.What {
 	case reload.LogInstanceStopping:
 		return one(logline.InstanceStopping(l.Gen, l.PID))
@@ -140,11 +140,11 @@ func (s *Supervisor) names(paths []change.Path) []string {
 }
 
 // ignored is one line for each reason.
-func (s *Supervisor) ignored(paths []change.Path) []logline.Event {
+func (s *Supervisor) ignored(paths []change.Path) []logline.Line {
 	if !s.Log.Enabled(context.Background(), slog.LevelDebug) {
 		return nil
 	}
-	var out []logline.Event
+	var out []logline.Line
 	var same []change.Path
 	for i, p := range paths {
 		same = append(same, p)

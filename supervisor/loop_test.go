@@ -16,6 +16,7 @@ import (
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/console"
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 	"github.com/devguard/devguard/supervisor/reload"
 )
 
@@ -339,7 +340,7 @@ func TestStopAndExitInAnyOrder(t *testing.T) {
 func TestTerminalThatTakesNothing(t *testing.T) {
 	life := func(t *testing.T, terminal io.Writer) (took time.Duration, closing error) {
 		began := time.Now()
-		lines := func(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
+		lines := func(w io.Writer) *slog.Logger { return slog.New(logtest.Handler(t, slog.NewTextHandler(w, nil))) }
 		screen := console.NewScreen(terminal, true, lines)
 		s := &Supervisor{Options: Options{Log: lines(screen), Screen: screen}, cfg: config.Default("/src")}
 		w := newWorld(t)

@@ -25,7 +25,7 @@ func New(w io.Writer, format string, level slog.Level, color bool) *slog.Logger 
 // handler writes the log for people.
 type handler struct {
 	w       io.Writer
-	mu      *sync.Mutex // one event at a time; shared with what With returns
+	mu      *sync.Mutex // one record at a time; shared with what With returns
 	level   slog.Level
 	palette palette
 
@@ -36,7 +36,7 @@ type handler struct {
 // Enabled reports whether the level is shown.
 func (h *handler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
 
-// WithAttrs keeps the attributes for every event.
+// WithAttrs keeps the attributes for every record.
 func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	with := *h
 	with.attrs = slices.Clip(h.attrs)
@@ -56,7 +56,7 @@ func (h *handler) WithGroup(name string) slog.Handler {
 	return &with
 }
 
-// Handle writes one event.
+// Handle writes one record.
 func (h *handler) Handle(_ context.Context, r slog.Record) error {
 	attrs := slices.Clone(h.attrs)
 	r.Attrs(func(a slog.Attr) bool {

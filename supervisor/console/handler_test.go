@@ -52,15 +52,15 @@ func TestPrettyKeepsWhatItHasNoWordsFor(t *testing.T) {
 
 func TestColors(t *testing.T) {
 	for _, tt := range []struct {
-		event logline.Event
-		want  string
+		line logline.Line
+		want string
 	}{
 		{logline.InstanceReady(1, "http", time.Second, 0), "\x1b[32mready in 1.0 s (from start)\x1b[0m"},
 		{logline.InstanceExited(1, 1, "", false), "\x1b[31mthe app exited with code 1\x1b[0m"},
 		{logline.Note(true, "careful", "do"), "\x1b[33mwarning: careful\x1b[0m\n         \x1b[2mhint: do\x1b[0m"},
 		{logline.Changed(1, []string{"a\x1b[0m.go"}), "a\uFFFD[0m.go changed"},
 	} {
-		if got := log(t, tt.event, "pretty", slog.LevelInfo, true); got != tt.want {
+		if got := log(t, tt.line, "pretty", slog.LevelInfo, true); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
 	}
@@ -84,7 +84,7 @@ func TestUseColor(t *testing.T) {
 	}
 }
 
-// one counts writes, to see that an event is never torn.
+// one counts writes, to see that a record is never torn.
 type one struct {
 	mu     sync.Mutex
 	writes []string
@@ -132,7 +132,7 @@ func FuzzPretty(f *testing.F) {
 	f.Add("other", "paths", "\u202e\x07", int64(-1))
 	f.Fuzz(func(t *testing.T, msg, key, value string, n int64) {
 		for _, level := range []slog.Level{slog.LevelDebug, slog.LevelError} {
-			e := logline.Event{Level: level, Msg: msg, Attrs: []slog.Attr{slog.String(key, value), slog.Int64("ms", n), slog.String("hint", value),
+			e := logline.Line{Level: level, Msg: msg, Attrs: []slog.Attr{slog.String(key, value), slog.Int64("ms", n), slog.String("hint", value),
 				slog.Any("paths", []string{value}), slog.String("hook", value), slog.Any("errors", logline.ReadSource(".", []logline.Diagnostic{{File: value, Line: int(n), Col: int(n), Msg: value}}))}}
 			got := log(t, e, "pretty", slog.LevelDebug, false)
 			for i, line := range strings.Split(got, "\n") {

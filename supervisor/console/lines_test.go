@@ -13,8 +13,8 @@ import (
 	"github.com/devguard/devguard/supervisor/logline"
 )
 
-// log writes one event in one format, without its time.
-func log(t *testing.T, e logline.Event, format string, level slog.Level, color bool) string {
+// log writes one line in one format, without its time.
+func log(t *testing.T, e logline.Line, format string, level slog.Level, color bool) string {
 	t.Helper()
 	var b bytes.Buffer
 	l := New(&b, format, level, color)
@@ -38,10 +38,10 @@ const (
 	server = "dev@db:5432/shop"
 )
 
-// lines has every event with what each format makes of it. pretty is at debug;
+// lines has every line with what each format makes of it. pretty is at debug;
 // quiet says that it is not shown at info.
 var lines = map[string]struct {
-	event              logline.Event
+	line               logline.Line
 	pretty, text, json string
 	quiet              bool
 }{
@@ -305,12 +305,12 @@ var lines = map[string]struct {
 		"PostgreSQL fetched in 3.0 s",
 		`level=INFO msg="PostgreSQL fetched" ms=3000`,
 		`{"level":"INFO","msg":"PostgreSQL fetched","ms":3000}`, false},
-	"retry": {logline.Event{Level: slog.LevelWarn, Msg: logline.MsgRetry, Attrs: []slog.Attr{slog.String("class", "conflict"),
+	"retry": {logline.Line{Level: slog.LevelWarn, Msg: logline.MsgRetry, Attrs: []slog.Attr{slog.String("class", "conflict"),
 		slog.Int("attempt", 1), slog.String("sqlstate", "40001"), slog.Duration("delay", 10*time.Millisecond)}},
 		"database operation tried again in 10ms after attempt 1: conflict (40001)",
 		`level=WARN msg="Database operation retried" class=conflict attempt=1 sqlstate=40001 delay=10ms`,
 		`{"level":"WARN","msg":"Database operation retried","class":"conflict","attempt":1,"sqlstate":"40001","delay":10000000}`, false},
-	"reset": {logline.Event{Level: slog.LevelInfo, Msg: logline.MsgReset, Attrs: []slog.Attr{slog.Int("connections", 4), slog.Int("in_use", 1)}},
+	"reset": {logline.Line{Level: slog.LevelInfo, Msg: logline.MsgReset, Attrs: []slog.Attr{slog.Int("connections", 4), slog.Int("in_use", 1)}},
 		"reset 4 database connections; 1 is in use, and replaced after that",
 		`level=INFO msg="Database connections reset successfully" connections=4 in_use=1`,
 		`{"level":"INFO","msg":"Database connections reset successfully","connections":4,"in_use":1}`, false},
@@ -319,16 +319,16 @@ var lines = map[string]struct {
 func TestLines(t *testing.T) {
 	for name, tt := range lines {
 		t.Run(name, func(t *testing.T) {
-			if got := log(t, tt.event, "pretty", slog.LevelDebug, false); got != tt.pretty {
+			if got := log(t, tt.line, "pretty", slog.LevelDebug, false); got != tt.pretty {
 				t.Errorf("pretty\n got %s\nwant %s", got, tt.pretty)
 			}
-			if got := log(t, tt.event, "pretty", slog.LevelInfo, false); (got == "") != tt.quiet {
+			if got := log(t, tt.line, "pretty", slog.LevelInfo, false); (got == "") != tt.quiet {
 				t.Errorf("pretty at info: %q", got)
 			}
-			if got := log(t, tt.event, "text", slog.LevelDebug, false); got != tt.text {
+			if got := log(t, tt.line, "text", slog.LevelDebug, false); got != tt.text {
 				t.Errorf("text\n got %s\nwant %s", got, tt.text)
 			}
-			got := log(t, tt.event, "json", slog.LevelDebug, false)
+			got := log(t, tt.line, "json", slog.LevelDebug, false)
 			if got != tt.json || !json.Valid([]byte(got)) {
 				t.Errorf("json\n got %s\nwant %s", got, tt.json)
 			}
@@ -340,7 +340,7 @@ func TestLines(t *testing.T) {
 func TestEveryMessageIsPinned(t *testing.T) {
 	seen := map[string]bool{}
 	for _, tt := range lines {
-		seen[tt.event.Msg] = true
+		seen[tt.line.Msg] = true
 	}
 	for msg := range logline.Contract {
 		if wording[msg] == nil {
@@ -361,10 +361,10 @@ func TestEveryMessageIsPinned(t *testing.T) {
 func TestLinesKeepTheContract(t *testing.T) {
 	for name, tt := range lines {
 		attrs := map[string]any{}
-		for _, a := range tt.event.Attrs {
+		for _, a := range tt.line.Attrs {
 			attrs[a.Key] = a.Value.Resolve().Any()
 		}
-		if err := logline.Check(tt.event.Msg, attrs); err != nil || len(attrs) != len(tt.event.Attrs) {
+		if err := logline.Check(tt.line.Msg, attrs); err != nil || len(attrs) != len(tt.line.Attrs) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// sentence is an event in words.
+// sentence is a record in words.
 type sentence struct {
 	level slog.Level
 	text  string // cleaned and painted by the handler
@@ -18,9 +18,9 @@ type sentence struct {
 	quiet bool // goes well and says nothing new: shown at debug only
 }
 
-// say finds the words for an event. What an attribute adds is in the words, in
+// say finds the words for a record. What an attribute adds is in the words, in
 // the block, or left in rest; only numbers that a person has no use for are
-// dropped (gen, pid of events that go well).
+// dropped (gen, pid of what goes well).
 func say(msg string, level slog.Level, f *fields, p palette) sentence {
 	s := sentence{level: level, text: msg, style: p.plain}
 	switch {
@@ -67,7 +67,7 @@ func (s *sentence) addBlock(p palette, text string) {
 	}
 }
 
-// fields are the attributes of an event that are not in words yet.
+// fields are the attributes of a record that are not in words yet.
 type fields struct{ attrs []slog.Attr }
 
 // take removes an attribute: the last of that key, as a later one wins.

@@ -7,6 +7,15 @@ import (
 	"github.com/devguard/devguard/supervisor/logline"
 )
 
+// KeysHint is said once when keys are read.
+const KeysHint = "keys: r restarts, q quits, ? helps\n"
+
+// KeysHelp is what the key ? shows.
+const KeysHelp = `keys: r  restart, and run the hooks that are held
+      q  quit
+      ?  this help
+`
+
 // wording has the words for every msg of the log, in the order of a reload. Reading
 // it from top to bottom is reading what a user sees.
 var wording = map[string]func(s *sentence, f *fields, p palette){

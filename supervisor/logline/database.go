@@ -18,8 +18,8 @@ type Upstream struct {
 
 // Database says what is done for a database, and why not more. warn is for what
 // the user would want to change.
-func Database(u Upstream, warn bool) Event {
-	return event(levelOf(warn), MsgDatabase, slog.String("mode", u.Mode)).withString("kind", u.Kind).
+func Database(u Upstream, warn bool) Line {
+	return line(levelOf(warn), MsgDatabase, slog.String("mode", u.Mode)).withString("kind", u.Kind).
 		withString("reason", u.Reason).withString("env", u.Env).withString("database", u.Name)
 }
 
@@ -43,88 +43,88 @@ type Drain struct {
 }
 
 // Drained says what became of the sessions, as a warning when some are left.
-func Drained(d Drain) Event {
-	e := event(levelOf(d.Left > 0), MsgDrained, slog.String("database", d.Database)).withGen("gen", d.Gen)
+func Drained(d Drain) Line {
+	l := line(levelOf(d.Left > 0), MsgDrained, slog.String("database", d.Database)).withGen("gen", d.Gen)
 	if d.Sessions != Unknown {
-		e = e.withCount("sessions", d.Sessions).withCount("cancelled", d.Cancelled).withCount("rolled_back", d.RolledBack).
+		l = l.withCount("sessions", d.Sessions).withCount("cancelled", d.Cancelled).withCount("rolled_back", d.RolledBack).
 			withCount("terminated", d.Terminated).withCount("statements", d.Statements).withCount("left", d.Left)
 	}
 	if len(d.Remaining) > 0 {
-		e = e.With(slog.Any("remaining", d.Remaining))
+		l = l.With(slog.Any("remaining", d.Remaining))
 	}
-	return e.withString("reason", d.Reason).With(slog.Int64("ms", d.Took.Milliseconds()))
+	return l.withString("reason", d.Reason).With(slog.Int64("ms", d.Took.Milliseconds()))
 }
 
 // Bypass reports a session with the app's label that is not provably the app's.
 // pid is the server's process.
-func Bypass(pid int, remote, database string) Event {
+func Bypass(pid int, remote, database string) Line {
 	return bypass(slog.LevelWarn, pid, remote, database).
 		withString("hint", "the session has the app's label, but may be a pooler's or a living process's: devguard leaves it alone")
 }
 
 // Stranger reports a client of a fixed address that is not the app's. name is its
 // application_name.
-func Stranger(pid int, remote, database, name string) Event {
+func Stranger(pid int, remote, database, name string) Line {
 	return bypass(slog.LevelInfo, pid, remote, database).With(slog.String("application_name", name)).
 		withString("hint", "a client of the fixed address that is not the app's: it is served, and no restart ends it")
 }
 
-func bypass(level slog.Level, pid int, remote, database string) Event {
-	return event(level, MsgBypass, slog.Int("pid", pid), slog.String("remote", remote), slog.String("database", database))
+func bypass(level slog.Level, pid int, remote, database string) Line {
+	return line(level, MsgBypass, slog.Int("pid", pid), slog.String("remote", remote), slog.String("database", database))
 }
 
 // Conflict reports an error about a prepared statement that the app was given.
 // The fingerprint is the statement without its literals, "" when it is not known;
 // g is 0 when the session is of no generation.
-func Conflict(g int, sqlstate, fingerprint, database string) Event {
-	return event(slog.LevelWarn, MsgConflict, slog.String("sqlstate", sqlstate), slog.String("fingerprint", fingerprint)).
+func Conflict(g int, sqlstate, fingerprint, database string) Line {
+	return line(slog.LevelWarn, MsgConflict, slog.String("sqlstate", sqlstate), slog.String("fingerprint", fingerprint)).
 		withGen("gen", g).With(slog.String("database", database))
 }
 
 // EmbeddedStarted says where the embedded server listens and keeps its data.
-func EmbeddedStarted(version string, port int, data string, took time.Duration) Event {
-	return event(slog.LevelInfo, MsgEmbedded, slog.String("version", version), slog.Int("port", port),
+func EmbeddedStarted(version string, port int, data string, took time.Duration) Line {
+	return line(slog.LevelInfo, MsgEmbedded, slog.String("version", version), slog.Int("port", port),
 		slog.String("data", data), slog.Int64("ms", took.Milliseconds()))
 }
 
 // NotCarried says what a transaction pooler does not carry.
-func NotCarried(feature, database string) Event {
-	return event(slog.LevelWarn, feature+" does not work through a transaction pooler", slog.String("database", database)).
+func NotCarried(feature, database string) Line {
+	return line(slog.LevelWarn, feature+" does not work through a transaction pooler", slog.String("database", database)).
 		withString("hint", "use a direct URL, or the pooler's session mode (its session port), for what needs it")
 }
 
 // CannotAccept says that a listener for the app's sessions fails.
-func CannotAccept(listener string, err error) Event {
-	return event(slog.LevelWarn, MsgCannotAccept, slog.String("listener", listener)).withError(err)
+func CannotAccept(listener string, err error) Line {
+	return line(slog.LevelWarn, MsgCannotAccept, slog.String("listener", listener)).withError(err)
 }
 
 // LoginRefused says why a client was not let in, at debug: anyone on the machine
 // can cause it as often as he likes.
-func LoginRefused(listener string, err error) Event {
-	return event(slog.LevelDebug, MsgLoginRefused, slog.String("listener", listener), slog.String("reason", err.Error()))
+func LoginRefused(listener string, err error) Line {
+	return line(slog.LevelDebug, MsgLoginRefused, slog.String("listener", listener), slog.String("reason", err.Error()))
 }
 
 // SocketsUnknown says why the sockets of a generation could not be listed.
-func SocketsUnknown(g int, err error) Event {
-	return event(slog.LevelDebug, MsgSocketsUnknown, gen(g)).withError(err)
+func SocketsUnknown(g int, err error) Line {
+	return line(slog.LevelDebug, MsgSocketsUnknown, gen(g)).withError(err)
 }
 
 // NoDialAhead says by which error the server has refused sessions dialled ahead.
-func NoDialAhead(database, sqlstate string) Event {
-	return event(slog.LevelDebug, MsgNoDialAhead, slog.String("database", database), slog.String("sqlstate", sqlstate))
+func NoDialAhead(database, sqlstate string) Line {
+	return line(slog.LevelDebug, MsgNoDialAhead, slog.String("database", database), slog.String("sqlstate", sqlstate))
 }
 
 // EmbeddedPort says that the embedded server's address is another one than before.
-func EmbeddedPort(port, was int) Event {
-	return event(slog.LevelWarn, MsgEmbeddedPort, slog.Int("port", port), slog.Int("was", was))
+func EmbeddedPort(port, was int) Line {
+	return line(slog.LevelWarn, MsgEmbeddedPort, slog.Int("port", port), slog.Int("was", was))
 }
 
 // FetchingPostgres says which npm package is fetched, and to where.
-func FetchingPostgres(pkg, to string) Event {
-	return event(slog.LevelInfo, MsgFetchingPostgres, slog.String("package", pkg), slog.String("to", to))
+func FetchingPostgres(pkg, to string) Line {
+	return line(slog.LevelInfo, MsgFetchingPostgres, slog.String("package", pkg), slog.String("to", to))
 }
 
 // FetchedPostgres says that it is there.
-func FetchedPostgres(took time.Duration) Event {
-	return event(slog.LevelInfo, MsgFetchedPostgres, slog.Int64("ms", took.Milliseconds()))
+func FetchedPostgres(took time.Duration) Line {
+	return line(slog.LevelInfo, MsgFetchedPostgres, slog.Int64("ms", took.Milliseconds()))
 }

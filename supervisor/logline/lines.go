@@ -6,125 +6,125 @@ import (
 )
 
 // Watching says what is watched; mode is events or poll.
-func Watching(dirs, files int, mode string) Event {
-	return event(slog.LevelInfo, MsgWatching, slog.Int("dirs", dirs), slog.Int("files", files), slog.String("mode", mode))
+func Watching(dirs, files int, mode string) Line {
+	return line(slog.LevelInfo, MsgWatching, slog.Int("dirs", dirs), slog.Int("files", files), slog.String("mode", mode))
 }
 
 // Changed names the files behind the generation to come, relative to the
 // configuration.
-func Changed(g int, names []string) Event {
-	return event(slog.LevelInfo, MsgChanged, gen(g), paths(names))
+func Changed(g int, names []string) Line {
+	return line(slog.LevelInfo, MsgChanged, gen(g), paths(names))
 }
 
 // Ignored says why a change asks for nothing.
-func Ignored(names []string, reason string) Event {
-	return event(slog.LevelDebug, MsgIgnored, paths(names), slog.String("reason", reason))
+func Ignored(names []string, reason string) Line {
+	return line(slog.LevelDebug, MsgIgnored, paths(names), slog.String("reason", reason))
 }
 
 // Waiting says of something that is due what it waits for.
-func Waiting(what, reason string) Event {
-	return event(slog.LevelDebug, MsgWaiting, slog.String("what", what), slog.String("reason", reason))
+func Waiting(what, reason string) Line {
+	return line(slog.LevelDebug, MsgWaiting, slog.String("what", what), slog.String("reason", reason))
 }
 
-func hook(level slog.Level, msg string, g int, name string) Event {
-	return event(level, msg, gen(g), slog.String("hook", name))
+func hook(level slog.Level, msg string, g int, name string) Line {
+	return line(level, msg, gen(g), slog.String("hook", name))
 }
 
 // HookStarted says that a hook runs, for the generation it would become.
-func HookStarted(g int, name string) Event {
+func HookStarted(g int, name string) Line {
 	return hook(slog.LevelInfo, MsgHookStarted, g, name)
 }
 
 // HookFinished says that a hook succeeded.
-func HookFinished(g int, name string, took time.Duration) Event {
+func HookFinished(g int, name string, took time.Duration) Line {
 	return hook(slog.LevelInfo, MsgHookFinished, g, name).With(ms(took))
 }
 
 // HookFailed says why a hook failed. code is -1 when a signal ended it or it
 // never ran; serving is the generation that keeps running, 0 if none does.
-func HookFailed(g int, name string, took time.Duration, code int, signal string, serving int, err error) Event {
+func HookFailed(g int, name string, took time.Duration, code int, signal string, serving int, err error) Line {
 	return hook(slog.LevelError, MsgHookFailed, g, name).With(ms(took), slog.Int("code", code)).
 		withString("signal", signal).withGen("serving", serving).withError(err)
 }
 
 // HookHeld says what a migrating hook waits for.
-func HookHeld(g int, name, reason string) Event {
+func HookHeld(g int, name, reason string) Line {
 	return hook(slog.LevelWarn, MsgHookHeld, g, name).With(slog.String("reason", reason))
 }
 
 // HookSuspended names the files that made a hook run again and again.
-func HookSuspended(g int, name string, names []string) Event {
+func HookSuspended(g int, name string, names []string) Line {
 	return hook(slog.LevelWarn, MsgHookSuspended, g, name).With(paths(names))
 }
 
 // BuildStarted says that a build runs.
-func BuildStarted(g int) Event { return event(slog.LevelInfo, MsgBuildStarted, gen(g)) }
+func BuildStarted(g int) Line { return line(slog.LevelInfo, MsgBuildStarted, gen(g)) }
 
 // BuildFinished says that a build succeeded.
-func BuildFinished(g int, took time.Duration) Event {
-	return event(slog.LevelInfo, MsgBuildFinished, gen(g), ms(took))
+func BuildFinished(g int, took time.Duration) Line {
+	return line(slog.LevelInfo, MsgBuildFinished, gen(g), ms(took))
 }
 
 // BuildFailed says why a build failed: by messages about files or, when there
 // are none, by the error. serving is the generation that keeps running, 0 if
 // none does.
-func BuildFailed(g int, took time.Duration, serving int, err error, errs Diagnostics) Event {
-	e := event(slog.LevelError, MsgBuildFailed, gen(g), ms(took)).withGen("serving", serving)
+func BuildFailed(g int, took time.Duration, serving int, err error, errs Diagnostics) Line {
+	l := line(slog.LevelError, MsgBuildFailed, gen(g), ms(took)).withGen("serving", serving)
 	if errs.Total == 0 {
-		return e.withError(err)
+		return l.withError(err)
 	}
-	e = e.With(slog.Any("errors", errs))
+	l = l.With(slog.Any("errors", errs))
 	if err != nil {
-		e = e.withString("hint", HintOf(err))
+		l = l.withString("hint", HintOf(err))
 	}
-	return e
+	return l
 }
 
 // BuildCancelled says that a newer change ended a build.
-func BuildCancelled(g int, took time.Duration) Event {
-	return event(slog.LevelInfo, MsgBuildCancelled, gen(g), ms(took))
+func BuildCancelled(g int, took time.Duration) Line {
+	return line(slog.LevelInfo, MsgBuildCancelled, gen(g), ms(took))
 }
 
 // RestartSkipped says why a build is not served.
-func RestartSkipped(g int, reason string) Event {
-	return event(slog.LevelInfo, MsgRestartSkipped, gen(g), slog.String("reason", reason))
+func RestartSkipped(g int, reason string) Line {
+	return line(slog.LevelInfo, MsgRestartSkipped, gen(g), slog.String("reason", reason))
 }
 
 // RestartRefused says why the next generation cannot be started; serving is the
 // one that keeps running.
-func RestartRefused(g, serving int, err error) Event {
-	return event(slog.LevelError, MsgRestartSkipped, gen(g), slog.String("reason", err.Error())).
+func RestartRefused(g, serving int, err error) Line {
+	return line(slog.LevelError, MsgRestartSkipped, gen(g), slog.String("reason", err.Error())).
 		withGen("serving", serving).withString("hint", HintOf(err))
 }
 
 // InstanceStopping says that a generation is asked to end.
-func InstanceStopping(g, pid int) Event {
-	return event(slog.LevelInfo, MsgInstanceStopping, gen(g), slog.Int("pid", pid))
+func InstanceStopping(g, pid int) Line {
+	return line(slog.LevelInfo, MsgInstanceStopping, gen(g), slog.Int("pid", pid))
 }
 
 // InstanceStarted names the process of a generation.
-func InstanceStarted(g, pid int) Event {
-	return event(slog.LevelInfo, MsgInstanceStarted, gen(g), slog.Int("pid", pid))
+func InstanceStarted(g, pid int) Line {
+	return line(slog.LevelInfo, MsgInstanceStarted, gen(g), slog.Int("pid", pid))
 }
 
 // InstanceReady says by which rule a generation serves, how long after its
 // start, and how long after the save that led to it, 0 if none did.
-func InstanceReady(g int, rule string, took, saveToReady time.Duration) Event {
-	e := event(slog.LevelInfo, MsgInstanceReady, gen(g), slog.String("rule", rule), ms(took))
+func InstanceReady(g int, rule string, took, saveToReady time.Duration) Line {
+	l := line(slog.LevelInfo, MsgInstanceReady, gen(g), slog.String("rule", rule), ms(took))
 	if saveToReady > 0 {
-		e = e.With(millis("save_to_ready_ms", saveToReady))
+		l = l.With(millis("save_to_ready_ms", saveToReady))
 	}
-	return e
+	return l
 }
 
 // InstanceNotReady says what was awaited in vain.
-func InstanceNotReady(g int, err error) Event {
-	return event(slog.LevelWarn, MsgInstanceNotReady, gen(g)).withError(err)
+func InstanceNotReady(g int, err error) Line {
+	return line(slog.LevelWarn, MsgInstanceNotReady, gen(g)).withError(err)
 }
 
 // InstanceExited says how a process ended: code is -1 with a signal, which is
 // named like "SIGKILL". asked means that devguard ended it.
-func InstanceExited(g, code int, signal string, asked bool) Event {
+func InstanceExited(g, code int, signal string, asked bool) Line {
 	level := slog.LevelError
 	switch {
 	case asked:
@@ -132,37 +132,37 @@ func InstanceExited(g, code int, signal string, asked bool) Event {
 	case code == 0:
 		level = slog.LevelWarn
 	}
-	return event(level, MsgInstanceExited, gen(g), slog.Int("code", code)).withString("signal", signal)
+	return line(level, MsgInstanceExited, gen(g), slog.Int("code", code)).withString("signal", signal)
 }
 
 // CrashWaiting says when an app that crashed is started again.
-func CrashWaiting(g int, wait time.Duration) Event {
-	return event(slog.LevelWarn, MsgCrashWaiting, gen(g), ms(wait))
+func CrashWaiting(g int, wait time.Duration) Line {
+	return line(slog.LevelWarn, MsgCrashWaiting, gen(g), ms(wait))
 }
 
 // Failed is one of the lines about something that did not work and stops
 // nothing; g is 0 when it is about no generation.
-func Failed(msg string, g int, err error) Event {
-	return event(slog.LevelError, msg).withGen("gen", g).withError(err)
+func Failed(msg string, g int, err error) Line {
+	return line(slog.LevelError, msg).withGen("gen", g).withError(err)
 }
 
 // LeftoverEnded names a process that an earlier devguard left behind.
-func LeftoverEnded(pid int) Event {
-	return event(slog.LevelInfo, MsgLeftoverEnded, slog.Int("pid", pid))
+func LeftoverEnded(pid int) Line {
+	return line(slog.LevelInfo, MsgLeftoverEnded, slog.Int("pid", pid))
 }
 
 // LinesLost says how many lines are missing in this place of the log.
-func LinesLost(lines int) Event {
-	return event(slog.LevelWarn, MsgLinesLost, slog.Int("lines", lines))
+func LinesLost(lines int) Line {
+	return line(slog.LevelWarn, MsgLinesLost, slog.Int("lines", lines))
 }
 
 // ConfigApplied says that a changed devguard.toml is in force.
-func ConfigApplied() Event { return event(slog.LevelInfo, MsgConfigApplied) }
+func ConfigApplied() Line { return line(slog.LevelInfo, MsgConfigApplied) }
 
 // Note is a message with no fixed wording, like the watcher's.
-func Note(warn bool, msg, hint string) Event {
-	return event(levelOf(warn), msg).withString("hint", hint)
+func Note(warn bool, msg, hint string) Line {
+	return line(levelOf(warn), msg).withString("hint", hint)
 }
 
 // Warning is an error that stops nothing.
-func Warning(err error) Event { return Note(true, err.Error(), HintOf(err)) }
+func Warning(err error) Line { return Note(true, err.Error(), HintOf(err)) }

@@ -8,15 +8,6 @@ import (
 	"github.com/devguard/devguard/supervisor/logline"
 )
 
-// KeysHint is said once when keys are read.
-const KeysHint = "keys: r restarts, q quits, ? helps\n"
-
-// KeysHelp is what the key ? shows.
-const KeysHelp = `keys: r  restart, and run the hooks that are held
-      q  quit
-      ?  this help
-`
-
 // PrintError writes an error of the command line, and its hint: a method Hint()
 // string of it or of one it wraps. Each further line is indented under the first.
 // An error that joins others is written as one each.

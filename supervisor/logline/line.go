@@ -6,59 +6,59 @@ import (
 	"time"
 )
 
-// Event is one line of the log. It is data: it may be made in one place and
+// Line is one line of the log. It is data: it may be made in one place and
 // logged in another.
-type Event struct {
+type Line struct {
 	Level slog.Level
 	Msg   string
 	Attrs []slog.Attr
 }
 
-// To logs the event.
-func (e Event) To(l *slog.Logger) {
-	l.LogAttrs(context.Background(), e.Level, e.Msg, e.Attrs...)
+// To writes the line to a log.
+func (l Line) To(log *slog.Logger) {
+	log.LogAttrs(context.Background(), l.Level, l.Msg, l.Attrs...)
 }
 
-func event(level slog.Level, msg string, attrs ...slog.Attr) Event {
-	return Event{level, msg, attrs}
+func line(level slog.Level, msg string, attrs ...slog.Attr) Line {
+	return Line{level, msg, attrs}
 }
 
-// With returns the event with attributes added.
-func (e Event) With(attrs ...slog.Attr) Event {
-	e.Attrs = append(e.Attrs, attrs...)
-	return e
+// With returns the line with attributes added.
+func (l Line) With(attrs ...slog.Attr) Line {
+	l.Attrs = append(l.Attrs, attrs...)
+	return l
 }
 
 // withString adds the attribute unless it is empty.
-func (e Event) withString(key, value string) Event {
+func (l Line) withString(key, value string) Line {
 	if value == "" {
-		return e
+		return l
 	}
-	return e.With(slog.String(key, value))
+	return l.With(slog.String(key, value))
 }
 
 // withGen adds a generation unless it is 0, which stands for none.
-func (e Event) withGen(key string, gen int) Event {
+func (l Line) withGen(key string, gen int) Line {
 	if gen == 0 {
-		return e
+		return l
 	}
-	return e.With(slog.Int(key, gen))
+	return l.With(slog.Int(key, gen))
 }
 
 // withCount adds a number unless it is Unknown.
-func (e Event) withCount(key string, n int) Event {
+func (l Line) withCount(key string, n int) Line {
 	if n == Unknown {
-		return e
+		return l
 	}
-	return e.With(slog.Int(key, n))
+	return l.With(slog.Int(key, n))
 }
 
 // withError adds the error, and the hint that it or one it wraps has.
-func (e Event) withError(err error) Event {
+func (l Line) withError(err error) Line {
 	if err == nil {
-		return e
+		return l
 	}
-	return e.withString("error", err.Error()).withString("hint", HintOf(err))
+	return l.withString("error", err.Error()).withString("hint", HintOf(err))
 }
 
 func levelOf(warn bool) slog.Level {
