@@ -312,7 +312,7 @@ func keyboard(log *slog.Logger, cfg *config.Config) (<-chan rune, func()) {
 	}
 	keys, err := term.Open(os.Stdin)
 	if err != nil {
-		log.Debug("no keys: " + err.Error())
+		logline.NoKeys(err).To(log)
 		return nil, func() {}
 	}
 	return keys.Keys(), keys.Close

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 	"github.com/devguard/devguard/supervisor/testneed"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -162,6 +164,7 @@ func awaitStopped(t *testing.T, l layout) {
 
 func acquire(t *testing.T, o Options) *Server {
 	t.Helper()
+	o.Log = slog.New(logtest.Handler(t, slog.Default().Handler()))
 	s, err := Acquire(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

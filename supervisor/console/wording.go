@@ -95,6 +95,7 @@ var wording = map[string]func(s *sentence, f *fields, p palette){
 		s.text = "ended process " + f.text("pid") + ", which an earlier devguard left behind"
 	},
 
+	logline.MsgNoKeys: func(s *sentence, _ *fields, _ palette) { s.text = "the keys of the terminal are not read" },
 	logline.MsgLinesLost: func(s *sentence, f *fields, _ palette) {
 		s.text = number(f.count("lines"), "line", "lines") + " of the log lost: nobody was reading"
 	},

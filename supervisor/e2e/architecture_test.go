@@ -144,6 +144,7 @@ var rules = map[string]func(goFile) []string{
 	"imports":   imports,
 	"purity":    purity,
 	"calls":     calls,
+	"lines":     lines,
 	"functions": functions,
 	"names":     names,
 	"locks":     locks,
@@ -280,6 +281,30 @@ func calls(f goFile) (problems []string) {
 	return problems
 }
 
+// lines finds lines of the log that are not made by package logline.
+func lines(f goFile) (problems []string) {
+	// dbguard is the app's, a guardian of the embedded server has a log of its own, and
+	// what is for tests alone tells a test.
+	others := append([]string{"supervisor/logline", "dbguard", "dbguard/embedded"}, forTests...)
+	if f.test || slices.Contains(others, f.pkg) {
+		return nil
+	}
+	ast.Inspect(f.ast, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || len(call.Args) == 0 { // Error() of an error has no arguments
+			return true
+		}
+		if sel, ok := call.Fun.(*ast.SelectorExpr); ok && slices.Contains(logMethods, sel.Sel.Name) {
+			problems = append(problems, f.at(call)+": a line of the log is made by a function of supervisor/logline")
+		}
+		return true
+	})
+	return problems
+}
+
+// logMethods are those of slog.Logger that write.
+var logMethods = []string{"Debug", "Info", "Warn", "Error", "DebugContext", "InfoContext", "WarnContext", "ErrorContext", "LogAttrs"}
+
 // guardianMain reports whether the file is the main of a guardian, a process of
 // its own whose business is to be gone when nothing is left of what it guards.
 func guardianMain(f goFile) bool {
@@ -356,6 +381,10 @@ func TestRulesBite(t *testing.T) {
 		{"calls", "main.go", `package main; import "os"; func main() { os.Chdir("/") }`, "nobody calls os.Chdir"},
 		{"calls", "supervisor/proc/p_test.go", `package proc; import "time"; func f() { time.Sleep(1) }`, "does not sleep"},
 		{"calls", "supervisor/p_test.go", `package supervisor; func f() { synctest.Test(t, func() { time.Sleep(1) }) }`, ""},
+		{"lines", "dbguard/guard/g.go", `package guard; func f() { g.log.Warn("drained", "left", 1) }`, "by a function of supervisor/logline"},
+		{"lines", "dbguard/guard/g.go", `package guard; func f() { slog.Info(err.Error()) }`, "by a function of supervisor/logline"},
+		{"lines", "dbguard/guard/g.go", `package guard; func f() { _ = err.Error() }`, ""},
+		{"lines", "dbguard/log.go", `package dbguard; func f() { log.Warn("x") }`, ""},
 		{"functions", "supervisor/proc/p.go", "package proc\n" + long, "f has 82 lines, the limit is 80"},
 		{"functions", "supervisor/proc/p.go", "package proc" + strings.Repeat("\n", maxFile+1), "one idea a file"},
 		{"names", "supervisor/proc/utils.go", `package proc`, "should say what is inside"},

@@ -45,6 +45,7 @@ const (
 	MsgListFailed       = "listing packages failed"
 	MsgLeftoverEnded    = "ended a process that an earlier devguard left behind"
 	MsgLinesLost        = "lines of the log were lost"
+	MsgNoKeys           = "the keys of the terminal are not read"
 
 	MsgCannotAccept   = "cannot accept database sessions of the app"
 	MsgLoginRefused   = "login refused"
@@ -97,6 +98,7 @@ var Contract = map[string]Attrs{
 	MsgStopTrouble:      {"gen": "int", "error": "string", "hint?": "string"},
 	MsgLeftoverEnded:    {"pid": "int"},
 	MsgLinesLost:        {"lines": "int"},
+	MsgNoKeys:           {"error": "string"},
 	MsgConfigApplied:    {},
 	MsgConfigInvalid:    {"error": "string", "hint?": "string"},
 	MsgListFailed:       {"error": "string", "hint?": "string"},

@@ -151,6 +151,9 @@ func LeftoverEnded(pid int) Line {
 	return line(slog.LevelInfo, MsgLeftoverEnded, slog.Int("pid", pid))
 }
 
+// NoKeys says why keys are not read at a terminal.
+func NoKeys(err error) Line { return line(slog.LevelDebug, MsgNoKeys).withError(err) }
+
 // LinesLost says how many lines are missing in this place of the log.
 func LinesLost(lines int) Line {
 	return line(slog.LevelWarn, MsgLinesLost, slog.Int("lines", lines))
