@@ -163,8 +163,8 @@ func TestArchitecture(t *testing.T) {
 	}
 }
 
-// TestImportTable: docs/architecture.md has the same table, and no row allows what nobody
-// imports.
+// TestImportTable: docs/architecture.md has the same table, no row allows what nobody
+// imports, and the files that it leads to are there.
 func TestImportTable(t *testing.T) {
 	text, err := os.ReadFile("docs/architecture.md")
 	if err != nil {
@@ -195,6 +195,12 @@ func TestImportTable(t *testing.T) {
 			if name != "*" && !used[pkg+" "+name] {
 				t.Errorf("%s may import %s, and does not: take it out of the table", pkg, name)
 			}
+		}
+	}
+	_, places, _ := strings.Cut(string(text), "## Where is")
+	for _, file := range regexp.MustCompile("`([a-z/_]+\\.go)`").FindAllStringSubmatch(places, -1) {
+		if _, err := os.Stat(file[1]); err != nil {
+			t.Errorf("docs/architecture.md says where something is: %v", err)
 		}
 	}
 	for pkg := range documented {
