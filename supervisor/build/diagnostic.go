@@ -35,7 +35,8 @@ var position = regexp.MustCompile(`^((?:[A-Za-z]:)?[^\s:"][^:"]*):(\d{1,9})(?::(
 
 // Parse turns what a go command printed when it ran in dir into messages. No line
 // is lost: what is not understood is the Msg of a Diagnostic without File, or
-// continues the one before it; a "# package" line is the Package of what follows. The same message twice (cgo prints some so) is one.
+// continues the one before it; a "# package" line is the Package of what follows.
+// The same message twice (cgo prints some so) is one.
 func Parse(output, dir string) []Diagnostic {
 	p := parser{dir: dir}
 	for line := range strings.Lines(output) {

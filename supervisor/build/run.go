@@ -26,7 +26,7 @@ type Request struct {
 	Flags   []string // the user's go build flags; see goflags.Check
 	Env     []string // nil is this process's own
 	Tmp     string   // absolute: a directory of ours alone, made if missing, empty when Run returns
-	Again   bool     // a build like it was just done, so little is left to compile; see leisure
+	Again   bool     // a build like it was just done, so little is left to compile; see lessGC
 
 	// Goflags is what `go env GOFLAGS` answers in Dir. It changes hardly ever:
 	// who builds often asks once (see Goflags) and saves 5 ms a build. Nil: Run
@@ -165,14 +165,14 @@ func environ(env []string, dir string) []string {
 	return append(env[:len(env):len(env)], "PWD="+dir)
 }
 
-// leisure makes the go command and its tools collect garbage less often, unless
+// lessGC makes the go command and its tools collect garbage less often, unless
 // the user has said how often: after an edit a build takes 0.91 (of package main)
 // to 0.98 (three packages) of the time. It costs memory: 42 MB instead of 30 in the
 // go command, 212 instead of 191 in the linker, 672 instead of 419 in the largest
 // compiler of a build from nothing. So only builds that compile little get it, and
 // the limit keeps it from compilers that would take the machine. Less than 1000
 // does not pay: any GOGC takes the place of what the compiler does by itself.
-var leisure = []string{"GOGC=1000", "GOMEMLIMIT=4GiB"}
+var lessGC = []string{"GOGC=1000", "GOMEMLIMIT=4GiB"}
 
 // execute runs the go command in a group of its own and returns what it
 // printed.
@@ -186,7 +186,7 @@ func execute(ctx context.Context, r Request, tool string, args []string) (string
 	// there when they are killed.
 	env := append(environ(r.Env, r.Dir), "GOTMPDIR="+r.Tmp, "TMPDIR="+r.Tmp)
 	if r.Again {
-		env = append(slices.Clone(leisure), env...) // of one name the last counts
+		env = append(slices.Clone(lessGC), env...) // of one name the last counts
 	}
 	command := func(args ...string) *exec.Cmd {
 		cmd := exec.CommandContext(ctx, tool, args...)

@@ -74,8 +74,8 @@ func (d draft) block(p preset) string {
 		fmt.Fprintf(&b, "outputs = %s\n", tomlList(p.outputs))
 	}
 	if !p.migrates {
-		if p.note != "" {
-			return "# " + p.note + "\n" + b.String()
+		if p.comment != "" {
+			return "# " + p.comment + "\n" + b.String()
 		}
 		return b.String()
 	}

@@ -30,24 +30,24 @@ func (s *survey) generateHooks() []preset {
 			s.inputs(of[dir], dir, words)
 		}
 	}
-	const note = "Watches the files with //go:generate lines and the files these name. Add what else the generators read."
+	const comment = "Watches the files with //go:generate lines and the files these name. Add what else the generators read."
 	var all []preset
 	for _, dir := range dirs {
 		p := of[dir]
 		home := s.above(dir, "go.mod")
-		p.run, p.note = in(home, "go generate "+goPackage(within(home, dir), dir == home)), note
+		p.run, p.comment = in(home, "go generate "+goPackage(within(home, dir), dir == home)), comment
 		p.watch = slices.DeleteFunc(p.watch, func(glob string) bool { return slices.Contains(p.outputs, glob) })
 		all = append(all, *p)
 	}
 	if len(all) < manyGenerated {
 		return all
 	}
-	return []preset{s.generateAll(all, note)}
+	return []preset{s.generateAll(all, comment)}
 }
 
 // generateAll merges hooks into one that runs each module's generators.
-func (s *survey) generateAll(all []preset, note string) preset {
-	one := preset{name: "go generate", from: all[0].from, note: note}
+func (s *survey) generateAll(all []preset, comment string) preset {
+	one := preset{name: "go generate", from: all[0].from, comment: comment}
 	var runs []string
 	for _, p := range all {
 		for _, glob := range p.watch {

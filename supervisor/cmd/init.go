@@ -7,10 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/dotenv"
 )
 
 // Init writes devguard.toml into dir for what it finds there, and tells w about
@@ -30,7 +30,7 @@ func Init(w io.Writer, dir string, environ []string) error {
 		return fmt.Errorf("init: look through %s: %w", dir, err)
 	}
 	variable, where := databaseVariable(dir, environ)
-	d := draft{dir: dir, hooks: found.presets(variable), database: databaseNote(variable, where)}
+	d := draft{dir: dir, hooks: found.presets(variable), database: databaseComment(variable, where)}
 	text := d.text()
 	if _, err := config.Parse(config.File, target, dir, []byte(text)); err != nil {
 		return fmt.Errorf("init: BUG: the file would not be valid: %w", err)
@@ -62,10 +62,6 @@ func create(target, text string) error {
 	return nil
 }
 
-// urlVariables come first when several variables hold a database URL, the
-// default of database.url_env.
-var urlVariables = config.Default("").Databases[0].URLEnv
-
 // databaseVariable is the variable that names the project's database, and where
 // it is set: "the environment", a file, or "" when nowhere. Values are looked at
 // for their scheme only.
@@ -77,7 +73,8 @@ func databaseVariable(dir string, environ []string) (name, where string) {
 			sources = append(sources, [2]any{file, env})
 		}
 	}
-	for _, known := range append(slices.Clone(urlVariables), "") {
+	usual := dotenv.DatabaseURLs()
+	for _, known := range append(usual, "") {
 		for _, source := range sources {
 			for _, pair := range source[1].([]string) {
 				name, value, _ := strings.Cut(pair, "=")
@@ -87,20 +84,19 @@ func databaseVariable(dir string, environ []string) (name, where string) {
 			}
 		}
 	}
-	return urlVariables[0], ""
+	return usual[0], ""
 }
 
 func isDatabaseURL(value string) bool {
 	return strings.HasPrefix(value, "postgres://") || strings.HasPrefix(value, "postgresql://")
 }
 
-// databaseNote says in one line which database a migration would change.
-func databaseNote(variable, where string) string {
+// databaseComment says in one line which database a migration would change.
+func databaseComment(variable, where string) string {
 	if where == "" {
 		where = "not set now"
 	} else {
 		where = "now set in " + where
 	}
-	direct := config.Default("").Databases[0].DirectURLEnv
-	return fmt.Sprintf("It would change the database that %s names (%s), by way of %s where that is set.", variable, where, direct)
+	return fmt.Sprintf("It would change the database that %s names (%s), by way of %s where that is set.", variable, where, dotenv.DirectDatabaseURL)
 }

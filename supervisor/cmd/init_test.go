@@ -288,7 +288,7 @@ func FuzzSettings(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		first, second := settings(text, "out", "schema"), settings(text, "out", "schema")
+		first, second := toolConfig(text, "out", "schema"), toolConfig(text, "out", "schema")
 		if !reflect.DeepEqual(first, second) || len(first) != 2 {
 			t.Errorf("%v, %v", first, second)
 		}

@@ -20,7 +20,7 @@ type preset struct {
 	outputs []string
 
 	migrates bool
-	note     string // a comment above the block; for migrations, which database
+	comment  string // a comment above the block; for migrations, which database
 }
 
 // presets are the hooks for what was found, in the order they should run:
@@ -132,7 +132,7 @@ func (s *survey) sqlcHooks() []preset {
 		if file != "sqlc.yaml" && file != "sqlc.yml" && file != "sqlc.json" {
 			p.run += " -f " + shellWord(file)
 		}
-		values := settings(s.read(file), "queries", "schema", "out", "path")
+		values := toolConfig(s.read(file), "queries", "schema", "out", "path")
 		for _, key := range []string{"schema", "queries"} {
 			for _, value := range values[key] {
 				if rel := path.Join(dir, value); !outside(rel) {
@@ -199,7 +199,7 @@ func (s *survey) bufHooks() []preset {
 			p.watch = append(p.watch, below(dir, glob))
 		}
 		p.run = in(dir, s.program("buf", "github.com/bufbuild/buf/cmd/buf")+" generate")
-		for _, value := range settings(s.read(file), "out")["out"] {
+		for _, value := range toolConfig(s.read(file), "out")["out"] {
 			if out := path.Join(dir, value); !outside(out) && out != "." && out != dir {
 				p.outputs = addNew(p.outputs, below(out, "**"))
 			}

@@ -8,9 +8,9 @@ import (
 	"github.com/devguard/devguard/supervisor/dotenv"
 )
 
-// ReadEnvFiles returns environ with the variables of the files at paths added.
-// Later files win over earlier ones, environ wins over all of them, also with
-// an empty value. environ keeps its order and comes first, what is added
+// ReadEnvFiles returns environ with the variables of the env files at paths added.
+// Precedence: environ wins over all files, also with an empty value, and a later
+// file wins over an earlier one. environ keeps its order and comes first, what is added
 // follows sorted by name; environ itself is not changed.
 //
 // The syntax is package dotenv's.

@@ -1,5 +1,7 @@
 // Package hook runs one schema hook: one command, in a session and process
-// group of its own, with its output on the terminal as it comes.
+// group of its own, with its output on the terminal as it comes. When a hook
+// runs, and that one which keeps changing its own input is suspended, is decided
+// in package reload.
 //
 // Promises:
 //   - Run returns when the hook's own process has ended, and then nothing of
@@ -10,8 +12,8 @@
 //     then SIGKILL. Whether a running hook may be cancelled at all is the
 //     caller's decision: one that migrates a database should not be.
 //   - The hook does not outlive its caller: when the caller's process dies,
-//     by kill -9 too, a guard (a shell that waits on a pipe) kills the group.
-//     What the hook moved to another session (setsid) escapes the guard.
+//     by kill -9 too, the group is killed (see osproc.Session). What the hook
+//     moved to another session (setsid) escapes that.
 //   - No file is fingerprinted here, and nothing is kept between two runs.
 //
 // The hook has no terminal to read from: stdin is the null device and, being in

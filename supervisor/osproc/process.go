@@ -7,8 +7,8 @@ type Process struct {
 	Zombie           bool   // it has ended, and its parent has not waited for it: it runs nothing and holds nothing
 }
 
-// Alive reports whether a process of that pid runs; a zombie does not. In containers process 1 often
-// waits for orphans late or never, so a zombie may stay for as long as the container.
+// Alive reports whether a process of that pid runs; a zombie does not. In containers process 1
+// often waits for orphans late or never, so a zombie may stay for as long as the container.
 func Alive(pid int) bool {
 	p, ok := Look(pid)
 	return ok && !p.Zombie

@@ -61,8 +61,8 @@ func parseStat(b []byte) (Process, bool) {
 	return Process{PID: pid, PPID: ppid, Group: group, Start: start, Zombie: state == 'Z' || state == 'X'}, true
 }
 
-// Kill sends SIGKILL to this very process: a pid that was given away again since it was looked at is
-// left alone. What cannot be killed shows at the next look.
+// Kill sends SIGKILL to this very process: a pid that was given away again since it was looked at
+// is left alone. What cannot be killed shows at the next look.
 func (p Process) Kill() {
 	fd, err := unix.PidfdOpen(p.PID, 0)
 	if err == unix.ENOSYS && p.unchanged() { // before Linux 5.3

@@ -35,9 +35,9 @@ const gateScript = `read -r _ <&3 || exit 1; exec 3<&-; exec "$@"`
 
 // StartSession starts cmd. The guard is there first and knows the group before
 // the command does anything: if this process is killed in between, nothing is left.
-// The error is ErrNoGuard when there is no shell to guard with. The caller keeps its goroutine locked
-// to its thread until cmd has ended (see EndWithParent), waits for cmd, and then calls Release. cmd
-// must not have ExtraFiles.
+// The error is ErrNoGuard when there is no shell to guard with. The caller keeps
+// its goroutine locked to its thread until cmd has ended (see EndWithParent), waits
+// for cmd, and then calls Release. cmd must not have ExtraFiles.
 func StartSession(cmd *exec.Cmd) (*Session, error) {
 	guard, err := startGuard(guardScript, &syscall.SysProcAttr{Setsid: true})
 	if err != nil {

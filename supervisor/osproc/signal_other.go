@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// StopSignals are those that package syscall knows where there are none; how far each can be sent is
-// up to who sends it.
+// StopSignals are those that package syscall knows where there are none; how far each can be sent
+// is up to who sends it.
 var StopSignals = map[string]syscall.Signal{
 	"SIGINT":  syscall.SIGINT,
 	"SIGKILL": syscall.SIGKILL,

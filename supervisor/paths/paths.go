@@ -22,7 +22,8 @@ func Within(path, dir string) bool {
 }
 
 // Rel names path as seen from dir when it is dir (then ".") or below it. Unlike Within it takes
-// paths as another program or a person wrote them: with a trailing slash, or in other case on Windows.
+// paths as another program or a person wrote them: with a trailing slash, or in other case on
+// Windows.
 func Rel(dir, path string) (rel string, ok bool) {
 	if dir == "" {
 		return "", false

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// settings returns the strings under each of keys, wherever in a YAML or JSON
-// file they stand: a string or a list of strings. It knows as much of YAML as
+// toolConfig returns the strings under each of keys, wherever in a tool's YAML or
+// JSON configuration they stand: a string or a list of strings. It knows as much of YAML as
 // people use in the configurations of sqlc and buf (scalars, "- item" and [a, b]
 // lists); what it misses, the comment in the written file asks the user to add.
-func settings(text string, keys ...string) map[string][]string {
+func toolConfig(text string, keys ...string) map[string][]string {
 	found := map[string][]string{}
 	for _, key := range keys {
 		found[key] = nil
