@@ -152,7 +152,7 @@ type place struct {
 // placeOf reads the flags and the one argument of run and explain.
 func placeOf(c *cli.Context, args []string, what string, flags []cli.Flag) (p place, arg string, err error) {
 	before, after, dash := cmd.SplitArgs(args)
-	line := cmd.Line{Before: before, Positional: c.Args().Slice(), After: after, HasDash: dash, Flags: flags}
+	line := cmd.CommandLine{Before: before, Positional: c.Args().Slice(), After: after, HasDash: dash, Flags: flags}
 	if arg, err = line.One(what); err != nil {
 		return p, "", err
 	}
@@ -232,7 +232,7 @@ func run(c *cli.Context, args []string) error {
 }
 
 // supervise runs one app until the user ends it.
-func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.State, contents []byte) error {
+func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.Dir, contents []byte) error {
 	log, screen, terminal := logger(cfg)
 	defer screen.Close() // if nobody reads the rest, nobody reads why either
 	for _, note := range st.Notes() {
@@ -261,7 +261,7 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.St
 	err = supervisor.Run(ctx, supervisor.Options{
 		Config: cfg, LoadConfig: p.load, ConfigBytes: contents,
 		OpenDatabase: open, Listening: sockets.Listening, PortOwner: sockets.Owner,
-		State: st, Environ: os.Environ(),
+		StateDir: st, Environ: os.Environ(),
 		Log: log, Screen: screen, Progress: terminal,
 		Signals: signals, Keys: keys,
 	})
@@ -277,7 +277,7 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.St
 func outliveOutput() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // tidy ends what a devguard that was killed has left.
-func tidy(ctx context.Context, log *slog.Logger, st *statedir.State) {
+func tidy(ctx context.Context, log *slog.Logger, st *statedir.Dir) {
 	ended, err := st.EndLeftovers(ctx)
 	for _, l := range ended {
 		logline.LeftoverEnded(l.PID).To(log)

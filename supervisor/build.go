@@ -24,10 +24,10 @@ func (s *Supervisor) build(e reload.Build) doer {
 	req := build.Request{
 		Dir:     cfg.App.BuildDir,
 		Package: cfg.App.Package,
-		Out:     s.State.BinaryPath(e.Gen, binaryName(program)),
+		Out:     s.StateDir.BinaryPath(e.Gen, binaryName(program)),
 		Flags:   cfg.Build.Flags,
 		Env:     s.Environ,
-		Tmp:     s.State.TmpDir(),
+		Tmp:     s.StateDir.TmpDir(),
 		Goflags: s.goflags,
 		Again:   !first,
 	}
@@ -36,7 +36,7 @@ func (s *Supervisor) build(e reload.Build) doer {
 	}
 	return func(ctx context.Context) reload.Event {
 		var pruned sync.WaitGroup // beside the build: it takes a millisecond, or twenty
-		pruned.Go(func() { s.warn(s.State.Prune(append(e.Keep[:], e.Gen)...)) })
+		pruned.Go(func() { s.warn(s.StateDir.Prune(append(e.Keep[:], e.Gen)...)) })
 		res := build.Run(ctx, req)
 		pruned.Wait()
 		s.Screen.Clear()

@@ -31,7 +31,7 @@ func TestBuildWithoutAGraph(t *testing.T) {
 	defer st.Close()
 	cfg := config.Default(t.TempDir())
 	cfg.Name = "app"
-	s := &Supervisor{Options: Options{State: st}, cfg: cfg}
+	s := &Supervisor{Options: Options{StateDir: st}, cfg: cfg}
 	if s.build(reload.Build{ID: 1, Gen: 1}) == nil {
 		t.Error("nothing to do")
 	}

@@ -96,7 +96,7 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, g *generation) 
 		return err
 	}
 	g.tree, g.port, g.since = tree, lookup(spec.Env, "PORT"), time.Now()
-	if err := s.State.Record(e.Gen, tree.PID(), tree.Guardians()...); err != nil {
+	if err := s.StateDir.RecordInstance(e.Gen, tree.PID(), tree.Guardians()...); err != nil {
 		s.warn(fmt.Errorf("if devguard is killed now, the app may be left running: %w", err))
 	}
 	return nil

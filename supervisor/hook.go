@@ -38,7 +38,7 @@ func (s *Supervisor) runHook(e reload.RunHook) doer {
 		if res.Err == nil {
 			fingerprint = hex.EncodeToString(e.Watch[:])
 		}
-		s.warn(s.State.SaveHook(hookKey(h), fingerprint))
+		s.warn(s.StateDir.SaveHook(hookKey(h), fingerprint))
 		ev.Snapshot, err = s.watch.Sync(context.WithoutCancel(ctx))
 		if ev.Err == nil {
 			ev.Err = err

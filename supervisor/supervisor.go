@@ -35,10 +35,10 @@ type Options struct {
 	// PortOwner names the process that listens on a port of this machine.
 	PortOwner func(port int) (pid int, name string, ok bool)
 
-	State   *statedir.State
-	Environ []string        // devguard's own environment
-	Log     *slog.Logger    // must not wait for who reads it
-	Screen  *console.Screen // what Log writes to
+	StateDir *statedir.Dir
+	Environ  []string        // devguard's own environment
+	Log      *slog.Logger    // must not wait for who reads it
+	Screen   *console.Screen // what Log writes to
 
 	// Progress shows how far the first build is; it costs a go list beside it.
 	Progress bool
@@ -82,7 +82,7 @@ func Run(ctx context.Context, opts Options) error {
 		doers: s.doers(), say: s.log, help: s.help,
 		changes: s.watch.Changes(), replace: s.replace, signals: s.Signals, keys: s.Keys, ended: ctx.Done(),
 	}
-	return l.run(reload.New(decisions(s.cfg, s.State.LoadHooks())))
+	return l.run(reload.New(decisions(s.cfg, s.StateDir.LoadHooks())))
 }
 
 func newSupervisor(opts Options) (*Supervisor, error) {
@@ -98,7 +98,7 @@ func newSupervisor(opts Options) (*Supervisor, error) {
 		return nil, err
 	}
 	s.db = &db
-	if s.watch, err = watch.New(watchOptions(s.cfg, s.State.Dir())); err != nil {
+	if s.watch, err = watch.New(watchOptions(s.cfg, s.StateDir.Path())); err != nil {
 		return nil, errors.Join(err, s.db.close())
 	}
 	return s, nil

@@ -32,9 +32,9 @@ func SplitArgs(args []string) (before, after []string, hasDash bool) {
 	return args[:i:i], args[i+1:], true
 }
 
-// Line is one command line, split by SplitArgs and parsed up to its first
+// CommandLine is one command line, split by SplitArgs and parsed up to its first
 // argument that is no flag.
-type Line struct {
+type CommandLine struct {
 	Before     []string // os.Args up to "--", the program's name included
 	Positional []string // the end of Before, from the first argument that is no flag
 	After      []string // what follows "--"
@@ -45,14 +45,14 @@ type Line struct {
 // One returns the only positional argument, "" when there is none. More than
 // one is a UsageError with the corrected command: flags of devguard belong
 // before it, everything else behind "--". what names the argument: PACKAGE.
-func (l Line) One(what string) (string, error) {
+func (l CommandLine) One(what string) (string, error) {
 	switch len(l.Positional) {
 	case 0:
 		return "", nil
 	case 1:
 		return l.Positional[0], nil
 	}
-	flags, rest := l.sort(l.Positional[1:])
+	flags, rest := l.split(l.Positional[1:])
 	line := append([]string{"devguard"}, l.Before[1:len(l.Before)-len(l.Positional)]...)
 	line = append(append(line, flags...), l.Positional[0])
 	if rest = append(rest, l.After...); l.HasDash || len(rest) > 0 {
@@ -66,8 +66,8 @@ func (l Line) One(what string) (string, error) {
 	return "", &UsageError{Msg: msg, Next: "write: " + quote(line)}
 }
 
-// sort tells devguard's flags, with their values, from arguments of the app.
-func (l Line) sort(args []string) (flags, rest []string) {
+// split tells devguard's flags, with their values, from arguments of the app.
+func (l CommandLine) split(args []string) (flags, rest []string) {
 	for i := 0; i < len(args); i++ {
 		name, _, assigned := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
 		flag := find(l.Flags, name)

@@ -47,7 +47,7 @@ func runApp(args []string) (pkg string, flags config.Overrides, err error) {
 			Name: "run", Flags: RunFlags(),
 			OnUsageError: func(_ *cli.Context, err error, _ bool) error { return FlagError(err, RunFlags()) },
 			Action: func(c *cli.Context) error {
-				line := Line{Before: before, Positional: c.Args().Slice(), After: after, HasDash: dash, Flags: RunFlags()}
+				line := CommandLine{Before: before, Positional: c.Args().Slice(), After: after, HasDash: dash, Flags: RunFlags()}
 				flags = Overrides(c)
 				pkg, err = line.One("PACKAGE")
 				return err

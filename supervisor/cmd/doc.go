@@ -1,5 +1,5 @@
 // Package cmd holds the verbs of the command line that need no running
-// supervisor (init, explain, completion), the flags of run, and the rules for
+// supervisor (init, explain, completion, version), the flags of run, and the rules for
 // arguments. main wires them into one cli.App and maps errors to exit codes:
 // a UsageError and a config.Errors are 2.
 //

@@ -11,8 +11,8 @@ import (
 // has lines of megabytes.
 const maxColumns = 160
 
-// block is the form for people: messages, each with its source line.
-func block(d logline.Diagnostics, p palette) []string {
+// diagnosticBlock is the form for people: messages, each with its source line.
+func diagnosticBlock(d logline.Diagnostics, p palette) []string {
 	var out []string
 	for i, one := range d.Shown {
 		msg := strings.Split(one.Msg, "\n")

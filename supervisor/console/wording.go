@@ -170,7 +170,7 @@ func buildFailed(s *sentence, f *fields, p palette) {
 	v, _ := f.take("errors")
 	if errs, ok := v.Any().(logline.Diagnostics); ok {
 		s.text += ": " + number(int64(errs.Total), "error", "errors")
-		s.block = append(s.block, block(errs, p)...)
+		s.block = append(s.block, diagnosticBlock(errs, p)...)
 	}
 	s.text += keeps(f)
 }

@@ -21,5 +21,5 @@
 //   - A process is ended only if it is provably one that a devguard of this name
 //     has started: see EndLeftovers.
 //
-// A State may be used by several goroutines.
+// A Dir may be used by several goroutines.
 package statedir

@@ -49,10 +49,10 @@ func (e *HeldError) Error() string {
 // Hint says how to go on.
 func (e *HeldError) Hint() string { return e.Next }
 
-func (s *State) held() error {
-	e := &HeldError{Name: s.name, Dir: s.dir, Next: "stop it, or run this one beside it with --name OTHER"}
+func (d *Dir) held() error {
+	e := &HeldError{Name: d.name, Dir: d.path, Next: "stop it, or run this one beside it with --name OTHER"}
 	var c control
-	s.read(controlFile, parseControl(&c))
+	d.read(controlFile, parseControl(&c))
 	if e.PID = c.PID; e.PID > 0 {
 		e.Next = fmt.Sprintf("stop it (kill %d), or run this one beside it with --name OTHER", e.PID)
 	}

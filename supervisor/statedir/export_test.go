@@ -1,5 +1,5 @@
 package statedir
 
-func (s *State) AddRun(id string) error    { return s.addRun(id) }
-func (s *State) ForgetRun(id string) error { return s.forgetRuns(id) }
-func (s *State) PreviousRuns() []string    { return s.previousRuns() }
+func (d *Dir) AddRun(id string) error    { return d.addRun(id) }
+func (d *Dir) ForgetRun(id string) error { return d.forgetRuns(id) }
+func (d *Dir) PreviousRuns() []string    { return d.previous() }

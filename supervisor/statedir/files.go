@@ -24,18 +24,18 @@ type control struct {
 
 // write replaces a file. Only the holder of the lock writes, so one temporary
 // name is enough, and one that a kill has left is overwritten.
-func (s *State) write(name string, v any) error {
+func (d *Dir) write(name string, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	tmp := s.path(name + ".new")
+	tmp := d.file(name + ".new")
 	err = os.WriteFile(tmp, append(b, '\n'), 0o600)
 	if err == nil {
-		err = os.Rename(tmp, s.path(name))
+		err = os.Rename(tmp, d.file(name))
 	}
 	if err != nil {
-		return explain("write", s.path(name), err)
+		return explain("write", d.file(name), err)
 	}
 	return nil
 }
@@ -65,36 +65,36 @@ func parseHooks(hooks *map[string]string) func([]byte) error {
 }
 
 // LoadHooks returns the fingerprints of hooks by name. The caller may keep it.
-func (s *State) LoadHooks() map[string]string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return maps.Clone(s.hooks)
+func (d *Dir) LoadHooks() map[string]string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return maps.Clone(d.hooks)
 }
 
 // SaveHook remembers the fingerprint of a hook; an empty one forgets it.
-func (s *State) SaveHook(name, fingerprint string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.hooks[name] = fingerprint; fingerprint == "" {
-		delete(s.hooks, name)
+func (d *Dir) SaveHook(name, fingerprint string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.hooks[name] = fingerprint; fingerprint == "" {
+		delete(d.hooks, name)
 	}
-	return s.write(hooksFile, s.hooks)
+	return d.write(hooksFile, d.hooks)
 }
 
 // BinaryPath is where the binary of a generation goes: base is its own name.
 // Nothing is created.
-func (s *State) BinaryPath(gen int, base string) string {
-	return filepath.Join(s.dir, strconv.Itoa(gen), base)
+func (d *Dir) BinaryPath(gen int, base string) string {
+	return filepath.Join(d.path, strconv.Itoa(gen), base)
 }
 
 // TmpDir is a private directory for builds, made and emptied by Open.
-func (s *State) TmpDir() string { return s.path("tmp") }
+func (d *Dir) TmpDir() string { return d.file("tmp") }
 
 // Prune removes the binaries of all generations but those to keep.
-func (s *State) Prune(keep ...int) error {
-	entries, err := os.ReadDir(s.dir)
+func (d *Dir) Prune(keep ...int) error {
+	entries, err := os.ReadDir(d.path)
 	if err != nil {
-		return explain("read", s.dir, err)
+		return explain("read", d.path, err)
 	}
 	var errs []error
 	for _, e := range entries {
@@ -102,8 +102,8 @@ func (s *State) Prune(keep ...int) error {
 		if err != nil || !e.IsDir() || slices.Contains(keep, gen) {
 			continue
 		}
-		if err := os.RemoveAll(s.path(e.Name())); err != nil {
-			errs = append(errs, explain("remove", s.path(e.Name()), err))
+		if err := os.RemoveAll(d.file(e.Name())); err != nil {
+			errs = append(errs, explain("remove", d.file(e.Name()), err))
 		}
 	}
 	return errors.Join(errs...)

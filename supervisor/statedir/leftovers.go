@@ -49,9 +49,9 @@ func parseInstances(instances *[]record) func([]byte) error {
 	}
 }
 
-// Record remembers the processes of an instance, whose app leads a group, so
+// RecordInstance remembers the processes of an instance, whose app leads a group, so
 // that the next devguard can end them should this one be killed.
-func (s *State) Record(gen, app int, guardians ...int) error {
+func (d *Dir) RecordInstance(gen, app int, guardians ...int) error {
 	leader, alive := look(app)
 	if !alive {
 		return nil // it has exited already
@@ -62,16 +62,16 @@ func (s *State) Record(gen, app int, guardians ...int) error {
 			r.Guardians = append(r.Guardians, g)
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.instances = append(s.instances, r)
-	return s.saveInstances()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.records = append(d.records, r)
+	return d.saveRecords()
 }
 
-// saveInstances forgets the instances that are gone and writes the rest.
-func (s *State) saveInstances() error {
-	s.instances = slices.DeleteFunc(s.instances, func(r record) bool { return !r.alive() })
-	return s.write(instancesFile, s.instances)
+// saveRecords forgets the instances that are gone and writes the rest.
+func (d *Dir) saveRecords() error {
+	d.records = slices.DeleteFunc(d.records, func(r record) bool { return !r.alive() })
+	return d.write(instancesFile, d.records)
 }
 
 func (r record) alive() bool { return r.App.alive() || slices.ContainsFunc(r.Guardians, process.alive) }
@@ -114,11 +114,11 @@ const killWait = 3 * time.Second
 // Leftovers are the processes that earlier devguards of this name have left
 // and that EndLeftovers would end. Usually there is none: a guardian ends its
 // tree when devguard dies.
-func (s *State) Leftovers() []Leftover {
-	s.mu.Lock()
-	records, runs := slices.Clone(s.leftovers), slices.Clone(s.previous)
-	s.mu.Unlock()
-	return find(records, owner{s.name, s.dir, runs})
+func (d *Dir) Leftovers() []Leftover {
+	d.mu.Lock()
+	records, runs := slices.Clone(d.previousRecords), slices.Clone(d.previousRuns)
+	d.mu.Unlock()
+	return find(records, owner{d.name, d.path, runs})
 }
 
 // EndLeftovers ends them with SIGKILL and returns what it has ended. A process
@@ -133,16 +133,16 @@ func (s *State) Leftovers() []Leftover {
 //     name: 128 random bits that only that devguard gave away.
 //
 // Guardians that are alive first get a moment to do it themselves.
-func (s *State) EndLeftovers(ctx context.Context) ([]Leftover, error) {
-	s.mu.Lock()
-	records := slices.Clone(s.leftovers)
-	s.mu.Unlock()
+func (d *Dir) EndLeftovers(ctx context.Context) ([]Leftover, error) {
+	d.mu.Lock()
+	records := slices.Clone(d.previousRecords)
+	d.mu.Unlock()
 	if err := awaitGuardians(ctx, records); err != nil {
 		return nil, err
 	}
 	var ended []Leftover
 	for began := time.Now(); ; {
-		left := s.Leftovers()
+		left := d.Leftovers()
 		for _, l := range left {
 			if !slices.Contains(ended, l) {
 				ended = append(ended, l)
@@ -150,7 +150,7 @@ func (s *State) EndLeftovers(ctx context.Context) ([]Leftover, error) {
 			process{l.PID, l.start}.kill()
 		}
 		if len(left) == 0 {
-			return ended, s.forgetLeftovers(records)
+			return ended, d.forgetLeftovers(records)
 		}
 		if time.Since(began) > killWait {
 			return ended, fmt.Errorf("end what an earlier devguard has left: %v are still there after SIGKILL", left)
@@ -193,12 +193,12 @@ func pause(ctx context.Context) error {
 	}
 }
 
-func (s *State) forgetLeftovers(records []record) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.leftovers = nil
-	s.instances = slices.DeleteFunc(s.instances, func(r record) bool {
+func (d *Dir) forgetLeftovers(records []record) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.previousRecords = nil
+	d.records = slices.DeleteFunc(d.records, func(r record) bool {
 		return slices.ContainsFunc(records, func(o record) bool { return o.App == r.App })
 	})
-	return s.saveInstances()
+	return d.saveRecords()
 }

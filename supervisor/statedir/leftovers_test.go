@@ -24,7 +24,7 @@ var testRun = strings.Repeat("5eed", 8)
 // group, one whose leader has gone, a daemon with only the run's label, a
 // stranger in a group of its own that is none of ours, and the app's own program
 // started by somebody else.
-func startApps(s *statedir.State) {
+func startApps(s *statedir.Dir) {
 	launch := func(attr *syscall.SysProcAttr, env string, gen int, script string) *exec.Cmd {
 		c := exec.Command("sh", "-c", script)
 		c.SysProcAttr = attr
@@ -41,15 +41,15 @@ func startApps(s *statedir.State) {
 	}
 	group := &syscall.SysProcAttr{Setpgid: true}
 	one := launch(group, "X=1", 1, "sleep 300 & echo $!; wait")
-	s.Record(1, one.Process.Pid)
+	s.RecordInstance(1, one.Process.Pid)
 	two := launch(group, "X=1", 2, "sleep 300 & echo $!; wait")
-	s.Record(2, two.Process.Pid)
+	s.RecordInstance(2, two.Process.Pid)
 	two.Process.Kill()
 	two.Wait()
 	s.AddRun(testRun)
 	launch(&syscall.SysProcAttr{Setsid: true}, "PGAPPNAME=devguard:"+testRun+":2", 7, "sleep 300 & echo $!; wait")
 	launch(group, "PGAPPNAME=devguard:"+strings.Repeat("beef", 8)+":2", 1, "sleep 300 & echo $!; wait")
-	program := filepath.Join(s.Dir(), "2", "app")
+	program := filepath.Join(s.Path(), "2", "app")
 	os.MkdirAll(filepath.Dir(program), 0o700)
 	exec.Command("cp", "-L", "/bin/sleep", program).Run()
 	launch(&syscall.SysProcAttr{Setsid: true}, "X=1", 2, program+" 300 & echo $!; wait")
@@ -111,11 +111,11 @@ func TestLeftoverWithAnotherStartTime(t *testing.T) {
 	}
 	defer func() { other.Process.Kill(); other.Wait() }()
 	s := open(t, dir)
-	if err := s.Record(1, other.Process.Pid, os.Getpid()); err != nil {
+	if err := s.RecordInstance(1, other.Process.Pid, os.Getpid()); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
-	path := filepath.Join(s.Dir(), "instances.json")
+	path := filepath.Join(s.Path(), "instances.json")
 	b, err := os.ReadFile(path)
 	if err != nil || !bytes.Contains(b, []byte(` `)) {
 		t.Fatalf("%s %v", b, err)
@@ -139,7 +139,7 @@ func TestEndLeftoversIsInterrupted(t *testing.T) {
 	}
 	defer func() { guard.Process.Kill(); guard.Wait() }()
 	s := open(t, dir)
-	if err := s.Record(1, guard.Process.Pid, guard.Process.Pid); err != nil {
+	if err := s.RecordInstance(1, guard.Process.Pid, guard.Process.Pid); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()

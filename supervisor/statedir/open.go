@@ -17,25 +17,27 @@ const Folder = ".devguard"
 // reserved are names that other parts of devguard use inside Folder.
 var reserved = []string{"embedded"}
 
-// State is the folder of one name, locked. Close gives it up.
-type State struct {
+// Dir is the folder of one name, locked. Close gives it up.
+type Dir struct {
 	name string
-	dir  string // absolute
+	path string // absolute
 	lock *os.File
 
-	mu        sync.Mutex
-	notes     []string
-	hooks     map[string]string
-	runs      []string // of this run and earlier ones
-	previous  []string // of earlier ones
-	instances []record
-	leftovers []record
+	mu    sync.Mutex
+	notes []string
+	hooks map[string]string
+
+	runs         []string // ids of this run and previous ones
+	previousRuns []string
+
+	records         []record // instances of this run and previous ones
+	previousRecords []record
 }
 
 // Open makes .devguard/ in dir, and in it the folder of name, and locks that.
 // Another devguard of that name is a *HeldError; anything else that a person can
 // mend is an *Error.
-func Open(dir, name string) (*State, error) {
+func Open(dir, name string) (*Dir, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
@@ -43,40 +45,40 @@ func Open(dir, name string) (*State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
-	s := &State{name: name, dir: filepath.Join(dir, Folder, name)}
-	if err := s.makeFolders(); err != nil {
+	d := &Dir{name: name, path: filepath.Join(dir, Folder, name)}
+	if err := d.makeFolders(); err != nil {
 		return nil, err
 	}
-	if s.lock, err = acquire(filepath.Join(s.dir, "lock")); err != nil {
+	if d.lock, err = acquire(filepath.Join(d.path, "lock")); err != nil {
 		if errors.Is(err, errHeld) {
-			return nil, s.held()
+			return nil, d.held()
 		}
-		return nil, explain("lock", filepath.Join(s.dir, "lock"), err)
+		return nil, explain("lock", filepath.Join(d.path, "lock"), err)
 	}
-	if err := s.load(); err != nil {
-		s.lock.Close()
+	if err := d.load(); err != nil {
+		d.lock.Close()
 		return nil, err
 	}
-	return s, nil
+	return d, nil
 }
 
 // Close removes control.json and gives up the lock. Records of instances whose
 // processes are gone are forgotten.
-func (s *State) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err := errors.Join(s.saveInstances(), os.Remove(s.path(controlFile)))
-	return errors.Join(err, s.lock.Close())
+func (d *Dir) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	err := errors.Join(d.saveRecords(), os.Remove(d.file(controlFile)))
+	return errors.Join(err, d.lock.Close())
 }
 
-// Dir is the folder of the name, absolute.
-func (s *State) Dir() string { return s.dir }
+// Path is the folder of the name, absolute.
+func (d *Dir) Path() string { return d.path }
 
 // Notes are sentences about what was found unreadable when Open read it, for the
 // log. It counts as empty.
-func (s *State) Notes() []string { return s.notes }
+func (d *Dir) Notes() []string { return d.notes }
 
-func (s *State) path(name string) string { return filepath.Join(s.dir, name) }
+func (d *Dir) file(name string) string { return filepath.Join(d.path, name) }
 
 func checkName(name string) error {
 	bad := name == "" || len(name) > 200 || strings.HasPrefix(name, ".") ||
@@ -92,8 +94,8 @@ func checkName(name string) error {
 	return nil
 }
 
-func (s *State) makeFolders() error {
-	top := filepath.Dir(s.dir)
+func (d *Dir) makeFolders() error {
+	top := filepath.Dir(d.path)
 	if err := privateDir(top); err != nil {
 		return err
 	}
@@ -103,11 +105,11 @@ func (s *State) makeFolders() error {
 			return explain("write", ignore, err)
 		}
 	}
-	if err := privateDir(s.dir); err != nil {
+	if err := privateDir(d.path); err != nil {
 		return err
 	}
-	if noexec(s.dir) {
-		return &Error{Op: "run programs from", Path: s.dir, Err: errors.New("the file system is mounted noexec"),
+	if noexec(d.path) {
+		return &Error{Op: "run programs from", Path: d.path, Err: errors.New("the file system is mounted noexec"),
 			Next: "remount it with exec, or move the project to a file system that allows it"}
 	}
 	return nil
@@ -134,21 +136,21 @@ func privateDir(dir string) error {
 }
 
 // load reads what the run before has left and starts afresh.
-func (s *State) load() error {
-	s.hooks = map[string]string{}
-	s.read(hooksFile, parseHooks(&s.hooks))
-	s.read(runsFile, parseRuns(&s.runs))
-	s.read(instancesFile, parseInstances(&s.instances))
-	s.previous, s.leftovers = append(s.previous, s.runs...), append(s.leftovers, s.instances...)
-	if err := emptyDir(s.TmpDir()); err != nil {
+func (d *Dir) load() error {
+	d.hooks = map[string]string{}
+	d.read(hooksFile, parseHooks(&d.hooks))
+	d.read(runsFile, parseRuns(&d.runs))
+	d.read(instancesFile, parseInstances(&d.records))
+	d.previousRuns, d.previousRecords = append(d.previousRuns, d.runs...), append(d.previousRecords, d.records...)
+	if err := emptyDir(d.TmpDir()); err != nil {
 		return err
 	}
-	return s.write(controlFile, control{PID: os.Getpid()})
+	return d.write(controlFile, control{PID: os.Getpid()})
 }
 
 // read gives a file to parse. A missing one is nothing to speak of.
-func (s *State) read(name string, parse func([]byte) error) {
-	b, err := os.ReadFile(s.path(name))
+func (d *Dir) read(name string, parse func([]byte) error) {
+	b, err := os.ReadFile(d.file(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
@@ -156,6 +158,6 @@ func (s *State) read(name string, parse func([]byte) error) {
 		err = parse(b)
 	}
 	if err != nil {
-		s.notes = append(s.notes, fmt.Sprintf("%s cannot be read and counts as empty: %v", s.path(name), err))
+		d.notes = append(d.notes, fmt.Sprintf("%s cannot be read and counts as empty: %v", d.file(name), err))
 	}
 }

@@ -19,17 +19,17 @@ type Run struct {
 	ID       string   // 128 random bits, in hex
 	Previous []string // ids of earlier runs, whose database sessions may be left
 
-	state   *State
+	dir     *Dir
 	unclean atomic.Bool
 }
 
 // BeginRun makes the id of this run and remembers it, before the first database
 // session carries it.
-func (s *State) BeginRun() (*Run, error) {
+func (d *Dir) BeginRun() (*Run, error) {
 	id := make([]byte, 16)
 	rand.Read(id) // never fails: crypto/rand
-	r := &Run{ID: hex.EncodeToString(id), Previous: s.previousRuns(), state: s}
-	if err := s.addRun(r.ID); err != nil {
+	r := &Run{ID: hex.EncodeToString(id), Previous: d.previous(), dir: d}
+	if err := d.addRun(r.ID); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -45,7 +45,7 @@ func (r *Run) End() error {
 	if r.unclean.Load() {
 		return nil
 	}
-	return r.state.forgetRuns(append(slices.Clone(r.Previous), r.ID)...)
+	return r.dir.forgetRuns(append(slices.Clone(r.Previous), r.ID)...)
 }
 
 func parseRuns(runs *[]string) func([]byte) error {
@@ -64,29 +64,30 @@ func parseRuns(runs *[]string) func([]byte) error {
 // is not, and must never decide whose sessions or processes are ours.
 func validRun(id string) bool { return len(id) >= 16 && len(id) <= 64 }
 
-func (s *State) addRun(id string) error {
+func (d *Dir) addRun(id string) error {
 	if !validRun(id) {
 		return fmt.Errorf("remember the run id %q: it has not 16 to 64 characters", id)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !slices.Contains(s.runs, id) {
-		s.runs = append(s.runs, id)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !slices.Contains(d.runs, id) {
+		d.runs = append(d.runs, id)
 	}
-	s.runs = s.runs[max(0, len(s.runs)-maxRuns):]
-	return s.write(runsFile, s.runs)
+	d.runs = d.runs[max(0, len(d.runs)-maxRuns):]
+	return d.write(runsFile, d.runs)
 }
 
-func (s *State) previousRuns() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.previous)
+// previous are the ids of earlier runs that nobody has forgotten.
+func (d *Dir) previous() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.previousRuns)
 }
 
-func (s *State) forgetRuns(ids ...string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (d *Dir) forgetRuns(ids ...string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	gone := func(id string) bool { return slices.Contains(ids, id) }
-	s.runs, s.previous = slices.DeleteFunc(s.runs, gone), slices.DeleteFunc(s.previous, gone)
-	return s.write(runsFile, s.runs)
+	d.runs, d.previousRuns = slices.DeleteFunc(d.runs, gone), slices.DeleteFunc(d.previousRuns, gone)
+	return d.write(runsFile, d.runs)
 }

@@ -62,7 +62,7 @@ func holder(t *testing.T, dir string, env ...string) (*exec.Cmd, []string) {
 	return cmd, said[1:]
 }
 
-func open(t *testing.T, dir string) *statedir.State {
+func open(t *testing.T, dir string) *statedir.Dir {
 	t.Helper()
 	s, err := statedir.Open(dir, "app")
 	if err != nil {
@@ -78,7 +78,7 @@ func TestFoldersArePrivateAndIgnored(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, dir)
-	if err := errors.Join(s.SaveHook("a", "1"), s.AddRun(strings.Repeat("a", 32)), s.Record(1, os.Getpid())); err != nil {
+	if err := errors.Join(s.SaveHook("a", "1"), s.AddRun(strings.Repeat("a", 32)), s.RecordInstance(1, os.Getpid())); err != nil {
 		t.Fatal(err)
 	}
 	for name, mode := range map[string]os.FileMode{"": 0o700, "app": 0o700, "app/tmp": 0o700, "app/control.json": 0o600,
@@ -91,7 +91,7 @@ func TestFoldersArePrivateAndIgnored(t *testing.T) {
 	if b, _ := os.ReadFile(filepath.Join(dir, statedir.Folder, ".gitignore")); string(b) != "*\n" {
 		t.Errorf(".gitignore has %q", b)
 	}
-	if b, _ := os.ReadFile(filepath.Join(s.Dir(), "control.json")); string(b) != fmt.Sprintf("{\"pid\":%d}\n", os.Getpid()) {
+	if b, _ := os.ReadFile(filepath.Join(s.Path(), "control.json")); string(b) != fmt.Sprintf("{\"pid\":%d}\n", os.Getpid()) {
 		t.Errorf("control.json has %q", b)
 	}
 }
@@ -124,7 +124,7 @@ func TestClosedLockIsFree(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := os.Stat(filepath.Join(s.Dir(), "control.json")); err == nil {
+		if _, err := os.Stat(filepath.Join(s.Path(), "control.json")); err == nil {
 			t.Error("control.json is there without a lock")
 		}
 	}
@@ -241,7 +241,7 @@ func TestCorruptFilesCountAsEmpty(t *testing.T) {
 	s := open(t, dir)
 	s.Close()
 	for _, name := range []string{"hooks.json", "runs.json", "instances.json", "control.json"} {
-		if err := os.WriteFile(filepath.Join(s.Dir(), name), []byte("{\"a\":"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(s.Path(), name), []byte("{\"a\":"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
