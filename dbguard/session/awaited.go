@@ -2,20 +2,20 @@ package session
 
 import "time"
 
-// maxAwaited bounds the messages without a reply; at more, Client waits. A server holds replies back until 8 KiB of them
-// have gathered (PQ_SEND_BUFFER_SIZE) and each has at least 5 bytes, so it cannot owe us 1,639 without sending some:
-// the bound never stops a pipeline for good.
+// maxAwaited bounds the messages that are not answered yet; when there are so many, Client takes
+// nothing more. This never stops a pipeline for good: a server sends its replies when it has 8 KiB
+// of them (PQ_SEND_BUFFER_SIZE), and the smallest has 5 bytes, so it keeps back at most 1,638.
 const maxAwaited = 16384
 
-// awaited is a message that the server has not answered yet: P B D E C S Q F, or c for the end of what the client copies
-// in (CopyDone and CopyFail), of which only the place among the others counts.
+// awaited is a message that the server has not answered yet: P B D E C S Q F. CopyDone and
+// CopyFail, which have no reply, are kept as c for their place among the others.
 type awaited struct {
 	typ  byte
 	stmt *seenStatement // that it is about; nil: not known
 	at   time.Time      // when it was forwarded
 }
 
-// ends: its last reply is ReadyForQuery.
+// ends reports whether its last reply is ReadyForQuery.
 func (a awaited) ends() bool { return a.typ == 'S' || a.typ == 'Q' || a.typ == 'F' }
 
 // awaitedQueue holds them in order, in a ring whose size is a power of two.

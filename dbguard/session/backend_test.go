@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// backend is a server as far as statements, portals and transactions go: what
-// postgres.c does with each message, and when it sends what it has to say.
+// backend is a server as far as statements, portals and transactions go: what postgres.c does with
+// each message, and when it sends what it has to say.
 type backend struct {
 	t       *testing.T
 	shapes  map[string]int // of the tables: ALTER counts them up

@@ -1,20 +1,21 @@
 package session
 
-// batchState is how far the client is with its batch: the messages of the extended protocol up to a Sync, Query or
-// FunctionCall. The server does them one after the other; from an error on it skips what is left.
+// batchState is how far the client is with its batch. A batch is the messages of the extended
+// protocol up to a Sync, Query or FunctionCall. The server obeys them one after the other; after an
+// error it skips what is left, up to a Sync.
 type batchState uint8
 
 const (
 	noBatch     batchState = iota // nothing was sent since the last Sync, Query or FunctionCall
 	openBatch                     // messages were sent: a Sync has to come
-	failedBatch                   // the batch has failed: what the client sends up to its Sync is skipped
+	failedBatch                   // it has failed: what the client sends up to its Sync is skipped
 )
 
 // batch is the batch that the client of mode Rewrite is sending.
 type batch struct {
 	state   batchState
 	unnamed unnamed // openBatch: the upstream's unnamed statement
-	block   byte    // openBatch: T or I once an Execute has begun or ended a transaction block, else 0
+	block   byte    // openBatch: T or I when an Execute has begun or ended a block, else 0
 }
 
 // open notes a message of the extended protocol that goes upstream.
@@ -25,14 +26,14 @@ func (b *batch) open() {
 	b.state = openBatch
 }
 
-// fail drops what the client sends from now on, up to its Sync.
+// fail notes that the server skips, or is to seem to skip, what comes up to the Sync.
 func (b *batch) fail() { *b = batch{state: failedBatch} }
 
-// end follows Sync, Query and FunctionCall. The pooler chooses a server anew for what comes next, so nothing is known of
-// its unnamed statement.
+// end notes Sync, Query or FunctionCall. The pooler may choose another server for what comes next,
+// whose unnamed statement is not known.
 func (b *batch) end() { *b = batch{} }
 
-// reopen follows a batch whose only Sync the server has ignored.
+// reopen notes that the server has ignored the only Sync of the batch.
 func (b *batch) reopen() { *b = batch{state: openBatch} }
 
 // unnamed is what is known of the upstream's unnamed statement.
@@ -47,15 +48,15 @@ type origin uint8
 
 const (
 	unknown       origin = iota // or there is none
-	undescribed                 // by the client's Parse just now; the server was not asked yet what it returns
-	described                   // by the client's Parse
-	preparedAgain               // by us, for a statement that the client prepared earlier: it may return something else
+	undescribed                 // by the client's last message; we have to ask what it returns
+	described                   // by a Parse of the client in this batch
+	preparedAgain               // by us: it may return something else than the client was told
 )
 
-// is reports whether the unnamed statement stands for st, made of that text.
+// is reports whether the unnamed statement stands for st and was made of text.
 func (u *unnamed) is(st *statement, text string) bool { return u.stmt == st && u.text == text }
 
-// role is how the client is shown what is said of the statement.
+// role says what the client is shown when the server describes or binds the statement.
 func (u *unnamed) role() role {
 	if u.origin == preparedAgain {
 		return compared

@@ -1,7 +1,7 @@
 package session
 
-// copyState is how far a COPY FROM STDIN is. There is one at a time: what may begin another waits for the end of the
-// first.
+// copyState is how far a COPY FROM STDIN is. There is one at a time: a message that may begin
+// another waits for the end of the first.
 type copyState uint8
 
 const (
@@ -10,8 +10,8 @@ const (
 	mayCopyFed           // and CopyData behind it
 	copying              // the server waits for CopyData
 	copyingFed           // and has been sent some
-	doomed               // the server waits for data in a batch that the client takes for failed: CopyFail is due
-	failing              // CopyFail was sent before a message that has no place in a COPY, and which waits for its error
+	doomed               // copying, but the client takes its batch for failed: CopyFail is due
+	failing              // CopyFail was sent before a message that has no place here and waits
 )
 
 // copyIn is the COPY FROM STDIN of the batch.
@@ -20,7 +20,7 @@ type copyIn struct {
 	by    uint64 // mayCopy, mayCopyFed: number of the message that may begin it
 }
 
-// may follows a message that may begin a COPY.
+// may notes that a message goes upstream that may begin a COPY; by is its number.
 func (c *copyIn) may(by uint64) {
 	if c.state != noCopy {
 		panic("BUG: a message that may begin a COPY goes upstream before the one before it is over")
@@ -28,7 +28,7 @@ func (c *copyIn) may(by uint64) {
 	*c = copyIn{mayCopy, by}
 }
 
-// fed follows CopyData. Outside of a COPY the server throws it away.
+// fed notes that CopyData goes upstream. The server drops it when there is no COPY.
 func (c *copyIn) fed() {
 	switch c.state {
 	case mayCopy:
@@ -38,8 +38,8 @@ func (c *copyIn) fed() {
 	}
 }
 
-// began follows CopyInResponse. What was fed to a COPY that could not be foreseen is not known, so it is taken for fed:
-// that is the state in which less is passed on.
+// began notes CopyInResponse. When the text did not look like a COPY, we do not know whether
+// CopyData was sent; we assume that it was, because then a Sync is not passed on (see duringCopy).
 func (c *copyIn) began() {
 	state := copyingFed
 	if c.state == mayCopy {
@@ -48,22 +48,23 @@ func (c *copyIn) began() {
 	*c = copyIn{state: state}
 }
 
-// answered follows the end of a message: if it might have begun a COPY, it has not.
+// answered notes that message seq has been answered. If it might have begun a COPY, it has not.
 func (c *copyIn) answered(seq uint64) {
 	if c.mayBegin() && c.by == seq {
 		*c = copyIn{}
 	}
 }
 
-// over follows what ends a COPY that has begun.
+// over notes the end of a COPY that has begun.
 func (c *copyIn) over() {
 	if !c.mayBegin() {
 		*c = copyIn{}
 	}
 }
 
-// mayBegin: it is not known yet whether there is a COPY.
+// mayBegin reports whether a message was sent that may begin a COPY, and it is not known yet
+// whether it does.
 func (c *copyIn) mayBegin() bool { return c.state == mayCopy || c.state == mayCopyFed }
 
-// runs: the server waits for CopyData.
+// runs reports whether the server waits for CopyData.
 func (c *copyIn) runs() bool { return c.state == copying || c.state == copyingFed }

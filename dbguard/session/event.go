@@ -7,8 +7,8 @@ type EventKind uint8
 
 const (
 	Executed   EventKind = iota + 1 // an Execute or Query has ended, well (SQLState empty) or not
-	Conflict                        // an error passed that tells of a clash between generations, pools or schemas
-	Uncarried                       // Rewrite: the client used what a transaction pooler cannot carry
+	Conflict                        // an error of a clash with a generation, the pool or the schema
+	Uncarried                       // Rewrite: the client used what a transaction pooler loses
 	Terminated                      // the client said goodbye (Terminate)
 )
 
@@ -21,11 +21,12 @@ type Event struct {
 	Feature     string        // Uncarried: what was used, as one says it: "LISTEN", "advisory lock"
 }
 
-// maxEvents bounds what is kept between two calls of TakeEvents; older ones go first.
+// maxEvents bounds the events that are kept between two calls of TakeEvents. When there are more,
+// the oldest are dropped.
 const maxEvents = 1024
 
-// TakeEvents returns what has happened since the last call, the oldest first; at most 1024 events, the newest. The
-// slice is valid until the next call.
+// TakeEvents returns the events since the last call, the oldest first; of more than 1,024, the
+// newest. The slice is valid until the next call.
 func (s *Session) TakeEvents() []Event {
 	a := &s.account
 	if len(a.events) == 0 {
@@ -36,7 +37,8 @@ func (s *Session) TakeEvents() []Event {
 	return taken
 }
 
-// conflicts are the states of design.md's `conflict` line.
+// conflicting reports whether an SQLSTATE tells of a clash with another generation of the app, with
+// the pool or with a changed schema.
 func conflicting(sqlstate string) bool {
 	switch sqlstate {
 	case "42P05", "26000", "0A000", "57P01", "53300", "40001", "40P01", "55P03":

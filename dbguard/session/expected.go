@@ -2,11 +2,13 @@ package session
 
 import "time"
 
-// maxOutstanding bounds the replies that are waited for. It has to be more than a server keeps unsent: the smallest
-// reply has 5 bytes, its buffer 8 KiB (PQ_SEND_BUFFER_SIZE in pqcomm.c).
+// maxOutstanding bounds the messages that are not answered yet. It has to be more than the replies
+// that a server keeps unsent: the smallest has 5 bytes, the buffer 8 KiB (PQ_SEND_BUFFER_SIZE in
+// pqcomm.c).
 const maxOutstanding = 4096
 
-// kind is the message that a reply is expected to; the letters are those of the protocol as far as they suffice.
+// kind is the type of a message that was sent, with the protocol's letter where there is one for
+// it.
 type kind byte
 
 const (
@@ -22,17 +24,17 @@ const (
 	copyEnd        kind = 'c' // CopyDone or CopyFail: no reply, but ends a COPY
 )
 
-// role says what the client is shown of the reply.
+// role says what the client is shown in the place of the reply.
 type role uint8
 
 const (
 	shown      role = iota // what the server says
-	compared               // bind, describe: that too, unless the statement has changed since the client was told of it
-	remembered             // describe: what the client was told before, for a stand-in was described
+	compared               // bind, describe: what it says, but 0A000 if the statement has changed
+	remembered             // describe: what the client was told before, of another statement
 	hidden                 // nothing: the message is not the client's
 )
 
-// outcome is what has been said of a Query or FunctionCall before its ReadyForQuery.
+// outcome is what the server has said of a Query or FunctionCall before its ReadyForQuery.
 type outcome uint8
 
 const (
@@ -41,7 +43,7 @@ const (
 	failed
 )
 
-// expected is a message that the upstream has been sent, in order.
+// expected is a message that was sent upstream and is not answered yet.
 type expected struct {
 	kind     kind
 	role     role
@@ -53,16 +55,16 @@ type expected struct {
 	features feature    // execute, query
 	refusal  *refusal   // the error that the client is shown for the one that is expected
 	sqlstate string     // failed: of its error
-	tag      string     // execute, query: of what the stand-in that was sent stands for
+	tag      string     // execute, query of a stand-in: of what it stands for
 }
 
-// skippable: an error of it makes the server skip to the next Sync.
+// skippable reports whether the server skips to the next Sync when the message fails.
 func (x *expected) skippable() bool { return !x.endsBatch() }
 
-// endsBatch: its last reply is ReadyForQuery.
+// endsBatch reports whether its last reply is ReadyForQuery.
 func (x *expected) endsBatch() bool { return x.kind == sync || x.kind == query || x.kind == function }
 
-// succeed notes the end of one statement.
+// succeed notes that one of its statements has ended well.
 func (x *expected) succeed() {
 	if x.outcome == pending {
 		x.outcome = succeeded
@@ -77,7 +79,7 @@ func (x *expected) fingerprint() string {
 	return x.text
 }
 
-// expectations is the queue of all messages that are not yet answered.
+// expectations is the queue of the messages that are not answered yet.
 type expectations struct {
 	queue []expected // the oldest is queue[first]
 	first int
@@ -87,10 +89,10 @@ type expectations struct {
 
 func (q *expectations) len() int { return len(q.queue) - q.first }
 
-// at returns number i, the oldest is 0. It is valid until the next push.
+// at returns the i-th message, the oldest being 0. It is valid until the next push.
 func (q *expectations) at(i int) *expected { return &q.queue[q.first+i] }
 
-// head returns the message that the next reply belongs to, or nil.
+// head returns the message that the server answers next, or nil.
 func (q *expectations) head() *expected {
 	if q.len() == 0 {
 		return nil
@@ -118,7 +120,8 @@ func (q *expectations) count(x *expected, by int) {
 	}
 }
 
-// pop removes the head, and ends of COPY that turn out to have ended none.
+// pop removes the head. CopyDone and CopyFail behind it turn out to have ended no COPY and are
+// removed too.
 func (q *expectations) pop() {
 	q.shift()
 	for q.len() > 0 && q.at(0).kind == copyEnd {
@@ -140,7 +143,7 @@ func (q *expectations) shift() {
 	}
 }
 
-// remove takes number i out of the middle.
+// remove takes the i-th message out of the middle.
 func (q *expectations) remove(i int) {
 	q.count(q.at(i), -1)
 	from := q.first + i
@@ -149,7 +152,7 @@ func (q *expectations) remove(i int) {
 	q.queue = q.queue[:len(q.queue)-1]
 }
 
-// toSync returns the place of the first Sync, or the length when there is none.
+// toSync returns the index of the first Sync, or the length when there is none.
 func (q *expectations) toSync() int {
 	for i := range q.len() {
 		if q.at(i).kind == sync {

@@ -44,8 +44,9 @@ var pieces = []string{
 	"/* s3cr3t /* s3cr3t */ s3cr3t */ ", "-- s3cr3t '\n", "'s3cr3t'\n's3cr3t' ", "'s3cr3t' -- s3cr3t\n's3cr3t' ", `'s3cr3t"s3cr3t' `,
 }
 
-// FuzzFingerprint: of a statement made of any pieces, cut anywhere, nothing of a constant or comment is in the
-// fingerprint; and any text gives one that is short, printable and without quotes of a constant.
+// FuzzFingerprint: of a statement made of any pieces, cut anywhere, nothing of a constant or
+// comment is in the fingerprint; and any text gives one that is short, printable and without quotes
+// of a constant.
 func FuzzFingerprint(f *testing.F) {
 	f.Add([]byte{0, 19, 2, 21, 2, 23, 30, 20}, "select 'a\\' b' c", uint16(500))
 	f.Add([]byte{0, 24, 2, 19, 15, 25, 14, 19}, `"'x"y'`, uint16(40))

@@ -14,7 +14,7 @@ type ending struct {
 	cancelled uint64 // 1 + account.readies when a cancel was last asked for
 }
 
-// endingPhase only grows.
+// endingPhase is how far the end of a session is; it only grows.
 type endingPhase uint8
 
 const (
@@ -25,15 +25,16 @@ const (
 	rolledBack             // and ROLLBACK
 )
 
-// Finish says how to go on; from the first call on, Client takes nothing. Call it again after each Server until it says
-// Done or Broken.
+// Finish says what to do next to end the upstream session. Call it again after each Server until it
+// says Done or Broken. From the first call on, Client takes nothing.
 //
-// First what runs is ended: Cancel once, and again when a ReadyForQuery has come and more runs (a pipeline). A cancel
-// that overtakes the statement it is meant for does nothing (seen on a loaded machine when the statement had just been
-// sent), so the caller repeats it while nothing comes. CopyFail goes where the server waits for data, Sync where it waits
-// for one, so that nothing is committed that the client had not asked for. Then a transaction is rolled back; a session
-// that is not idle after that is Broken. Then Terminate. After a Terminate by the client itself it is Done at once, with
-// nothing to send.
+// First what runs is cancelled: once, and again when a ReadyForQuery has come and more runs (a
+// pipeline). A cancel that overtakes its statement does nothing (seen on a loaded machine when the
+// statement had just been sent), so the caller repeats it while nothing comes. A server that waits
+// for data is sent CopyFail, one that waits for Sync is sent an error and Sync, so that nothing is
+// committed that the client had not asked for. Then an open transaction is rolled back; a session
+// that is not idle after that is Broken. Last comes Terminate. After the client's own Terminate,
+// Finish is Done at once, with nothing to send.
 func (s *Session) Finish() Finish {
 	p := s.mode.progress()
 	switch s.ending.phase {
@@ -69,15 +70,15 @@ var (
 	copyFail      = append(appendHead(nil, 'f', len(goneReason)+1), goneReason+"\x00"...)
 )
 
-// undoAndSync ends extended messages that no Sync has followed. Sync alone would commit them; so an Execute goes before
-// it whose portal does not exist: its error rolls back. The mode is not told of that Execute: to it the error is one of
-// the Sync, as that of a deferred constraint is.
+// undoAndSync ends a batch that has had no Sync. Sync alone would commit it, so an Execute of a
+// portal that does not exist goes first: its error rolls back. The mode is not told of that
+// Execute. It takes the error for one of the Sync, such as that of a deferred constraint.
 var undoAndSync = append(appendFrame(nil, frame{typ: 'E', body: []byte(goneReason + "\x00\x00\x00\x00\x00")}),
 	appendHead(nil, 'S', 0)...)
 
 const goneReason = "the client is gone"
 
-// cut: the upstream has the beginning of a message whose end will not come.
+// cut reports whether the upstream has the beginning of a message whose end will not come.
 func (s *Session) cut() bool {
 	if s.pass != nil {
 		return s.up.partial()
@@ -85,7 +86,7 @@ func (s *Session) cut() bool {
 	return s.account.cut
 }
 
-// cancel: something runs for which no cancel has been asked yet.
+// cancel reports whether something runs for which no cancel has been asked yet.
 func (s *Session) cancel(p progress) bool {
 	if !p.busy || s.ending.phase == rolledBack || s.ending.cancelled == s.account.readies+1 {
 		return false
@@ -94,8 +95,9 @@ func (s *Session) cancel(p progress) bool {
 	return true
 }
 
-// unblock returns what the server waits for in the middle of a command. Before Sync comes Flush, until all has been
-// answered: one of the messages may turn out to be a COPY, and that stands nothing else.
+// unblock returns what the server waits for in the middle of a COPY or batch. Flush is sent before
+// Sync, and Sync only once all is answered: one of the messages may turn out to be a COPY, during
+// which the server takes nothing else.
 func (s *Session) unblock(p progress) (send []byte) {
 	switch {
 	case p.copy == copiesIn:

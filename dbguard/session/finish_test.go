@@ -265,8 +265,9 @@ var clientMessages = []string{
 	"B||", "B|a|", "DS|", "DP|", "E|", "CSa|", "CP|", "dx\n", "dbad", "c", "fno|", "F", "Ba|a|", "Ea|", "B|gone|",
 }
 
-// FuzzFinish: a client says anything and goes, at any byte; with a server that answers, the session knows what goes on
-// there, and Finish ends it: Done with nothing open, or Broken because a message was cut.
+// FuzzFinish: a client says anything and goes, at any byte; with a server that answers, the session
+// knows what goes on there, and Finish ends it: Done with nothing open, or Broken because a message
+// was cut.
 func FuzzFinish(f *testing.F) {
 	f.Add([]byte{0, 5}, byte(0))
 	f.Add([]byte{10, 14, 18, 6, 255, 21, 22, 23, 6}, byte(0))

@@ -8,16 +8,18 @@ import (
 const (
 	headLen = 5 // type byte and length, which counts itself but not the type
 
-	// maxBody is the longest body that is believed: a server allocates at most 1 GiB for a message (MaxAllocSize in
-	// memutils.h), so a longer one is garbage or an attack.
+	// maxBody is the longest body that is accepted. A server allocates at most 1 GiB for a message
+	// (MaxAllocSize in memutils.h), so a longer one is garbage or an attack.
 	maxBody = 1 << 30
 
-	// keptBuffer is the largest buffer that a session keeps between messages; larger ones are given back.
+	// keptBuffer is the largest buffer that a session keeps between messages; larger ones are given
+	// back.
 	keptBuffer = 64 << 10
 )
 
-// frame is one message, or the beginning of one that is too long to be kept: body is what is there, rest counts the
-// bytes of it still to come. body aliases the input or the framer's buffer and is valid until the next call.
+// frame is one message, or the beginning of one that is not gathered whole: body is what was
+// gathered, and rest counts the bytes behind it. body aliases the input or the framer's buffer and
+// is valid until the next call.
 type frame struct {
 	typ  byte
 	body []byte
@@ -37,8 +39,9 @@ func appendFrame(out []byte, f frame) []byte {
 	return append(appendHead(out, f.typ, f.length()), f.body...)
 }
 
-// framer finds the messages of one direction in chunks cut anywhere. A copy of it taken before next undoes that next:
-// what next writes to buf lies behind the copy's length.
+// framer finds the messages of one direction in chunks that are cut anywhere. To undo a call of
+// next, put back a copy of the framer that was taken before it: next writes to buf only behind the
+// copy's length.
 type framer struct {
 	want func(typ byte, length int) int // how much of a body to gather, see conduct
 	head [headLen]byte
@@ -48,18 +51,18 @@ type framer struct {
 	rest int    // bytes of the last frame's body that are still to be skipped
 }
 
-// partial: in the middle of a message.
+// partial reports whether the last chunk ended in the middle of a message.
 func (r *framer) partial() bool { return r.have > 0 || r.rest > 0 }
 
-// skip takes what in has of the rest of the last frame.
+// skip returns how many bytes of in belong to the rest of the last frame, and counts them off.
 func (r *framer) skip(in []byte) int {
 	n := min(r.rest, len(in))
 	r.rest -= n
 	return n
 }
 
-// next finds the next frame; skip must have returned less than it was given. It says how many bytes of in it has used:
-// all of them when there is not yet enough for a frame.
+// next finds the next frame in what skip has left. n is how many bytes of in it has used: all of
+// them when there are not enough for a frame yet.
 func (r *framer) next(in []byte) (f frame, n int, ok bool, err error) {
 	if r.have == 0 && len(in) >= headLen {
 		length, err := bodyLength(in)
@@ -75,7 +78,7 @@ func (r *framer) next(in []byte) (f frame, n int, ok bool, err error) {
 	return r.gather(in)
 }
 
-// gather is next for a frame that the end of a chunk has cut.
+// gather is next for a frame that does not lie in one chunk.
 func (r *framer) gather(in []byte) (f frame, n int, ok bool, err error) {
 	if r.have < headLen {
 		n = copy(r.head[r.have:], in)
@@ -104,7 +107,7 @@ func (r *framer) gather(in []byte) (f frame, n int, ok bool, err error) {
 	return frame{r.head[0], r.buf, r.rest}, n, true, nil
 }
 
-// bodyLength reads a header and believes it only when a server could mean it.
+// bodyLength reads the length in a header. The error says that no message can have it.
 func bodyLength(head []byte) (int, error) {
 	length := int64(binary.BigEndian.Uint32(head[1:])) - 4
 	if length < 0 || length > maxBody {

@@ -37,10 +37,10 @@ func (t token) is(word string) bool {
 
 func (t token) symbol(c byte) bool { return t.kind == tokenSymbol && t.text[0] == c }
 
-// maxIdent is NAMEDATALEN - 1: what the server keeps of an identifier in SQL, or less
-// so as not to cut a letter (truncate_identifier in scansup.c). It does not cut names
-// in protocol messages so, but compares no more of them (maxName): a statement whose
-// 63rd byte is in the middle of a letter has no name in SQL (seen with 15).
+// maxIdent is NAMEDATALEN - 1: the bytes that the server keeps of an identifier in SQL, less when
+// that would cut a letter (truncate_identifier in scansup.c). A name in a protocol message is
+// compared by as many bytes, cut letter or not (maxName); so a statement whose 63rd byte is in the
+// middle of a letter has no name in SQL (seen with 15).
 const maxIdent = 63
 
 // ident returns the name that t stands for: folded to lower case unless quoted.
@@ -102,7 +102,7 @@ func (l *lexer) unended() token {
 	return token{kind: tokenUnended}
 }
 
-// skipSpace passes over white space and comments; false: the text ends in a comment.
+// skipSpace passes over white space and comments. It returns false when the text ends in a comment.
 func (l *lexer) skipSpace() bool {
 	for l.pos < len(l.text) {
 		switch rest := l.text[l.pos:]; {
@@ -148,8 +148,8 @@ func (l *lexer) skipBlockComment() bool {
 	return false
 }
 
-// quoted reads a string constant whose opening quote is at pos, from start (where
-// its prefix begins). Strings that only white space with a newline parts are one.
+// quoted reads a string constant that begins at start, with its prefix, and whose opening quote is
+// at pos. Two strings with nothing between them but white space with a newline are one.
 func (l *lexer) quoted(start int, escapes bool) token {
 	for {
 		l.pos++

@@ -1,11 +1,13 @@
 package session
 
 const (
-	// maxName is what the server compares of a protocol name: its tables of statements and portals have keys of
-	// NAMEDATALEN bytes (prepare.c, portalmem.c), so longer names that begin alike are one name to it.
+	// maxName is how many bytes of a protocol name the server compares: its tables of statements
+	// and portals have keys of NAMEDATALEN bytes (prepare.c, portalmem.c). Longer names that begin
+	// alike are one name to it.
 	maxName = 63
 
-	// maxNameBytes bounds the names and fingerprints that mode Pass keeps per session, in bytes; about 4,000 statements.
+	// maxNameBytes bounds the names and fingerprints that mode Pass keeps per session, in bytes;
+	// about 4,000 statements.
 	maxNameBytes = 1 << 20
 
 	maxPortals = 1000 // named portals that mode Pass keeps; each is at most maxName bytes
@@ -18,7 +20,7 @@ type seenStatement struct {
 	confirmed   bool // ParseComplete has come
 }
 
-// fingerprintOf is "" of a statement that is not known.
+// fingerprintOf returns "" when the statement is not known.
 func (s *seenStatement) fingerprintOf() string {
 	if s == nil {
 		return ""
@@ -28,8 +30,8 @@ func (s *seenStatement) fingerprintOf() string {
 
 func (s *seenStatement) size() int { return len(s.name) + len(s.fingerprint) + 100 }
 
-// seenNames are the statements and portals of mode Pass, as the client's messages say; what the server refuses is
-// undone.
+// seenNames are the statements and portals that the client's messages make and drop, in mode Pass.
+// What the server refuses is undone.
 type seenNames struct {
 	statements map[string]*seenStatement
 	portals    map[string]*seenStatement
@@ -39,7 +41,7 @@ type seenNames struct {
 	confirmed  int // named statements that the server holds
 }
 
-// parse notes a Parse. One with a name that exists changes nothing until the server accepts it, which it does not.
+// parse notes a Parse. One with a name that exists changes nothing: the server refuses it.
 func (n *seenNames) parse(name []byte, fingerprint string) *seenStatement {
 	st := &seenStatement{name: string(name), fingerprint: fingerprint}
 	if st.name == "" {
@@ -96,7 +98,7 @@ func (n *seenNames) undo(a awaited) {
 	}
 }
 
-// forgetAll is DEALLOCATE ALL and DISCARD ALL.
+// forgetAll notes DEALLOCATE ALL or DISCARD ALL.
 func (n *seenNames) forgetAll() {
 	clear(n.statements)
 	n.bytes, n.confirmed = 0, 0
@@ -128,7 +130,8 @@ func (n *seenNames) bind(portal []byte, st *seenStatement) {
 	}
 }
 
-// transactionOver: no portal survives it, cursors WITH HOLD apart, which the protocol cannot make.
+// transactionOver forgets the portals. Only cursors WITH HOLD survive a transaction, and the
+// protocol cannot make them.
 func (n *seenNames) transactionOver() {
 	n.portal = nil
 	clear(n.portals)

@@ -5,10 +5,13 @@ import (
 	"time"
 )
 
-// pass observes a session whose bytes pass unchanged. It follows what postgres.c does with each message, and where the
-// two sides do not keep to that it is only wrong about what runs until the next ReadyForQuery with nothing outstanding.
-// One case cannot be told from outside: a client that sends Sync between CopyData and CopyDone. If the copy has failed
-// by then that Sync counts, else it is ignored. It is taken to be ignored; no known driver sends it.
+// pass observes a session whose bytes pass unchanged. It follows what postgres.c does with each
+// message. Where one of the sides does not keep to the protocol, pass is wrong about what runs
+// until the next ReadyForQuery that leaves nothing outstanding, and about nothing else.
+//
+// One case cannot be told from outside: a client that sends Sync between CopyData and CopyDone.
+// When the COPY has failed by then, that Sync counts, else the server ignores it. It is taken for
+// ignored; no known driver sends it.
 type pass struct {
 	account  *account
 	queue    awaitedQueue
@@ -16,7 +19,7 @@ type pass struct {
 	batch    batchState
 	copy     copyMode       // until CopyDone has been sent
 	sqlstate string         // of the error of the Query that runs
-	last     *seenStatement // the last one executed: an error of Sync (a deferred constraint) is reported as its
+	last     *seenStatement // the last one executed: it is charged with an error of Sync
 	since    time.Time      // of the last reply: the next message cannot have been begun before
 }
 
@@ -42,12 +45,12 @@ func (p *pass) sent(typ byte, now time.Time) {
 
 const (
 	namesWant = 256     // of Bind, Describe, Execute, Close: two names and what is before them
-	sqlWant   = 4 << 10 // of Parse and Query: enough for a fingerprint unless it begins with a long comment
+	sqlWant   = 4 << 10 // of Parse and Query: enough for a fingerprint, unless a comment fills it
 	errorWant = 96      // of ErrorResponse: S, V and C come first, in any language
 	tagWant   = 16      // of CommandComplete: DEALLOCATE ALL
 )
 
-// clientWant is how much pass needs of a message of the client.
+// clientWant returns how many bytes of a client's message pass has to see.
 func clientWant(typ byte, _ int) int {
 	switch typ {
 	case 'P', 'Q':
@@ -58,7 +61,7 @@ func clientWant(typ byte, _ int) int {
 	return 0
 }
 
-// serverWant is how much pass needs of a message of the upstream.
+// serverWant returns how many bytes of an upstream's message pass has to see.
 func serverWant(typ byte, _ int) int {
 	switch typ {
 	case 'E':
@@ -71,7 +74,7 @@ func serverWant(typ byte, _ int) int {
 	return 0
 }
 
-// watchClient looks at what the client sends and says how much of it may pass.
+// watchClient looks at what the client sends and returns how much of it may pass.
 func (s *Session) watchClient(in []byte, now time.Time) (n int) {
 	for n < len(in) && s.ending.phase != terminated {
 		if k := s.up.skip(in[n:]); k > 0 {
@@ -124,7 +127,8 @@ func (p *pass) client(f frame, now time.Time) {
 	}
 }
 
-// about applies an extended message to the names, and returns the statement that it is about.
+// about returns the statement that a message of the extended protocol is about, and notes the names
+// that the message makes.
 func (p *pass) about(f frame) *seenStatement {
 	switch f.typ {
 	case 'P':
@@ -163,13 +167,13 @@ func (p *pass) target(f frame) *seenStatement {
 	return st
 }
 
-// cutName splits a body after its first string; a string cut off is taken as it is.
+// cutName splits a body after its first string. A string that does not end is taken as it is.
 func cutName(body []byte) (name, rest []byte) {
 	name, rest, _ = bytes.Cut(body, []byte{0})
 	return name, rest
 }
 
-// key is what the server compares of a name.
+// key returns the bytes of a name that the server compares.
 func key(name []byte) []byte { return name[:min(len(name), maxName)] }
 
 // expect notes a message that the server will answer.
@@ -186,8 +190,8 @@ func (p *pass) sync(now time.Time) {
 	p.expect('S', nil, now)
 }
 
-// copyDone notes the end of what the client copies in. When the server has not said yet that it copies, the place of
-// this message among the others is kept: a Sync before it has no reply.
+// copyDone notes CopyDone or CopyFail. When the server has not begun the COPY yet, the place of
+// this message among the others is kept, because the server will ignore the Syncs before it.
 func (p *pass) copyDone() {
 	switch {
 	case p.copy == copiesIn:
@@ -197,7 +201,7 @@ func (p *pass) copyDone() {
 	}
 }
 
-// begin notes that the server turns to the first message outstanding.
+// begin notes that the server turns to the first message in the queue.
 func (p *pass) begin(now time.Time) {
 	for p.queue.first() == 'c' { // no copy took it
 		p.queue.pop()

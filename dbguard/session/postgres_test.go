@@ -160,7 +160,8 @@ func (u *upstream) deadline(d time.Duration) {
 	}
 }
 
-// sendCancel returns when the server has closed the cancel's connection: the signal has been sent then.
+// sendCancel returns when the server has closed the cancel's connection: the signal has been sent
+// then.
 func (u *upstream) sendCancel() {
 	u.t.Helper()
 	c, err := net.Dial("tcp", u.conn.RemoteAddr().String())
@@ -186,8 +187,8 @@ const (
 	allRows  = "||||"
 )
 
-// TestFinishPostgres: whatever a client leaves behind on a real server, Finish ends that session in order, and the
-// server has nothing to complain of.
+// TestFinishPostgres: whatever a client leaves behind on a real server, Finish ends that session in
+// order, and the server has nothing to complain of.
 func TestFinishPostgres(t *testing.T) {
 	server := pgtest.Start(t)
 	server.Exec(t, "create table t (a int)")
@@ -240,7 +241,8 @@ func TestFinishPostgres(t *testing.T) {
 	}
 }
 
-// TestPassPostgres: after exchanges that are hard to follow the session knows that it is idle, on a real server.
+// TestPassPostgres: after exchanges that are hard to follow the session knows that it is idle, on a
+// real server.
 func TestPassPostgres(t *testing.T) {
 	server := pgtest.Start(t)
 	server.Exec(t, "create table t (a int unique deferrable initially deferred)")

@@ -1,27 +1,28 @@
 package session
 
-// refusal is an error of ours that stands in the place of one that the server
-// was made to raise, so that order, skipping and transaction are its own.
+// refusal is an error of ours. The server is made to fail at the same place, and the client is
+// shown this in the place of the server's error: so the order of replies, the skipping and the
+// state of the transaction are the server's own.
 type refusal struct {
 	code, message, hint string
 }
 
-// The states that a refused message really gets, which the refusal replaces.
+// The SQLSTATEs that the server is made to fail with, and that a refusal replaces.
 const (
 	codeNoPortal    = "34000" // Execute of a portal that does not exist
 	codeNoStatement = "26000" // EXECUTE of a statement that does not exist
 )
 
-// codeProtocol is what Bind gets that asks for result formats of columns which are
-// gone. A server with the statement itself finds first that its result has changed.
+// codeProtocol is the error of a Bind that asks for more result formats than there are columns. A
+// server that has the client's statement itself finds first that its result has changed.
 const codeProtocol = "08P01"
 
-// Texts that a server accepts or refuses for certain. They name devguard for its log.
+// Texts that a server accepts or refuses for certain. They name devguard for the server's log.
 const (
 	noPortal = "devguard: refused"
-	// UNLISTEN of a channel that nobody listens to does nothing, needs no right,
-	// is allowed on a standby, and fails in an aborted transaction as the
-	// statement does that it stands for (an empty query does not).
+	// UNLISTEN of a channel that nobody listens to does nothing, needs no right, and is allowed on
+	// a standby. In an aborted transaction it fails, as the statement that it stands for would; an
+	// empty query would not.
 	standIn       = `UNLISTEN "devguard: nothing"`
 	standInTag    = "UNLISTEN"
 	refuseInQuery = `EXECUTE "devguard: refused"`

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// watchServer looks at what the upstream sends and says how much of it may pass.
+// watchServer looks at what the upstream sends and returns how much of it may pass.
 func (s *Session) watchServer(in []byte, now time.Time) (n int) {
 	for n < len(in) {
 		if k := s.down.skip(in[n:]); k > 0 {
@@ -25,7 +25,8 @@ func (s *Session) watchServer(in []byte, now time.Time) (n int) {
 	return n
 }
 
-// reply follows one message of the upstream. One that does not answer the first message outstanding changes nothing.
+// reply follows one message of the upstream. A reply that does not fit the first message in the
+// queue changes nothing.
 func (p *pass) reply(f frame, now time.Time) {
 	first := p.queue.first()
 	switch f.typ {
@@ -54,10 +55,10 @@ func (p *pass) reply(f frame, now time.Time) {
 	}
 }
 
-// answers: ParseComplete, BindComplete and CloseComplete answer these.
+// answers are the messages that ParseComplete, BindComplete and CloseComplete (1, 2, 3) answer.
 const answers = "PBC"
 
-// answered ends the first message outstanding.
+// answered ends the first message in the queue.
 func (p *pass) answered(now time.Time) {
 	a := p.queue.pop()
 	if a.typ == 'P' {
@@ -73,8 +74,8 @@ func (p *pass) executed(sqlstate string, now time.Time) {
 	p.begin(now)
 }
 
-// ended tells of an Execute or Query. Of several whose replies come in one piece the first is charged with the time of
-// all: how it was shared cannot be seen.
+// ended reports an Execute or Query that has ended. When the replies to several come in one piece,
+// the first is charged with the time of all: how they shared it cannot be seen.
 func (p *pass) ended(a awaited, sqlstate string, now time.Time) {
 	p.account.executed(a.stmt.fingerprintOf(), now.Sub(later(a.at, p.since)), sqlstate)
 	p.last, p.since = a.stmt, now
@@ -87,7 +88,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// completed notes CommandComplete; a Query may hold more statements.
+// completed notes CommandComplete. It ends an Execute; a Query may hold more statements.
 func (p *pass) completed(body []byte, now time.Time) {
 	if p.copy == copiesBoth {
 		p.copy = copiesNot
@@ -100,8 +101,9 @@ func (p *pass) completed(body []byte, now time.Time) {
 	}
 }
 
-// copyBegins notes that the server now waits for CopyData. It ignores each Sync before CopyDone ("for the convenience
-// of client libraries", copyfromparse.c), also those that are on their way already: they have no reply.
+// copyBegins notes that the server now waits for CopyData. Until CopyDone it ignores each Sync
+// ("for the convenience of client libraries", copyfromparse.c); those that were sent already will
+// have no reply.
 func (p *pass) copyBegins() {
 	first := p.queue.first()
 	if first != 'E' && first != 'Q' {
@@ -124,7 +126,8 @@ func (p *pass) copyBegins() {
 	}
 }
 
-// failed notes an ErrorResponse. After one in the extended protocol the server skips to the next Sync.
+// failed notes an ErrorResponse. After one in the extended protocol the server skips to the next
+// Sync.
 func (p *pass) failed(sqlstate string, now time.Time) {
 	p.copy = copiesNot
 	switch p.queue.first() {
@@ -145,7 +148,7 @@ func (p *pass) failed(sqlstate string, now time.Time) {
 	}
 }
 
-// abandon drops what the server skips.
+// abandon drops the messages that the server skips.
 func (p *pass) abandon(now time.Time) {
 	for !p.queue.empty() && p.queue.first() != 'S' {
 		p.names.undo(p.queue.pop())
@@ -178,7 +181,8 @@ func (p *pass) ready(f frame, now time.Time) {
 	}
 }
 
-// ending is the place of the first message outstanding whose last reply is ReadyForQuery, or -1.
+// ending returns the index of the first message in the queue whose last reply is ReadyForQuery, or
+// -1.
 func (p *pass) ending() int {
 	for i := range p.queue.n {
 		if p.queue.at(i).ends() {
@@ -188,7 +192,7 @@ func (p *pass) ending() int {
 	return -1
 }
 
-// sqlState reads the field C of an ErrorResponse; "" unless it is one.
+// sqlState returns the SQLSTATE in an ErrorResponse, "" when there is none.
 func sqlState(body []byte) string {
 	for len(body) > 0 && body[0] != 0 {
 		field, value := body[0], []byte(nil)

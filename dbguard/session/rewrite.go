@@ -12,12 +12,12 @@ const (
 	errorPrefix = 1024     // of an ErrorResponse: the severity and the state come first
 )
 
-// rewrite is mode Rewrite: the client's statements are remembered here, and whenever one is used in a batch (the
-// messages up to a Sync) it is prepared again in that batch as the upstream's unnamed statement, whatever server the
-// pooler has chosen. Nothing is answered but in the place of a reply of the server: order, skipping after errors and the
-// transaction's status are its own.
+// rewrite is mode Rewrite. It remembers the client's statements; a batch that uses one prepares it
+// again, as the unnamed statement of whatever server the pooler has chosen. The client is told
+// nothing but in the place of a reply of the server. So the order of replies, the skipping after
+// errors and the status of the transaction are the server's own.
 //
-// A batch is begun once the one before it is answered, so there is one at a time.
+// There is one batch at a time: the next is begun once the one before it is answered.
 type rewrite struct {
 	account    *account
 	statements statements
@@ -41,7 +41,7 @@ func (r *rewrite) progress() progress {
 	return p
 }
 
-// sent follows what Finish sends.
+// sent notes a message that Finish has sent.
 func (r *rewrite) sent(typ byte, now time.Time) {
 	switch typ {
 	case 'S':
@@ -54,7 +54,8 @@ func (r *rewrite) sent(typ byte, now time.Time) {
 	}
 }
 
-// wantOfClient says how many bytes of a body are to be gathered before client is called; at most length counts.
+// wantOfClient returns how many bytes of a body have to be there before client is called. A number
+// beyond length stands for length.
 func (r *rewrite) wantOfClient(typ byte, length int) int {
 	switch typ {
 	case 'P':
@@ -70,7 +71,7 @@ func (r *rewrite) wantOfClient(typ byte, length int) int {
 	return 0
 }
 
-// wantOfServer is the same for server.
+// wantOfServer returns the same for server.
 func (r *rewrite) wantOfServer(typ byte, _ int) int {
 	switch typ {
 	case 'T', 't':
@@ -87,8 +88,8 @@ func (r *rewrite) wantOfServer(typ byte, _ int) int {
 	return 0
 }
 
-// client appends to out what goes upstream for a message of the client. What it appends goes there also when the message
-// has to wait.
+// client appends to out what goes upstream for a message of the client. With wait, it may have
+// appended something that goes ahead of the message.
 func (r *rewrite) client(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	if f.typ == 'd' {
 		return r.copyData(f, out)
@@ -103,13 +104,13 @@ func (r *rewrite) client(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	case 'P', 'B', 'D', 'E', 'C', 'H', 'S', 'Q', 'F':
 		return r.command(f, out, now)
 	}
-	if r.replies.injects() && r.batch.state != failedBatch { // nothing but Terminate is known to come here
+	if r.replies.injects() && r.batch.state != failedBatch { // Terminate; nothing else is known
 		return out, wait
 	}
 	return appendFrame(out, f), stream
 }
 
-// command is client for what the server obeys in order.
+// command is client for the messages that the server obeys in order.
 func (r *rewrite) command(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	switch {
 	case r.replies.state == aborting, r.copy.state == failing:
@@ -124,7 +125,7 @@ func (r *rewrite) command(f frame, out []byte, now time.Time) ([]byte, verdict) 
 	return r.dispatch(f, out, now)
 }
 
-// mustWait reports whether a message has to wait for replies whatever it says.
+// mustWait reports whether a message has to wait for replies.
 func (r *rewrite) mustWait(typ byte) bool {
 	switch {
 	case r.batch.state == failedBatch:
@@ -134,13 +135,14 @@ func (r *rewrite) mustWait(typ byte) bool {
 	case r.replies.state == concealed:
 		return true // the next batch: the transaction may have to be made to fail before it
 	case r.copy.mayBegin() && typ == 'S':
-		return r.copy.state == mayCopyFed // the COPY may have failed over the data: then the Sync counts
+		return r.copy.state == mayCopyFed // else it counts if the COPY has failed over the data
 	case r.copy.mayBegin() && typ != 'H':
 		return true // the server would take it for a part of the COPY; it tells of that at once
 	}
-	// A pooler gives its server away at the ReadyForQuery of the batch before, also when it has passed on messages of
-	// this one, whose replies then go to whoever is next (pgbouncer#759, supavisor#1061). PgBouncer counts the
-	// ReadyForQuery that are due, but not over a COPY.
+	// At the ReadyForQuery of the batch before, a pooler gives its server to another client, also
+	// when it has passed on messages of the next batch already. Their replies then go to that
+	// client (pgbouncer#759, supavisor#1061). PgBouncer counts the ReadyForQuery that are due, but
+	// not during a COPY.
 	return r.batch.state == noBatch && r.expected.ready > 0
 }
 
@@ -173,9 +175,10 @@ func (r *rewrite) dispatch(f frame, out []byte, now time.Time) ([]byte, verdict)
 	return appendFrame(out, f), stream
 }
 
-// ahead sends what has to go before the message, which does not wait: the question what the statement of the last Parse
-// returns, unless the client asks that itself now, and a Flush when so much is outstanding that the client will have to
-// wait.
+// ahead appends what goes before a message that does not wait. The server is asked what the
+// statement of the last Parse returns, unless the message asks that itself. And when so many
+// messages are outstanding that the client will soon have to wait, the server is told to Flush its
+// replies.
 func (r *rewrite) ahead(f frame, out []byte) []byte {
 	if u := &r.batch.unnamed; u.origin == undescribed {
 		if f.typ != 'D' || !describes(f.body, u.stmt.name) {
@@ -202,19 +205,20 @@ func (r *rewrite) push(x expected, now time.Time) uint64 {
 	return r.expected.push(x)
 }
 
-// pop takes the head away.
+// pop removes the head.
 func (r *rewrite) pop() {
 	r.copy.answered(r.expected.head().seq)
 	r.expected.pop()
 }
 
-// syncSent follows a Sync that the server obeys.
+// syncSent notes that a Sync goes upstream that the server will obey.
 func (r *rewrite) syncSent() {
 	r.expected.push(expected{kind: sync})
 	r.batch.end()
 }
 
-// status is that of the transaction once the server has done what was sent, if that does not fail.
+// status returns the status that the transaction will have when the server has done what was sent,
+// if nothing of it fails.
 func (r *rewrite) status() byte {
 	if r.batch.block != 0 {
 		return r.batch.block

@@ -1,7 +1,8 @@
 package session
 
-// changed shows the client 0A000 in the place of the reply to the head. The server goes on: what it still says of this
-// batch is not for the client, and nothing that comes of the batch is sent to it.
+// changed shows the client 0A000 in the place of the reply to the head. The server does not know of
+// it and goes on with the batch: its replies to the rest are not shown, and what the client still
+// sends of the batch is dropped.
 func (r *rewrite) changed(head *expected, out []byte) []byte {
 	r.replies.conceal()
 	r.account.failed(head.fingerprint(), changedResult.code)
@@ -16,8 +17,9 @@ func (r *rewrite) changed(head *expected, out []byte) []byte {
 	return changedResult.append(out)
 }
 
-// abort brings the transaction where the client was told that it is: failed, or never begun when only the part of the
-// batch has begun it that the client believes skipped. The ReadyForQuery after it is the one that the client gets.
+// abort ends what was done behind 0A000: the server is in a transaction block. If the client knows
+// of that block, it is made to fail; if the block was begun by a part of the batch that the client
+// believes skipped, it is rolled back. The client is shown the ReadyForQuery that follows.
 func (r *rewrite) abort() (inject []byte) {
 	r.replies.state = aborting
 	if r.replies.status(r.account.status) == 'I' {
@@ -29,9 +31,10 @@ func (r *rewrite) abort() (inject []byte) {
 	return appendHead(appendPoison(nil), 'S', 0)
 }
 
-// copyStarts follows CopyInResponse. A client that has been shown 0A000 sends no data, so the COPY is given up for it:
-// now if it has sent its Sync (which the server has ignored), else before what it sends next. Of several Syncs that were
-// ignored one is sent again, and its ReadyForQuery shown for each.
+// copyStarts follows CopyInResponse. A client that has been shown 0A000 sends no data, so we fail
+// the COPY: at once when the client has sent its Sync, which the server has ignored, else before
+// the client's next message. Of several Syncs that the server has ignored, one is sent again, and
+// its ReadyForQuery is shown once for each.
 func (r *rewrite) copyStarts(f frame, head *expected, out []byte) (o, inject []byte, v verdict) {
 	if head == nil {
 		return appendFrame(out, f), nil, stream
@@ -58,8 +61,8 @@ func (r *rewrite) copyStarts(f frame, head *expected, out []byte) (o, inject []b
 	return out, r.whenWhole(inject), drop
 }
 
-// whenWhole returns what is to be injected, now or, when the client is in the middle of a message that passes, with the
-// end of that.
+// whenWhole returns what to inject now. While a message of the client is passing in pieces that is
+// nothing; whole then injects it behind that message.
 func (r *rewrite) whenWhole(inject []byte) []byte {
 	if !r.account.cut {
 		return inject
@@ -68,7 +71,7 @@ func (r *rewrite) whenWhole(inject []byte) []byte {
 	return nil
 }
 
-// whole follows the end of a message of the client that has passed in pieces.
+// whole is called when a message of the client that passed in pieces is complete.
 func (r *rewrite) whole(out []byte) []byte {
 	out = append(out, r.replies.deferred...)
 	r.replies.deferred = nil

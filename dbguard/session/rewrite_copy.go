@@ -1,6 +1,6 @@
 package session
 
-// copyData passes CopyData unless it is for a COPY that the client takes for failed.
+// copyData passes CopyData, unless the client has been told that its batch has failed.
 func (r *rewrite) copyData(f frame, out []byte) ([]byte, verdict) {
 	if r.batch.state == failedBatch || r.replies.injects() {
 		return out, drop
@@ -9,7 +9,7 @@ func (r *rewrite) copyData(f frame, out []byte) ([]byte, verdict) {
 	return appendFrame(out, f), stream
 }
 
-// endCopy passes CopyDone or CopyFail.
+// endCopy passes CopyDone or CopyFail likewise.
 func (r *rewrite) endCopy(f frame, out []byte) ([]byte, verdict) {
 	if r.batch.state == failedBatch || r.replies.injects() {
 		return out, drop
@@ -18,7 +18,7 @@ func (r *rewrite) endCopy(f frame, out []byte) ([]byte, verdict) {
 	return appendFrame(out, f), stream
 }
 
-// copyEnded: the client has ended a COPY, perhaps before it was told that there is one.
+// copyEnded notes CopyDone or CopyFail. The client may send it before CopyInResponse has come.
 func (r *rewrite) copyEnded() {
 	if !r.copy.mayBegin() {
 		r.copy.over()
@@ -27,10 +27,14 @@ func (r *rewrite) copyEnded() {
 	}
 }
 
-// duringCopy treats a message that the server would find among CopyData. It ignores Flush and Sync there (CopyGetData in
-// copyfromparse.c), and ends the connection over anything else (seen with 15), which would be the pooler's. So the COPY
-// is failed, and the message waits for that. So it is with a Sync behind the data of an Execute, which no driver sends:
-// if the COPY has failed over the data, it ends the batch, and the pooler chooses another server.
+// duringCopy treats a message that the server would find among CopyData. The server ignores Flush
+// and Sync there (CopyGetData in copyfromparse.c); over anything else it ends the connection (seen
+// with 15), which is not ours but the pooler's. So we fail the COPY, and the message waits for its
+// error.
+//
+// A Sync behind the data of an Execute is treated the same, since it cannot be known whether the
+// server ignores it: when the COPY has failed over the data, that Sync ends the batch, and the
+// pooler chooses another server for what follows. No driver sends it.
 func (r *rewrite) duringCopy(f frame, out []byte) ([]byte, verdict) {
 	if f.typ == 'H' || f.typ == 'S' && !(r.copy.state == copyingFed && r.copiesByExecute()) {
 		return appendFrame(out, f), stream
@@ -39,14 +43,15 @@ func (r *rewrite) duringCopy(f frame, out []byte) ([]byte, verdict) {
 	return appendCopyFail(out), wait
 }
 
-// copiesByExecute: the COPY under way is not a Query's, whose end is its own.
+// copiesByExecute reports whether an Execute has begun the COPY: a Query needs no Sync.
 func (r *rewrite) copiesByExecute() bool {
 	head := r.expected.head()
 	return head != nil && head.kind == execute
 }
 
-// copyBegan follows CopyInResponse to the head: of what was sent after it the server ignores Sync, up to the end of the
-// COPY if that was sent too. The batch is open again when it has no other Sync.
+// copyBegan notes that the head has begun a COPY. The server ignores the Syncs that were sent
+// since, up to CopyDone or CopyFail. A batch that has no other Sync is open again. It returns
+// whether the end of the COPY was sent already, and how many Syncs are ignored.
 func (r *rewrite) copyBegan() (ended bool, ignored int) {
 	r.copy.began()
 	ended, ignored = r.ignoreSyncs()
@@ -59,13 +64,13 @@ func (r *rewrite) copyBegan() (ended bool, ignored int) {
 	return ended, ignored
 }
 
-// ignoreSyncs takes away the Syncs that the server ignores, and the end of the COPY.
+// ignoreSyncs removes the Syncs that the server ignores, and the end of the COPY.
 func (r *rewrite) ignoreSyncs() (ended bool, ignored int) {
 	for r.expected.len() > 1 {
 		k := r.expected.at(1).kind
 		r.expected.remove(1)
 		if k != sync {
-			return true, ignored // a message that is not copyEnd: the server ends the connection over it
+			return true, ignored // or the server ends the connection, over what is no copyEnd
 		}
 		ignored++
 	}

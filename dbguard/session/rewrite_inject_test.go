@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestRewriteInjectsBetweenMessages: a client in the middle of CopyData that falls
-// silent after it is told what it waits for, and the server finds no message in another.
+// TestRewriteInjectsBetweenMessages: a client in the middle of CopyData that falls silent after it
+// is told what it waits for, and the server finds no message in another.
 func TestRewriteInjectsBetweenMessages(t *testing.T) {
 	batch := []string{"B|a|", "P|copy x from stdin|||", "B||", "E|||||", "S"}
 	said := []string{"1", "t||", rowB, "2", "1", "t||", "n", "2"}
@@ -36,8 +36,8 @@ func TestRewriteInjectsBetweenMessages(t *testing.T) {
 	}
 }
 
-// TestRewriteForgetsClosedPortals: a driver may open and close any number of them in
-// one transaction.
+// TestRewriteForgetsClosedPortals: a driver may open and close any number of them in one
+// transaction.
 func TestRewriteForgetsClosedPortals(t *testing.T) {
 	s := New(Options{Mode: Rewrite})
 	s.Client(wire("Qbegin|"), epoch)

@@ -25,9 +25,8 @@ var scripted = [][]string{
 	{"P|copy x from stdin||", "B||", "E|"},
 }
 
-// FuzzRewrite: whatever a client says, in whatever pieces, over a pooler that
-// changes its server after every transaction, it is told what one real server
-// with real named statements tells it.
+// FuzzRewrite: whatever a client says, in whatever pieces, over a pooler that changes its server
+// after every transaction, it is told what one real server with real named statements tells it.
 func FuzzRewrite(f *testing.F) {
 	f.Add([]byte{17, 0, 53, 53, 10, 53, 53}, []byte{1})
 	f.Add([]byte{55, 56, 56, 8, 56}, []byte{1, 5, 9})
@@ -62,9 +61,8 @@ func FuzzRewrite(f *testing.F) {
 	})
 }
 
-// FuzzRewriteFinish: a client says anything and goes, at any byte. The session is
-// ended in order unless a message was cut, and what it had not asked to be
-// committed is not.
+// FuzzRewriteFinish: a client says anything and goes, at any byte. The session is ended in order
+// unless a message was cut, and what it had not asked to be committed is not.
 func FuzzRewriteFinish(f *testing.F) {
 	f.Add([]byte{5, 64, 53}, []byte{1}, uint16(500))
 	f.Add([]byte{5, 67, 69}, []byte{7}, uint16(90))
@@ -103,8 +101,8 @@ func playDirect(t *testing.T, script []byte) *backend {
 	return direct
 }
 
-// excused: a client was told that the result has changed after the server had executed what came after it in the batch,
-// which may have ended the transaction or changed the tables again.
+// excused: a client was told that the result has changed after the server had executed what came
+// after it in the batch, which may have ended the transaction or changed the tables again.
 func excused(direct *backend, script []byte, want, got string) bool {
 	if direct.gone || direct.strayed {
 		return true // the client has put something into a COPY that has no place there

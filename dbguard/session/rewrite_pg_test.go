@@ -170,8 +170,8 @@ func pooler(t *testing.T) (server *pgtest.Server, direct, through string) {
 	return server, server.URL(c), b.URL(c)
 }
 
-// TestPgxDefaultMode: pgx's cache of named statements over a pool of five, by
-// programs that come and go, with statements of the same names.
+// TestPgxDefaultMode: pgx's cache of named statements over a pool of five, by programs that come
+// and go, with statements of the same names.
 func TestPgxDefaultMode(t *testing.T) {
 	_, _, url := pooler(t)
 	through := proxy(t, url)
@@ -321,8 +321,8 @@ func essence(body []byte) string {
 	return strings.Join(out, " ")
 }
 
-// TestUnnamedOverTwoRoundTrips is what lib/pq does with arguments: Parse and
-// Describe of the unnamed statement, Sync, then Bind and Execute.
+// TestUnnamedOverTwoRoundTrips is what lib/pq does with arguments: Parse and Describe of the
+// unnamed statement, Sync, then Bind and Execute.
 func TestUnnamedOverTwoRoundTrips(t *testing.T) {
 	_, _, url := pooler(t)
 	through := proxy(t, url)
@@ -345,9 +345,9 @@ func TestUnnamedOverTwoRoundTrips(t *testing.T) {
 	wait.Wait()
 }
 
-// conversations are held with the server itself, and through a pooler; what the
-// client sees must be the same. Each line is sent at once; = begins how many
-// ReadyForQuery it waits for when that is not one.
+// conversations are held with the server itself, and through a pooler; what the client sees must be
+// the same. Each line is sent at once; = begins how many ReadyForQuery it waits for when that is
+// not one.
 var conversations = map[string][][]string{
 	"duplicate":         {{"Pa|select 1|||", "S"}, {"Pa|select 2|||", "S"}, {"B|a||||||||", "E|||||", "S"}},
 	"unknown":           {{"B|a||||||||", "E|||||", "S"}, {"DSa|", "S"}, {"B|||||||||", "S"}, {"CSa|", "S"}},

@@ -5,7 +5,7 @@ import "time"
 // maxOpenPortals bounds the named portals of one transaction.
 const maxOpenPortals = 4096
 
-// portal is what an Execute of it runs.
+// portal is what is known of a portal of the client.
 type portal struct {
 	stmt *statement // nil: not known, the server decides
 	of   portalOf
@@ -20,7 +20,7 @@ const (
 	aRanStandIn           // the server refuses to run it twice
 )
 
-// portals are those of one client. None outlives its transaction.
+// portals are the portals of one client. None outlives its transaction.
 type portals struct {
 	named   map[string]portal
 	unnamed portal
@@ -44,7 +44,7 @@ func (p *portals) set(name []byte, to portal) {
 	p.named[string(key(name))] = to
 }
 
-// fits reports whether a portal of that name may be kept too.
+// fits reports whether there is room for a portal of that name.
 func (p *portals) fits(name []byte) bool {
 	if len(name) == 0 || len(p.named) < maxOpenPortals {
 		return true
@@ -61,13 +61,14 @@ func (p *portals) remove(name []byte) {
 	delete(p.named, string(key(name)))
 }
 
-// forget: the transaction that they were made in is over, or has failed.
+// forget drops all portals: the transaction that they were made in is over, or has failed.
 func (p *portals) forget() {
 	clear(p.named)
 	p.unnamed = portal{}
 }
 
-// bind prepares the statement again unless the upstream has it in this batch.
+// bind passes a Bind of the unnamed statement, which it prepares again unless it is the client's
+// statement already.
 func (r *rewrite) bind(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	name, rest, ok := []byte(nil), []byte(nil), false
 	to, after, ok := cutString(f.body)
@@ -127,7 +128,7 @@ func (r *rewrite) execute(f frame, out []byte, now time.Time) ([]byte, verdict) 
 	return appendFrame(out, f), stream
 }
 
-// executes expects an Execute that runs a statement of ours.
+// executes notes that an Execute goes upstream, of a portal that we know.
 func (r *rewrite) executes(x expected, facts sqlFacts, now time.Time) uint64 {
 	seq := r.push(x, now)
 	if b := facts.block(); b != 0 {
@@ -139,8 +140,8 @@ func (r *rewrite) executes(x expected, facts sqlFacts, now time.Time) uint64 {
 	return seq
 }
 
-// replacePortal makes a portal one of the stand-in: it was bound to a DEALLOCATE before the client had a statement of
-// that name.
+// replacePortal binds a portal again, to the stand-in. It was bound to a DEALLOCATE when the client
+// had no statement of that name yet.
 func (r *rewrite) replacePortal(name, out []byte) []byte {
 	out = append(append(append(appendHead(out, 'C', len(name)+2), 'P'), name...), 0)
 	out = appendParse(out, standIn, []byte{0, 0})
@@ -152,7 +153,7 @@ func (r *rewrite) replacePortal(name, out []byte) []byte {
 	return out
 }
 
-// refusesExecute: where a stand-in would succeed and the statement would not.
+// refusesExecute returns the error of an Execute that must not succeed, or nil.
 func (r *rewrite) refusesExecute(p portal) *refusal {
 	facts := &p.stmt.facts
 	switch v := facts.alone(); {
@@ -175,7 +176,8 @@ func (r *rewrite) aboutPortal(f frame, k kind, out []byte, now time.Time) ([]byt
 	return appendFrame(out, f), stream
 }
 
-// closePortal forgets a portal, also when its Close is skipped: what has failed then ends all portals.
+// closePortal forgets a portal. When its Close is skipped that is right too: the error before it
+// has ended all portals.
 func (r *rewrite) closePortal(body []byte) {
 	if name, ok := cutTarget(body, 'P'); ok {
 		r.portals.remove(name)

@@ -2,7 +2,7 @@ package session
 
 import "time"
 
-// queryText is as much of a Query's text as was gathered.
+// queryText returns as much of a Query's text as was gathered.
 func queryText(f frame) string {
 	text, _, ok := cutString(f.body)
 	if !ok {
@@ -11,8 +11,7 @@ func queryText(f frame) string {
 	return string(text)
 }
 
-// query passes a simple Query unless it is about the client's statements. The server forgets the unnamed statement with
-// it, also when it fails.
+// query passes a Query, unless it is about the client's prepared statements.
 func (r *rewrite) query(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	text := queryText(f)
 	facts := readSQL(text)
@@ -32,7 +31,8 @@ func (r *rewrite) query(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	return appendFrame(out, f), stream
 }
 
-// pushQuery expects a Query and what each does: it has the unnamed statement and portal for its own, and drops them.
+// pushQuery notes that a Query goes upstream, and what each does, also when it fails: the server
+// uses the unnamed statement and portal for it and drops them.
 func (r *rewrite) pushQuery(x expected, facts sqlFacts, now time.Time) (seq uint64) {
 	seq = r.push(x, now)
 	if facts.copiesIn {
@@ -44,7 +44,8 @@ func (r *rewrite) pushQuery(x expected, facts sqlFacts, now time.Time) (seq uint
 	return seq
 }
 
-// refusesQuery: what cannot be sent as it is, and has no stand-in.
+// refusesQuery returns the error of a Query that cannot be sent as it is and has no stand-in, or
+// nil.
 func (r *rewrite) refusesQuery(f sqlFacts) *refusal {
 	switch {
 	case f.verb == verbExecute && r.ours(f.name):

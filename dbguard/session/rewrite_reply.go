@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// server decides about a message of the upstream.
+// server appends to out what the client is shown for a message of the upstream. inject goes
+// upstream at once; the caller copies it.
 func (r *rewrite) server(f frame, out []byte, now time.Time) (o, inject []byte, v verdict) {
 	head := r.expected.head()
 	switch f.typ {
@@ -31,7 +32,7 @@ func (r *rewrite) server(f frame, out []byte, now time.Time) (o, inject []byte, 
 	return out, nil, v
 }
 
-// reply follows a message that belongs to the head and is no error.
+// reply follows a reply to the head that is no error.
 func (r *rewrite) reply(f frame, head *expected, out []byte, now time.Time) ([]byte, verdict) {
 	hides := r.hides(head)
 	switch f.typ {
@@ -74,21 +75,22 @@ func (r *rewrite) hides(head *expected) bool {
 	return head.role == hidden || r.replies.state == concealed
 }
 
-// done takes the head away if it is of that kind.
+// done ends the head if it is of that kind.
 func (r *rewrite) done(k kind) {
 	if head := r.expected.head(); head.kind == k {
 		r.finish(head, true)
 	}
 }
 
-// finish takes the head away.
+// finish ends the head.
 func (r *rewrite) finish(head *expected, succeeded bool) {
 	r.statements.resolve(head.seq, succeeded && r.replies.state != concealed)
 	r.pop()
 }
 
-// described compares what a statement returns with what the client was told, or remembers it. Of a statement that has
-// changed the client is told nothing: the server too finds that out when it is asked, by Describe as by Bind.
+// described compares what a statement returns with what the client was told, or remembers it. When
+// it has changed, Describe fails, as Bind does: so it is with a server that has the client's
+// statement itself.
 func (r *rewrite) described(f frame, head *expected, out []byte) ([]byte, verdict) {
 	st := head.stmt
 	switch {
@@ -99,7 +101,7 @@ func (r *rewrite) described(f frame, head *expected, out []byte) ([]byte, verdic
 		if st.facts.unfixed {
 			r.statements.learn(st, &st.row, f.body)
 		}
-	case !st.facts.unfixed && st.shape != shapeOf(f.body): // a server too compares only what it plans
+	case !st.facts.unfixed && st.shape != shapeOf(f.body): // unfixed: a server compares it neither
 		r.replies.differ()
 	}
 	hides := r.hides(head)
@@ -116,7 +118,7 @@ func (r *rewrite) described(f frame, head *expected, out []byte) ([]byte, verdic
 	return appendFrame(out, f), stream
 }
 
-// appendRow appends what a Describe was answered with before.
+// appendRow appends the answer that a Describe had before.
 func appendRow(out, row []byte) []byte {
 	if len(row) == 0 {
 		return appendHead(out, 'n', 0)
@@ -152,7 +154,8 @@ func (r *rewrite) completed(f frame, head *expected, out []byte, now time.Time) 
 	return appendFrame(out, f), stream
 }
 
-// took is how long the head has run: not before what went ahead of it was done.
+// took returns how long the head has run, which is not longer than since the end of what went ahead
+// of it.
 func (r *rewrite) took(head *expected, now time.Time) time.Duration {
 	since := head.since
 	if r.lastDone.After(since) {
@@ -162,7 +165,7 @@ func (r *rewrite) took(head *expected, now time.Time) time.Duration {
 	return now.Sub(since)
 }
 
-// nextRuns notes the statement that the server works on now.
+// nextRuns notes on which statement the server works now.
 func (r *rewrite) nextRuns() {
 	for i := range r.expected.len() {
 		if x := r.expected.at(i); x.kind == execute || x.kind == query {
@@ -172,7 +175,7 @@ func (r *rewrite) nextRuns() {
 	}
 }
 
-// tell reports, once a session, what the pooler will not carry along.
+// tell reports what the pooler does not carry to the next transaction, each feature once a session.
 func (r *rewrite) tell(used feature) {
 	for f := feature(1); f != 0 && f <= used; f <<= 1 {
 		if used&f != 0 && r.told&f == 0 {
@@ -182,8 +185,8 @@ func (r *rewrite) tell(used feature) {
 	}
 }
 
-// failed follows an ErrorResponse: the server skips to the next Sync, and so nothing of what was sent before that has
-// happened.
+// failed follows ErrorResponse. In a batch the server skips to the next Sync: what was sent before
+// that is not done.
 func (r *rewrite) failed(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	head := r.expected.head()
 	code := errorField(f.body, 'C')
@@ -221,7 +224,8 @@ func (r *rewrite) failed(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	return appendFrame(out, f), stream
 }
 
-// refusalFor returns what the client is shown for the error of the head, or nil: the error itself.
+// refusalFor returns the refusal that the client is shown in the place of the head's error, or nil
+// when it is shown the error itself.
 func (r *rewrite) refusalFor(head *expected, code string) *refusal {
 	if head.kind == bind && head.role == compared && r.replies.state == stale && code == codeProtocol {
 		return &changedResult
@@ -232,7 +236,7 @@ func (r *rewrite) refusalFor(head *expected, code string) *refusal {
 	return head.refusal
 }
 
-// skipToSync takes away what the server skips, or the client is to believe so.
+// skipToSync removes what the server skips.
 func (r *rewrite) skipToSync() {
 	for r.expected.len() > 0 && r.expected.head().kind != sync {
 		r.pop()
@@ -281,8 +285,9 @@ func (r *rewrite) ready(f frame, out []byte, now time.Time) (o, inject []byte, v
 	return out, nil, stream
 }
 
-// unasked reports whether a ReadyForQuery belongs to nothing that is expected. Then it answers a Sync among CopyData that
-// was taken for one that the server ignores, where the COPY had failed already: it was the end of skipping.
+// unasked reports whether a ReadyForQuery answers none of the messages in the queue. Then it
+// answers a Sync among CopyData that we took for ignored, and that was not, because the COPY had
+// failed: it has ended the batch.
 func (r *rewrite) unasked(head *expected) bool {
 	if head == nil {
 		if r.batch.state == failedBatch {
@@ -290,5 +295,5 @@ func (r *rewrite) unasked(head *expected) bool {
 		}
 		return true
 	}
-	return head.skippable() || head.kind != sync && head.outcome == pending // nothing has been said of it yet
+	return head.skippable() || head.kind != sync && head.outcome == pending
 }

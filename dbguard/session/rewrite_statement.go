@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// cutParse takes a Parse apart; tail is the parameter types.
+// cutParse takes a Parse apart. tail is the number of parameter types, and these.
 func cutParse(body []byte) (name, text, tail []byte, ok bool) {
 	name, rest, ok := cutString(body)
 	if !ok {
@@ -15,7 +15,7 @@ func cutParse(body []byte) (name, text, tail []byte, ok bool) {
 	return name, text, tail, ok
 }
 
-// cutTarget returns the name in a Describe or Close of that kind (S or P).
+// cutTarget returns the name in a Describe or Close that is of that kind, S or P.
 func cutTarget(body []byte, kind byte) (name []byte, ok bool) {
 	if len(body) == 0 || body[0] != kind {
 		return nil, false
@@ -29,7 +29,7 @@ func describes(body []byte, statement string) bool {
 	return ok && string(key(name)) == statement
 }
 
-// parse remembers a statement and prepares it as the unnamed one.
+// parse remembers a statement and prepares it as the upstream's unnamed statement.
 func (r *rewrite) parse(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	if f.rest > 0 {
 		return r.refuse(&parseTooLong, out, now), drop
@@ -41,7 +41,7 @@ func (r *rewrite) parse(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	st := newStatement(string(key(name)), string(text), tail)
 	out = appendParse(out, r.textOf(st), tail)
 	if refusal := r.refusesParse(st, string(name)); refusal != nil {
-		// The server's own complaints about the text come first, as they would.
+		// The server's own complaints about the text come first.
 		r.push(expected{kind: parse, role: hidden}, now)
 		r.batch.unnamed = unnamed{}
 		return r.refuse(refusal, out, now), stream
@@ -52,7 +52,8 @@ func (r *rewrite) parse(f frame, out []byte, now time.Time) ([]byte, verdict) {
 	return out, stream
 }
 
-// refusesParse: where the server would refuse the name, or we cannot do better.
+// refusesParse returns the error of a Parse that the server would refuse or that we cannot serve,
+// or nil.
 func (r *rewrite) refusesParse(st *statement, name string) *refusal {
 	switch {
 	case len(name) > namesPrefix-96:
@@ -71,20 +72,21 @@ func newStatement(name, text string, tail []byte) *statement {
 	return &statement{name: name, sql: text, tail: bytes.Clone(tail), fingerprint: Fingerprint(text), facts: readSQL(text)}
 }
 
-// refuse makes the server fail here, and the client see the refusal.
+// refuse makes the server fail in the place of a message, and shows the client the refusal for it.
 func (r *rewrite) refuse(refusal *refusal, out []byte, now time.Time) []byte {
 	r.push(expected{kind: execute, refusal: refusal}, now)
 	return appendPoison(out)
 }
 
-// malformed passes what the server will complain about.
+// malformed passes a message that the server will complain about.
 func (r *rewrite) malformed(f frame, k kind, out []byte, now time.Time) []byte {
 	r.push(expected{kind: k}, now)
 	r.batch.unnamed = unnamed{}
 	return appendFrame(out, f)
 }
 
-// unreadable: a message whose names do not end. The server would say so, unless only we look no further.
+// unreadable passes a message whose names do not end, and the server complains. When they end only
+// behind what we look at, we do.
 func (r *rewrite) unreadable(f frame, k kind, out []byte, now time.Time) ([]byte, verdict) {
 	if f.rest > 0 {
 		return r.refuse(&nameTooLong, out, now), drop
@@ -92,8 +94,8 @@ func (r *rewrite) unreadable(f frame, k kind, out []byte, now time.Time) ([]byte
 	return r.malformed(f, k, out, now), stream
 }
 
-// prepare makes st the upstream's unnamed statement. The server is also asked what it returns, to be compared with what
-// the client was told, unless the client asks that itself now.
+// prepare makes st the upstream's unnamed statement. With ask, the server is asked what st returns,
+// which is then compared with what the client was told.
 func (r *rewrite) prepare(st *statement, out []byte, ask bool) []byte {
 	text := r.textOf(st)
 	if r.batch.unnamed.is(st, text) {
@@ -126,13 +128,15 @@ func (r *rewrite) describe(f frame, out []byte, now time.Time) ([]byte, verdict)
 	return appendDescribe(out), drop
 }
 
-// rowless: it is known to return nothing, and the upstream does not have it.
+// rowless reports whether st is known to return no rows, and is not the upstream's unnamed
+// statement.
 func (r *rewrite) rowless(st *statement) bool {
 	return st.shape == noRows && st.params != nil && r.batch.unnamed.stmt != st
 }
 
-// describeAborted: in an aborted transaction the server describes what it has and returns no rows, but does not prepare
-// it. What it prepares then is ROLLBACK.
+// describeAborted answers a Describe from memory. In an aborted transaction the server describes a
+// statement that returns no rows, but prepares none, except ROLLBACK; so that is described in its
+// place.
 func (r *rewrite) describeAborted(st *statement, out []byte, now time.Time) []byte {
 	out = appendParse(out, "ROLLBACK", []byte{0, 0})
 	r.expected.push(expected{kind: parse, role: hidden, stmt: st})

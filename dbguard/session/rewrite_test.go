@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// exchange is one step: what one side sends and what comes out of it, as wire
-// writes it. The first letter of from is the side: "> " client, "< " upstream.
+// exchange is one step: what one side sends and what comes out of it, as wire writes it. The first
+// letter of from is the side: "> " client, "< " upstream.
 type exchange struct {
 	from string
 	in   []string

@@ -6,17 +6,18 @@ import "time"
 type Mode uint8
 
 const (
-	Pass    Mode = iota // bytes are observed and pass unchanged: a server, or a pooler in mode session
-	Rewrite             // no named prepared statement reaches the upstream: a pooler in mode transaction
+	Pass    Mode = iota // bytes pass unchanged: to a server, or to a pooler in session mode
+	Rewrite             // no named prepared statement passes: to a pooler in transaction mode
 )
 
-// Options say how a session is to be; the zero value is mode Pass.
+// Options of a session; the zero value is mode Pass.
 type Options struct {
 	Mode Mode
 }
 
-// Session is the state of one client and its upstream connection, from just after the login (status I, nothing
-// outstanding). It has no lock: its owner's holds.
+// Session is the state of one client and its upstream connection since the login, after which the
+// status is I and nothing is outstanding. It has no lock: its owner calls it from one goroutine at
+// a time.
 type Session struct {
 	account  account
 	mode     mode
@@ -34,7 +35,7 @@ type Session struct {
 	err      error     // of framing, once
 }
 
-// progress is what Idle, Hold, Finish and Snapshot ask of a mode.
+// progress is what Idle, Hold, Finish and Snapshot ask a mode for.
 type progress struct {
 	busy     bool       // replies are outstanding
 	batch    batchState // as the server sees it
@@ -42,7 +43,7 @@ type progress struct {
 	prepared int // named statements of the client
 }
 
-// copyMode is the sub-protocol that the server is in (manual, "COPY Operations"), as far as the client sends in it.
+// copyMode is the sub-protocol that the server is in (manual, "COPY Operations").
 type copyMode uint8
 
 const (
@@ -51,10 +52,10 @@ const (
 	copiesBoth                 // replication: both sides send CopyData
 )
 
-// mode is one way to treat a session.
+// mode is how the messages of a session are treated.
 type mode interface {
 	progress() progress
-	// sent tells of a message that Finish has sent: S, f (CopyFail) or Q (ROLLBACK).
+	// sent notes a message that Finish has sent: S, f (CopyFail) or Q (ROLLBACK).
 	sent(typ byte, now time.Time)
 }
 
@@ -67,7 +68,7 @@ const (
 	drop                  // taken; the rest of the body is thrown away
 )
 
-// New makes the session of a pair that has just logged in.
+// New returns the session of a client and an upstream that have just logged in.
 func New(o Options) *Session {
 	s := &Session{account: account{status: 'I'}}
 	if o.Mode == Rewrite {
@@ -82,10 +83,11 @@ func New(o Options) *Session {
 	return s
 }
 
-// Client takes bytes that the client sent, in order. It returns what goes to the upstream and how many bytes of in it
-// has taken: fewer than len(in) only while the session is held, has to see replies first (call again with the rest
-// after the next Server), or has failed (Err). After Terminate it takes and drops everything. out aliases in or a buffer
-// of the session and is valid until the next call of Client.
+// Client takes bytes that the client sent, in order. It returns what goes to the upstream and how
+// many bytes of in it has taken. Those are fewer than len(in) only while the session is held, has
+// to see replies first, or has failed (Err); call Client again with the rest after the next Server.
+// After Terminate it takes and drops everything. out aliases in or a buffer of the session and is
+// valid until the next call of Client.
 func (s *Session) Client(in []byte, now time.Time) (out []byte, n int) {
 	s.now = now
 	switch {
@@ -106,9 +108,10 @@ func (s *Session) Client(in []byte, now time.Time) (out []byte, n int) {
 	return out, n
 }
 
-// Server takes bytes of the upstream, in order, always all. It returns what goes to the client and (rarely, mode Rewrite
-// only) what the caller must write to the upstream before anything else; until that has been answered, Client takes
-// nothing. out aliases in or a buffer of the session and is valid until the next call of Server.
+// Server takes bytes that the upstream sent, in order, and always all of them. It returns what goes
+// to the client. In mode Rewrite it rarely returns inject too, which the caller must write to the
+// upstream before anything else; until that has been answered, Client takes nothing. out aliases in
+// or a buffer of the session and is valid until the next call of Server.
 func (s *Session) Server(in []byte, now time.Time) (out, inject []byte) {
 	s.now = now
 	if s.err != nil {
@@ -121,21 +124,23 @@ func (s *Session) Server(in []byte, now time.Time) (out, inject []byte) {
 	return s.rewriteServer(in, now)
 }
 
-// Err is not nil once one side has sent what cannot be a message; from then on nothing passes and the pair has to be
-// ended: Finish says how.
+// Err is not nil once one side has sent what cannot be a message. From then on nothing passes, and
+// the session has to be ended: Finish says how.
 func (s *Session) Err() error { return s.err }
 
-// Hold on: from the next transaction boundary (see Idle) Client takes nothing. So that there is such a boundary in an
-// endless pipeline too, each batch is then answered before the next one is taken.
+// Hold makes Client take nothing from the next transaction boundary on (see Idle), until it is
+// called with false. An endless pipeline comes to such a boundary too, because each batch is
+// answered before the next one is taken.
 func (s *Session) Hold(on bool) { s.hold = on }
 
-// Idle reports whether nothing is outstanding, the status is I, and the client is not in the middle of a message.
+// Idle reports whether the session is at a transaction boundary: nothing is outstanding, the status
+// is I, and the client is not in the middle of a message.
 func (s *Session) Idle() bool {
 	p := s.mode.progress()
 	return s.err == nil && !p.busy && p.batch == noBatch && s.account.status == 'I' && !s.up.partial()
 }
 
-// held: no new message may be taken.
+// held reports whether no new message may be taken.
 func (s *Session) held() bool {
 	if !s.hold {
 		return false
@@ -172,7 +177,8 @@ func (s *Session) rewriteClient(in []byte, now time.Time) (out []byte, n int) {
 	return out, n
 }
 
-// rewriteFrame takes one frame of the client, or its beginning. It returns 0 when it must wait.
+// rewriteFrame takes one frame of the client, or its beginning, and returns its length. It returns
+// 0 when the frame has to wait.
 func (s *Session) rewriteFrame(in, out []byte, now time.Time) ([]byte, int) {
 	before := s.up
 	f, n, ok, err := s.up.next(in)
@@ -218,7 +224,8 @@ func (s *Session) rewriteServer(in []byte, now time.Time) (out, inject []byte) {
 	return out, inject
 }
 
-// kept empties a buffer for use again, unless it has grown beyond what a session should keep.
+// kept returns buf emptied for use again, or nil when it has grown beyond what a session should
+// keep.
 func kept(buf []byte) []byte {
 	if cap(buf) > 2*keptBuffer {
 		return nil
@@ -226,7 +233,7 @@ func kept(buf []byte) []byte {
 	return buf[:0]
 }
 
-// noteTerminate notes the client's Terminate; one with a body is not that.
+// noteTerminate notes the client's Terminate, which has no body.
 func (s *Session) noteTerminate(f frame) {
 	if f.typ == 'X' && f.length() == 0 {
 		s.ending.phase = terminated

@@ -5,17 +5,18 @@ import (
 	"hash/maphash"
 )
 
-// shape is a digest of a RowDescription: 1,600 columns would be 130 kB for each of
-// thousands of statements. Two that differ have the same once in 2^63, by chance:
-// the seed is random.
+// shape is a digest of a RowDescription, which itself takes up to 130 kB (1,600 columns) for each
+// of thousands of statements. Two that differ have the same digest once in 2^63, and nobody can
+// make them so: the seed is random.
 type shape uint64
 
 const noRows shape = 1 // NoData
 
 var shapeSeed = maphash.MakeSeed()
 
-// shapeOf leaves out the columns' tables and their numbers there, as equalTupleDescs
-// does: a client is told them and does not decode by them.
+// shapeOf returns the shape of a RowDescription, of NoData when body is empty. It leaves out the
+// tables that columns are of and their numbers there, as equalTupleDescs does: a client does not
+// decode by them.
 func shapeOf(body []byte) shape {
 	if len(body) == 0 {
 		return noRows

@@ -2,10 +2,10 @@ package session
 
 import "slices"
 
-// maxRead bounds how much of a query text is looked at.
+// maxRead is how many bytes of a query text are looked at.
 const maxRead = 64 << 10
 
-// verb says which statement about prepared statements a text consists of.
+// verb says which statement about prepared statements a text holds.
 type verb uint8
 
 const (
@@ -16,8 +16,8 @@ const (
 	verbExecute // EXECUTE, also in EXPLAIN and CREATE TABLE AS
 )
 
-// feature is something of a session that a transaction pooler cannot carry from
-// one transaction to the next.
+// feature is a part of a session's state that a transaction pooler does not carry from one
+// transaction to the next. Values can be combined.
 type feature uint8
 
 // The features that are noticed.
@@ -30,7 +30,7 @@ const (
 	featureHoldCursor
 )
 
-// String returns the feature as SQL calls it; of a set, the first.
+// String returns the feature as SQL calls it; of several, the first.
 func (f feature) String() string {
 	for _, n := range [...]struct {
 		f    feature
@@ -46,8 +46,7 @@ func (f feature) String() string {
 	return ""
 }
 
-// sqlFacts is what readSQL found. A text is not understood further than this:
-// what is not certain is verbOther.
+// sqlFacts is what readSQL has found. What is not certain is verbOther.
 type sqlFacts struct {
 	statements int     // not empty ones; 2 stands for more
 	verb       verb    // of the first statement that has one; ALL goes before a name
@@ -67,7 +66,8 @@ func (f sqlFacts) alone() verb {
 	return f.verb
 }
 
-// block is the status of the transaction after the text, T or I; 0: it changes none.
+// block returns the status of the transaction after the text, T or I; 0 when the text does not
+// change it.
 func (f sqlFacts) block() byte {
 	switch {
 	case f.ends:
@@ -122,7 +122,7 @@ func (r *sqlReader) take(word string) bool {
 	return true
 }
 
-// statement reads the head of a statement, as far as that says something.
+// statement reads the beginning of a statement, as far as it is of interest.
 func (r *sqlReader) statement() {
 	switch {
 	case r.now.is("begin"), r.now.is("start"):
@@ -159,7 +159,7 @@ func (r *sqlReader) statement() {
 	}
 }
 
-// found keeps the verb that matters most: one that drops all statements, else the first.
+// found keeps the verb that matters most: one that drops all prepared statements, else the first.
 func (r *sqlReader) found(v verb, name string) {
 	all := v == verbDeallocateAll || v == verbDiscardAll
 	if r.facts.verb == verbOther || all && r.facts.name != "" {
@@ -206,8 +206,8 @@ func (r *sqlReader) explain() {
 
 var carried = []string{"time", "timezone", "datestyle", "client_encoding", "application_name", "standard_conforming_strings"}
 
-// set knows what lasts no longer than the transaction, and the parameters that
-// PgBouncer and others carry along because the server reports them.
+// set reads SET. It passes over what lasts no longer than the transaction, and over parameters that
+// the server reports: PgBouncer and other poolers carry these.
 func (r *sqlReader) set() {
 	if r.now.is("local") || r.now.is("transaction") || r.now.is("constraints") || r.now.is("names") {
 		return

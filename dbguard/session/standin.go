@@ -1,13 +1,13 @@
 package session
 
-// A statement about the client's prepared statements (DEALLOCATE, DISCARD ALL) must not reach the pooler, which would
-// obey it on whatever server it has chosen. A stand-in that does nothing is sent in its place, and what it would do is
-// done here once the server has answered that.
+// A statement that drops the client's prepared statements (DEALLOCATE, DISCARD ALL) must not reach
+// the pooler: a server would drop what other clients have there. A stand-in that does nothing is
+// sent in its place, and once the server has answered it, the statements are dropped here.
 
 // ours reports whether the client has a statement of that name.
 func (r *rewrite) ours(name string) bool { return name != "" && r.statements.lookup(name) != nil }
 
-// dropsOurs reports whether a text is a statement about the client's prepared statements and nothing else.
+// dropsOurs reports whether a text does nothing but drop prepared statements of the client.
 func (r *rewrite) dropsOurs(f sqlFacts) bool {
 	switch f.alone() {
 	case verbDeallocateAll, verbDiscardAll:
@@ -18,7 +18,7 @@ func (r *rewrite) dropsOurs(f sqlFacts) bool {
 	return false
 }
 
-// textOf is what the upstream prepares for a statement.
+// textOf returns the text that the upstream prepares for a statement.
 func (r *rewrite) textOf(st *statement) string {
 	if r.dropsOurs(st.facts) {
 		return standIn
@@ -26,7 +26,7 @@ func (r *rewrite) textOf(st *statement) string {
 	return st.sql
 }
 
-// standsFor returns the tag and effect of a text that is sent as a stand-in.
+// standsFor returns the tag and the effect of a text in whose place the stand-in is sent.
 func standsFor(f sqlFacts) (tag string, e effect) {
 	switch f.verb {
 	case verbDeallocateAll:

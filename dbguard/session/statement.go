@@ -2,12 +2,12 @@ package session
 
 import "bytes"
 
-// maxRemembered bounds the bytes of all statements that one session remembers.
-// A server has no such bound but its memory; no application comes near.
+// maxRemembered bounds the bytes of the statements that one session remembers. A server's only
+// bound is its memory; no application comes near this one.
 const maxRemembered = 128 << 20
 
-// statementCost is about what a statement costs beside its texts: its fingerprint, its
-// place in a map.
+// statementCost is what a statement takes beside its texts, in bytes, estimated: its fingerprint,
+// its place in a map.
 const statementCost = 600
 
 // statement is a prepared statement as the client knows it.
@@ -18,7 +18,7 @@ type statement struct {
 	fingerprint string
 	facts       sqlFacts
 
-	// What the server has told about it since; nil and 0 until then.
+	// What the server has said about it since; nil and 0 before.
 	params []byte // body of its ParameterDescription, which has the form of tail
 	shape  shape  // of its rows
 	row    []byte // body of its RowDescription, where that may change
@@ -26,9 +26,9 @@ type statement struct {
 	counted bool // in statements.bytes
 }
 
-// types is the end of a Parse that prepares the statement again. Once the server
-// has said which types it has found these are used, as it does itself when it
-// plans again (RevalidateCachedQuery in plancache.c).
+// types returns the tail of a Parse that prepares the statement again: the types that the server
+// has found, once it has said which. It uses these itself when it plans again
+// (RevalidateCachedQuery in plancache.c).
 func (st *statement) types() []byte {
 	if st.params != nil {
 		return st.params
@@ -49,7 +49,7 @@ const (
 	forgetNamed // all but the unnamed one, as DEALLOCATE ALL
 )
 
-// effect is what a message does to the client's statements once it has succeeded.
+// effect is what a message does to the client's statements when it succeeds.
 type effect struct {
 	seq       uint64 // of the expected reply
 	operation operation
@@ -62,8 +62,8 @@ func (e *effect) touches(name string) bool {
 	return e.name == name && e.operation != forgetNamed || e.operation == forgetNamed && name != ""
 }
 
-// statements are those of one client: the certain ones, and what the messages
-// that are not yet answered will do to them.
+// statements are the prepared statements of one client: those that are certain, and what the
+// messages that are not answered yet will do to them.
 type statements struct {
 	certain   map[string]*statement
 	tentative []effect // in order of seq
@@ -71,8 +71,9 @@ type statements struct {
 	bytes     int // of all statements in certain and tentative
 }
 
-// lookup returns the statement of that name as the next message finds it, nil when there is none. Inside a batch a
-// message is either skipped or finds done what all before it do.
+// lookup returns the statement of that name as the next message will find it, nil when there is
+// none. That is certain although messages before it are not answered yet: they are all of its own
+// batch, so when one of them fails the next message is skipped.
 func (s *statements) lookup(name string) *statement {
 	for i := len(s.tentative) - 1; i >= 0; i-- {
 		if e := &s.tentative[i]; e.touches(name) {
@@ -82,7 +83,7 @@ func (s *statements) lookup(name string) *statement {
 	return s.certain[name]
 }
 
-// expect adds the effect of a message that has been forwarded.
+// expect adds the effect of a message that goes upstream.
 func (s *statements) expect(e effect) {
 	if st := e.statement; st != nil {
 		s.bytes += st.size()
@@ -91,7 +92,7 @@ func (s *statements) expect(e effect) {
 	s.tentative = append(s.tentative, e)
 }
 
-// resolve ends the effects of the message seq, which has been answered.
+// resolve applies or drops the effects of message seq, which has been answered.
 func (s *statements) resolve(seq uint64, succeeded bool) {
 	s.discard(seq)
 	for len(s.tentative) > 0 && s.tentative[0].seq == seq {
@@ -111,14 +112,14 @@ func (s *statements) resolve(seq uint64, succeeded bool) {
 	}
 }
 
-// discard undoes the effects of all messages before seq: they were skipped.
+// discard drops the effects of all messages before seq: they were skipped.
 func (s *statements) discard(before uint64) {
 	for len(s.tentative) > 0 && s.tentative[0].seq < before {
 		s.release(s.shift().statement)
 	}
 }
 
-// shift takes the oldest effect away.
+// shift removes the oldest effect.
 func (s *statements) shift() effect {
 	e := s.tentative[0]
 	s.tentative[0] = effect{}
@@ -166,11 +167,11 @@ func (s *statements) removeNamed() {
 	}
 }
 
-// fits reports whether st may be remembered too.
+// fits reports whether there is room to remember st.
 func (s *statements) fits(st *statement) bool { return s.bytes+st.size() <= maxRemembered }
 
-// learn keeps what the server has told about a statement, unless that would be too
-// much; the server then finds it out each time.
+// learn keeps what the server has said about a statement, unless there is no room for it; then the
+// server finds it out each time.
 func (s *statements) learn(st *statement, kept *[]byte, body []byte) {
 	if st.counted && *kept == nil && s.bytes+len(body) <= maxRemembered {
 		*kept = bytes.Clone(body)
