@@ -17,18 +17,38 @@ func (r *rewrite) changed(head *expected, out []byte) []byte {
 	return changedResult.append(out)
 }
 
-// abort ends what was done behind 0A000: the server is in a transaction block. If the client knows
-// of that block, it is made to fail; if the block was begun by a part of the batch that the client
-// believes skipped, it is rolled back. The client is shown the ReadyForQuery that follows.
-func (r *rewrite) abort() (inject []byte) {
-	r.replies.state = aborting
-	if r.replies.status(r.account.status) == 'I' {
-		r.expected.push(expected{kind: query, role: hidden})
-		return appendQuery(nil, "ROLLBACK")
+// behindChange decides about a ReadyForQuery that comes behind 0A000. goesOn is false when the client
+// is shown it.
+func (r *rewrite) behindChange(ofSync bool, status byte) (inject []byte, goesOn bool) {
+	switch {
+	case !ofSync: // of a Query, which the client believes skipped
+		return nil, true
+	case r.expected.len() > 0: // more Syncs, which the client sent ahead: it is shown the last one for all
+		r.replies.owed++
+		return nil, true
 	}
-	r.expected.push(expected{kind: execute, role: hidden})
-	r.expected.push(expected{kind: sync})
-	return appendHead(appendPoison(nil), 'S', 0)
+	inject = r.abort(status)
+	return inject, inject != nil
+}
+
+// abort ends the transaction block that the server is in after a batch with 0A000, where the client
+// believes otherwise: a block that it knows of has to fail, and one that was begun in the part of
+// the batch that it believes skipped is rolled back. The client is shown the ReadyForQuery that
+// follows. It returns nil when there is nothing to do.
+func (r *rewrite) abort(status byte) (inject []byte) {
+	switch known := r.replies.status(r.account.status); {
+	case known == 'I' && status != 'I':
+		r.expected.push(expected{kind: query, role: hidden})
+		inject = appendQuery(nil, "ROLLBACK")
+	case known != 'I' && status == 'T':
+		r.expected.push(expected{kind: execute, role: hidden})
+		r.expected.push(expected{kind: sync})
+		inject = appendHead(appendPoison(nil), 'S', 0)
+	default:
+		return nil
+	}
+	r.replies.state = aborting
+	return inject
 }
 
 // copyStarts follows CopyInResponse. A client that has been shown 0A000 sends no data, so we fail

@@ -41,6 +41,7 @@ func FuzzRewrite(f *testing.F) {
 	f.Add([]byte{57, 10, 32, 68, 70, 48}, []byte{48})                               // a Query's COPY fails in a batch behind 0A000
 	f.Add([]byte{57, 10, 32, 68, 70, 1}, []byte{48})                                // Sync among the data
 	f.Add([]byte{25, 33, 17, 39}, []byte{48})                                       // a portal of DEALLOCATE from before the statement
+	f.Add([]byte{22, 0, 57, 10, 30, 58, 20, 0}, []byte{255})                        // begun and failed behind 0A000
 	f.Add([]byte{14, 64, 65, 5, 65, 9, 14, 66, 64, 70, 72}, []byte{3, 50})
 	f.Fuzz(func(t *testing.T, picks, cuts []byte) {
 		if len(picks) > 200 {

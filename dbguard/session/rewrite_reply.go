@@ -267,11 +267,10 @@ func (r *rewrite) ready(f frame, out []byte, now time.Time) (o, inject []byte, v
 		r.account.executed(head.text, r.took(head, now), head.sqlstate)
 	}
 	r.finish(head, head.outcome == succeeded)
-	switch {
-	case hides && !ofSync:
-		return out, nil, drop // the batch goes on
-	case hides && status == 'T' && r.expected.len() == 0:
-		return out, r.whenWhole(r.abort()), drop
+	if hides {
+		if inject, goesOn := r.behindChange(ofSync, status); goesOn {
+			return out, r.whenWhole(inject), drop
+		}
 	}
 	if status == 'I' {
 		r.portals.forget()
