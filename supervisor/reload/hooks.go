@@ -141,6 +141,10 @@ func (m *machine) advanceHook(i int) wait {
 // holdHook says what a hook waits for whose files, or outputs, are not those of its
 // last success; why is what the round waits for.
 func (m *machine) holdHook(i int, why wait) {
+	h := &m.hooks[i]
+	if !m.settling() { // git's lock comes and goes in a burst
+		h.held = h.held && m.hookWanted(i) && m.waitsForGit(i)
+	}
 	if r, ok := m.round.(hooking); ok && r.hook == i && r.watch == m.hookTree(i).Watch {
 		return
 	}
@@ -153,7 +157,7 @@ func (m *machine) holdHook(i int, why wait) {
 		return
 	default:
 		why = badHookWait
-		if _, ok := m.hooks[i].state.(suspended); ok {
+		if _, ok := h.state.(suspended); ok {
 			why = suspendedWait
 		}
 	}

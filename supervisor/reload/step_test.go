@@ -376,6 +376,21 @@ func TestMigratingHookIsHeldDuringARebase(t *testing.T) {
 	}
 }
 
+// A rebase that is aborted takes the migration back; that the next one holds it is said
+// again.
+func TestEachHoldOfAMigrationIsSaid(t *testing.T) {
+	w := served(t, Options{Hooks: []Hook{{Name: "migrate", Migrates: true}}})
+	for n := range 2 {
+		w.edit("/m.sql", func(s *change.Snapshot) { s.GitBusy, s.Hooks[0].Watch = true, digest(2) })
+		w.calm()
+		w.edit("/m.sql", func(s *change.Snapshot) { s.GitBusy, s.Hooks[0].Watch = false, digest(1) })
+		w.calm()
+		if w.said(LogHookHeld) != n+1 || len(w.st.Snapshot().Holds) > 0 {
+			t.Fatalf("after %d rebases said %d times, %+v", n+1, w.said(LogHookHeld), w.st.Snapshot())
+		}
+	}
+}
+
 func TestShapeIsListedBesideTheBuild(t *testing.T) {
 	w := served(t, Options{})
 	w.edit("/src/a.go", func(s *change.Snapshot) { s.Source, s.Shape = digest(2), digest(2); s.Seq++ })
