@@ -141,7 +141,7 @@ func (m *machine) buildDone(ev Built) {
 
 // takeBuild makes a finished build the one that counts.
 func (m *machine) takeBuild(ev Built, b building) {
-	m.lastBuild, m.met = ev.Took, b.asked
+	m.buildTook, m.met = ev.Took, b.asked
 	saved := m.saved
 	m.saved = b.stale
 	if b.stale.IsZero() && !(b.grown && ev.Err != nil) {

@@ -6,12 +6,30 @@
 // # Shape
 //
 // Two things go on side by side. The round (round.go) is the work on the tree:
-// settle, configuration, hooks, build. The instance (instance.go) is the one
-// running generation of the app and its replacement: stop, drain, start. A
-// round hands over by setting swap; nothing else connects them.
+// debounce, configuration, hooks, build; the packages are listed beside its steps.
+// The instance (instance.go) is the newest generation of the app and its end:
+// start, ready, stop, drain. Each is one of several types, with what is known in
+// that state alone, and a move that a state does not allow panics.
+//
+// They meet in handover.go: a round that has something to serve makes a generation
+// due, which is checked, and started once the one before is gone; and what one must
+// not do while the other is busy is asked there. Otherwise neither knows of the other:
+// step.go tells both what has happened, shutdown.go ends both.
 //
 // The tree is known by level (change.Snapshot), so that a round compares what
 // there is with what was last used, and an event only says when to look.
+//
+// # Waits
+//
+// Step decides also why the rest waits (hold.go). Whatever is due and not in
+// flight has exactly one Hold in the Snapshot, which says what it waits for. The
+// log at debug, and whoever shows the state, print these and nothing else.
+//
+// # Versions
+//
+// Snapshot.Version of package change grows with every change of the tree. Builds,
+// hooks and generations carry the one that they began with: what they have read is
+// of that tree or of a newer one, never of an older one.
 //
 // # Promises
 //

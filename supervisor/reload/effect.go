@@ -79,7 +79,7 @@ type Cancel struct{ ID ID }
 // What names a line of the log.
 type What int
 
-// The lines of the log that the decider writes, see design.md §3.
+// The lines of the log that the decider writes; package logline has their form.
 const (
 	LogChanged What = iota + 1
 	LogIgnored

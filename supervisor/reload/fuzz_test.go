@@ -22,21 +22,26 @@ func FuzzStep(f *testing.F) {
 		if len(script) > 300 {
 			return
 		}
-		playScript(t, script)
+		playScript(t, fuzzOptions(script), script)
 	})
 }
 
-func playScript(t *testing.T, script []byte) {
-	w := newWorld(t, Options{RestartOnCrash: len(script)%5 > 0, Command: len(script)%7 == 6, Hooks: []Hook{
+func fuzzOptions(script []byte) Options {
+	return Options{RestartOnCrash: len(script)%5 > 0, Command: len(script)%7 == 6, Hooks: []Hook{
 		{Name: "gen"}, {Name: "migrate", Migrates: true, Then: ThenNone}, {Name: "css", Then: ThenRestart},
-	}})
+	}}
+}
+
+// playScript plays a script, and lets it come to rest and to an end.
+func playScript(t *testing.T, opts Options, script []byte) {
+	w := newWorld(t, opts)
 	ended := false
 	for i, b := range script {
 		ended = w.play(b, uint64(i)+100) || ended
+		w.checkClaims()
 		if w.st.Snapshot().Done {
 			return
 		}
-		w.checkClaims()
 	}
 	if !ended {
 		w.comesToRest()
@@ -53,7 +58,7 @@ func TestLongSequences(t *testing.T) {
 		for i := range script {
 			script[i] = byte(r.Uint32())
 		}
-		t.Run(strconv.FormatUint(n, 10), func(t *testing.T) { playScript(t, script) })
+		t.Run(strconv.FormatUint(n, 10), func(t *testing.T) { playScript(t, fuzzOptions(script), script) })
 	}
 }
 
@@ -164,25 +169,12 @@ func TestAllShortSequences(t *testing.T) {
 	}
 }
 
+// playAll plays the n-th sequence of that length after prefix.
 func playAll(t *testing.T, prefix, actions []byte, length, n int) {
-	w := newWorld(t, hooks(3))
 	script := append([]byte(nil), prefix...)
 	for range length {
 		script = append(script, actions[n%len(actions)])
 		n /= len(actions)
 	}
-	ended := false
-	for i, b := range script {
-		if w.st.Snapshot().Done {
-			return
-		}
-		ended = w.play(b, uint64(i)+100) || ended
-	}
-	if w.st.Snapshot().Done {
-		return
-	}
-	if !ended {
-		w.comesToRest()
-	}
-	w.end()
+	playScript(t, hooks(3), script)
 }

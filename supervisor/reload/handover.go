@@ -249,12 +249,17 @@ func (m *machine) restartWanted() bool {
 	return bad || differs
 }
 
-// mayRetry reports whether a generation that crashed may be started again.
-func (s State) mayRetry() bool {
+// retryAt returns when a generation that crashed is started again; zero for never, or
+// for not before what goes on has ended.
+func (s State) retryAt() time.Time {
+	busy := s.round.step() != 0
 	if s.restartDue() {
-		return !s.inHook()
+		busy = s.inHook()
 	}
-	return s.round.step() == 0
+	if busy {
+		return time.Time{}
+	}
+	return s.inst.retryAt()
 }
 
 // replacing returns what a hook waits for, which never overlaps a stop or start.
@@ -302,7 +307,8 @@ func (s State) atFirst() bool {
 	return s.built == (noBuild{}) && !(s.opts.Command && s.inst.gen > 0)
 }
 
-// hopeless reports whether nothing could go on: no build was ever made, nothing runs, and nothing is going to be started.
+// hopeless reports whether there is nothing that could go on: no build was ever made,
+// nothing runs, and nothing is going to be started.
 func (s State) hopeless() bool {
 	return s.built == (noBuild{}) && s.inst.gone() && s.inst.retryAt().IsZero()
 }

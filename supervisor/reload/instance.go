@@ -32,7 +32,9 @@ type generation struct {
 	made  made      // what it was started with
 	saved time.Time // the save that it serves; zero if none
 
-	version uint64 // Snapshot.Version of the tree that it stands for: all it is made of is of that or a newer one
+	// version is Snapshot.Version of the tree that it stands for: all that it is made of
+	// is of that tree or of a newer one.
+	version uint64
 }
 
 // made is what a generation was started with, to compare with what there is.
@@ -236,7 +238,7 @@ func (m *machine) readyDone(ev ReadyDone) {
 func (m *machine) check(gen int, path string) {
 	r, ok := m.inst.phase.(running)
 	if !ok || r.check != 0 {
-		m.inst.bug("second check")
+		m.inst.bug("check")
 	}
 	r.check = m.issue(func(id ID) Effect { return Check{ID: id, Gen: gen, Binary: path} })
 	m.inst.phase = r
@@ -352,7 +354,11 @@ func (m *machine) drainWhenGone() {
 	}
 }
 
+// drain ends what the generation has left in the database.
 func (m *machine) drain(then gap) {
+	if _, ok := m.changeover(); !ok {
+		m.inst.bug("drain")
+	}
 	gen := m.inst.gen
 	m.inst.phase = draining{m.issue(func(id ID) Effect { return Drain{ID: id, Gen: gen} }), then}
 }

@@ -79,8 +79,9 @@ type config struct {
 const minWindow = 2 * time.Second
 
 // window is how long the oldest unserved change may wait before a build is
-// allowed to finish although its inputs have changed (P4).
-func (m *machine) window() time.Duration { return max(minWindow, 2*m.lastBuild) }
+// allowed to finish although its inputs have changed: under edits for ever,
+// generations still appear.
+func (m *machine) window() time.Duration { return max(minWindow, 2*m.buildTook) }
 
 func (m *machine) withinWindow() bool {
 	return m.saved.IsZero() || m.now.Sub(m.saved) < m.window()

@@ -3,14 +3,21 @@ package reload
 // Snapshot is what others may see of the state: immutable, for status and
 // tests. The versions are those of change.Snapshot.
 type Snapshot struct {
-	Version  uint64 // of the tree as it is known
-	Building uint64 // of the tree that the build in flight began with, also one that was cancelled; 0: none is
-	Doing    string // what the round does: idle, settling, configuring, hook NAME, building
+	Version uint64 // of the tree as it is known
 
-	Gen        int    // newest generation started
-	GenVersion uint64 // of the tree that it stands for: what it was built from and started with is of that tree, or a newer one
+	Doing string // what the round does: idle, settling, configuring, hook NAME, building
+	// Building is that of the tree which the build in flight began with, also one that
+	// was cancelled and has not ended; 0: none is.
+	Building uint64
+
+	Gen int // newest generation started
+	// GenVersion is that of the tree which the generation stands for: all that it was
+	// built from and started with is of that tree or of a newer one. It grows while the
+	// generation runs and the tree asks for nothing else. Hooks that wait, or have
+	// failed, are not looked at.
+	GenVersion uint64
 	PID        int    // of the running generation, else 0
-	Phase      string // of the instance: none, exited, crashed, failed, starting, running, stopping, draining
+	Phase      string // none, exited, crashed, failed, starting, running, stopping, draining
 	Ready      bool   // it runs and was found ready
 
 	Holds    []Hold    // what is due and waits

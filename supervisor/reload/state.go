@@ -23,7 +23,9 @@ type Hook struct {
 	Key      string // differs when another command would run
 	Then     Then
 	Migrates bool
-	Last     change.Digest // fingerprint of the last success, from an earlier run of devguard; zero if none
+	// Last is the fingerprint of the last success, from an earlier run of devguard; zero
+	// if there was none.
+	Last change.Digest
 }
 
 // Options are the settings that decisions depend on.
@@ -53,11 +55,13 @@ type State struct {
 	hooks  []hook // one for each of opts.Hooks
 
 	runHeld bool // key r: hooks that wait for git run in this round
-	asked   int  // counts the builds that are wanted whatever the digests say: then = rebuild, key r, changed build settings
-	met     int  // asked, as the last build found it
+
+	// asked counts the builds that are wanted whatever the digests say: then = rebuild,
+	// key r, changed build settings. met is asked as the last build found it.
+	asked, met int
 
 	built     lastBuild
-	lastBuild time.Duration // how long it took
+	buildTook time.Duration
 	binary    binary
 
 	inst    instance
@@ -100,9 +104,9 @@ func (s State) Deadline() time.Time {
 	if s.closing != open {
 		return time.Time{}
 	}
-	d := s.burst.Deadline()
-	if retry := s.inst.retryAt(); !retry.IsZero() && s.mayRetry() && (d.IsZero() || retry.Before(d)) {
-		d = retry
+	burst, retry := s.burst.Deadline(), s.retryAt()
+	if burst.IsZero() || !retry.IsZero() && retry.Before(burst) {
+		return retry
 	}
-	return d
+	return burst
 }

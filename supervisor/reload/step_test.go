@@ -153,7 +153,7 @@ func TestNewerChangeCancelsUntilTheWindowEnds(t *testing.T) {
 }
 
 // lastBuildTook makes one build of that length.
-func (w *world) lastBuildTook(d time.Duration) { w.st.lastBuild = d }
+func (w *world) lastBuildTook(d time.Duration) { w.st.buildTook = d }
 
 // buildBegan is when the build in flight was started.
 func (s State) buildBegan() time.Time {
