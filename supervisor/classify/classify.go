@@ -5,13 +5,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/devguard/devguard/supervisor/paths"
 )
 
-// Classify says what a change of the file asks for. It looks at the name alone,
-// except that Graph.Match may read the header of a Go file that the graph does
-// not know yet. The path is absolute, named as the go command names it.
+// Classify says what a change of the file asks for. The path is absolute, and named as the go
+// command names it.
 func (r *Rules) Classify(path string) Class {
 	path = filepath.Clean(path)
 	var c Class
@@ -50,8 +47,8 @@ func (r *Rules) abs(name string) string {
 	return filepath.Join(r.Base, name)
 }
 
-// ofGraph fills in what a file is to the graph and reports whether it is of it,
-// or would be if it did not carry a build constraint.
+// ofGraph fills in what a file is to the graph, and reports whether it is of the graph or would be
+// without its build constraint.
 func (r *Rules) ofGraph(path string, c *Class, say func(string, ...any)) bool {
 	if r.Graph == nil {
 		return false
@@ -87,8 +84,7 @@ func (r *Rules) ofHooks(path string, c *Class, say func(string, ...any)) {
 	}
 }
 
-// ofTree decides about a file that is not of the graph: read by the running
-// app, or nothing.
+// ofTree decides whether the running app reads a file that is not of the graph.
 func (r *Rules) ofTree(path string, c *Class, say func(string, ...any)) {
 	glob := r.matchAny(r.Include, path)
 	inTree := r.Command && r.under(path)
@@ -107,53 +103,4 @@ func (r *Rules) ofTree(path string, c *Class, say func(string, ...any)) {
 		c.Runtime = true
 		say("matches watch.include %q", glob)
 	}
-}
-
-// outside says why a file is out whatever watch.include says; empty if it is
-// not.
-func (r *Rules) outside(path string) string {
-	if dir := r.usuallyExcluded(path); dir != "" {
-		return "inside " + dir
-	}
-	if glob := r.exclude(path); glob != "" {
-		return fmt.Sprintf("matches watch.exclude %q", glob)
-	}
-	if r.Ignored != nil && r.Ignored(path) {
-		return "git ignores it"
-	}
-	return ""
-}
-
-// whyNot explains why a file that matches no watch.include pattern is nothing.
-func (r *Rules) whyNot(path, outside string) string {
-	base := filepath.Base(path)
-	isGo := strings.HasSuffix(base, ".go")
-	switch {
-	case isGo && strings.HasSuffix(base, "_test.go"):
-		return "test file: not part of the binary"
-	case isGo && hidden(base):
-		return "the go command ignores files whose names begin with _ or ."
-	case outside != "":
-		return outside
-	case isGo && r.Graph != nil:
-		return r.Graph.notImported(r.Base, filepath.Dir(path))
-	}
-	return "not part of the binary, and matches no watch.include pattern"
-}
-
-// suggest returns the line that would make a change of the file restart the
-// app; empty if no such line would.
-func (r *Rules) suggest(path string, c *Class, outside string) string {
-	if !c.Ignored() || outside != "" || r.Command {
-		return ""
-	}
-	rel, ok := r.rel(path)
-	if !ok || paths.Climbs(rel) {
-		return "" // beside the tree nobody looks for what the globs match
-	}
-	globs := make([]string, 0, len(r.Include)+1)
-	for _, g := range append(slices.Clip(r.Include), escape(rel)) {
-		globs = append(globs, fmt.Sprintf("%q", g))
-	}
-	return "watch.include = [" + strings.Join(globs, ", ") + "]"
 }

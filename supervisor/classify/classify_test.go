@@ -207,8 +207,8 @@ func FuzzClassify(f *testing.F) {
 	})
 }
 
-// literalParent reports whether a hook's glob looks directly in path's
-// directory, which is then listed from the start.
+// literalParent reports whether a hook's glob looks directly in path's directory, which is then
+// listed from the start.
 func literalParent(r *classify.Rules, path string) bool {
 	for _, h := range r.Hooks {
 		for _, g := range h.Watch {

@@ -9,10 +9,9 @@ import (
 	"github.com/devguard/devguard/supervisor/paths"
 )
 
-// embeds returns the package, and its pattern, that embeds the file at name;
-// nil if none does. It follows the rules of package embed: a pattern that
-// matches a directory takes in the tree beneath it, names that begin with . or _
-// excluded unless the pattern begins with "all:".
+// embeds returns the package that embeds a file, and its pattern; nil if none does. The rules are
+// those of package embed: a pattern that matches a directory embeds all files beneath it, except
+// names that begin with . or _, which only a pattern with "all:" before it takes.
 func (g *Graph) embeds(name string) (*Dir, string) {
 	for i := range g.Dirs {
 		d := &g.Dirs[i]
@@ -29,8 +28,8 @@ func (g *Graph) embeds(name string) (*Dir, string) {
 	return nil, ""
 }
 
-// embedsFile reports whether a pattern embeds the file with the path parts below
-// the package's directory.
+// embedsFile reports whether a pattern embeds the file whose path below the package's directory has
+// these parts.
 func embedsFile(pattern string, parts []string) bool {
 	pattern, all := cutAll(pattern)
 	for k := 1; k <= len(parts); k++ {

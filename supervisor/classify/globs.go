@@ -11,18 +11,17 @@ import (
 	"github.com/devguard/devguard/supervisor/paths"
 )
 
-// excludedDirs are directories whose contents never restart anything, whatever
-// watch.include says: the stores of version control and of package managers, and
-// our own. Everything else that one would exclude (dist, build, .venv) is what
-// git ignores. A hook that names such a directory before its first wildcard
-// still gets it.
+// excludedDirs are directories whose contents never restart anything, even if watch.include names
+// them: those of version control, of package managers, and our own. Others that one might exclude
+// (dist, build, .venv) are left to git, which ignores them as a rule. A hook that names such a
+// directory before its first wildcard does watch it.
 var excludedDirs = []string{".git", ".hg", ".svn", ".devguard", "node_modules"}
 
-// SkipDir reports whether walks leave out a directory of that name.
+// SkipDir reports whether the search for include globs leaves out directories of that name.
 func SkipDir(base string) bool { return slices.Contains(excludedDirs, base) }
 
-// temporary reports whether a file is an editor's own: a backup, a swap file, a
-// lock, vim's probe, the halves of a safe write.
+// temporary reports whether a file is an editor's own: a backup, a swap file, a lock, vim's probe,
+// the halves of a safe write.
 func temporary(base string) bool {
 	switch {
 	case base == "4913": // vim tries whether it may create files
@@ -87,8 +86,9 @@ func (r *Rules) matchAny(globs []string, name string) string {
 	return ""
 }
 
-// matchGlob matches a glob against a name relative to the base. Names outside
-// the base match only globs that say so: ** does not climb.
+// matchGlob matches a glob against a name, which is given relative to the base (if ok) and
+// absolute. A file outside the base is matched only by a glob that begins with ../ or is absolute:
+// ** does not climb.
 func matchGlob(glob, rel string, ok bool, abs string) bool {
 	if filepath.IsAbs(filepath.FromSlash(glob)) {
 		return doublestar.MatchUnvalidated(path.Clean(glob), filepath.ToSlash(abs))
@@ -105,16 +105,15 @@ func escape(rel string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `{`, `\{`).Replace(rel)
 }
 
-// Split returns the directory, absolute, that a glob of these rules looks in,
-// and what remains of the glob beneath it. A glob without wildcards is split
-// before its last element.
+// Split returns the directory, absolute, in which a glob of these rules looks, and the rest of the
+// glob, relative to that. A glob without wildcards is split before its last element.
 func (r *Rules) Split(glob string) (dir, rest string) {
 	dir, rest = doublestar.SplitPattern(path.Clean(glob))
 	return r.abs(filepath.FromSlash(dir)), rest
 }
 
-// Holds reports whether files beneath the directory may be embedded or watched
-// by a hook: whether it must be listed when it appears.
+// Holds reports whether files beneath a directory may be embedded or watched by a hook, so that it
+// must be listed when it appears.
 func (r *Rules) Holds(dir string) bool {
 	dir = filepath.Clean(dir)
 	if r.Graph != nil && r.Graph.embedsBelow(dir) {
@@ -145,8 +144,8 @@ func (g *Graph) embedsBelow(dir string) bool {
 	return false
 }
 
-// reaches reports whether a glob may match files beneath dir. It may say yes
-// too often (character classes and braces are not looked into), never no.
+// reaches reports whether a glob may match files beneath dir. It says yes too often, since it does
+// not look into character classes and braces, but never no where there may be some.
 func (r *Rules) reaches(glob, dir string) bool {
 	base, rest := r.Split(glob)
 	if paths.Within(base, dir) {
@@ -163,8 +162,7 @@ func (r *Rules) reaches(glob, dir string) bool {
 	return strings.Contains(rest, "**") || depth <= strings.Count(rest, "/")
 }
 
-// Excludes reports whether watch.exclude matches a path, a directory that it is
-// in, or all that is in it.
+// Excludes reports whether watch.exclude matches a path, or a directory that it is in.
 func (r *Rules) Excludes(path string) bool { return r.exclude(path) != "" }
 
 func (r *Rules) exclude(path string) string {

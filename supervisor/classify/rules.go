@@ -1,7 +1,7 @@
 package classify
 
-// Class says what a change of one file asks for. Several may be true: a file
-// of the graph that a hook also watches is Source and has a hook.
+// Class says what a change of one file asks for. Several may hold: a file of the graph that a hook
+// watches is Source, and has that hook.
 type Class struct {
 	Source  bool  // of the graph: a build
 	Shape   bool  // may change the graph itself: `go list` again
@@ -9,12 +9,12 @@ type Class struct {
 	Env     bool  // an env file in use: a restart
 	Config  bool  // devguard.toml: read again
 	Hooks   []int // indices into Rules.Hooks whose watch globs match
-	Outputs []int // indices into Rules.Hooks whose outputs match (attribution only)
+	Outputs []int // indices into Rules.Hooks whose outputs match; that alone asks for nothing
 
 	Role Role // what the file is to the graph; 0 if it is not of the graph
 
 	Reason  string // one sentence for explain and the log: why this class
-	Suggest string // for an ignored file: the devguard.toml line that would change it; empty if none would
+	Suggest string // of an ignored file: the line of devguard.toml that would change that; "" if none would
 }
 
 // Ignored reports whether a change of the file asks for nothing.
@@ -33,7 +33,7 @@ const (
 	Excluded                    // IgnoredGoFiles: a build constraint excludes it, until that line changes
 	Module                      // go.mod, go.sum, go.work, go.work.sum, vendor/modules.txt
 	Profile                     // default.pgo
-	Test                        // _test.go: not part of the binary, but the go command fails on one whose package clause or imports do not parse
+	Test                        // _test.go: not in the binary, but if its package clause or imports do not parse the build fails
 )
 
 // Dir is one package directory of the graph.
@@ -43,20 +43,19 @@ type Dir struct {
 	Embeds  []string // go:embed patterns of the package, as written, with their "all:"
 }
 
-// Graph is what a package is built from. It is frozen once made.
+// Graph is what a package is built from. Nobody changes it once it is made.
 type Graph struct {
 	Package string          // import path of the main package
 	Files   map[string]Role // absolute path -> role
 	Dirs    []Dir           // package directories outside GOROOT and GOMODCACHE
 	Roots   []string        // module roots (directories of go.mod), main module first
 
-	// Match reports whether the go command would compile the file name in dir
-	// (suffix, build constraints, tags). Nil matches all.
+	// Match reports whether the go command would compile the file name in dir, by its suffix, build
+	// constraints and tags. Nil: it would compile every file.
 	Match func(dir, name string) bool
 }
 
-// Rules decide what a change of a file means (design.md §4). They are frozen
-// once made.
+// Rules decide what a change of a file means. Nobody changes them once they are made.
 type Rules struct {
 	Base    string // absolute; globs and relative EnvFiles are relative to it
 	Graph   *Graph // nil in command mode and before the first listing
@@ -68,9 +67,8 @@ type Rules struct {
 	Config   string // absolute path of devguard.toml; empty if there is none
 	Hooks    []Hook
 
-	// Ignored reports whether git ignores a path. Nil: nothing is ignored. Files
-	// of the graph, of hooks, env files and the configuration are never asked
-	// about.
+	// Ignored reports whether git ignores a path. Nil: nothing is ignored. It is not asked about
+	// files of the graph, env files and the configuration.
 	Ignored func(path string) bool
 }
 

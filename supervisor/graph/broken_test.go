@@ -13,8 +13,8 @@ import (
 	"github.com/devguard/devguard/supervisor/logline/logtest"
 )
 
-// TestBroken: a tree that does not load gives an error that says what is wrong,
-// and a graph in which the repair is seen.
+// TestBroken: a tree that does not load gives an error that says what is wrong, and a graph in
+// which the repair is seen.
 func TestBroken(t *testing.T) {
 	importing := func(path string) string { return "package main\n\nimport _ \"" + path + "\"\n\nfunc main() {}\n" }
 	tests := []struct {

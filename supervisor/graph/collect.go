@@ -51,8 +51,8 @@ func (c *collector) collect() *classify.Graph {
 	return c.graph
 }
 
-// named says what is built. When go list cannot say, it is the import path that
-// the directory would have.
+// named sets the import path of what is built. When go list cannot say, it is the one that the
+// directory would have.
 func (c *collector) named() {
 	for _, p := range c.a.roots() {
 		c.graph.Package = p.ImportPath
@@ -93,8 +93,8 @@ func (c *collector) add(p listed) {
 	c.files(p.Dir, classify.GoFile, p.GoFiles, p.CgoFiles, p.InvalidGoFiles) // last: also what is embedded as well
 }
 
-// foreign reports whether dir is of the toolchain or of the module cache, whose
-// files do not change.
+// foreign reports whether dir is in the toolchain or in the module cache, whose files do not
+// change.
 func (c *collector) foreign(dir string) bool {
 	for _, of := range []string{c.a.env["GOROOT"], c.a.env["GOMODCACHE"]} {
 		if _, ok := paths.Rel(of, dir); ok {
@@ -121,8 +121,8 @@ func (c *collector) files(dir string, role classify.Role, lists ...[]string) {
 	}
 }
 
-// asked makes sure of the directory of the package itself: when go list knows
-// nothing of it, its files are those that are there.
+// asked adds the directory of the package itself when go list knows nothing of it, with the Go
+// files that are there.
 func (c *collector) asked() {
 	dir := c.a.packageDir(c.req)
 	if strings.HasSuffix(dir, ".go") {
@@ -163,8 +163,8 @@ func (c *collector) moduleFiles(dir string) {
 	c.files(dir, classify.Module, []string{"go.mod", "go.sum"})
 }
 
-// workFiles adds what is beside the main module's go.mod and the go.work: the one
-// in use, or each place up to the repository's root where one would be found.
+// workFiles adds what is beside the main module's go.mod, and go.work: the one in use, else each
+// place up to the repository's root where the go command would find one.
 func (c *collector) workFiles() {
 	mod, work := c.a.env.mod(), c.a.env.work()
 	if mod != "" {
@@ -184,8 +184,8 @@ func (c *collector) workFiles() {
 	}
 }
 
-// upToRepository returns dir and its parents up to the one that has a .git; dir
-// alone if none has: above a project without a repository is not ours to watch.
+// upToRepository returns dir and the directories above it up to the one that has a .git. If none
+// has, it returns dir alone: what is above a project without a repository is not ours to watch.
 func upToRepository(dir string) []string {
 	var dirs []string
 	for up := range paths.Up(dir) {
@@ -197,8 +197,8 @@ func upToRepository(dir string) []string {
 	return []string{dir}
 }
 
-// flagFiles adds the files that build flags name, and the profile that the go
-// command takes by itself.
+// flagFiles adds the files that build flags name, and the profile that the go command takes by
+// itself.
 func (c *collector) flagFiles() {
 	if f := c.flags.Value("modfile"); f != "" {
 		c.files(c.req.Dir, classify.Module, []string{f, strings.TrimSuffix(f, ".mod") + ".sum"})
@@ -246,9 +246,8 @@ func (c *collector) overlay(name string) {
 	}
 }
 
-// Union is the graph to watch while the tree does not load: what could be had of
-// the new state, and all of the old one, so that a repair is seen wherever it is
-// made. Either may be nil.
+// Union is the graph to watch while the tree does not load: what could be had of the new state
+// (next), and all of the old one, so that a repair is seen wherever it is made. Either may be nil.
 func Union(old, next *classify.Graph) *classify.Graph {
 	if old == nil || next == nil {
 		if old == nil {

@@ -27,9 +27,9 @@ type asker struct {
 	req  Request
 }
 
-// run runs one go command, env added to its environment, and returns what it
-// printed. The command is killed with ctx, and on Linux with devguard; elsewhere
-// it ends by itself, at the latest when it has nobody left to print to.
+// run runs one go command, with env added to its environment, and returns what it printed. The
+// command is killed when ctx ends, and on Linux when devguard does; elsewhere it ends by itself, at
+// the latest when nobody reads what it prints.
 func (t *asker) run(ctx context.Context, env []string, args ...string) ([]byte, error) {
 	// The signal comes when the thread that started the command ends.
 	runtime.LockOSThread()
@@ -39,9 +39,8 @@ func (t *asker) run(ctx context.Context, env []string, args ...string) ([]byte, 
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
 	}
-	// Less garbage collection, unless the user has set GOGC, makes go list a
-	// fifth faster and costs 10 MB. The go command names directories by PWD: the
-	// user's name for a symbolic link, not its target.
+	// With less garbage collection go list is a fifth faster, for 10 MB; a GOGC of the user's wins.
+	// PWD is by which name the go command knows its directory, when symbolic links give it several.
 	cmd.Env = slices.Concat([]string{"GOGC=400"}, cmd.Env, []string{"PWD=" + t.req.Dir}, env)
 	osproc.EndWithParent(cmd, syscall.SIGKILL)
 	cmd.WaitDelay = 2 * time.Second // for what a killed command has started (git)
@@ -72,8 +71,8 @@ func (t *asker) env(ctx context.Context) (environment, error) {
 	return e, nil
 }
 
-// guess is what can be had without the go command, which answers nothing at all
-// while go.mod asks for a toolchain that cannot be fetched.
+// guess is what can be said without the go command, which answers nothing at all while go.mod asks
+// for a toolchain that cannot be fetched.
 func guess(dir string) environment {
 	return environment{"GOOS": runtime.GOOS, "GOARCH": runtime.GOARCH, "GOHOSTARCH": runtime.GOARCH, "GOVERSION": runtime.Version(),
 		"CGO_ENABLED": "1", "GOMOD": above(dir, "go.mod"), "GOWORK": above(dir, "go.work")}
@@ -120,8 +119,8 @@ func (e environment) runsHere() error {
 		"unset GOOS and GOARCH for devguard, or, if they were set with `go env -w`, run `go env -u GOOS GOARCH`", nil}
 }
 
-// listed is one package of go list. Fields are few on purpose: some cost a
-// staleness check of every package (Stale, DepsErrors), CompiledGoFiles runs cgo.
+// listed is one package, as go list says. There are few fields on purpose: some cost a staleness
+// check of every package (Stale, DepsErrors), and CompiledGoFiles runs cgo.
 type listed struct {
 	ImportPath, Dir, Name                            string
 	DepOnly, Standard                                bool
@@ -152,8 +151,8 @@ func (e *listError) String() string {
 	return e.Pos + ": " + e.Err
 }
 
-// list runs go list. Its error is of the whole: go.mod does not parse, a flag is
-// wrong. What is wrong with single packages is in their Error.
+// list runs go list. An error is about the whole: go.mod does not parse, a flag is wrong. What is
+// wrong with one package is in its Error.
 func (t *asker) list(ctx context.Context) ([]listed, error) {
 	args := append([]string{"list", "-e", "-deps", "-json=" + listFields}, goflags.Parse(t.req.Flags).Words(goflags.Selects)...)
 	out, runErr := t.run(ctx, nil, append(args, t.req.Package)...)
@@ -176,8 +175,8 @@ func (t *asker) list(ctx context.Context) ([]listed, error) {
 	return all, nil
 }
 
-// modules is what `go mod edit -json` and `go work edit -json` say: the modules
-// in directories of this machine.
+// modules is what `go mod edit -json` and `go work edit -json` say about modules in directories of
+// this machine.
 type modules struct {
 	self  string // module path of a go.mod
 	local []localModule
@@ -185,8 +184,8 @@ type modules struct {
 
 type localModule struct{ path, dir string }
 
-// modules reads one file. An error means that the file does not parse, which go
-// list says as well. It needs no other toolchain than the one that is here.
+// modules reads one file. It returns nothing when that does not parse, which go list reports too.
+// No other toolchain than the one at hand is needed for it.
 func (t *asker) modules(ctx context.Context, kind, file string) modules {
 	out, err := t.run(ctx, []string{"GOTOOLCHAIN=local"}, kind, "edit", "-json", file)
 	if err != nil {
@@ -221,9 +220,9 @@ func (t *asker) modules(ctx context.Context, kind, file string) modules {
 	return m
 }
 
-// localModules are the main module, those in directories that go.mod and go.work
-// name, and those that packages came from; the longest path first: the one that
-// owns a package.
+// localModules are the main module, the modules in directories that go.mod and go.work name, and
+// those that packages came from. The longest path is first: of several, it is the one that a
+// package is in.
 func (a *answer) localModules() []localModule {
 	var all []localModule
 	if mod := a.env.mod(); mod != "" && a.modules.self != "" {

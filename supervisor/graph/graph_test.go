@@ -23,8 +23,8 @@ type tree struct {
 	env []string
 }
 
-// newTree writes files, given as name, contents, name, contents ... The directory
-// is a repository's root, so that nothing above it counts.
+// newTree writes files, given as name, contents, name, contents ... The directory is a repository's
+// root, so that nothing above it counts.
 func newTree(t *testing.T, files ...string) *tree {
 	t.Helper()
 	tr := &tree{t: t, dir: t.TempDir()}

@@ -15,12 +15,12 @@ import (
 	"github.com/devguard/devguard/supervisor/change"
 )
 
-// Header is the digest of what go list reads in one source file: package clause,
-// imports, build constraints, //go:embed lines, cgo directives. Edits of bodies
-// and other comments leave it equal. It takes tens of microseconds.
+// Header is the digest of what go list reads in one source file: package clause, imports, build
+// constraints, //go:embed lines, cgo directives. An edit of a body or of another comment leaves it
+// equal. It takes tens of microseconds.
 //
-// Of a file whose header does not parse it is a digest of all of src, of a test
-// only of its package clause, of one that is not Go only of its build constraints.
+// It is made of all of src when the header does not parse, of a test file only of its package
+// clause, of a file that is not Go only of its build constraints.
 func Header(name string, src []byte) change.Digest {
 	h := sha256.New()
 	if filepath.Ext(name) == ".go" {
@@ -66,7 +66,7 @@ func isConstraint(line string) bool {
 		strings.HasPrefix(line, "//") && strings.HasPrefix(strings.TrimSpace(line[2:]), "+build")
 }
 
-// cgoDirectives: the #cgo lines above import "C".
+// cgoDirectives are the #cgo lines above import "C".
 func cgoDirectives(h hash.Hash, file *ast.File) {
 	for _, decl := range file.Decls {
 		d, ok := decl.(*ast.GenDecl)
@@ -89,8 +89,8 @@ func cgoDirectives(h hash.Hash, file *ast.File) {
 	}
 }
 
-// embeds: every line that looks like a directive. One in a raw string counts as
-// well, which costs a go list that was not needed.
+// embeds are all lines that look like a //go:embed directive. One in a raw string counts too, which
+// costs a go list for nothing.
 func embeds(h hash.Hash, src []byte) {
 	directive := []byte("//go:embed")
 	for {
@@ -104,8 +104,8 @@ func embeds(h hash.Hash, src []byte) {
 	}
 }
 
-// constraints: of C and assembly, the lines before the first that is neither blank
-// nor a comment of one line.
+// constraints are the build constraints of C and assembly: in the lines before the first that is
+// neither blank nor a // comment.
 func constraints(h hash.Hash, src []byte) {
 	for line := range bytes.Lines(src) {
 		line = bytes.TrimSpace(line)

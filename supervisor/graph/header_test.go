@@ -87,8 +87,8 @@ func TestHeaderOfAssembly(t *testing.T) {
 	}
 }
 
-// FuzzHeader: never panics, is a function of the bytes, and does not see what is
-// added after all declarations.
+// FuzzHeader: never panics, is a function of the bytes, and does not see what is added after all
+// declarations.
 func FuzzHeader(f *testing.F) {
 	f.Add([]byte(header))
 	f.Add([]byte("package"))

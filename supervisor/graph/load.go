@@ -23,8 +23,8 @@ type Request struct {
 	Env     []string // nil is this process's own
 }
 
-// UserError is what no edit of the tree repairs: the command line or the
-// machine has to change.
+// UserError is an error that no edit of the tree repairs: the command line or the machine has to
+// change.
 type UserError struct {
 	What string // what is wrong, and where
 	Next string // what to do
@@ -40,20 +40,18 @@ func (e *UserError) Hint() string { return e.Next }
 // Unwrap returns the cause, if there is one.
 func (e *UserError) Unwrap() error { return e.err }
 
-// Fatal reports whether err is a *UserError. When devguard starts there is
-// nothing to wait for then; later the old graph goes on being watched, because a
-// branch switch may take the package away and bring it back.
+// Fatal reports whether err is a *UserError. At devguard's start there is nothing to wait for then.
+// Later the old graph is still watched, because a branch switch may take the package away and bring
+// it back.
 func Fatal(err error) bool {
 	var user *UserError
 	return errors.As(err, &user)
 }
 
-// Load asks the go command. It takes as long as `go list -deps`: about 0.1 s for
-// 250 packages.
+// Load asks the go command. It takes as long as `go list -deps`: about 0.1 s for 250 packages.
 //
-// The graph is nil only if ctx ends, Dir cannot be read or there is no go command. In every
-// other case it is of use, also beside an error: a *UserError, or a tree that is
-// broken for now.
+// The graph is nil only if ctx ends, Dir cannot be read or there is no go command. In every other
+// case it is of use, also beside an error: a *UserError, or a tree that is broken for now.
 func Load(ctx context.Context, r Request) (*classify.Graph, error) {
 	if r.Package == "" {
 		r.Package = "."
@@ -155,8 +153,8 @@ func (a *answer) wrongPackage(r Request) error {
 	return nil
 }
 
-// isDir reports whether the package is given as a directory without ./ before
-// it, which the go command takes for an import path.
+// isDir reports whether the package is given as a directory without ./ before it, which the go
+// command takes for an import path.
 func (a *answer) isDir(r Request) bool {
 	if a.packageDir(r) != "" {
 		return false
@@ -176,8 +174,7 @@ func (a *answer) roots() []listed {
 	return roots
 }
 
-// broken returns the first thing wrong with the packages, and how many more there
-// are.
+// broken returns the first thing wrong with the packages, and how many more there are.
 func (a *answer) broken() error {
 	var first string
 	more := 0
@@ -199,8 +196,8 @@ func (a *answer) broken() error {
 	return errors.New("the package does not load: " + first)
 }
 
-// packageDir is where the package asked for would be, "" if it is given by an
-// import path of another module.
+// packageDir is where the package asked for would be, "" if it is given by an import path of
+// another module.
 func (a *answer) packageDir(r Request) string {
 	switch {
 	case filepath.IsAbs(r.Package):
@@ -211,8 +208,8 @@ func (a *answer) packageDir(r Request) string {
 	return a.ownDir(r.Package)
 }
 
-// importPath is the reverse of ownDir; of a directory of no known module it is
-// the last element, which is at least what the program is called.
+// importPath is the reverse of ownDir; of a directory of no known module it is the last element,
+// which is at least what the program is called.
 func (a *answer) importPath(dir string) string {
 	for _, m := range a.localModules() {
 		if rel, ok := paths.Rel(m.dir, dir); ok {
@@ -222,8 +219,8 @@ func (a *answer) importPath(dir string) string {
 	return filepath.Base(dir)
 }
 
-// ownDir is where a package of the main module or of a local replacement would
-// be, "" if it is of neither.
+// ownDir is where a package of the main module or of a local replacement would be, "" if it is of
+// neither.
 func (a *answer) ownDir(pkg string) string {
 	for _, m := range a.localModules() {
 		if pkg == m.path {

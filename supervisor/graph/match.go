@@ -14,10 +14,10 @@ import (
 	"github.com/devguard/devguard/supervisor/goflags"
 )
 
-// matcher returns the go command's rule for whether a file of a package directory
-// is compiled: its suffix, its build constraints, the tags and the target of this
-// build. A file that is not there is judged by its name alone, one whose header
-// does not parse counts: the build must say what is wrong with it.
+// matcher returns the go command's rule for whether it compiles a file of a package directory: by
+// its suffix and build constraints, and by the tags and the target of this build. A file that is
+// not there is judged by its name alone. A file whose header does not parse counts: the build must
+// say what is wrong with it.
 func matcher(env environment, flags goflags.Flags) func(dir, name string) bool {
 	ctxt := buildContext(env, flags)
 	byName := ctxt
@@ -35,7 +35,7 @@ func matcher(env environment, flags goflags.Flags) func(dir, name string) bool {
 	}
 }
 
-// buildContext is what the go command would use. ToolTags of architectures other
+// buildContext is what the go command would use, except that the ToolTags of architectures other
 // than amd64 are those of the toolchain that devguard was built with.
 func buildContext(env environment, flags goflags.Flags) build.Context {
 	ctxt := build.Default
@@ -72,8 +72,7 @@ func toolTags(env environment) []string {
 	return tags
 }
 
-// releaseTags are go1.1 to go1.N for the version go1.N.P, nil for a development
-// version.
+// releaseTags are go1.1 to go1.N for the version go1.N.P, nil for a development version.
 func releaseTags(version string) []string {
 	minor, ok := strings.CutPrefix(version, "go1.")
 	if !ok {

@@ -7,8 +7,7 @@ import (
 	"github.com/devguard/devguard/supervisor/classify"
 )
 
-// Whoever listed or built files before they were watched must know whether they
-// have changed since.
+// Whoever listed or built files before they were watched must know whether they have changed since.
 func TestAdoptedTellsWhenNewFilesChanged(t *testing.T) {
 	for name, last := range map[string]func(*world){
 		"a file the graph has":         func(d *world) { d.write("c/c.go", "package c // 2\n") },

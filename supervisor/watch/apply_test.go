@@ -7,8 +7,8 @@ import (
 	"github.com/devguard/devguard/supervisor/classify"
 )
 
-// A plan about more files is no edit: who applies it gets the new state, and no
-// set comes before that, which the reader of sets would take for one.
+// A plan about more files is no edit: who applies it gets the new state, and no set comes before
+// that, which the reader of sets would take for one.
 func TestApplyTellsWhoAsked(t *testing.T) {
 	d := newWorld(t)
 	d.write("b/b.go", "package b\n")
@@ -26,8 +26,7 @@ func TestApplyTellsWhoAsked(t *testing.T) {
 	}
 }
 
-// A file whose build constraint was edited is known already, and is new to the
-// build all the same.
+// A file whose build constraint was edited is known already, and is new to the build all the same.
 func TestApplyFindsWhatIsNoLongerExcluded(t *testing.T) {
 	d := newWorld(t)
 	d.write("a/b.go", "//go:build ignore\n\npackage a\n")

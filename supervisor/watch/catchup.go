@@ -9,13 +9,12 @@ import (
 	"github.com/devguard/devguard/supervisor/change"
 )
 
-// CatchUp returns a state of the tree that has every write in it that was completed before the
-// call, to any file that the plan watches: of the graph, of include globs, of hooks, env files and
-// the configuration. What it finds on the way is sent as a Set too. It waits for the first search
-// for include globs, which on a large tree takes seconds; Sync does not.
+// CatchUp returns a state of the tree that has in it every write, to any file that the plan
+// watches, that was completed before the call: to files of the graph, of include globs, of hooks,
+// env files and the configuration. Changes that it finds on the way are sent as a Set too. Unlike
+// Sync it waits for the first search for include globs, which on a large tree takes seconds.
 //
-// It may be called by several goroutines at once. It fails only when ctx ends or the watcher is
-// closed.
+// Several goroutines may call it at once. It fails only when ctx ends or the watcher is closed.
 func (w *Watcher) CatchUp(ctx context.Context) (change.Snapshot, error) {
 	snap, err := w.catchUp(ctx)
 	if err != nil {
@@ -46,9 +45,9 @@ func (w *Watcher) catchUp(ctx context.Context) (change.Snapshot, error) {
 	}
 }
 
-// cookieWait is when a cookie is given up and all files are looked at instead. Events take
-// microseconds to arrive; after a checkout of thousands of files it may be some 100 ms until the
-// loop gets to them. Later than this they do not come at all: the file system makes none.
+// cookieWait is when a cookie is given up, and all files are looked at instead. Events arrive
+// within microseconds; after a checkout of thousands of files it may take the loop some 100 ms to
+// get to them. One that has not come by then will not come: the file system makes none.
 const cookieWait = time.Second
 
 // caller is a call of CatchUp that is not answered yet.
@@ -58,52 +57,53 @@ type caller struct {
 	wait   wait // nil before anything was done for it
 }
 
-// wait is what a caller waits for; the types below, in this order.
+// wait is what a caller waits for: one of the types below after the other, in this order.
 type wait interface {
-	// next returns the wait itself while it lasts, then the next one; nil at the end.
+	// next returns the wait itself while it lasts, then the wait that follows; nil at the end.
 	next(l *loop) wait
 }
 
 type (
-	// cookieWaited waits until a cookie has come through the event queue.
+	// cookieWaited: until a cookie has come through the event queue, by the watch that it was sent
+	// under.
 	cookieWaited struct {
 		number uint64
-		watch  *watch // that reports the cookie
+		watch  *watch
 	}
-	// sweepWaited waits, instead, until all files were looked at.
+	// sweepWaited: instead of that, until all files were looked at.
 	sweepWaited struct{}
-	// postponedWaited waits for the files that looked half saved. It is the number of the look at
-	// them that is the first one soon enough.
+	// postponedWaited: until the files that looked half saved were looked at again; the number of
+	// that look.
 	postponedWaited int
-	// walkWaited waits for the search for include globs. It is the walk's epoch.
+	// walkWaited: until include globs were searched for; the epoch of the walk.
 	walkWaited int
-	// adoptionWaited waits for files that events told of and that git is being asked about. It is the
-	// number of the adoption that takes in the last of them.
-	adoptionWaited int
+	// newPathsWaited: until git was asked about new paths, and these were walked; the number of
+	// that walk.
+	newPathsWaited int
 )
 
 func (c cookieWaited) next(l *loop) wait {
-	d := l.tree.dirs[l.opts.CookieDir]
+	d := l.dirs.byName[l.opts.CookieDir]
 	switch {
 	case l.cookies.seen >= c.number:
 		return l.postponedWait()
 	case d == nil || d.watch != c.watch:
-		return sweepWaited{} // its watch has ended, and what that had in the queue is dropped
+		return sweepWaited{} // the watch has ended, and fsnotify drops what it still had in the queue
 	}
 	return c
 }
 
-func (s sweepWaited) next(*loop) wait { return s } // swept ends it
+func (s sweepWaited) next(*loop) wait { return s } // until swept
 
 func (l *loop) postponedWait() wait {
-	if len(l.later) > 0 {
-		return postponedWaited(l.laterLooks + 1)
+	if len(l.postponed) > 0 {
+		return postponedWaited(l.postponedLooks + 1)
 	}
-	return postponedWaited(l.laterLooks)
+	return postponedWaited(l.postponedLooks)
 }
 
 func (p postponedWaited) next(l *loop) wait {
-	if l.laterLooks < int(p) {
+	if l.postponedLooks < int(p) {
 		return p
 	}
 	return walkWaited(l.epoch)
@@ -113,14 +113,14 @@ func (w walkWaited) next(l *loop) wait {
 	if l.walkDone < int(w) {
 		return w
 	}
-	if len(l.asked) > 0 {
-		return adoptionWaited(l.adoptions + 1)
+	if len(l.newPaths) > 0 {
+		return newPathsWaited(l.newWalks + 1)
 	}
-	return adoptionWaited(l.adoptions)
+	return newPathsWaited(l.newWalks)
 }
 
-func (a adoptionWaited) next(l *loop) wait {
-	if l.adopted < int(a) {
+func (a newPathsWaited) next(l *loop) wait {
+	if l.newWalksDone < int(a) {
 		return a
 	}
 	return nil
@@ -153,7 +153,7 @@ func (l *loop) serve(ctx context.Context) {
 	})
 }
 
-// firstWait makes sure that all events of before the call are seen.
+// firstWait begins with a cookie, or without one with a sweep.
 func (l *loop) firstWait() wait {
 	if l.plan.Rules == nil {
 		return l.postponedWait() // nothing is watched yet
@@ -164,7 +164,7 @@ func (l *loop) firstWait() wait {
 	return sweepWaited{}
 }
 
-// advance ends the waits of a caller that are over.
+// advance goes on to the first wait that lasts.
 func (l *loop) advance(c *caller) {
 	for c.wait != nil {
 		next := c.wait.next(l)
@@ -182,13 +182,13 @@ func (l *loop) sweepForCallers(ctx context.Context) error {
 		return err
 	}
 	l.publish(out)
-	l.calm(ctx)
+	l.rescanNew(ctx)
 	l.swept()
 	return nil
 }
 
-// swept ends the waits for events, because all files have just been looked at: after a sweep, and
-// after an overflow.
+// swept ends the waits for events and for a sweep: all files were just looked at, in a sweep or
+// after a queue overflow.
 func (l *loop) swept() {
 	for _, c := range l.callers {
 		switch c.wait.(type) {

@@ -163,7 +163,7 @@ func headOf(path, text string, role classify.Role) change.Digest {
 	case role == classify.Module:
 		return change.DigestOf([]byte(text))
 	}
-	return exists
+	return presence
 }
 
 // save makes one write, in one of the ways in which editors and tools make them.

@@ -9,21 +9,21 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// cookies are how the watcher finds out that it has seen all events of before, as watchman does: it
-// renames a file of its own in a directory that the same inotify instance watches. The kernel
-// queues events in the order in which they happened, so when the cookie's event arrives, those of
-// all writes before it have arrived too.
+// cookies show that all earlier events have been seen, as in watchman: the watcher renames a file
+// of its own in a directory that the same inotify instance watches. The kernel queues events in the
+// order in which they happen, so when the cookie's event has arrived, those of all writes before it
+// have too.
 //
-// A cookie can fail (the directory is gone or read-only, a queue overflow drops the event, the watch
-// has ended); then the caller gets a sweep of all files instead, which is slower and as good.
+// When a cookie fails (the directory is gone or read-only, the queue overflows, the watch ends),
+// the caller gets a sweep of all files instead, which is slower and as good.
 type cookies struct {
-	sent uint64 // the number of the newest, in the name of the file
-	seen uint64 // the highest that an event has told of
+	sent uint64 // the number of the newest one, which is in the file's name
+	seen uint64 // the highest number that an event has told of
 }
 
 const cookiePrefix = "cookie-"
 
-// sendCookie makes an event in the queue, which the caller waits for; false if none would come.
+// sendCookie puts a cookie into the event queue; false if it cannot.
 func (l *loop) sendCookie() (cookieWaited, bool) {
 	if !l.cookiesWork() {
 		return cookieWaited{}, false
@@ -33,20 +33,20 @@ func (l *loop) sendCookie() (cookieWaited, bool) {
 			return cookieWaited{}, false
 		}
 	}
-	return cookieWaited{l.cookies.sent, l.tree.dirs[l.opts.CookieDir].watch}, true
+	return cookieWaited{l.cookies.sent, l.dirs.byName[l.opts.CookieDir].watch}, true
 }
 
-// cookiesWork reports whether events of all files arrive, in order.
+// cookiesWork reports whether events arrive for all files, and in order.
 func (l *loop) cookiesWork() bool {
-	return eventsInOrder && l.opts.CookieDir != "" && l.tree.source != nil && l.tree.refused == nil && l.tick == nil
+	return eventsInOrder && l.opts.CookieDir != "" && l.dirs.source != nil && l.dirs.refused == nil && l.tick == nil
 }
 
 func (l *loop) watchesCookies() bool {
-	d := l.tree.dirs[l.opts.CookieDir]
+	d := l.dirs.byName[l.opts.CookieDir]
 	return d != nil && d.watch != nil
 }
 
-// renameCookie fails when the directory is not the one that openCookies watched any more.
+// renameCookie fails when the directory under that name is not the one with the file any more.
 func (l *loop) renameCookie() error {
 	err := os.Rename(l.cookiePath(l.cookies.sent), l.cookiePath(l.cookies.sent+1))
 	if err == nil {
@@ -55,14 +55,14 @@ func (l *loop) renameCookie() error {
 	return err
 }
 
-// openCookies makes the directory and the file, and watches the directory. What an earlier run has
-// left there goes.
+// openCookies makes the directory and the file, and watches the directory. Files that an earlier
+// run has left go.
 func (l *loop) openCookies() error {
 	dir := l.opts.CookieDir
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	l.tree.want(dir, cookieDir)
+	l.dirs.want(dir, cookieDir)
 	old, _ := filepath.Glob(filepath.Join(dir, cookiePrefix+"*"))
 	for _, name := range old {
 		os.Remove(name)
@@ -70,20 +70,20 @@ func (l *loop) openCookies() error {
 	return os.WriteFile(l.cookiePath(l.cookies.sent), nil, 0o600)
 }
 
-// closeCookies removes the file and stops watching the directory for it.
+// closeCookies removes the file, and no longer watches the directory for it.
 func (l *loop) closeCookies() {
-	d := l.tree.dirs[l.opts.CookieDir]
+	d := l.dirs.byName[l.opts.CookieDir]
 	if d == nil || d.kind&cookieDir == 0 {
 		return
 	}
 	os.Remove(l.cookiePath(l.cookies.sent))
 	if d.kind &^= cookieDir; d.kind == 0 {
-		l.tree.drop(d)
+		l.dirs.drop(d)
 	}
 }
 
-// giveUpCookie has all files looked at for a caller whose cookie does not come, and makes
-// everything anew for the next one.
+// giveUpCookie has all files looked at for a caller whose cookie has not come, and the next cookie
+// begin anew.
 func (l *loop) giveUpCookie(c *caller) {
 	if _, waits := c.wait.(cookieWaited); waits {
 		c.wait = sweepWaited{}
@@ -99,12 +99,12 @@ func (l *loop) isCookie(path string) bool {
 	return filepath.Dir(path) == l.opts.CookieDir && strings.HasPrefix(filepath.Base(path), cookiePrefix)
 }
 
-// ofCookies takes an event that is about the cookies, or about something else in a directory that is
-// watched for them alone: it is nobody else's business.
+// ofCookies takes an event that is about a cookie, or about anything else in a directory that is
+// watched for cookies alone: devguard's own files are no business of the plan.
 func (l *loop) ofCookies(path string, op fsnotify.Op) bool {
-	if d := l.tree.dirs[path]; d != nil && d.kind == cookieDir {
+	if d := l.dirs.byName[path]; d != nil && d.kind == cookieDir {
 		if op != fsnotify.Chmod {
-			l.tree.drop(d) // removed or renamed; who waits for a cookie gets a sweep
+			l.dirs.drop(d) // removed or renamed: callers who wait for a cookie get a sweep
 		}
 		return true
 	}
@@ -115,6 +115,6 @@ func (l *loop) ofCookies(path string, op fsnotify.Op) bool {
 		}
 		return true
 	}
-	d := l.tree.dirs[filepath.Dir(path)]
+	d := l.dirs.byName[filepath.Dir(path)]
 	return d != nil && d.kind == cookieDir
 }

@@ -9,32 +9,28 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/devguard/devguard/supervisor/change"
-	"github.com/devguard/devguard/supervisor/classify"
 )
 
-// events looks at what a batch is about.
+// events looks at what a batch of events is about, and publishes what has changed.
 func (l *loop) events(ctx context.Context, b batch) {
-	out := findings{at: b.at}
 	if b.lost {
-		l.lost(b.err)
-		l.overflow(ctx, &out)
-		l.publish(out)
-		l.swept()
+		l.overflow(ctx, b)
 		return
 	}
+	out := findings{at: b.at}
 	s := l.sort(b)
 	if s.empty() {
-		return // cookies, and what else is beside them
+		return // a cookie, or devguard's own files beside it
 	}
 	if len(s.touched) > 0 {
-		l.retouch(s.touched, s.hints)
+		l.rewatch(s.touched, s.hints)
 	}
-	l.fresh(s, &out)
+	l.sortUnknown(s, &out)
 	if l.check(ctx, s.hints, &out) != nil {
 		return // closing
 	}
 	if s.rules {
-		l.gitRules()
+		l.gitignoreChanged()
 	}
 	if s.git || len(s.touched) > 0 {
 		l.git = gitStateOf(l.plan.GitDir)
@@ -48,25 +44,13 @@ func (l *loop) events(ctx context.Context, b batch) {
 	l.publish(out)
 }
 
-// lost says that events are missing.
-func (l *loop) lost(err error) {
-	if err != nil {
-		l.note(change.Note{Warn: true, Msg: "reading file events failed: " + err.Error(), Hint: "if edits are not seen, set watch.poll to an interval"})
-		return
-	}
-	l.notes = append(l.notes, change.Note{
-		Msg:  "more file events than the kernel keeps: looked at all watched files instead",
-		Hint: overflowHint,
-	})
-}
-
-// sorted are the paths of a batch by what they are to us.
+// sorted are the paths of a batch by what is to be done about them.
 type sorted struct {
-	touched map[string]struct{}    // directories, perhaps exchanged
+	touched map[string]struct{}    // directories with an event of their own: perhaps exchanged
 	hints   map[string]hint        // files to look at
-	unknown map[string]fsnotify.Op // not seen before
-	git     bool                   // git's state may be another
-	rules   bool                   // what git ignores may be another
+	unknown map[string]fsnotify.Op // paths not known yet
+	git     bool                   // a rebase, merge or bisect may have begun or ended
+	rules   bool                   // a .gitignore may have changed
 }
 
 func (s *sorted) empty() bool {
@@ -76,7 +60,7 @@ func (s *sorted) empty() bool {
 func (l *loop) sort(b batch) sorted {
 	s := sorted{touched: map[string]struct{}{}, hints: map[string]hint{}, unknown: map[string]fsnotify.Op{}}
 	for event, op := range b.names {
-		for _, path := range l.tree.names(event) {
+		for _, path := range l.dirs.names(event) {
 			l.sortPath(path, op, &s)
 		}
 	}
@@ -88,15 +72,15 @@ func (l *loop) sortPath(path string, op fsnotify.Op, s *sorted) {
 		return
 	}
 	delete(l.suspects, path)
-	for to := range l.tree.via[path] {
-		if l.tree.dirs[to] != nil {
+	for to := range l.dirs.via[path] {
+		if l.dirs.byName[to] != nil {
 			s.touched[to] = struct{}{}
 		} else if l.files[to] != nil {
 			s.hints[to] = hint{op: op}
 		}
 	}
 	s.rules = s.rules || filepath.Base(path) == ".gitignore"
-	d := l.tree.dirs[path]
+	d := l.dirs.byName[path]
 	switch {
 	case d != nil && d.kind == gitDir && op == fsnotify.Chmod:
 	case d != nil:
@@ -114,108 +98,15 @@ func (l *loop) inGitDir(path string) bool {
 	return l.plan.GitDir != "" && filepath.Dir(path) == filepath.Clean(l.plan.GitDir)
 }
 
-// retouch watches directories anew that were touched, and has everything in
-// them looked at: what happened between the old watch and the new one was not
-// told.
-func (l *loop) retouch(touched map[string]struct{}, hints map[string]hint) {
-	for _, name := range l.tree.reach(touched) {
-		hints[name] = hint{op: fsnotify.Write}
-	}
-	for _, d := range l.tree.renew(touched) {
-		touched[d.path] = struct{}{} // the other names of an exchanged directory too
-	}
-	for name := range l.files {
-		if within(name, touched) {
-			hints[name] = hint{op: fsnotify.Write}
-		}
-	}
-	for _, name := range l.plan.known() {
-		if within(name, touched) {
-			hints[name] = hint{op: fsnotify.Write}
-		}
-	}
-	l.listTouched(touched, hints)
-	l.limits()
-}
-
-func (l *loop) listTouched(touched map[string]struct{}, hints map[string]hint) {
-	now := time.Now()
-	for path, d := range l.tree.dirs {
-		if !within(path, touched) {
-			continue
-		}
-		if d.kind&(listed|walked) != 0 {
-			l.list(d, now, hints)
-		}
-		if parent := l.tree.dirs[filepath.Dir(path)]; parent != nil && d.watch != nil {
-			l.enter(parent, path, now, hints) // it may have been awaited for another reason only
-		}
-	}
-}
-
-// list has the files of a directory looked at that are not known yet, and
-// those directories beneath it that may hold files of the graph or of hooks.
-func (l *loop) list(d *dir, now time.Time, hints map[string]hint) {
-	d.changedSince(now) // its mtime before the listing
-	entries, err := os.ReadDir(d.path)
-	if err != nil {
-		d.mtime = 0
-		return
-	}
-	for _, e := range entries {
-		path := filepath.Join(d.path, e.Name())
-		if f := l.files[path]; f != nil && f.present {
-			continue
-		}
-		leads := e.IsDir() || e.Type()&os.ModeSymlink != 0 && isDir(path)
-		switch {
-		case leads && !l.circular(path):
-			l.enter(d, path, now, hints)
-		case leads:
-		case counts(l.plan.Rules.Classify(path)):
-			hints[path] = hint{op: fsnotify.Create}
-		case d.kind&walked != 0 && l.wanted(path):
-			l.ask(path)
-		}
-	}
-}
-
-// circular reports whether a directory is one of those above it, reached again
-// through a symbolic link.
-func (l *loop) circular(path string) bool {
-	info, err := os.Stat(path)
-	if err != nil {
-		return true
-	}
-	id := stampOf(path, info).id
-	for up := filepath.Dir(path); up != filepath.Dir(up); up = filepath.Dir(up) {
-		if d := l.tree.dirs[up]; d != nil && d.watch != nil && d.watch.id == id {
-			return true
-		}
-	}
-	return false
-}
-
-// enter goes on with a directory found in another one.
-func (l *loop) enter(parent *dir, path string, now time.Time, hints map[string]hint) {
-	known := l.tree.dirs[path]
-	if l.plan.Rules.Holds(path) && (known == nil || known.kind&listed == 0) && l.room(path) {
-		l.list(l.tree.want(path, listed), now, hints)
-	}
-	if parent.kind&walked != 0 && (known == nil || known.kind&walked == 0) && !classify.SkipDir(filepath.Base(path)) {
-		l.ask(path)
-	}
-}
-
-// fresh sorts out paths that are not known: files that count join the hints,
-// directories are entered, git is asked about the rest.
-func (l *loop) fresh(s sorted, out *findings) {
+// sortUnknown sorts the paths that are not known: a directory is entered, a file that counts is
+// looked at, about one that an include glob names git is asked, any other is ignored.
+func (l *loop) sortUnknown(s sorted, out *findings) {
 	now := time.Now()
 	l.orphaned(s)
 	for path, op := range s.unknown {
 		info, err := os.Stat(path)
 		if err == nil && info.IsDir() {
-			if parent := l.tree.dirs[filepath.Dir(path)]; parent != nil && !l.circular(path) {
+			if parent := l.dirs.byName[filepath.Dir(path)]; parent != nil && !l.circular(path) {
 				l.enter(parent, path, now, s.hints)
 			}
 			continue
@@ -226,7 +117,7 @@ func (l *loop) fresh(s sorted, out *findings) {
 			s.hints[path] = hint{op: op}
 		case c.Runtime:
 			if err == nil {
-				l.ask(path)
+				l.newPath(path)
 			}
 		default:
 			out.ignored = append(out.ignored, change.Path{Name: path, Op: opName(op), Class: c})
@@ -234,9 +125,8 @@ func (l *loop) fresh(s sorted, out *findings) {
 	}
 }
 
-// orphaned has the files looked at that were known under a directory that is not
-// watched any more, or not yet: an adoption may have found them just before it
-// was moved away.
+// orphaned looks at the files that are known beneath a path that has gone, though nobody watches
+// that: it was moved away just after a walk had found it.
 func (l *loop) orphaned(s sorted) {
 	gone := map[string]struct{}{}
 	for path, op := range s.unknown {
@@ -265,16 +155,4 @@ func opName(op fsnotify.Op) change.Op {
 		return change.Write
 	}
 	return change.Chmod
-}
-
-// overflow looks at everything, because events are missing. It trusts no watch
-// either: the end of one may be among what is missing.
-func (l *loop) overflow(ctx context.Context, out *findings) {
-	all := make(map[string]struct{}, len(l.tree.dirs))
-	for path := range l.tree.dirs {
-		all[path] = struct{}{}
-	}
-	hints := map[string]hint{}
-	l.retouch(all, hints)
-	l.checkAll(ctx, true, hints, out)
 }

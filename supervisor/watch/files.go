@@ -2,7 +2,6 @@ package watch
 
 import (
 	"context"
-	"time"
 
 	"github.com/fsnotify/fsnotify"
 
@@ -10,75 +9,27 @@ import (
 	"github.com/devguard/devguard/supervisor/classify"
 )
 
-// file is a file whose contents count.
+// file is a known file: its contents count.
 type file struct {
-	look
+	fileState
 	name  string
 	class classify.Class
-	epoch int // of the walk that saw it last
+	epoch int // of the last walk that met it
 }
 
-// sums are the digests of a snapshot, kept up to date file by file.
-type sums struct {
-	base                                string
-	source, shape, runtime, env, config change.Sum
-	hooks                               []change.Sum
-}
-
-// put counts a file in, take counts it out. The sum of runtime files is left to
-// shift: it is of changes, not of files.
-func (s *sums) put(f *file)  { s.each(f, (*change.Sum).Add) }
-func (s *sums) take(f *file) { s.each(f, (*change.Sum).Remove) }
-
-func (s *sums) each(f *file, do func(*change.Sum, string, change.Digest)) {
-	if !f.present {
-		return
-	}
-	c := f.class
-	if c.Source {
-		do(&s.source, f.name, f.sum)
-	}
-	if c.Role != 0 {
-		do(&s.shape, f.name, f.head)
-	}
-	if c.Env {
-		do(&s.env, f.name, f.sum)
-	}
-	if c.Config {
-		do(&s.config, f.name, f.sum)
-	}
-	for _, i := range c.Hooks { // told across runs, and across moves of the checkout
-		do(&s.hooks[i], slashRel(s.base, f.name), f.sum)
-	}
-}
-
-// shift takes the change of a runtime file from one state to another into the
-// sum.
-func (s *sums) shift(f *file, from, to look) {
-	if !f.class.Runtime {
-		return
-	}
-	if from.present {
-		s.runtime.Remove(f.name, from.sum)
-	}
-	if to.present {
-		s.runtime.Add(f.name, to.sum)
-	}
-}
-
-// hint is why a file is looked at.
+// hint says why a file is looked at.
 type hint struct {
-	op    fsnotify.Op // 0: no event, a sweep
-	trust bool        // what is found is believed even if the file is empty or gone
-	found bool        // a file not known yet was there before: to find it is no change
+	op    fsnotify.Op // of the event; 0 in a sweep
+	trust bool        // believe that it is empty or gone: do not wait for the rest of a save
+	found bool        // if it is not known yet, it is new to the plan alone, which is no change
 }
 
-// check looks at files and takes over what they have become. Files that are not
-// known are tracked from now on if their class asks for it.
+// check looks at files and takes over their states. A file that is not known is known from now on
+// if it counts.
 func (l *loop) check(ctx context.Context, hints map[string]hint, f *findings) error {
-	work := make([]glance, 0, len(hints))
+	work := make([]target, 0, len(hints))
 	for name := range hints {
-		if g, ok := l.glance(name); ok {
+		if g, ok := l.target(name); ok {
 			work = append(work, g)
 		}
 	}
@@ -94,23 +45,23 @@ func (l *loop) check(ctx context.Context, hints map[string]hint, f *findings) er
 
 func (l *loop) reader() reader { return reader{header: l.plan.Header} }
 
-// glance returns what to look for under a name; false if it is of no interest.
-func (l *loop) glance(name string) (glance, bool) {
+// target returns what is to be looked at under a name; false if a file of that name does not count.
+func (l *loop) target(name string) (target, bool) {
 	if f := l.files[name]; f != nil {
-		return glance{name, f.class, f.look}, true
+		return target{name, f.class, f.fileState}, true
 	}
 	c := l.plan.Rules.Classify(name)
-	return glance{name: name, class: c}, counts(c) && !l.isCookie(name)
+	return target{name: name, class: c}, counts(c) && !l.isCookie(name)
 }
 
-// counts reports whether a file of that class is tracked as soon as it is seen.
-// Files that only the app reads are tracked when git was asked about them.
+// counts reports whether a file of that class is known as soon as it is seen. One that only the
+// running app reads is not: git is asked about it first.
 func counts(c classify.Class) bool {
 	return c.Role != 0 || c.Env || c.Config || len(c.Hooks) > 0
 }
 
-// settle decides what a look means.
-func (l *loop) settle(g glance, now look, h hint, out *findings) {
+// settle takes over what a look has found, unless the file looks half saved.
+func (l *loop) settle(g target, now fileState, h hint, out *findings) {
 	f := l.files[g.name]
 	h.found = h.found && f == nil
 	if f == nil {
@@ -133,33 +84,33 @@ func (l *loop) settle(g glance, now look, h hint, out *findings) {
 	l.become(f, now, h, out)
 }
 
-// wrote counts a write of a file of the graph. An event that is only about
-// attributes is none, if the bytes are the same.
-func (l *loop) wrote(f *file, now look, h hint) {
+// wrote counts a write to a file of the graph, in Seq. An event about attributes alone is none if
+// the bytes are equal.
+func (l *loop) wrote(f *file, now fileState, h hint) {
 	same := now.present == f.present && now.sum == f.sum
 	if f.class.Source && !h.found && !(same && (h.op == fsnotify.Chmod || !now.present || now.stamp == f.stamp)) {
 		l.seq++
 	}
 }
 
-// become takes over a new state of a file and tells of it.
-func (l *loop) become(f *file, now look, h hint, out *findings) {
-	op := opOf(f.look, now)
+// become takes over a new state of a file, and adds what has changed to the findings.
+func (l *loop) become(f *file, now fileState, h hint, out *findings) {
+	op := opOf(f.fileState, now)
 	if op == "" {
-		f.look = now
+		f.fileState = now
 		return
 	}
 	if f.class.Role != 0 && f.head != now.head && !h.found {
 		l.headers++
 	}
 	l.sums.take(f)
-	l.sums.shift(f, f.look, now)
-	f.look = now
+	l.sums.shift(f, f.fileState, now)
+	f.fileState = now
 	if op != change.Chmod && f.class.Role != 0 && l.plan.Rules.Graph.Files[f.name] == 0 {
-		l.reclassify(f) // a file the graph does not know: its constraint may have been edited
+		l.reclassify(f) // a file that the graph does not know: its build constraint may have been edited
 	}
 	l.sums.put(f)
-	if !now.present && !now.link { // a link that dangles is kept for what it leads to
+	if !now.present && !now.link { // a symbolic link that dangles stays: what it leads to may come
 		delete(l.files, f.name)
 	}
 	p := change.Path{Name: f.name, Op: op, Class: f.class}
@@ -176,7 +127,7 @@ func (l *loop) become(f *file, now look, h hint, out *findings) {
 	}
 }
 
-func opOf(from, to look) change.Op {
+func opOf(from, to fileState) change.Op {
 	switch {
 	case !from.present && !to.present:
 		return ""
@@ -190,71 +141,25 @@ func opOf(from, to look) change.Op {
 	return change.Chmod
 }
 
-// reclassify asks again what a file is. It must not be counted in meanwhile.
+// reclassify classifies a file again, which must not be counted in meanwhile.
 func (l *loop) reclassify(f *file) {
 	c := l.plan.Rules.Classify(f.name)
 	if !counts(c) || goSource(c.Role) != goSource(f.class.Role) {
-		return // it would need another kind of look; the next listing brings that
+		return // another head would be wanted of it: the next plan sees to that
 	}
 	f.class = c
 }
 
-// How long a file may be empty or gone before that is believed. Editors truncate
-// and write, or rename and create, within 2.3 ms (latency.md §7); another event
-// ends the wait at once, so no save is later for it.
-const (
-	half    = 2 * time.Millisecond
-	halfMax = 10 * time.Millisecond
-)
-
-// postpone reports whether a file is probably in the middle of being saved, and
-// sees to it that it is looked at again.
-func (l *loop) postpone(f *file, now look, h hint) bool {
-	gone := f.present && f.stamp.size > 0 && (!now.present || now.stamp.size == 0)
-	first, waiting := l.later[f.name]
-	if !gone || h.trust || waiting && time.Since(first) > halfMax {
-		delete(l.later, f.name)
-		return false
-	}
-	if !waiting {
-		l.later[f.name] = time.Now()
-	}
-	if l.laterTick == nil {
-		l.laterTick = time.After(half)
-	}
-	return true
-}
-
-// lookLater looks again at what was postponed.
-func (l *loop) lookLater(ctx context.Context) {
-	l.laterTick = nil
-	l.laterLooks++
-	out := findings{at: time.Now()}
-	hints := make(map[string]hint, len(l.later))
-	for name, first := range l.later {
-		hints[name] = hint{op: fsnotify.Write, trust: true}
-		if first.Before(out.at) {
-			out.at = first
-		}
-	}
-	clear(l.later)
-	if len(hints) == 0 || l.check(ctx, hints, &out) != nil {
-		return
-	}
-	l.outputs(out.paths)
-	l.publish(out)
-}
-
-// follow watches what a symbolic link leads through.
+// follow watches all that a symbolic link leads through.
 func (l *loop) follow(name string) {
 	links, real, missing := trace(name)
 	for _, link := range links {
 		if link != name {
-			l.tree.lead(link, name, chained)
+			l.dirs.lead(link, name, chained)
 		}
 	}
 	if missing != "" {
 		real = missing
 	}
-	l.tree.lead(real, name, chained)
+	l.dirs.lead(real, name, chained)
 }

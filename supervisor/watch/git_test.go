@@ -195,8 +195,7 @@ func TestWalkIsBounded(t *testing.T) {
 	}
 }
 
-// TestBesideLargeTree holds that a tree beside the graph is neither watched nor
-// a reason to wake.
+// TestBesideLargeTree holds that a tree beside the graph is neither watched nor a reason to wake.
 func TestBesideLargeTree(t *testing.T) {
 	t.Parallel()
 	d := newWorld(t)
@@ -209,7 +208,7 @@ func TestBesideLargeTree(t *testing.T) {
 		t.Errorf("%d directories are watched", dirs)
 	}
 	d.w.ask(d.Context(), func(l *loop) error {
-		if l.tick != nil || l.laterTick != nil {
+		if l.tick != nil || l.postponedTick != nil {
 			t.Error("a ticker runs")
 		}
 		return nil

@@ -10,12 +10,11 @@ import (
 	"strings"
 )
 
-// ignorer asks git what it ignores: only git knows all its rules and the user's
-// global ones. Without git, or outside a repository, nothing is ignored. It may
-// be used by several goroutines once made.
+// ignorer asks git what it ignores: only git knows all its rules, and those of the user. Without
+// git, or outside a repository, nothing is ignored. Once made, several goroutines may use it.
 type ignorer struct {
-	git string                 // path of the binary; "" if there is none
-	ask func(path string) bool // asked instead, if not nil
+	git string                 // the binary; "" if there is none
+	ask func(path string) bool // if not nil, asked instead of git
 }
 
 func newIgnorer() *ignorer {
@@ -26,15 +25,15 @@ func newIgnorer() *ignorer {
 	return &ignorer{git: git}
 }
 
-// GitIgnored returns a function that asks git whether it ignores a path, for
-// classify.Rules of somebody who does not watch.
+// GitIgnored returns a function that asks git whether it ignores a path, for classify.Rules outside
+// a watcher.
 func GitIgnored(ctx context.Context) func(path string) bool {
 	g := newIgnorer()
 	return func(path string) bool { return g.ignored(ctx, []string{path})[path] }
 }
 
-// ignored returns those of the paths that git ignores. Paths that git has no
-// answer for are not ignored.
+// ignored returns those of the paths that git ignores. A path that git has no answer for is not
+// ignored.
 func (g *ignorer) ignored(ctx context.Context, paths []string) map[string]bool {
 	out := map[string]bool{}
 	if g.ask != nil {
@@ -52,20 +51,20 @@ func (g *ignorer) ignored(ctx context.Context, paths []string) map[string]bool {
 			if n >= len(qs) || ctx.Err() != nil {
 				break
 			}
-			qs = qs[n+1:] // git gave up at this one
+			qs = qs[n+1:] // git gave up at the path after the last answer
 		}
 	}
 	return out
 }
 
-// maxSkips bounds how many paths that git refuses (of a submodule, or in a
-// directory that has just become a link) are stepped over.
+// maxSkips bounds how many paths that git refuses are stepped over: those in a submodule, or in a
+// directory that has just become a symbolic link.
 const maxSkips = 20
 
 // question is a path and how git is asked about it.
 type question struct{ path, rel string }
 
-// questions sorts paths by the repository they are in.
+// questions sorts paths by the repository that they are in.
 func questions(paths []string) map[string][]question {
 	tops := map[string]string{}
 	reals := map[string]string{}
@@ -91,7 +90,7 @@ func questions(paths []string) map[string][]question {
 	return out
 }
 
-// repository returns the work tree that a directory is in; "" if none.
+// repository returns the work tree that a directory is in; "" if it is in none.
 func repository(dir string, seen map[string]string) string {
 	if top, ok := seen[dir]; ok {
 		return top
@@ -106,8 +105,7 @@ func repository(dir string, seen map[string]string) string {
 	return top
 }
 
-// check asks git about paths of one repository and returns how many it
-// answered.
+// check asks git about paths of one repository, and returns how many of them it has answered for.
 func (g *ignorer) check(ctx context.Context, top string, qs []question, out map[string]bool) int {
 	var in bytes.Buffer
 	for _, q := range qs {
@@ -118,7 +116,7 @@ func (g *ignorer) check(ctx context.Context, top string, qs []question, out map[
 	cmd.Dir = top
 	cmd.Env = gitEnv()
 	cmd.Stdin = &in
-	answer, _ := cmd.Output() // it fails for one path, after the answers for those before it
+	answer, _ := cmd.Output() // fails at a path that git refuses; the answers before that one are good
 	fields := strings.Split(string(answer), "\x00")
 	n := 0
 	for ; n < len(qs) && 4*n+3 < len(fields); n++ { // source, line, pattern, path
@@ -129,9 +127,8 @@ func (g *ignorer) check(ctx context.Context, top string, qs []question, out map[
 	return n
 }
 
-// gitEnv is our environment without what would turn git to another repository
-// (devguard may have been started by a git hook) and with a git that does not
-// write its index for us.
+// gitEnv is our environment without what would turn git to another repository (a git hook may have
+// started devguard), and with a git that does not write its index because we ask.
 func gitEnv() []string {
 	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
 		return strings.HasPrefix(kv, "GIT_") && !strings.HasPrefix(kv, "GIT_CONFIG")

@@ -9,8 +9,8 @@ import (
 // gitState is what git is in the middle of.
 type gitState struct{ busy, lock bool }
 
-// operations are the files and directories in git's directory that are there
-// while a rebase, merge or bisect is not finished.
+// operations are the files and directories in git's directory that are there while a rebase, merge
+// or bisect is not finished.
 var operations = []string{"rebase-merge", "rebase-apply", "MERGE_HEAD", "BISECT_LOG"}
 
 const indexLock = "index.lock"

@@ -8,19 +8,19 @@ import (
 	"github.com/devguard/devguard/supervisor/change"
 )
 
-// limits tells of watches that the system refused, and polls instead.
+// limits sees whether the system has refused a watch; then it says so, and polls.
 func (l *loop) limits() {
-	err := l.tree.refused
+	err := l.dirs.refused
 	if err == nil || l.polling {
 		return
 	}
-	l.note(refusedWatch(err, len(l.tree.byID), l.remedy()))
+	l.note(refusedWatch(err, len(l.dirs.byID), l.remedy()))
 	if l.opts.Poll != PollOff {
 		l.startPolling(autoPoll, true)
 	}
 }
 
-// remedy says what is done without events.
+// remedy says what happens without events.
 func (l *loop) remedy() string {
 	if l.opts.Poll == PollOff {
 		return `watch.poll is "off", so changes are found only after a build`
@@ -28,7 +28,7 @@ func (l *loop) remedy() string {
 	return "polling every second instead"
 }
 
-// refusedWatch is the message about a watch that could not be had.
+// refusedWatch is the message about a watch that was refused.
 func refusedWatch(err error, have int, remedy string) change.Note {
 	n := change.Note{Warn: true, Msg: fmt.Sprintf("%s after %d watched directories: %s", err, have, remedy)}
 	if errors.Is(err, syscall.ENOSPC) {
@@ -40,7 +40,7 @@ func refusedWatch(err error, have int, remedy string) change.Note {
 	return n
 }
 
-// noEvents is the message about events that cannot be had at all.
+// noEvents is the message about a system that gives no events at all.
 func noEvents(err error, remedy string) change.Note {
 	n := change.Note{Warn: true, Msg: fmt.Sprintf("no file events (%s): %s", err, remedy)}
 	if errors.Is(err, syscall.EMFILE) {
@@ -49,10 +49,9 @@ func noEvents(err error, remedy string) change.Note {
 	return n
 }
 
-// room reports whether one more directory may be listed for hooks and embedded
-// files.
+// room reports whether one more directory may be listed for hooks and embedded files.
 func (l *loop) room(path string) bool {
-	if len(l.tree.dirs) < maxListed {
+	if len(l.dirs.byName) < maxListed {
 		return true
 	}
 	l.note(change.Note{
@@ -63,6 +62,5 @@ func (l *loop) room(path string) bool {
 	return false
 }
 
-// maxListed is far above what people embed or generate from, and below what
-// would take minutes to list.
+// maxListed is far above what people embed or generate from, and below what takes minutes to list.
 const maxListed = 4 * maxDirs

@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// localTypes are the file systems on which all writers go through this kernel,
-// so that inotify hears of each (statfs(2), linux/magic.h). Others may be
-// changed from elsewhere: nfs, cifs, 9p, virtiofs, fuse, vboxsf, drvfs.
+// localTypes are the file systems on which all writers go through this kernel, so that inotify
+// hears of each (statfs(2), linux/magic.h). Others may be changed from elsewhere: nfs, cifs, 9p,
+// virtiofs, fuse, vboxsf, drvfs.
 var localTypes = map[uint32]bool{
 	unix.EXT4_SUPER_MAGIC:      true, // ext2 and ext3 too
 	unix.XFS_SUPER_MAGIC:       true,
@@ -43,8 +43,8 @@ var remoteTypes = map[uint32]string{
 	0x53464846:            "wslfs",
 }
 
-// local reports whether events on the file system of dir can be relied on. One
-// that cannot be asked is taken for local: it is gone, and its return is seen.
+// local reports whether events on the file system of dir can be relied on. One that cannot be asked
+// is taken for local: it is gone, and its return is seen.
 func local(dir string) (bool, string) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {

@@ -5,8 +5,9 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/devguard/devguard/supervisor/testneed"
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // TestInjectedOverflow loses events on purpose.
@@ -61,8 +62,7 @@ func TestRealOverflow(t *testing.T) {
 	d.settled()
 }
 
-// pausable is the real source, behind a goroutine that can be told to stop
-// reading.
+// pausable is the real source, behind a goroutine that can be told to stop reading.
 func pausable(pause chan chan struct{}) (*source, error) {
 	fs, err := fsnotify.NewWatcher()
 	if err != nil {

@@ -11,22 +11,21 @@ import (
 
 // Plan says what to watch.
 type Plan struct {
-	Rules *classify.Rules // Ignored may be nil: git is asked then, if there is one
+	Rules *classify.Rules // with Ignored nil git is asked, if there is one
 
 	// Walk are directory trees that are searched in the background for the files that Rules.Include
 	// names, or in command mode for all files.
 	Walk []string
 
-	// GitDir is what `git rev-parse --git-dir` prints, absolute; "" if there is
-	// none.
+	// GitDir is what `git rev-parse --git-dir` prints, made absolute; "" if there is no repository.
 	GitDir string
 
-	// Header returns the digest of what `go list` depends on in a Go file:
-	// package clause, imports, constraints, embed lines. Nil: of the whole file.
+	// Header returns the digest of what `go list` depends on in a Go file: package clause, imports,
+	// build constraints, embed lines. Nil: the digest of the whole file.
 	Header func(name string, src []byte) change.Digest
 }
 
-// dirs returns the directories that the plan asks for, and why.
+// dirs returns the directories to watch, and why.
 func (p *Plan) dirs() map[string]dirKind {
 	out := map[string]dirKind{}
 	add := func(path string, kind dirKind) { out[filepath.Clean(path)] |= kind }
@@ -84,9 +83,8 @@ func (p *Plan) envFiles() []string {
 	return out
 }
 
-// chain adds the directories between each one and the module root or base that
-// it lies in: the kernel tells a directory that itself was moved, but not that
-// its parent was.
+// chain adds the directories on the way to each one, from the module root or base that it is in:
+// inotify tells when a watched directory is moved, but not when one above it is.
 func (p *Plan) chain(dirs map[string]dirKind) {
 	tops := []string{filepath.Clean(p.Rules.Base)}
 	if g := p.Rules.Graph; g != nil {
@@ -109,8 +107,7 @@ func (p *Plan) chain(dirs map[string]dirKind) {
 	}
 }
 
-// known returns the files that are looked at whether a directory lists them or
-// not.
+// known returns files that are looked at even if no directory listing has shown them.
 func (p *Plan) known() []string {
 	out := p.envFiles()
 	if p.Rules.Config != "" {
@@ -120,7 +117,7 @@ func (p *Plan) known() []string {
 		for name := range g.Files {
 			out = append(out, name)
 		}
-		for _, r := range g.Roots { // the go command takes them up as soon as they are there
+		for _, r := range g.Roots { // the go command heeds them as soon as they are there
 			for _, name := range []string{"go.mod", "go.sum", "go.work", "vendor/modules.txt"} {
 				if path := filepath.Join(r, filepath.FromSlash(name)); p.Rules.Classify(path).Role == classify.Module {
 					out = append(out, path)
@@ -131,7 +128,7 @@ func (p *Plan) known() []string {
 	return out
 }
 
-// sameWalk reports whether both plans find the same files in the background.
+// sameWalk reports whether a walk would find the same files for both plans.
 func (p *Plan) sameWalk(q *Plan) bool {
 	return q.Rules != nil && slices.Equal(p.Walk, q.Walk) && p.Rules.Base == q.Rules.Base &&
 		p.Rules.Command == q.Rules.Command &&

@@ -9,15 +9,15 @@ import (
 	"github.com/devguard/devguard/supervisor/change"
 )
 
-// poller is the part of the loop's state that says whether and how files are
-// looked at without events.
+// poller is the part of the loop's state about polling: files are looked at every so often, without
+// events.
 type poller struct {
 	ticker  *time.Ticker
-	tick    <-chan time.Time // nil: no polling, and nothing to wake for
-	polling bool             // events are not relied on: look at everything
+	tick    <-chan time.Time // nil: no polling
+	polling bool             // events are not relied on at all: sweeps look at all files
 
-	// suspects are files whose change a sweep found before an event; if none
-	// comes by the next sweep, none would have come.
+	// suspects are files whose change a sweep has found before any event told of it. If no event
+	// comes until the next sweep either, events are not to be relied on.
 	suspects map[string]struct{}
 }
 
@@ -28,13 +28,13 @@ func (l *loop) mode() string {
 	return "events"
 }
 
-// choosePolling decides, for a new plan, whether to poll.
+// choosePolling decides whether to poll, for a new plan.
 func (l *loop) choosePolling() {
 	switch {
 	case l.opts.Poll > 0:
 		l.startPolling(l.opts.Poll, true)
 	case l.opts.Poll == PollOff:
-	case l.tree.source == nil:
+	case l.dirs.source == nil:
 		l.startPolling(autoPoll, true)
 	case l.tick == nil:
 		if dir, fsType := l.remote(); dir != "" {
@@ -47,11 +47,11 @@ func (l *loop) choosePolling() {
 	}
 }
 
-// remote returns a directory of the graph on a file system that is not known to
-// be local; "" if there is none.
+// remote returns a watched directory on a file system that is not known to be local; "" if there is
+// none.
 func (l *loop) remote() (dir, fsType string) {
-	paths := make([]string, 0, len(l.tree.dirs))
-	for path, d := range l.tree.dirs {
+	paths := make([]string, 0, len(l.dirs.byName))
+	for path, d := range l.dirs.byName {
 		if d.kind&(listed|chained) != 0 && d.watch != nil {
 			paths = append(paths, path)
 		}
@@ -82,7 +82,7 @@ func (l *loop) stopPolling() {
 	}
 }
 
-// poll is one sweep.
+// poll looks at files without events.
 func (l *loop) poll(ctx context.Context, now time.Time) {
 	if len(l.suspects) > 0 && !l.polling {
 		l.polling = true

@@ -19,8 +19,8 @@ var (
 	firstSeed = flag.Uint64("storm-seed", 0, "the first of them")
 )
 
-// TestStorm does random things to a tree and then compares what the watcher
-// knows with what is there. A failure names its seed.
+// TestStorm does random things to a tree and then compares what the watcher knows with what is
+// there. A failure names its seed.
 func TestStorm(t *testing.T) {
 	for seed := range uint64(*storms) {
 		seed += *firstSeed
@@ -53,14 +53,14 @@ func TestStorm(t *testing.T) {
 
 func (d *world) walked() (done bool) {
 	d.w.ask(d.Context(), func(l *loop) error {
-		done = l.due == nil && l.cancel == nil && l.adopted == l.adoptions && len(l.asked) == 0
+		done = l.due == nil && l.cancel == nil && l.newWalksDone == l.newWalks && len(l.newPaths) == 0
 		return nil
 	})
 	return done
 }
 
-// pages are the contents of the files that only the running app reads, under
-// each name that they have.
+// pages are the contents of the files that only the running app reads, under each name that they
+// have.
 func (d *world) pages() map[string]string {
 	out := map[string]string{}
 	var walk func(dir string)

@@ -10,9 +10,9 @@ import (
 // maxLinks is how many symbolic links Linux follows in one path (path_resolution(7)).
 const maxLinks = 40
 
-// trace walks a path as the kernel does. It returns the symbolic links met,
-// each named without links in its own directory; the path without links; and,
-// when the path leads nowhere, its first missing element.
+// trace walks a path as the kernel does. It returns the symbolic links on the way, each named
+// without links in its own directory; the path without links; and, when that leads nowhere, its
+// first element that is missing.
 func trace(path string) (links []string, real, missing string) {
 	real = filepath.VolumeName(path) + string(filepath.Separator)
 	rest := elements(path)

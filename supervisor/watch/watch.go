@@ -20,37 +20,38 @@ const (
 	PollOff  time.Duration = -1 // never
 )
 
-// minPoll is the shortest interval accepted: below it the sweeps of a middling
-// service (a thousand files, a microsecond or two each) take the machine.
+// minPoll is the shortest interval accepted: a sweep of a middling service (a thousand files, a
+// microsecond or two each) takes milliseconds, and below this interval devguard would be busy with
+// sweeps alone.
 const minPoll = 10 * time.Millisecond
 
-// autoPoll is how often the graph's files are looked at on a file system that
-// is not known to be local (design.md §4).
+// autoPoll is the interval between sweeps where nobody has chosen one: on a file system that is not
+// known to be local, and where no events are to be had.
 const autoPoll = time.Second
 
-// Options are how to watch. The zero value is what design.md §4 says.
+// Options are how to watch. The zero value is the default: events, and polling as well where they
+// may not arrive.
 type Options struct {
-	// Poll is PollAuto, PollOff or an interval of at least 10 ms. With an
-	// interval no events are asked for at all.
+	// Poll is PollAuto, PollOff or an interval of at least 10 ms. With an interval there are no
+	// events, only sweeps.
 	Poll time.Duration
 
-	// Local reports whether the file system that dir is on delivers an event
-	// for every change, and what it is called. Nil asks the system.
+	// Local reports whether the file system of dir delivers an event for every change, and what it
+	// is called. Nil asks the system.
 	Local func(dir string) (local bool, fsType string)
 
-	// CookieDir is a directory that is there for this watcher, and that include globs do not reach:
-	// .devguard/NAME. CatchUp makes it when it is missing, and renames a file in it. Empty: CatchUp
-	// looks at all files instead.
+	// CookieDir is a directory for this watcher's own use, .devguard/NAME, which no include glob
+	// reaches. CatchUp renames a file in it, and makes the directory when it is missing. Empty:
+	// CatchUp looks at all files instead.
 	CookieDir string
 
-	open func() (*source, error) // tests: another source of events
+	open func() (*source, error) // tests: another source of events; nil is fsnotify
 }
 
 // ErrClosed is returned by methods of a Watcher that was closed.
 var ErrClosed = errors.New("the watcher is closed")
 
-// Watcher watches the files that a Plan names. Its methods may be called from
-// any goroutine.
+// Watcher watches the files that a Plan names. Its methods may be called from any goroutine.
 type Watcher struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -60,8 +61,8 @@ type Watcher struct {
 	source  *source // nil when events are not used
 }
 
-// New returns a watcher that watches nothing yet. That the system refuses
-// events is no error: the watcher polls, and says so in a Note.
+// New returns a watcher that watches nothing yet. When the system refuses events that is no error:
+// the watcher polls, and says so in a Note.
 func New(opts Options) (*Watcher, error) {
 	if opts.Poll > 0 && opts.Poll < minPoll || opts.Poll < PollOff {
 		return nil, logline.WithHint(fmt.Errorf("watch.poll is %s", opts.Poll), fmt.Sprintf("use \"auto\", \"off\" or an interval of at least %s", minPoll))
@@ -84,7 +85,7 @@ func New(opts Options) (*Watcher, error) {
 			l.note(noEvents(err, l.remedy()))
 		}
 	}
-	l.tree.source = w.source
+	l.dirs.source = w.source
 	w.start(l)
 	return w, nil
 }
@@ -96,19 +97,18 @@ func (w *Watcher) start(l *loop) {
 	if w.source != nil {
 		batches := make(chan batch)
 		l.batches = batches
-		w.wg.Go(func() { drain(w.ctx, w.source, batches) })
+		w.wg.Go(func() { readQueue(w.ctx, w.source, batches) })
 	}
 	w.wg.Go(func() { l.run(w.ctx) })
 }
 
-// Apply adopts a plan: at start, and each time the graph or the configuration
-// has changed. It sets watches first and reads files then, and returns when the
-// files of the graph and of hooks are known; files that only match include
-// globs are found later, in the background. What is known of files that were
-// watched before is kept: changes found in them are also sent as a Set.
+// Apply watches what the plan names: at start, and each time the graph or the configuration has
+// changed. It sets watches first and reads files then. It returns when the files of the graph and
+// of hooks are known; files that only match include globs are found later, in the background. What
+// is known of files that were watched before is kept: changes found in them are also sent as a Set.
 //
-// The plan and what it points to must not be changed afterwards. When ctx ends
-// first, the plan is adopted only in part: call Apply again.
+// The plan and what it points to must not be changed afterwards. When ctx ends first, only part of
+// the plan is in force: call Apply again.
 func (w *Watcher) Apply(ctx context.Context, plan Plan) (change.Snapshot, error) {
 	var snap change.Snapshot
 	err := w.ask(ctx, func(l *loop) error {
@@ -122,9 +122,9 @@ func (w *Watcher) Apply(ctx context.Context, plan Plan) (change.Snapshot, error)
 	return snap, nil
 }
 
-// Sync looks at all files of the graph and of hooks now, without waiting for
-// events, and at the running app's files that are known. The changes it finds
-// are in the snapshot it returns and are sent as a Set too.
+// Sync looks now at all files of the graph and of hooks, and at those of the running app that are
+// known, without waiting for events. The changes that it finds are in the snapshot, and are sent as
+// a Set too.
 func (w *Watcher) Sync(ctx context.Context) (change.Snapshot, error) {
 	var snap change.Snapshot
 	err := w.ask(ctx, func(l *loop) error {
@@ -141,11 +141,11 @@ func (w *Watcher) Sync(ctx context.Context) (change.Snapshot, error) {
 // Changes returns the channel of change sets. It is never closed.
 func (w *Watcher) Changes() <-chan change.Set { return w.changes }
 
-// Stats returns the number of directories watched, of files whose contents are
-// known, and the mode: "events" or "poll". Zeros after Close.
+// Stats returns the number of directories watched, of files whose contents are known, and the mode:
+// "events" or "poll". After Close it returns zeros.
 func (w *Watcher) Stats() (dirs, files int, mode string) {
 	w.ask(context.Background(), func(l *loop) error {
-		dirs, files, mode = l.tree.count(), len(l.files), l.mode()
+		dirs, files, mode = l.dirs.count(), len(l.files), l.mode()
 		return nil
 	})
 	return dirs, files, mode
@@ -162,8 +162,8 @@ func (w *Watcher) Close() error {
 	return err
 }
 
-// ask has the loop run f and returns its error. Once begun, f is waited for: it
-// ends soon when ctx does.
+// ask has the loop run f and returns its error. Once f has begun it is waited for; it must end soon
+// when ctx does.
 func (w *Watcher) ask(ctx context.Context, f func(*loop) error) error {
 	done := make(chan error, 1)
 	select {
@@ -176,7 +176,7 @@ func (w *Watcher) ask(ctx context.Context, f func(*loop) error) error {
 	return <-done
 }
 
-// source is where events come from.
+// source is where events come from: fsnotify, or in tests something else.
 type source struct {
 	events <-chan fsnotify.Event
 	errors <-chan error
@@ -186,7 +186,7 @@ type source struct {
 	close  func() error
 }
 
-// eventBuffer spares a change of goroutines for each event of a burst.
+// eventBuffer is how many events fsnotify may hand over without a switch of goroutines for each.
 const eventBuffer = 1024
 
 func openSource() (*source, error) {

@@ -216,8 +216,8 @@ func keys(m map[string]bool) (out []string) {
 	return out
 }
 
-// TestSameTick holds that a second write within one tick of the file system's
-// clock, of the same length, is seen.
+// TestSameTick holds that a second write within one tick of the file system's clock, of the same
+// length, is seen.
 func TestSameTick(t *testing.T) {
 	d := newWorld(t)
 	d.start(Options{open: deaf})

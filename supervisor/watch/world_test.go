@@ -15,8 +15,7 @@ import (
 	"github.com/devguard/devguard/supervisor/classify"
 )
 
-// patience is how long a test waits for what must come. It is reached only by
-// failures.
+// patience is how long a test waits for what must come. It is reached only by failures.
 const patience = 20 * time.Second
 
 // world is a small module in a temporary directory, and a watcher of it.
@@ -123,8 +122,8 @@ func (d *world) mkdir(name string) { d.Helper(); d.must(os.MkdirAll(d.path(name)
 
 func (d *world) link(target, name string) { d.Helper(); d.must(os.Symlink(target, d.path(name))) }
 
-// start makes the watcher and applies the plan. The end of the test closes it
-// and checks that nothing is left.
+// start makes the watcher and applies the plan. The end of the test closes it and checks that
+// nothing is left.
 func (d *world) start(opts Options) change.Snapshot {
 	d.Helper()
 	labelled(d.T, func() {
@@ -143,8 +142,8 @@ func (d *world) start(opts Options) change.Snapshot {
 	return d.apply()
 }
 
-// age waits until the files written so far are older than a tick of the clock
-// that the file system uses, so that they are not taken for changes.
+// age waits until the files written so far are older than a tick of the clock that the file system
+// uses, so that they are not taken for changes.
 func (d *world) age() {
 	d.Helper()
 	probe := filepath.Join(d.TempDir(), "probe")
@@ -216,8 +215,8 @@ func (d *world) untilTold(name string) {
 	d.until(name, func() bool { return d.seen.ops[d.path(name)] != "" })
 }
 
-// quiet waits until all events so far have been looked at: a file that a hook
-// watches is written and awaited.
+// quiet waits until all events so far have been looked at: a file that a hook watches is written
+// and awaited.
 func (d *world) quiet() {
 	d.Helper()
 	name := "db/cookie" + time.Now().Format("150405.000000000") + ".sql"
@@ -307,8 +306,8 @@ func describe(w *Watcher) map[string]string {
 	return out
 }
 
-// labelled runs f so that all goroutines it starts, and those that they start,
-// carry the test's name.
+// labelled runs f so that all goroutines it starts, and those that they start, carry the test's
+// name.
 func labelled(t *testing.T, f func()) {
 	pprof.Do(context.Background(), pprof.Labels("test", t.Name()), func(context.Context) { f() })
 }

@@ -19,38 +19,36 @@ import (
 	"github.com/devguard/devguard/supervisor/classify"
 )
 
-// look is the state of one file, as found.
-type look struct {
+// fileState is the state of one file, as it was found.
+type fileState struct {
 	stamp   stamp
 	present bool // a regular file, perhaps behind symbolic links
 	link    bool // the name itself is a symbolic link
-	racy    bool // stamp does not yet vouch for the contents
+	racy    bool // a later write could leave the same stamp: read it again
 	sum     change.Digest
-	head    change.Digest // what `go list` depends on; zero if it is not of the graph
-	same    bool          // the stamp is that of an earlier look, whose digests stand
+	head    change.Digest // of what `go list` depends on; zero for a file that is not of the graph
+	same    bool          // the stamp is the known one, so the file was not read
 }
 
-// glance is what to look for: a name, what it is to the graph, and the state
-// known so far.
-type glance struct {
+// target is what to look at: a name, what the file is to the graph, and its known state.
+type target struct {
 	name  string
 	class classify.Class
-	known look
+	known fileState
 }
 
-// reader looks at files. It is frozen and may be used by several goroutines.
+// reader looks at files. It is frozen: several goroutines may use it.
 type reader struct {
 	header func(name string, src []byte) change.Digest
 }
 
-// maxRuntimeHash is the size from which a file that only the running app reads
-// is known by size and time instead of contents: nobody wants a database dump
-// under the tree read at each start.
+// maxRuntimeHash is the size from which a file that only the running app reads is known by size and
+// time instead of contents: nobody wants a database dump in the tree to be read at each start.
 const maxRuntimeHash = 64 << 20
 
-// lookAll looks at many files, on several processors when there are many.
-func (r reader) lookAll(ctx context.Context, what []glance) []look {
-	out := make([]look, len(what))
+// lookAll looks at files, on several processors when there are many.
+func (r reader) lookAll(ctx context.Context, what []target) []fileState {
+	out := make([]fileState, len(what))
 	var next atomic.Int64
 	work := func() {
 		for ctx.Err() == nil {
@@ -70,16 +68,16 @@ func (r reader) lookAll(ctx context.Context, what []glance) []look {
 	return out
 }
 
-// look looks at one file: at its stamp, and only when that does not vouch for
-// them at its contents. An interrupted look is worth nothing.
-func (r reader) look(ctx context.Context, g glance) look {
+// look looks at one file: at its stamp, and at its contents only when the stamp is not the known
+// one, or racy. What it returns is of no use when ctx has ended.
+func (r reader) look(ctx context.Context, g target) fileState {
 	info, err := os.Lstat(g.name)
 	link := err == nil && info.Mode()&fs.ModeSymlink != 0
 	if link {
 		info, err = os.Stat(g.name)
 	}
 	if err != nil || !info.Mode().IsRegular() {
-		return look{link: link}
+		return fileState{link: link}
 	}
 	s := stampOf(g.name, info)
 	if k := g.known; k.present && !k.racy && k.stamp == s && k.link == link {
@@ -89,8 +87,8 @@ func (r reader) look(ctx context.Context, g glance) look {
 	return r.read(ctx, g, link, s)
 }
 
-func (r reader) read(ctx context.Context, g glance, link bool, s stamp) look {
-	out := look{link: link, present: true, stamp: s}
+func (r reader) read(ctx context.Context, g target, link bool, s stamp) fileState {
+	out := fileState{link: link, present: true, stamp: s}
 	if onlyRuntime(g.class) && s.size > maxRuntimeHash {
 		out.sum = stampDigest(s)
 		return out
@@ -98,17 +96,17 @@ func (r reader) read(ctx context.Context, g glance, link bool, s stamp) look {
 	began := time.Now()
 	f, err := openRegular(g.name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return look{link: link}
+		return fileState{link: link}
 	}
 	if err == nil {
 		defer f.Close()
 		var info fs.FileInfo
 		if info, err = f.Stat(); err == nil {
-			out.stamp = stampOf(g.name, info) // of what is read, not of what was there before
+			out.stamp = stampOf(g.name, info) // of what is read: the name may have another file by now
 			out.sum, out.head, err = r.digests(ctx, g, f)
 		}
 	}
-	if err != nil { // no permission, a bad disk: a state like any other, until it changes
+	if err != nil { // no permission, a bad disk: a state like any other, as long as the error is the same
 		out.sum = change.DigestOf([]byte("unreadable: " + err.Error()))
 		out.head = out.sum
 	}
@@ -116,7 +114,7 @@ func (r reader) read(ctx context.Context, g glance, link bool, s stamp) look {
 	return out
 }
 
-func (r reader) digests(ctx context.Context, g glance, f io.Reader) (sum, head change.Digest, err error) {
+func (r reader) digests(ctx context.Context, g target, f io.Reader) (sum, head change.Digest, err error) {
 	if goSource(g.class.Role) {
 		var src bytes.Buffer
 		if _, err := io.Copy(&src, contextReader{ctx, f}); err != nil {
@@ -135,14 +133,13 @@ func (r reader) digests(ctx context.Context, g glance, f io.Reader) (sum, head c
 	case classify.Module:
 		head = sum
 	default:
-		head = exists
+		head = presence
 	}
 	return sum, head, nil
 }
 
-// exists is the head of a file of which `go list` only wants to know that it
-// is there.
-var exists = change.DigestOf([]byte("exists"))
+// presence is the head of a file of which `go list` only wants to know that it is there.
+var presence = change.DigestOf([]byte("exists"))
 
 func (r reader) headOf(name string, src []byte, sum change.Digest) change.Digest {
 	if r.header == nil {
@@ -184,7 +181,7 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// slashRel names path relative to base for digests that outlive this run.
+// slashRel names path relative to base, with slashes.
 func slashRel(base, path string) string {
 	rel, err := filepath.Rel(base, path)
 	if err != nil {

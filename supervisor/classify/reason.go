@@ -1,0 +1,149 @@
+package classify
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/devguard/devguard/supervisor/paths"
+)
+
+// outside says why a file asks for nothing even if watch.include names it; "" if it does ask for
+// something then.
+func (r *Rules) outside(path string) string {
+	if dir := r.usuallyExcluded(path); dir != "" {
+		return "inside " + dir
+	}
+	if glob := r.exclude(path); glob != "" {
+		return fmt.Sprintf("matches watch.exclude %q", glob)
+	}
+	if r.Ignored != nil && r.Ignored(path) {
+		return "git ignores it"
+	}
+	return ""
+}
+
+// whyNot says why a file asks for nothing that watch.include does not name.
+func (r *Rules) whyNot(path, outside string) string {
+	base := filepath.Base(path)
+	isGo := strings.HasSuffix(base, ".go")
+	switch {
+	case isGo && strings.HasSuffix(base, "_test.go"):
+		return "test file: not part of the binary"
+	case isGo && hidden(base):
+		return "the go command ignores files whose names begin with _ or ."
+	case outside != "":
+		return outside
+	case isGo && r.Graph != nil:
+		return r.Graph.notImported(r.Base, filepath.Dir(path))
+	}
+	return "not part of the binary, and matches no watch.include pattern"
+}
+
+// suggest returns the line of devguard.toml with which a change of the file would restart the app;
+// "" if no line would.
+func (r *Rules) suggest(path string, c *Class, outside string) string {
+	if !c.Ignored() || outside != "" || r.Command {
+		return ""
+	}
+	rel, ok := r.rel(path)
+	if !ok || paths.Climbs(rel) {
+		return "" // beside the tree nobody looks for what the globs match
+	}
+	globs := make([]string, 0, len(r.Include)+1)
+	for _, g := range append(slices.Clip(r.Include), escape(rel)) {
+		globs = append(globs, fmt.Sprintf("%q", g))
+	}
+	return "watch.include = [" + strings.Join(globs, ", ") + "]"
+}
+
+// describe says what a file of the graph is to it.
+func (g *Graph) describe(base, path string, role Role) string {
+	pkg := "a package of the graph"
+	if d := g.dir(filepath.Dir(path)); d != nil {
+		pkg = "package " + d.Package
+	}
+	part := ", part of " + g.mainName(base)
+	switch role {
+	case GoFile:
+		return "Go source of " + pkg + part
+	case OtherSource:
+		return "cgo or assembly source of " + pkg + part
+	case Embedded:
+		if d, pattern := g.embeds(path); d != nil {
+			return fmt.Sprintf("embedded by package %s (//go:embed %s)", d.Package, pattern)
+		}
+		return "embedded by " + pkg
+	case Excluded:
+		return "excluded by a build constraint (the constraint itself is watched)"
+	case Module:
+		return "decides which modules " + g.mainName(base) + " is built from"
+	case Profile:
+		return "the profile that " + g.mainName(base) + " is built with"
+	}
+	return "a file of the graph" + part
+}
+
+// mainName names the main package as a person would on the command line.
+func (g *Graph) mainName(base string) string {
+	dir := g.mainDir()
+	if dir == "" || base == "" {
+		return g.Package
+	}
+	rel, ok := paths.Rel(base, dir)
+	if !ok {
+		return g.Package
+	}
+	if rel == "." {
+		return "."
+	}
+	return "./" + filepath.ToSlash(rel)
+}
+
+// notImported says that a Go file outside the graph is in a package that nobody imports.
+func (g *Graph) notImported(base, dir string) string {
+	name := "the package in " + dir
+	if p := g.importPath(dir); p != "" {
+		name = "package " + p
+	} else if rel, err := filepath.Rel(base, dir); err == nil {
+		name = "the package in " + filepath.ToSlash(rel)
+	}
+	return name + " is not imported by " + g.mainName(base)
+}
+
+// importPath guesses the import path of a directory outside the graph, from a package of the same
+// module.
+func (g *Graph) importPath(dir string) string {
+	root := ""
+	for _, r := range g.Roots {
+		if paths.Within(dir, r) && len(r) > len(root) {
+			root = r
+		}
+	}
+	if root == "" {
+		return ""
+	}
+	for _, d := range g.Dirs {
+		if module, ok := trimDir(d.Package, root, d.Path); ok {
+			rel, _ := filepath.Rel(root, dir)
+			return strings.TrimSuffix(module+"/"+filepath.ToSlash(rel), "/.")
+		}
+	}
+	return ""
+}
+
+// trimDir returns the path of a module, of which a package and its directory are given.
+func trimDir(pkg, root, dir string) (string, bool) {
+	if !paths.Within(dir, root) {
+		return "", false
+	}
+	rel, err := filepath.Rel(root, dir)
+	if err != nil {
+		return "", false
+	}
+	if rel == "." {
+		return pkg, pkg != "" && pkg != "command-line-arguments"
+	}
+	return strings.CutSuffix(pkg, "/"+filepath.ToSlash(rel))
+}

@@ -1,0 +1,241 @@
+package watch
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/paths"
+)
+
+// dirKind says why a directory is watched.
+type dirKind uint8
+
+const (
+	listed    dirKind = 1 << iota // its files may be of the graph or of a hook: it is listed
+	walked                        // the search for include globs came through it
+	chained                       // some one name in it counts: a file, or a directory on the way to others
+	fallback                      // the nearest that exists above a directory that does not
+	gitDir                        // where git keeps the state of a rebase, merge or bisect
+	cookieDir                     // where the watcher's own file is, see cookies
+)
+
+// dir is a directory under one of its names; symbolic links give it others.
+type dir struct {
+	path  string
+	kind  dirKind
+	watch *watch // nil while the directory does not exist, or cannot be watched
+	mtime int64  // its own when it was last listed; 0: list it again
+	epoch int    // of the last walk that came through it
+}
+
+// dirSet is the set of watched directories. It belongs to the loop.
+type dirSet struct {
+	source *source           // nil: no events, but directories are still tracked
+	byName map[string]*dir   // as the plan names them
+	byID   map[fileID]*watch // the watches, by the directory itself
+	byPath map[string]*watch // and by its path without symbolic links
+
+	// via leads from a path to the files and directories that its change concerns: from a symbolic
+	// link, or from the missing part of a path, to all that is reached through it.
+	via map[string]map[string]struct{}
+
+	// rewatched are directories whose watch had to be set anew while another one was: what happened
+	// in them before that is still to be looked for.
+	rewatched map[string]struct{}
+	renewing  bool // renew is at work: its caller looks at all directories that it returns
+
+	refused error // of the first watch that the system refused; nil if none
+}
+
+func newDirSet() *dirSet {
+	return &dirSet{
+		byName:    map[string]*dir{},
+		byID:      map[fileID]*watch{},
+		byPath:    map[string]*watch{},
+		via:       map[string]map[string]struct{}{},
+		rewatched: map[string]struct{}{},
+	}
+}
+
+// count returns how many directories are watched for the plan.
+func (s *dirSet) count() int {
+	n := 0
+	for _, d := range s.byName {
+		if d.kind != cookieDir {
+			n++
+		}
+	}
+	return n
+}
+
+// want watches a directory for one more reason.
+func (s *dirSet) want(path string, kind dirKind) *dir {
+	d := s.byName[path]
+	known := d != nil
+	if !known {
+		d = &dir{path: path}
+		s.byName[path] = d
+	}
+	d.kind |= kind
+	if d.watch == nil { // new, missing, or just about to be watched anew
+		s.attach(d)
+		if known && d.watch != nil && !s.renewing {
+			s.rewatched[path] = struct{}{}
+		}
+	}
+	return d
+}
+
+// drop forgets a directory.
+func (s *dirSet) drop(d *dir) {
+	s.detach(d)
+	delete(s.byName, d.path)
+}
+
+// setWanted makes want the directories that are watched, beside those of walks.
+func (s *dirSet) setWanted(want map[string]dirKind) {
+	s.via = map[string]map[string]struct{}{}
+	for path, d := range s.byName {
+		d.kind = d.kind&(walked|fallback|cookieDir) | want[path]
+		if d.kind&^fallback == 0 {
+			s.drop(d)
+		}
+	}
+	for path, kind := range want {
+		if d := s.byName[path]; d != nil {
+			d.kind |= kind
+			if d.watch == nil {
+				s.attach(d)
+			} else {
+				s.retrace(d)
+			}
+			continue
+		}
+		s.want(path, kind)
+	}
+	for path, d := range s.byName {
+		if _, ok := want[path]; !ok && d.kind&walked != 0 {
+			s.retrace(d)
+		}
+	}
+	s.prune()
+}
+
+// retrace notes again through which symbolic links a directory is reached.
+func (s *dirSet) retrace(d *dir) {
+	if d.watch.isPath(d.path) {
+		return
+	}
+	links, _, _ := trace(d.path)
+	for _, l := range links {
+		s.lead(l, d.path, chained)
+	}
+}
+
+// prune forgets directories that walks have found and that are gone, and fallbacks that no missing
+// directory needs any more.
+func (s *dirSet) prune() {
+	needed := map[string]bool{}
+	for _, d := range s.byName {
+		if d.watch != nil {
+			continue
+		}
+		_, _, missing := trace(d.path)
+		switch {
+		case missing == "": // refused
+		case d.kind&^fallback == walked:
+			delete(s.byName, d.path)
+		default:
+			needed[filepath.Dir(missing)] = true
+		}
+	}
+	for path, d := range s.byName {
+		if d.kind&fallback == 0 || needed[path] {
+			continue
+		}
+		if d.kind &^= fallback; d.kind == 0 {
+			s.drop(d)
+		}
+	}
+}
+
+// reachedThrough adds to touched the directories that are reached through touched ones by symbolic
+// links, and returns the files that are.
+func (s *dirSet) reachedThrough(touched map[string]struct{}) (files []string) {
+	for more := true; more; {
+		more = false
+		for path, tos := range s.via {
+			if !within(path, touched) {
+				continue
+			}
+			for to := range tos {
+				if _, ok := touched[to]; ok {
+					continue
+				}
+				if s.byName[to] != nil {
+					touched[to] = struct{}{}
+					more = true
+				}
+			}
+		}
+	}
+	for path, tos := range s.via {
+		if !within(path, touched) {
+			continue
+		}
+		for to := range tos {
+			if s.byName[to] == nil {
+				files = append(files, to)
+			}
+		}
+	}
+	return files
+}
+
+// names returns the paths, as the plan names them, that an event may be about: a watched directory
+// itself, or a name in one.
+func (s *dirSet) names(event string) []string {
+	var out []string
+	if w := s.byPath[event]; w != nil {
+		for path := range w.dirs {
+			out = append(out, path)
+		}
+	}
+	parent, base := filepath.Split(event)
+	if w := s.byPath[filepath.Clean(parent)]; w != nil {
+		for path := range w.dirs {
+			out = append(out, filepath.Join(path, base))
+		}
+	}
+	return out
+}
+
+// changedSince reports whether the directory has changed since it was last listed, so that it must
+// be listed again; the caller does that at once, at now. That a directory was changed shows in its
+// mtime: files that come and go move it, files that are written do not.
+func (d *dir) changedSince(now time.Time) bool {
+	info, err := os.Stat(d.path)
+	if err != nil {
+		return false
+	}
+	s := stampOf(d.path, info)
+	if s.mtime == d.mtime {
+		return false
+	}
+	d.mtime = s.mtime
+	if s.racy(now) {
+		d.mtime = 0
+	}
+	return true
+}
+
+// within reports whether path, or a directory above it, is in the set.
+func within(path string, set map[string]struct{}) bool {
+	for up := range paths.Up(path) {
+		if _, ok := set[up]; ok {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,105 @@
+package watch
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/devguard/devguard/supervisor/classify"
+)
+
+// rewatch sets the watches of directories that were touched anew, and has all that is in them
+// looked at: between the end of the old watch and the beginning of the new one nobody was
+// listening.
+func (l *loop) rewatch(touched map[string]struct{}, hints map[string]hint) {
+	for _, name := range l.dirs.reachedThrough(touched) {
+		hints[name] = hint{op: fsnotify.Write}
+	}
+	for _, d := range l.dirs.renew(touched) {
+		touched[d.path] = struct{}{} // the other names of an exchanged directory too
+	}
+	for name := range l.files {
+		if within(name, touched) {
+			hints[name] = hint{op: fsnotify.Write}
+		}
+	}
+	for _, name := range l.plan.known() {
+		if within(name, touched) {
+			hints[name] = hint{op: fsnotify.Write}
+		}
+	}
+	l.listRewatched(touched, hints)
+	l.limits()
+}
+
+func (l *loop) listRewatched(touched map[string]struct{}, hints map[string]hint) {
+	now := time.Now()
+	for path, d := range l.dirs.byName {
+		if !within(path, touched) {
+			continue
+		}
+		if d.kind&(listed|walked) != 0 {
+			l.list(d, now, hints)
+		}
+		if parent := l.dirs.byName[filepath.Dir(path)]; parent != nil && d.watch != nil {
+			l.enter(parent, path, now, hints) // now that it is there, it may hold more than it was awaited for
+		}
+	}
+}
+
+// list has the files of a directory looked at that are not known yet, and enters the directories in
+// it.
+func (l *loop) list(d *dir, now time.Time, hints map[string]hint) {
+	d.changedSince(now) // takes its mtime, before the listing
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		d.mtime = 0
+		return
+	}
+	for _, e := range entries {
+		path := filepath.Join(d.path, e.Name())
+		if f := l.files[path]; f != nil && f.present {
+			continue
+		}
+		leads := e.IsDir() || e.Type()&os.ModeSymlink != 0 && isDir(path)
+		switch {
+		case leads && !l.circular(path):
+			l.enter(d, path, now, hints)
+		case leads:
+		case counts(l.plan.Rules.Classify(path)):
+			hints[path] = hint{op: fsnotify.Create}
+		case d.kind&walked != 0 && l.wanted(path):
+			l.newPath(path)
+		}
+	}
+}
+
+// circular reports whether a directory is one of those above it, reached again through a symbolic
+// link.
+func (l *loop) circular(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil {
+		return true
+	}
+	id := stampOf(path, info).id
+	for up := filepath.Dir(path); up != filepath.Dir(up); up = filepath.Dir(up) {
+		if d := l.dirs.byName[up]; d != nil && d.watch != nil && d.watch.id == id {
+			return true
+		}
+	}
+	return false
+}
+
+// enter goes on with a directory found in another one, if it may hold files of the graph or of
+// hooks, or files that include globs match.
+func (l *loop) enter(parent *dir, path string, now time.Time, hints map[string]hint) {
+	known := l.dirs.byName[path]
+	if l.plan.Rules.Holds(path) && (known == nil || known.kind&listed == 0) && l.room(path) {
+		l.list(l.dirs.want(path, listed), now, hints)
+	}
+	if parent.kind&walked != 0 && (known == nil || known.kind&walked == 0) && !classify.SkipDir(filepath.Base(path)) {
+		l.newPath(path)
+	}
+}

@@ -1,0 +1,211 @@
+package watch
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+)
+
+// watch is one inotify watch. The kernel has one for each inode, so two names of one directory
+// share it.
+type watch struct {
+	id   fileID
+	path string // as fsnotify has it: no symbolic link in it
+	dirs map[string]*dir
+}
+
+func (w *watch) isPath(path string) bool { return w != nil && w.path == path }
+
+// maxAttach bounds how often the watch of a directory is tried again at once while that is being
+// exchanged. Each exchange also makes an event, which leads here again.
+const maxAttach = 5
+
+// attach watches a directory; while it does not exist, the nearest one above it, where it will
+// appear.
+func (s *dirSet) attach(d *dir) {
+	for range maxAttach {
+		s.detach(d)
+		links, real, missing := trace(d.path)
+		for _, l := range links {
+			s.lead(l, d.path, chained)
+		}
+		if missing != "" {
+			s.lead(missing, d.path, fallback)
+			if _, err := os.Lstat(missing); err != nil {
+				return
+			}
+			continue // it appeared just before its parent was watched
+		}
+		if s.add(d, real) {
+			return
+		}
+	}
+}
+
+// lead makes a change of path count as a change of to, and watches the directory that path is in.
+func (s *dirSet) lead(path, to string, kind dirKind) {
+	if s.via[path] == nil {
+		s.via[path] = map[string]struct{}{}
+	}
+	s.via[path][to] = struct{}{}
+	if parent := filepath.Dir(path); parent != to && parent != path {
+		s.want(parent, kind)
+	}
+}
+
+// add watches the directory real for d. It returns false when that was exchanged meanwhile.
+func (s *dirSet) add(d *dir, real string) bool {
+	info, err := os.Stat(real)
+	if err != nil {
+		return false
+	}
+	if !info.IsDir() { // a file in its place: the watch of its parent tells when it goes
+		s.lead(real, d.path, fallback)
+		return true
+	}
+	id := stampOf(real, info).id
+	orphans := s.stale(real, id)
+	w := s.byID[id]
+	if w == nil {
+		if err := s.listen(real); err != nil {
+			return !errors.Is(err, fs.ErrNotExist)
+		}
+		w = &watch{id: id, path: real, dirs: map[string]*dir{}}
+		s.byID[id], s.byPath[real] = w, w
+	}
+	w.dirs[d.path] = d
+	d.watch = w
+	for _, o := range orphans {
+		if o != d && o.watch == nil {
+			s.attach(o)
+		}
+	}
+	return isID(real, id)
+}
+
+// stale ends watches that are not of the directory real any more: one that has its name, but is of
+// another directory, and one that has its inode number, which the file system has given out again.
+// It returns the directories that are without a watch now.
+func (s *dirSet) stale(real string, id fileID) (orphans []*dir) {
+	drop := func(w *watch) {
+		for _, d := range w.dirs {
+			orphans = append(orphans, d)
+			s.rewatched[d.path] = struct{}{}
+		}
+		s.unwatch(w)
+	}
+	if w := s.byPath[real]; w != nil && w.id != id {
+		drop(w)
+	}
+	if w := s.byID[id]; w != nil && w.path != real && !isID(w.path, id) {
+		drop(w)
+	}
+	return orphans
+}
+
+func isID(path string, id fileID) bool {
+	info, err := os.Stat(path)
+	return err == nil && stampOf(path, info).id == id
+}
+
+func (s *dirSet) listen(path string) error {
+	if s.source == nil {
+		return nil
+	}
+	err := s.source.add(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && s.refused == nil {
+		s.refused = err
+	}
+	return err
+}
+
+// detach takes a directory off its watch, which ends when no other name of the directory has it.
+func (s *dirSet) detach(d *dir) {
+	w := d.watch
+	d.watch, d.mtime = nil, 0
+	if w == nil {
+		return
+	}
+	delete(w.dirs, d.path)
+	if len(w.dirs) == 0 {
+		s.unwatch(w)
+	}
+}
+
+// unwatch ends a watch, for all names that had it.
+func (s *dirSet) unwatch(w *watch) {
+	for _, d := range w.dirs {
+		d.watch, d.mtime = nil, 0
+	}
+	if s.byID[w.id] == w {
+		delete(s.byID, w.id)
+	}
+	if s.byPath[w.path] == w {
+		delete(s.byPath, w.path)
+		if s.source != nil {
+			s.source.remove(w.path) // fails when the directory was deleted: the kernel has ended the watch then
+		}
+	}
+}
+
+// renew sets the watches of directories that were touched, and of all beneath them, anew, and
+// returns these directories. All old watches end before the first new one begins: fsnotify would
+// otherwise take a directory that was renamed for the one that it knew under that name, and lose
+// both.
+func (s *dirSet) renew(touched map[string]struct{}) []*dir {
+	s.renewing = true
+	defer func() { s.renewing = false }()
+	affected := map[string]*dir{}
+	for path, d := range s.byName {
+		if within(path, touched) {
+			affected[path] = d
+			if d.watch != nil {
+				maps.Copy(affected, d.watch.dirs)
+			}
+		}
+	}
+	for _, d := range affected {
+		if d.watch != nil {
+			s.unwatch(d.watch)
+		}
+	}
+	out := make([]*dir, 0, len(affected))
+	for _, d := range affected {
+		if d.watch == nil { // else another name of it has just been attached: a second time would drop events
+			s.attach(d)
+		}
+		out = append(out, d)
+	}
+	s.prune()
+	return out
+}
+
+// dead returns the directories of some kinds that are not watched as they should be, without an
+// event that told of it: the kernel has ended the watch (an unmount), or another directory has the
+// name now.
+func (s *dirSet) dead(kinds dirKind) map[string]struct{} {
+	out := map[string]struct{}{}
+	alive := map[string]bool{}
+	if s.source != nil {
+		for _, path := range s.source.list() {
+			alive[path] = true
+		}
+	}
+	for path, d := range s.byName {
+		if d.kind&(kinds|chained|gitDir) == 0 {
+			continue
+		}
+		info, err := os.Stat(path)
+		switch {
+		case d.watch == nil:
+			if err == nil && info.IsDir() && s.refused == nil {
+				out[path] = struct{}{}
+			}
+		case err != nil || stampOf(d.watch.path, info).id != d.watch.id || s.source != nil && !alive[d.watch.path]:
+			out[path] = struct{}{}
+		}
+	}
+	return out
+}
