@@ -44,7 +44,7 @@ func main() {
 
 // execute runs one command line and returns the exit code.
 func execute(args []string) int {
-	err := newApp(args).Run(parsed(args))
+	err := cmd.TopicError(newApp(args).Run(parsed(args)))
 	if err == nil {
 		return 0
 	}
@@ -74,14 +74,15 @@ func newApp(args []string) *cli.App {
 	cli.VersionFlag = &cli.BoolFlag{Name: "version", Usage: cmd.VersionUsage, DisableDefaultText: true}
 	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintln(c.App.Writer, c.App.Version) }
 	return &cli.App{
-		Name:            "devguard",
-		Version:         version(),
-		Usage:           cmd.AppUsage,
-		Description:     cmd.AppHelp,
-		ExitErrHandler:  func(*cli.Context, error) {}, // execute prints and decides
-		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return cmd.FlagError(err, nil) },
-		CommandNotFound: nil,
-		Action:          func(c *cli.Context) error { return noVerb(c, args) },
+		Name:           "devguard",
+		Version:        version(),
+		Usage:          cmd.AppUsage,
+		Description:    cmd.AppHelp,
+		ExitErrHandler: func(*cli.Context, error) {}, // execute prints and decides
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+			return cmd.FlagError(err, []cli.Flag{cli.VersionFlag, cli.HelpFlag})
+		},
+		Action: func(c *cli.Context) error { return noVerb(c, args) },
 		Commands: []*cli.Command{
 			verb("run", cmd.RunUsage, cmd.RunArgs, cmd.RunHelp, cmd.RunFlags(), func(c *cli.Context) error { return run(c, args) }),
 			verb("explain", cmd.ExplainUsage, cmd.ExplainArgs, cmd.ExplainHelp, cmd.PlaceFlags(), func(c *cli.Context) error { return explain(c, args) }),
@@ -102,7 +103,11 @@ func noVerb(c *cli.Context, args []string) error {
 	}
 	word := c.Args().First()
 	hint := "devguard help lists what there is; to run a package: devguard run " + word
-	if near := config.Nearest(word, []string{"run", "explain", "init", "completion", "version", "help"}); near != "" {
+	var verbs []string
+	for _, verb := range c.App.VisibleCommands() {
+		verbs = append(verbs, verb.Name)
+	}
+	if near := config.Nearest(word, verbs); near != "" {
 		hint = "did you mean devguard " + near + "?"
 	}
 	return &cmd.UsageError{Msg: fmt.Sprintf("there is no command %q", word), Next: hint}

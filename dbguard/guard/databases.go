@@ -8,6 +8,7 @@ import (
 
 	"github.com/devguard/devguard/dbguard/dsn"
 	"github.com/devguard/devguard/supervisor/dotenv"
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 // Database is one [[database]] of the configuration.
@@ -35,7 +36,7 @@ func withDefaults(list []Database) (databases, error) {
 			d.Mode = string(modeAuto)
 		case modeAuto, modeSession, modeTransaction, modeDrain, modeOff:
 		default:
-			return nil, fmt.Errorf("there is no database mode %q; there are auto, session, transaction, drain and off", d.Mode)
+			return nil, logline.WithHint(fmt.Errorf("there is no database mode %q", d.Mode), "use auto, session, transaction, drain or off")
 		}
 		if len(d.URLEnv) == 0 {
 			d.URLEnv = dotenv.DatabaseURLs()

@@ -29,6 +29,14 @@ func Completion(shell string) (string, error) {
 	return "", &UsageError{Msg: fmt.Sprintf("there are no completions for %q", shell), Next: "write one of bash, zsh, fish"}
 }
 
+func verbNames() []string {
+	var names []string
+	for _, verb := range verbs {
+		names = append(names, verb[0])
+	}
+	return names
+}
+
 // Words that the values of a flag are chosen from.
 var flagWords = map[string]string{"db": "auto session transaction drain off", "log-format": "pretty text json"}
 
@@ -51,10 +59,6 @@ func dashedNames(flags []cli.Flag) string {
 }
 
 func bashCompletion() string {
-	var names []string
-	for _, verb := range verbs {
-		names = append(names, verb[0])
-	}
 	return fmt.Sprintf(`# devguard completion for bash (3.2 and later)
 _devguard() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} i
@@ -84,7 +88,7 @@ _devguard() {
     esac
 }
 complete -o bashdefault -o default -F _devguard devguard
-`, strings.Join(names, " "), flagWords["db"], flagWords["log-format"], dashedNames(RunFlags()), dashedNames(PlaceFlags()))
+`, strings.Join(verbNames(), " "), flagWords["db"], flagWords["log-format"], dashedNames(RunFlags()), dashedNames(PlaceFlags()))
 }
 
 func zshCompletion() string {
@@ -99,7 +103,7 @@ func zshCompletion() string {
 	zshVerb(&b, "explain", PlaceFlags(), "'1:file:_files'")
 	zshVerb(&b, "init", PlaceFlags()[:1], "")
 	zshVerb(&b, "completion", nil, "'1:shell:(bash zsh fish)'")
-	zshVerb(&b, "help", nil, "'1:verb:(run explain init completion version)'")
+	zshVerb(&b, "help", nil, "'1:verb:("+strings.Join(verbNames(), " ")+")'")
 	b.WriteString("    esac\n}\n\nif [[ $zsh_eval_context[-1] == loadautofunc ]]; then _devguard \"$@\"; else compdef _devguard devguard; fi\n")
 	return b.String()
 }

@@ -49,6 +49,19 @@ func Overrides(c *cli.Context) config.Overrides {
 	return out
 }
 
+// TopicError makes a UsageError of what cli says to help about a verb that does not
+// exist; any other error stays as it is.
+func TopicError(err error) error {
+	if err == nil {
+		return nil
+	}
+	word, unknown := strings.CutPrefix(err.Error(), "No help topic for ")
+	if !unknown {
+		return err
+	}
+	return &UsageError{Msg: "there is no help about " + word, Next: "devguard help lists what there is"}
+}
+
 // FlagError makes a UsageError of an error of the flag parser: what package
 // flag calls "provided but not defined", with the nearest flag there is. It is
 // meant for cli's OnUsageError.
