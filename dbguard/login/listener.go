@@ -54,7 +54,7 @@ type Options struct {
 	// The limits, for tests; zero means the default.
 	timeout  time.Duration // of a login, or of each turn of the client's when it is relayed
 	logins   int           // at once
-	patience time.Duration // with who is silent while all slots are taken
+	patience time.Duration // with a login's own part while all slots are taken
 }
 
 // Listener is an address of ours for one upstream. Its methods may be called from

@@ -9,13 +9,16 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/devguard/devguard/dbguard/pgtest"
 	"github.com/devguard/devguard/supervisor/logline/logtest"
 )
 
@@ -151,6 +154,78 @@ func TestSilentOnesMakeRoom(t *testing.T) {
 	}
 }
 
+// trickle opens n connections that send a startup message, a byte at a time, for ever.
+func trickle(t *testing.T, address string, n int, every time.Duration) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	t.Cleanup(func() { stop(); all.Wait() })
+	said := startupPacket(3<<16, "user", strings.Repeat("a", 9000))
+	for range n {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		all.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				if _, err := conn.Write(said[i : i+1]); err != nil {
+					return
+				}
+				select {
+				case <-time.After(every):
+				case <-ctx.Done():
+				}
+			}
+		})
+	}
+}
+
+// A hundred that are never silent for long, and never come to an end, keep nobody out
+// of a server, nor of a listener.
+func TestSlowOnesMakeRoom(t *testing.T) {
+	clearPG(t)
+	listener, server := tcpStub(t, Options{patience: 50 * time.Millisecond}), devServer(t)
+	for name, door := range map[string]struct{ address, url string }{
+		"server":   {net.JoinHostPort(server.Host, strconv.Itoa(server.Port)), server.URL(pgtest.Conn{})},
+		"listener": {listener.Addr().String(), listener.url(firstPassword, "sslmode=disable")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			trickle(t, door.address, 100, 20*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			for range 3 {
+				conn, err := pgconn.Connect(ctx, door.url)
+				if err != nil {
+					t.Fatal(err)
+				}
+				closeConn(conn)
+			}
+		})
+	}
+}
+
+// The time that a client waits for somebody else is not its own.
+func TestTurn(t *testing.T) {
+	var turn turn
+	at := func(ms int) time.Time { return time.Unix(1, 0).Add(time.Duration(ms) * time.Millisecond) }
+	want := func(now, took int, its bool) {
+		t.Helper()
+		if got, is := turn.taken(at(now)); got != time.Duration(took)*time.Millisecond || is != its {
+			t.Errorf("after %d ms: %v, %v", now, got, is)
+		}
+	}
+	want(0, 0, false)
+	turn.begin(at(0))
+	want(100, 100, true)
+	turn.begin(at(100)) // it goes on
+	turn.end(at(200))
+	want(900, 200, false)
+	turn.end(at(900))
+	turn.begin(at(1000))
+	want(1050, 250, true)
+}
+
 // Nobody is closed while there is a free slot.
 func TestSilenceIsNoFaultWhileSlotsAreFree(t *testing.T) {
 	clearPG(t)
@@ -159,7 +234,7 @@ func TestSilenceIsNoFaultWhileSlotsAreFree(t *testing.T) {
 	for range 20 {
 		closeConn(connection(t, s.url(firstPassword, "sslmode=disable")))
 	}
-	if strings.Contains(s.log.text(), "silent") && running("(*Listener).attend") < len(quiet) {
+	if strings.Contains(s.log.text(), errTooSlow.Error()) && running("(*Listener).attend") < len(quiet) {
 		t.Errorf("closed with a slot free:\n%s", s.log.text())
 	}
 }

@@ -26,7 +26,7 @@ func (l *Listener) attend(p *pendingLogin) {
 		c, err = l.login(p, in, start)
 	}
 	if !l.pending.leave(p) {
-		err = errSilent
+		err = errTooSlow
 		if c != nil && c.Server != nil {
 			c.Server.Close()
 		}
@@ -45,8 +45,8 @@ func (l *Listener) attend(p *pendingLogin) {
 	}
 }
 
-// errSilent ends a login that pendingLogins has closed.
-var errSilent = errors.New("it was silent while others waited, or the listener was closed")
+// errTooSlow ends a login that pendingLogins has closed.
+var errTooSlow = errors.New("it was too slow while others waited, or the listener was closed")
 
 // refusal is the end of a login that its client is told the reason of.
 type refusal struct{ *pgproto3.ErrorResponse }

@@ -4,20 +4,18 @@ import (
 	"context"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
 // pendingLogins holds the connections that have not logged in yet. Each has one of
 // a limited number of login slots; more connections stay unaccepted in the kernel's
 // backlog, where they cost us nothing and nobody is refused. While all slots are
-// taken, the pending login that has been silent longest is closed once that is
-// longer than patience; else anyone could keep the app out by opening connections
-// and saying nothing.
+// taken, the login whose own part has taken longest is closed once that is longer
+// than patience, however much it says meanwhile; else anyone could keep the app out
+// by opening connections and saying nothing, or a byte now and then.
 type pendingLogins struct {
 	patience time.Duration
 	slots    chan struct{} // a token for each slot that is taken
-	opened   time.Time     // what pendingLogin.heard counts from, by the monotonic clock
 
 	mu     sync.Mutex
 	logins map[*pendingLogin]struct{} // those that may be closed
@@ -27,14 +25,47 @@ type pendingLogins struct {
 // pendingLogin is a connection before its login. It owns a slot.
 type pendingLogin struct {
 	net.Conn
-	of    *pendingLogins
-	heard atomic.Int64 // when it last said something, in ns since pendingLogins.opened
-	waits atomic.Bool  // the next message is somebody else's: its silence is no fault
+	turn turn
+}
+
+// turn is whose turn it is in a login, and how long the client has had so far. What it
+// waits for somebody else is no fault of its own. The zero value has had no turn.
+type turn struct {
+	mu    sync.Mutex
+	had   time.Duration // its turns before
+	since time.Time     // its turn now; zero while it waits for somebody else
+}
+
+// begin says that it is the client's turn from now on.
+func (t *turn) begin(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.since.IsZero() {
+		t.since = now
+	}
+}
+
+// end says that it is not the client's turn any more.
+func (t *turn) end(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.since.IsZero() {
+		t.had, t.since = t.had+now.Sub(t.since), time.Time{}
+	}
+}
+
+// taken returns how long the client has had, and whether it is its turn.
+func (t *turn) taken(now time.Time) (time.Duration, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.since.IsZero() {
+		return t.had, false
+	}
+	return t.had + now.Sub(t.since), true
 }
 
 func newPendingLogins(limit int, patience time.Duration) *pendingLogins {
-	return &pendingLogins{patience: patience, slots: make(chan struct{}, limit),
-		opened: time.Now(), logins: map[*pendingLogin]struct{}{}}
+	return &pendingLogins{patience: patience, slots: make(chan struct{}, limit), logins: map[*pendingLogin]struct{}{}}
 }
 
 // takeSlot returns true when there is a slot for one more connection, false when
@@ -46,7 +77,7 @@ func (p *pendingLogins) takeSlot(ctx context.Context) bool {
 			return true
 		default:
 		}
-		timer := time.NewTimer(p.closeSilent())
+		timer := time.NewTimer(p.closeSlowest())
 		select {
 		case p.slots <- struct{}{}:
 			timer.Stop()
@@ -62,36 +93,34 @@ func (p *pendingLogins) takeSlot(ctx context.Context) bool {
 // freeSlot gives back a slot that no connection has got.
 func (p *pendingLogins) freeSlot() { <-p.slots }
 
-// closeSilent closes the login that has been silent longest, when that is longer
+// closeSlowest closes the login whose own part has taken longest, when that is longer
 // than patience; it leaves soon after. It returns after what time to look again.
-func (p *pendingLogins) closeSilent() time.Duration {
+func (p *pendingLogins) closeSlowest() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var oldest *pendingLogin
+	var slowest *pendingLogin
+	var longest time.Duration
+	now := time.Now()
 	for l := range p.logins {
-		if l.waits.Load() {
-			continue
-		}
-		if oldest == nil || l.heard.Load() < oldest.heard.Load() {
-			oldest = l
+		if took, itsTurn := l.turn.taken(now); itsTurn && (slowest == nil || took > longest) {
+			slowest, longest = l, took
 		}
 	}
-	if oldest == nil {
+	if slowest == nil {
 		return p.patience
 	}
-	left := p.patience - (time.Since(p.opened) - time.Duration(oldest.heard.Load()))
-	if left > 0 {
-		return min(left, p.patience)
+	if left := p.patience - longest; left > 0 {
+		return left
 	}
-	delete(p.logins, oldest)
-	_ = oldest.Close()
+	delete(p.logins, slowest)
+	_ = slowest.Close()
 	return p.patience // one is closed for each that may come
 }
 
 // enter gives conn a slot that takeSlot has got.
 func (p *pendingLogins) enter(conn net.Conn) *pendingLogin {
-	l := &pendingLogin{Conn: conn, of: p}
-	l.hear()
+	l := &pendingLogin{Conn: conn}
+	l.turn.begin(time.Now())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -122,21 +151,11 @@ func (p *pendingLogins) close() {
 	}
 }
 
-// Read is Conn.Read that remembers when something came.
-func (l *pendingLogin) Read(p []byte) (int, error) {
-	n, err := l.Conn.Read(p)
-	if n > 0 {
-		l.hear()
-	}
-	return n, err
-}
-
-// hear says that the client has just said something.
-func (l *pendingLogin) hear() { l.heard.Store(int64(time.Since(l.of.opened))) }
-
-// wait says whether the client waits for somebody else, and so is right to be
-// silent.
+// wait says whether the client waits for somebody else.
 func (l *pendingLogin) wait(on bool) {
-	l.hear()
-	l.waits.Store(on)
+	if on {
+		l.turn.end(time.Now())
+	} else {
+		l.turn.begin(time.Now())
+	}
 }
