@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/devguard/devguard/supervisor/osproc"
 	"github.com/devguard/devguard/supervisor/proc"
 )
 
@@ -63,6 +64,12 @@ func TestStopReturnsWhenTheAppDoes(t *testing.T) {
 func TestStopKillsDaemonsWithoutWaitingForThem(t *testing.T) {
 	tr := start(t, "daemon", "stay")
 	daemon := tr.pids(t)[0]
+	// It says so before its parent has ended: a look at the tree may miss a
+	// process that is just given to another parent.
+	eventually(t, "the guardian to be the daemon's parent", func() bool {
+		p, ok := osproc.Look(daemon)
+		return ok && slices.Contains(tr.Guardians(), p.PPID)
+	})
 	if pids := tr.Pids(); pids[0] != tr.PID() || !slices.Contains(pids, daemon) {
 		t.Errorf("pids %v, want the app %d first and the daemon %d", pids, tr.PID(), daemon)
 	}

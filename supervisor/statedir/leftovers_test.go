@@ -52,8 +52,10 @@ func startApps(s *statedir.Dir) {
 	program := filepath.Join(s.Path(), "2", "app")
 	os.MkdirAll(filepath.Dir(program), 0o700)
 	exec.Command("cp", "-L", "/bin/sleep", program).Run()
-	launch(&syscall.SysProcAttr{Setsid: true}, "X=1", 2, program+" 300 & echo $!; wait")
-	launch(&syscall.SysProcAttr{Setsid: true}, "X=1", 2, "DEVGUARD_NAME= "+program+" 300 & echo $!; wait")
+	// Before it is executed, the child is a copy of the shell.
+	executed := ` until [ "$(readlink /proc/$!/exe)" = '` + program + `' ]; do :; done; echo $!; wait`
+	launch(&syscall.SysProcAttr{Setsid: true}, "X=1", 2, program+" 300 &"+executed)
+	launch(&syscall.SysProcAttr{Setsid: true}, "X=1", 2, "DEVGUARD_NAME= "+program+" 300 &"+executed)
 }
 
 func TestLeftoversOfAKilledDevguard(t *testing.T) {
