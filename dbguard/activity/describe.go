@@ -19,9 +19,8 @@ type Detail struct {
 	Waits string // what it waits for, as in wait_event_type and wait_event
 }
 
-// detailQuery names the relations of its own database; others stay numbers.
-// What a session always holds, the lock on its own virtual transaction, says
-// nothing.
+// detailQuery writes the relations of its own database by name; others stay numbers. It leaves out
+// the lock on its own virtual transaction, which every session holds.
 const detailQuery = `
 select a.pid, coalesce(a.state, ''), coalesce(a.query, ''),
        coalesce((select string_agg(distinct mode || ' on ' || coalesce(relation::regclass::text, locktype), ', ')

@@ -13,11 +13,10 @@ import (
 
 // Session is one client's session in pg_stat_activity.
 type Session struct {
-	PID    int32
-	Start  int64          // backend_start, microseconds since 1970: with PID it names the session for good
-	Client netip.AddrPort // as the server sees it; the zero value over a Unix socket
-	App    string         // application_name
-	Self   bool           // the session that asks
+	PID             int32
+	BackendStart    int64          // microseconds since 1970; with PID it names the session for good
+	Client          netip.AddrPort // client_addr and client_port; the zero value over a Unix socket
+	ApplicationName string
 }
 
 // Unix reports whether the session came over a Unix socket.
@@ -27,20 +26,18 @@ func (s Session) Unix() bool { return !s.Client.IsValid() }
 type Filter struct {
 	Labels  []string         // application_name starts with one of these, all of one length
 	Clients []netip.AddrPort // client_addr and client_port are one of these
-	Skip    [][2]string      // except in these databases as these roles: somebody else reports those
+	Skip    [][2]string      // not those in this database as this role: somebody else reports them
 }
 
-// sessions is the head of every query: start in whole microseconds, because
-// that is what a timestamp holds, and text would depend on the session's
-// settings. A row without a client_port is no client's (a worker of the server)
-// or not ours to see.
+// sessions is the head of every query. backend_start is asked for in whole microseconds: that is
+// what a timestamp holds, and its text would depend on the session's settings. A row without a
+// client_port is of a worker of the server, or not ours to see.
 const sessions = `
-select pid, (extract(epoch from backend_start) * 1000000)::bigint, coalesce(host(client_addr), ''), client_port, application_name,
-       pid = pg_backend_pid()
+select pid, (extract(epoch from backend_start) * 1000000)::bigint, coalesce(host(client_addr), ''), client_port, application_name
 from pg_catalog.pg_stat_activity
 where client_port is not null and (`
 
-// findQuery casts addresses on the server: inet has one form, text has many.
+// findQuery compares addresses as inet, which has one form for each; text has many.
 const findQuery = sessions + `pid <> pg_backend_pid()
   and (substr(application_name, 1, $2::int) = any ($1::text[])
        or (client_addr, client_port) in (select a::inet, p::int from unnest($3::text[], $4::text[]) as u (a, p)))
@@ -95,7 +92,7 @@ func query(ctx context.Context, conn *pgconn.PgConn, sql string, args ...[]byte)
 
 // readSession reads a row in text format.
 func readSession(row [][]byte) (Session, error) {
-	if len(row) != 6 {
+	if len(row) != 5 {
 		return Session{}, fmt.Errorf("a row of %d columns", len(row))
 	}
 	pid, err := strconv.ParseInt(string(row[0]), 10, 32)
@@ -106,7 +103,7 @@ func readSession(row [][]byte) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	s := Session{PID: int32(pid), Start: start, App: string(row[4]), Self: string(row[5]) == "t"}
+	s := Session{PID: int32(pid), BackendStart: start, ApplicationName: string(row[4])}
 	if len(row[2]) == 0 {
 		return s, nil // a Unix socket: client_port is -1
 	}
@@ -122,7 +119,7 @@ func readSession(row [][]byte) (Session, error) {
 	return s, nil
 }
 
-// array is a text[] in the making.
+// array is the elements of a text[].
 type array []string
 
 // text returns the array as Postgres reads it.

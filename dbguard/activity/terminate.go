@@ -8,9 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// terminateQuery signals all at once and waits for none:
-// pg_terminate_backend(pid, timeout) in one SELECT takes its time for each,
-// one after the other (100 ms a session, measured on 15).
+// terminateQuery signals all sessions and waits for none. With a timeout, pg_terminate_backend
+// would wait for one session after the other (100 ms each, measured on 15).
 const terminateQuery = `
 select a.pid, pg_catalog.pg_terminate_backend(a.pid)
 from pg_catalog.pg_stat_activity a
@@ -18,9 +17,9 @@ join unnest($1::int[], $2::bigint[]) as s (pid, start)
   on a.pid = s.pid and (extract(epoch from a.backend_start) * 1000000)::bigint = s.start
 where a.pid <> pg_backend_pid()`
 
-// Terminate ends the sessions, those that are still the same, and returns how
-// many were told so. They are gone a little later. When the role may not end
-// one of them, none is ended and the error says so (42501).
+// Terminate ends those of the sessions that still exist, and returns how many were told to end;
+// they are gone a little later. When the role may not end one of them, none is ended and the error
+// says so (42501).
 func Terminate(ctx context.Context, conn *pgconn.PgConn, sessions []Session) (int, error) {
 	if len(sessions) == 0 {
 		return 0, nil
@@ -39,12 +38,12 @@ func Terminate(ctx context.Context, conn *pgconn.PgConn, sessions []Session) (in
 	return told, nil
 }
 
-// keys returns the two arrays that name sessions in a query.
+// keys returns two arrays, the pids and the starts of sessions.
 func keys(sessions []Session) (pids, starts []byte) {
 	var p, s array
 	for _, one := range sessions {
 		p = append(p, strconv.Itoa(int(one.PID)))
-		s = append(s, strconv.FormatInt(one.Start, 10))
+		s = append(s, strconv.FormatInt(one.BackendStart, 10))
 	}
 	return p.text(), s.text()
 }

@@ -11,17 +11,15 @@ import (
 	"github.com/devguard/devguard/supervisor/logline"
 )
 
-// Account is whom the server runs as when devguard is root: PostgreSQL refuses
-// root. A nil *Account stands for the caller's own account; its methods do
-// nothing.
+// Account is the account that the server runs as when devguard is run by root, which PostgreSQL
+// refuses. A nil *Account stands for the caller's own account; its methods do nothing.
 type Account struct {
 	Name     string
 	UID, GID int
 }
 
-// ServerAccount returns nil for an ordinary user; for root it returns the
-// account postgres, else nobody. The account must have a name: initdb looks up
-// its own uid and gives up without one.
+// ServerAccount returns nil for an ordinary user; for root it returns the account postgres, else
+// nobody. The account must have a name: initdb looks up its own uid and gives up without one.
 func ServerAccount() (*Account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -51,7 +49,7 @@ func (a *Account) Apply(cmd *exec.Cmd) {
 	}
 }
 
-// Own gives path to the account.
+// Own makes the account the owner of path.
 func (a *Account) Own(path string) error {
 	if a == nil {
 		return nil

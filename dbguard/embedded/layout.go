@@ -21,8 +21,8 @@ type layout struct {
 	Cache string // fetched programs, one folder a version
 }
 
-// systemHome is where root's servers lie: outside of root's home, which the
-// server's account cannot enter.
+// systemHome is where root's servers lie: outside of root's home, which the server's account cannot
+// enter.
 const systemHome = "/var/lib/devguard"
 
 func newLayout(project string, account *Account) (layout, error) {
@@ -58,8 +58,8 @@ func (l layout) log() string      { return filepath.Join(l.Dir, "server.log") }
 func (l layout) data() string     { return filepath.Join(l.Home, "data") }
 func (l layout) password() string { return filepath.Join(l.Home, "password") }
 
-// create makes the folders. Those of root's home are 0755 whatever the umask:
-// the server's account passes through them.
+// create makes the folders. Those of root's home are 0755 whatever the umask: the server's account
+// passes through them.
 func (l layout) create(account *Account) error {
 	if err := os.MkdirAll(l.Dir, 0o700); err != nil {
 		return fmt.Errorf("make the embedded Postgres' folder: %w", err)
@@ -84,7 +84,7 @@ func (l layout) create(account *Account) error {
 	return nil
 }
 
-// belongs adds to a refusal whose folder it probably is.
+// belongs adds to an error of missing permission whose folder it probably is.
 func (l layout) belongs(err error) error {
 	if !errors.Is(err, fs.ErrPermission) {
 		return err

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// endLeftovers ends a server that lost its guardian, and sessions that lost
-// their server. The caller holds guardian.lock: none of them is in use by right.
+// endLeftovers ends a server that lost its guardian, and sessions that lost their server. The
+// caller holds guardian.lock: none of them is in use by right.
 func endLeftovers(ctx context.Context, data string, log *slog.Logger) error {
 	for _, step := range []struct {
 		signal syscall.Signal
@@ -41,8 +41,8 @@ func endLeftovers(ctx context.Context, data string, log *slog.Logger) error {
 	return fmt.Errorf("a server that was left in %s does not end, even by SIGKILL", data)
 }
 
-// awaitNone looks until no process of a server is left: they are not children
-// of ours.
+// awaitNone looks again and again until no process of a server is left. They are not our children,
+// so they cannot be waited for.
 func awaitNone(ctx context.Context, data string, wait time.Duration) bool {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
@@ -58,9 +58,8 @@ func awaitNone(ctx context.Context, data string, wait time.Duration) bool {
 	}
 }
 
-// removeStalePid removes the pid file of a server that is gone and whose
-// number is a zombie's or, after a reboot perhaps, another program's: the new
-// server would refuse.
+// removeStalePid removes the pid file of a server that is gone, when its pid is a zombie or, after
+// a reboot, another program: a new server would refuse to start.
 func removeStalePid(data string, log *slog.Logger) error {
 	pid, err := postmasterPid(data)
 	if err != nil || !notServer(pid, data) {

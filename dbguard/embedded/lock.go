@@ -9,8 +9,8 @@ import (
 	"github.com/devguard/devguard/supervisor/logline"
 )
 
-// lockFile takes the lock, waiting as long as ctx allows. Asking again costs
-// less than a blocked goroutine that nothing can interrupt.
+// lockFile takes the lock, and waits for it as long as ctx allows. It asks again and again, because
+// nothing can interrupt a goroutine in a blocking flock.
 func lockFile(ctx context.Context, path string, exclusive bool) (*os.File, error) {
 	f, err := openLock(path)
 	if err != nil {
@@ -49,7 +49,7 @@ func openLock(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 }
 
-// pause is the interval at which states of other processes are looked at.
+// pause waits 5 ms, the interval at which we look at other processes.
 func pause(ctx context.Context) {
 	t := time.NewTimer(5 * time.Millisecond)
 	defer t.Stop()

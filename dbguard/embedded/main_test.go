@@ -32,8 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// helper is a devguard of one share: it says its URL and waits for the end of
-// its standard input.
+// helper is a devguard of one share: it says its URL and waits for the end of its standard input.
 func helper(project string) int {
 	o := Options{Project: project, settings: noSync}
 	if os.Getenv("EMBEDDED_TEST_FETCH") != "" {
@@ -120,9 +119,9 @@ func account(t *testing.T) *Account {
 	return nil
 }
 
-// newProject makes a project folder; the test fails if a process of its server
-// is left after it. Tests that want a port back, or run what they have just
-// written (a fork beside the write makes that fail), are not parallel.
+// newProject makes a project folder; the test fails if a process of its server is left after it.
+// Tests that want a port back, or run what they have just written (a fork beside the write makes
+// that fail), are not parallel.
 func newProject(t *testing.T) (string, layout) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "my prøject's "+strings.Repeat("long ", 25)) // longer than a socket's path may be

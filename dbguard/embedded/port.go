@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// candidates are the ports to try: that of last time, then ten that follow from
-// the server's folder. They lie below the range from which Linux and macOS take
-// the ports of outgoing connections, so that a port stays free between runs.
+// candidates are the ports to try: that of last time, then ten that follow from the server's
+// folder. They lie below the range from which Linux and macOS take the ports of outgoing
+// connections, so that a port stays free between runs.
 func candidates(home string, last *Server) []int {
 	var ports []int
 	if last != nil && last.port > 0 {

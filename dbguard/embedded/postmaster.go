@@ -28,8 +28,8 @@ type postmaster struct {
 
 var errPortTaken = errors.New("the port is taken")
 
-// bringUp ends what an earlier server left, makes the cluster if there is none
-// and returns once the server answers and the database exists.
+// bringUp ends what an earlier server left, makes the cluster if there is none and returns once the
+// server answers and the database exists.
 func bringUp(ctx context.Context, sp spec, log *slog.Logger) (*postmaster, error) {
 	l := sp.Layout
 	if err := endLeftovers(ctx, l.data(), log); err != nil {
@@ -89,7 +89,7 @@ func serve(ctx context.Context, sp spec, port int) (*postmaster, error) {
 	cmd.Env = serverEnv()
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr // the log
 	sp.Account.Apply(cmd)
-	osproc.EndWithParent(cmd, fastShutdown) // where there is no such thing, the next Acquire ends what a killed guardian leaves
+	osproc.EndWithParent(cmd, fastShutdown) // elsewhere than on Linux the next Acquire ends it
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the embedded Postgres: %w", err)
 	}
@@ -105,8 +105,8 @@ func serve(ctx context.Context, sp spec, port int) (*postmaster, error) {
 	return p, nil
 }
 
-// awaitReady reads the state that the server keeps in the eighth line of its
-// pid file. Replaying the log after a crash takes as long as it takes.
+// awaitReady waits until the eighth line of the server's pid file says ready. There is no time
+// limit: after a crash the server replays its log first.
 func (p *postmaster) awaitReady(ctx context.Context) error {
 	for {
 		lines := pidFile(p.data)
@@ -148,8 +148,8 @@ func (p *postmaster) stop(log *slog.Logger) {
 	}
 }
 
-// serverEnv leaves out PG* variables, which would change the server's defaults,
-// and keeps messages in English: explain reads them.
+// serverEnv leaves out PG* variables, which would change the server's defaults, and keeps messages
+// in English: explain reads them.
 func serverEnv() []string {
 	env := []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}
 	if tz, ok := os.LookupEnv("TZ"); ok {

@@ -50,8 +50,8 @@ func TestNothingInstalled(t *testing.T) {
 
 func none(context.Context, *Account) []Binaries { return nil }
 
-// TestServerProgramFails runs scripts in place of PostgreSQL's programs, which
-// fail as those do on a full disk.
+// TestServerProgramFails runs scripts in place of PostgreSQL's programs, which fail as those do on
+// a full disk.
 func TestServerProgramFails(t *testing.T) {
 	for name, test := range map[string]struct {
 		initdb, postgres string

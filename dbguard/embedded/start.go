@@ -30,8 +30,8 @@ type reply struct {
 	Hint  string `json:",omitempty"`
 }
 
-// startServer starts a guardian that inherits the locked file guardian, and
-// waits until its server answers.
+// startServer starts a guardian that inherits the locked file guardian, and waits until its server
+// answers.
 func startServer(ctx context.Context, o Options, l layout, account *Account, guardian *os.File) (*Server, error) {
 	began := time.Now()
 	b, err := o.choose(ctx, l, account)
@@ -54,8 +54,8 @@ func startServer(ctx context.Context, o Options, l layout, account *Account, gua
 	return s, nil
 }
 
-// choose picks the installation: for data that exists one of its major version,
-// otherwise the first found, otherwise the fetched one.
+// choose picks the installation: for data that exists one of its major version, otherwise the first
+// found, otherwise the fetched one.
 func (o Options) choose(ctx context.Context, l layout, account *Account) (Binaries, error) {
 	want, err := l.dataMajor()
 	if err != nil {
@@ -86,9 +86,8 @@ func describe(found []Binaries) string {
 	return strings.Join(names, ", ")
 }
 
-// launch runs the guardian and reads its reply. The process started here only
-// starts the real one and ends, so that the guardian is nobody's child and
-// needs no one to reap it.
+// launch runs the guardian and reads its reply. The process started here only starts the real one
+// and ends, so that the guardian is nobody's child and needs no one to reap it.
 func launch(ctx context.Context, sp spec, guardian *os.File) error {
 	text, err := json.Marshal(sp)
 	if err != nil {
@@ -117,8 +116,8 @@ func launch(ctx context.Context, sp spec, guardian *os.File) error {
 	return awaitReply(ctx, r, sp.Layout)
 }
 
-// awaitReply reads until the guardian closes the pipe. When ctx ends first, the
-// guardian ends by itself: the caller drops its share.
+// awaitReply reads until the guardian closes the pipe. When ctx ends first, the guardian ends by
+// itself: the caller drops its share.
 func awaitReply(ctx context.Context, r *os.File, l layout) error {
 	stop := context.AfterFunc(ctx, func() { _ = r.SetReadDeadline(time.Now()) })
 	defer stop()
@@ -137,8 +136,8 @@ func awaitReply(ctx context.Context, r *os.File, l layout) error {
 	return nil
 }
 
-// executable names this program, also when its file was removed or replaced
-// since (`go run`, an update).
+// executable names this program, also when its file was removed or replaced since (`go run`, an
+// update).
 func executable() (string, error) {
 	if _, err := os.Stat("/proc/self/exe"); err == nil {
 		return "/proc/self/exe", nil
@@ -146,8 +145,7 @@ func executable() (string, error) {
 	return os.Executable()
 }
 
-// guardianEnv leaves the secrets of the user's shell out of a process that
-// outlives it.
+// guardianEnv leaves the secrets of the user's shell out of a process that outlives it.
 func guardianEnv() []string {
 	var env []string
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "GOCOVERDIR", "GORACE"} {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// leftovers returns the postmaster on the data directory, which our command
-// line proves to be ours, and its children.
+// leftovers returns the postmaster on the data directory, which our command line proves to be ours,
+// and its children.
 func leftovers(data string) (postmaster int, others []int) {
 	first, err := postmasterPid(data)
 	if err != nil {
@@ -39,8 +39,8 @@ func leftovers(data string) (postmaster int, others []int) {
 	return postmaster, others
 }
 
-// notServer reports that pid certainly is no live server on the data directory:
-// another program, or a zombie.
+// notServer reports that pid certainly is no live server on the data directory: another program, or
+// a zombie.
 func notServer(pid int, _ string) bool {
 	out, err := exec.Command("ps", "-o", "stat=,comm=", "-p", strconv.Itoa(pid)).Output()
 	f := strings.Fields(string(out))

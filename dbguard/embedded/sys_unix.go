@@ -11,8 +11,8 @@ import (
 
 const exeSuffix = ""
 
-// PostgreSQL's signals: fast ends the sessions and writes a checkpoint,
-// immediate leaves the rest to crash recovery.
+// PostgreSQL's signals: fast ends the sessions and writes a checkpoint, immediate leaves the rest
+// to crash recovery.
 const (
 	fastShutdown      = syscall.SIGINT
 	immediateShutdown = syscall.SIGQUIT
@@ -35,8 +35,8 @@ func setCredential(cmd *exec.Cmd, a *Account) {
 // detach keeps the terminal's Ctrl-C and hang-up away from cmd.
 func detach(cmd *exec.Cmd) { attr(cmd).Setsid = true }
 
-// flock takes a lock that lasts until every copy of f's open file is closed.
-// Without wait, ok is false when somebody else holds it.
+// flock takes a lock that lasts until every copy of f's open file is closed. Without wait, ok is
+// false when somebody else holds it.
 func flock(f *os.File, exclusive, wait bool) (ok bool, err error) {
 	how := syscall.LOCK_SH
 	if exclusive {

@@ -16,8 +16,8 @@ const (
 	immediateShutdown = syscall.SIGQUIT
 )
 
-// supported stops Acquire before anything below is used: Windows has no flock
-// that a killed process drops in time, and no signals to stop a server with.
+// supported stops Acquire before anything below is used: Windows has no flock that a killed process
+// drops in time, and no signals to stop a server with.
 func supported() error {
 	return logline.WithHint(errors.New("the embedded Postgres is not available on Windows"), "run devguard in WSL, or set DATABASE_URL to a server of yours")
 }

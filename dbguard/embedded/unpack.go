@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// unpack writes an npm tarball, whose entries all lie under package/, to dir
-// and makes the links that npm packages cannot hold.
+// unpack writes an npm tarball, whose entries all lie under package/, to dir and makes the links
+// that npm packages cannot hold.
 func unpack(tarball, dir string) error {
 	f, err := os.Open(tarball)
 	if err != nil {
@@ -54,8 +54,7 @@ func untar(r *tar.Reader, dir string) error {
 	}
 }
 
-// writeEntry makes the file readable for the account that runs the server,
-// whatever the umask.
+// writeEntry makes the file readable for the account that runs the server, whatever the umask.
 func writeEntry(path string, r io.Reader, mode fs.FileMode) error {
 	if err := mkdirAll(filepath.Dir(path)); err != nil {
 		return err
@@ -82,8 +81,8 @@ func mkdirAll(dir string) error {
 	return os.Chmod(dir, 0o755)
 }
 
-// hydrate makes the symbolic links that pg-symlinks.json lists. The package's
-// own script does the same, but only with the package as its working directory.
+// hydrate makes the symbolic links that pg-symlinks.json lists. The package's own script does the
+// same, but only with the package as its working directory.
 func hydrate(dir string) error {
 	text, err := os.ReadFile(filepath.Join(dir, "native", "pg-symlinks.json"))
 	if errors.Is(err, fs.ErrNotExist) {

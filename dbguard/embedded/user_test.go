@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestOrdinaryUser runs a devguard as nobody, in a home of its own: the data lies
-// in the project then, the fetched programs in the user's cache.
+// TestOrdinaryUser runs a devguard as nobody, in a home of its own: the data lies in the project
+// then, the fetched programs in the user's cache.
 func TestOrdinaryUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Log("every other test of this run is this test")
@@ -53,8 +53,7 @@ func TestOrdinaryUser(t *testing.T) {
 	awaitStopped(t, l)
 }
 
-// homeOf makes a home with a devguard and a project; go test's own folder is
-// closed to others.
+// homeOf makes a home with a devguard and a project; go test's own folder is closed to others.
 func homeOf(t *testing.T, a *Account) (home, exe, project string) {
 	t.Helper()
 	home, err := os.MkdirTemp("", "embedded-nobody-")

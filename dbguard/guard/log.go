@@ -100,7 +100,7 @@ func (l *logger) stranger(database string, c *login.Client) {
 // bypass reports a session with the app's label that is not provably the app's,
 // once.
 func (l *logger) bypass(database string, s activity.Session) {
-	if !l.first(fmt.Sprintf("%s %d %d", database, s.PID, s.Start)) {
+	if !l.first(fmt.Sprintf("%s %d %d", database, s.PID, s.BackendStart)) {
 		return
 	}
 	remote := "a Unix socket"

@@ -39,12 +39,12 @@ func (d *drain) filter() activity.Filter {
 func (d *drain) apps(ctx context.Context, found []activity.Session, o *ownership) []activity.Session {
 	var list []activity.Session
 	for _, s := range found {
-		if !d.u.labels.ended(s.App, d.gen) {
+		if !d.u.labels.ended(s.ApplicationName, d.gen) {
 			continue
 		}
 		if _, known := d.sessions[s]; known || o.isApp(ctx, s) {
 			list = append(list, s)
-		} else if isLabel(s.App) {
+		} else if isLabel(s.ApplicationName) {
 			d.u.log.bypass(d.u.name, s)
 		}
 	}

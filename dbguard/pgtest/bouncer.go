@@ -24,8 +24,8 @@ type Pool struct {
 	Settings map[string]string
 }
 
-// Bouncer is a PgBouncer before one Server. Its roles are those that the server
-// had when it was started, its databases all.
+// Bouncer is a PgBouncer before one Server. Its roles are those that the server had when it was
+// started, its databases all.
 type Bouncer struct {
 	Host string // 127.0.0.1
 	Port int    // the same over Restart and StartAgain
@@ -37,8 +37,7 @@ type Bouncer struct {
 	proc   *daemon
 }
 
-// PgBouncer starts a PgBouncer of the test's own before s and stops it when the
-// test ends.
+// PgBouncer starts a PgBouncer of the test's own before s and stops it when the test ends.
 func PgBouncer(t testing.TB, s *Server, pool Pool) *Bouncer {
 	t.Helper()
 	bin := findPgBouncer()
@@ -75,7 +74,7 @@ func (b *Bouncer) configure(dir string, pool Pool) error {
 		"listen_addr": "127.0.0.1", "listen_port": strconv.Itoa(b.Port), "unix_socket_dir": "",
 		"auth_type": "scram-sha-256", "auth_file": filepath.Join(dir, "users.txt"),
 		"pool_mode": "transaction", "default_pool_size": "5", "max_client_conn": "200",
-		"admin_users": Superuser, "server_tls_sslmode": "disable",
+		"server_tls_sslmode": "disable",
 	}
 	if pool.Mode != "" {
 		settings["pool_mode"] = pool.Mode
@@ -103,7 +102,7 @@ func (b *Bouncer) configure(dir string, pool Pool) error {
 	return nil
 }
 
-// double is PgBouncer's way of quoting a quote.
+// double doubles the quotes in s, as PgBouncer reads them.
 func double(s string) string { return strings.ReplaceAll(s, `"`, `""`) }
 
 func (b *Bouncer) start(t testing.TB) {
@@ -132,13 +131,6 @@ func (b *Bouncer) start(t testing.TB) {
 
 // URL returns a URL of the pooler, as Server.URL does of the server.
 func (b *Bouncer) URL(c Conn) string { return buildURL(b.Host, b.Port, b.server.roles, c) }
-
-// Admin runs a command of PgBouncer's console, such as SHOW POOLS, and returns
-// its rows.
-func (b *Bouncer) Admin(t testing.TB, command string) [][]string {
-	t.Helper()
-	return query(t, b.URL(Conn{Database: "pgbouncer"}), command)
-}
 
 // Pid returns PgBouncer's process id.
 func (b *Bouncer) Pid() int { return b.proc.pid() }

@@ -15,9 +15,8 @@ type daemon struct {
 	done chan struct{} // closed when the process is reaped
 }
 
-// startDaemon starts cmd, its output appended to the file log, from a thread
-// that lives as long as the child: the kernel sends the parent death signal
-// when the *thread* that forked ends.
+// startDaemon starts cmd, its output appended to the file log, from a thread that lives as long as
+// the child: the kernel sends the parent death signal when the *thread* that forked ends.
 func startDaemon(cmd *exec.Cmd, log string) (*daemon, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -50,8 +49,7 @@ func (d *daemon) alive() bool {
 	}
 }
 
-// stop signals the process and waits; what has not ended in 10 s is killed and
-// fails the test.
+// stop signals the process and waits; what has not ended in 10 s is killed and fails the test.
 func (d *daemon) stop(t testing.TB, sig os.Signal) {
 	t.Helper()
 	if err := d.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {

@@ -26,8 +26,8 @@ const (
 	Password  = "pgtest"
 )
 
-// What a server is told: immediate shutdown at the end, when the data is thrown
-// away, fast shutdown before it is started again.
+// What a server is told: immediate shutdown at the end, when the data is thrown away, fast shutdown
+// before it is started again.
 const (
 	stopSignal    = syscall.SIGQUIT
 	restartSignal = syscall.SIGINT
@@ -41,8 +41,8 @@ func Set(name, value string) Option {
 	return func(s *Server) { s.settings = append(s.settings, [2]string{name, value}) }
 }
 
-// SSL gives the server a certificate for localhost and 127.0.0.1 of a test CA,
-// whose file is Server.CAFile.
+// SSL gives the server a certificate for localhost and 127.0.0.1 of a test CA, whose file is
+// Server.CAFile.
 func SSL() Option { return func(s *Server) { s.ssl = true } }
 
 // Socket makes the server listen on a Unix socket too, in Server.SocketDir.
@@ -51,8 +51,8 @@ func Socket() Option { return func(s *Server) { s.socket = true } }
 // HBA replaces pg_hba.conf; without it every login is by SCRAM, over TLS or not.
 func HBA(lines ...string) Option { return func(s *Server) { s.hba = lines } }
 
-// Server is one throwaway Postgres. Its methods that take a testing.TB end the
-// test when they fail; they are for one goroutine at a time.
+// Server is one throwaway Postgres. Its methods that take a testing.TB end the test when they fail;
+// they are for one goroutine at a time.
 type Server struct {
 	Host      string // 127.0.0.1
 	Port      int    // the same over Restart and StartAgain
@@ -125,8 +125,8 @@ func (s *Server) configure(dir string) error {
 	return os.WriteFile(filepath.Join(s.DataDir, "pg_hba.conf"), []byte(strings.Join(s.hba, "\n")+"\n"), 0o600)
 }
 
-// start runs the server until it answers. A port that somebody took between
-// our look and the server's bind is exchanged for another, on the first start.
+// start starts the server and returns when it answers. On the first start it takes another port
+// when somebody took the first one before the server could.
 func (s *Server) start(t testing.TB) {
 	t.Helper()
 	fixed := s.Port != 0
@@ -191,8 +191,7 @@ func freePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// Conn says whom a URL connects as; the zero Conn is the superuser in the
-// database postgres.
+// Conn says whom a URL connects as; the zero Conn is the superuser in the database postgres.
 type Conn struct {
 	User     string // Password is looked up when the role was made by CreateRole
 	Password string
@@ -200,8 +199,8 @@ type Conn struct {
 	Params   string // more of the query, such as "application_name=a&sslmode=require"
 }
 
-// URL returns a postgres:// URL of the server; without an sslmode in Params it
-// says sslmode=disable.
+// URL returns a postgres:// URL of the server; without an sslmode in Params it says
+// sslmode=disable.
 func (s *Server) URL(c Conn) string { return buildURL(s.Host, s.Port, s.roles, c) }
 
 func buildURL(host string, port int, roles map[string]string, c Conn) string {
@@ -256,8 +255,8 @@ func (s *Server) StartAgain(t testing.TB) {
 	s.start(t)
 }
 
-// Kill ends the postmaster by SIGKILL, as a crash would, and returns when its
-// sessions have noticed: a new server cannot start before that.
+// Kill ends the postmaster by SIGKILL, as a crash would, and returns when its sessions have
+// noticed: a new server cannot start before that.
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
 	left := s.sessions(t)
@@ -270,9 +269,9 @@ func (s *Server) Kill(t testing.TB) {
 	awaitGone(t, left)
 }
 
-// sessions returns the pids of the server's own processes beside the postmaster,
-// the one that answers this included: it outlives its client by a moment, and
-// while it does it holds the shared memory that the next start wants.
+// sessions returns the pids of the server's processes except the postmaster. The session that
+// answers this is among them: it outlives its client by a moment, and until it is gone it holds the
+// shared memory that the next start wants.
 func (s *Server) sessions(t testing.TB) []int {
 	t.Helper()
 	var pids []int
@@ -305,8 +304,7 @@ func (s *Server) end(t testing.TB) {
 	}
 }
 
-// Exec runs SQL, several statements allowed, as the superuser in the database
-// postgres.
+// Exec runs SQL, several statements allowed, as the superuser in the database postgres.
 func (s *Server) Exec(t testing.TB, sql string) {
 	t.Helper()
 	s.Query(t, sql)
@@ -344,8 +342,8 @@ func query(t testing.TB, url, sql string) [][]string {
 	return rows
 }
 
-// CreateRole makes a role that may log in; attributes are SQL such as
-// "connection limit 3". A PgBouncer started later lets it in.
+// CreateRole makes a role that may log in; attributes are SQL such as "connection limit 3". A
+// PgBouncer started later lets it in.
 func (s *Server) CreateRole(t testing.TB, name, password, attributes string) {
 	t.Helper()
 	s.Exec(t, fmt.Sprintf("create role %s login password '%s' %s", quoteIdent(name), strings.ReplaceAll(password, "'", "''"), attributes))

@@ -43,8 +43,8 @@ func postgres(t testing.TB) installation {
 	return in
 }
 
-// tempDir makes a directory that the server's account can reach and owns;
-// t.TempDir lies under one that is root's alone.
+// tempDir makes a directory that the server's account can reach and owns; t.TempDir lies under one
+// that is root's alone.
 func (in installation) tempDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "pgtest-")
@@ -62,8 +62,8 @@ func (in installation) tempDir(t testing.TB) string {
 	return dir
 }
 
-// newCluster fills data from the template, which the first test of this user
-// makes and later ones, of other packages too, copy: initdb takes half a second.
+// newCluster fills data from the template, which the first test of this user makes and later ones,
+// of other packages too, copy: initdb takes half a second.
 func (in installation) newCluster(data string) error {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -99,8 +99,8 @@ func (in installation) initdb(data string) error {
 	return nil
 }
 
-// keep copies a fresh cluster to the template by rename, so that nobody sees
-// half of one; whoever comes second throws its copy away.
+// keep copies a fresh cluster to the template by rename, so that nobody sees half of one; whoever
+// comes second throws its copy away.
 func keep(data, template string) error {
 	if err := os.MkdirAll(filepath.Dir(template), 0o700); err != nil {
 		return err

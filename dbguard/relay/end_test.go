@@ -59,7 +59,7 @@ func testEnd(t *testing.T, s *pgtest.Server) {
 				t.Errorf("it took %v", took)
 			}
 			if c.name == "pipeline without Sync" {
-				report.Cancelled = false // whether the undoing itself is still under way when we look is chance
+				report.Cancelled = false // chance: the undoing may still be under way
 			}
 			if report != c.want {
 				t.Errorf("report %+v, want %+v", report, c.want)

@@ -99,7 +99,7 @@ func (r *Relay) nextStep() (step session.Finish, seen uint64, more bool) {
 		step = session.Finish{Cancel: !r.session.Idle(), Broken: true}
 	default:
 		step = r.session.Finish()
-		if step.Done && len(step.Send) == 0 { // End after the client's Terminate, which is not waited for any more
+		if step.Done && len(step.Send) == 0 { // End came after the client's Terminate
 			step.Cancel = !r.session.Idle()
 		}
 	}

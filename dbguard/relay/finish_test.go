@@ -128,7 +128,7 @@ func testClientGone(t *testing.T, s *pgtest.Server) {
 				o.until("0", "select count(*) from pg_stat_activity where pid = "+l.itsPid())
 				t.Logf("reported after %v, gone after %v: %+v", took, time.Since(start), report)
 				if c.name == "pipeline without Sync" {
-					report.Cancelled = false // whether the undoing itself is still under way when we look is chance
+					report.Cancelled = false // chance: the undoing may still be under way
 				}
 				if report != c.want {
 					t.Errorf("report %+v, want %+v", report, c.want)

@@ -39,7 +39,7 @@ type phase uint8
 
 const (
 	running   phase = iota // bytes are passed both ways
-	ending                 // End was called, or a side has sent what is no message: both pumps are called back
+	ending                 // End was called, or a side has sent what is no message
 	finishing              // the client's pump is over: we end the upstream session
 	over                   // the upstream is closed
 )
@@ -49,10 +49,10 @@ type upstreamState uint8
 
 const (
 	serving    upstreamState = iota // nothing
-	terminated                      // the client's own Terminate: it ends by itself once it has done what came before
+	terminated                      // the client's own Terminate: it ends once it has done the rest
 	rolledBack                      // our ROLLBACK
 	told                            // our Terminate, or the end of our bytes: it closes next
-	cut                             // part of a message, for a Write has failed: nothing can be sent after it
+	cut                             // part of a message, for a Write has failed: it can be sent no more
 )
 
 // Relay is one client and its upstream session. Its methods may be called from any goroutine, at

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// parseLsof calls yield for each TCP socket of `lsof -F nT`, which prints a
-// field a line: p<pid>, f<descriptor>, n<local>[-><remote>], TST=<state>, with
-// name and state of one descriptor in either order.
+// parseLsof calls yield for each TCP socket of `lsof -F nT`, which prints a field a line: p<pid>,
+// f<descriptor>, n<local>[-><remote>], TST=<state>, with name and state of one descriptor in either
+// order.
 func parseLsof(out string, yield func(local, remote, state string)) {
 	var name, state string
 	flush := func() {
@@ -44,8 +44,8 @@ func lsofConns(out string) []Conn {
 	return sortedConns(list)
 }
 
-// lsofPorts returns the addresses listened on that lsof printed. "*" is the
-// unspecified address of IPv4; lsof does not say of which family it is.
+// lsofPorts returns the addresses listened on that lsof printed. "*" is the unspecified address of
+// IPv4; lsof does not say of which family it is.
 func lsofPorts(out string) []netip.AddrPort {
 	var list []netip.AddrPort
 	parseLsof(out, func(local, _, state string) {
@@ -64,8 +64,8 @@ func lsofAddr(s string) (netip.AddrPort, bool) {
 	return address(netip.ParseAddrPort(s))
 }
 
-// netstatConns returns the established connections of `netstat -anp tcp` as
-// macOS prints it: the port follows the address after a dot.
+// netstatConns returns the established connections of `netstat -anp tcp` as macOS prints it: the
+// port follows the address after a dot.
 func netstatConns(out string) []Conn {
 	var list []Conn
 	for line := range strings.Lines(out) {
@@ -95,8 +95,7 @@ func netstatAddr(s string) (netip.AddrPort, bool) {
 	return address(netip.ParseAddrPort(host + ":" + s[i+1:]))
 }
 
-// address brings a parsed address into the one form that we compare: IPv4 as
-// IPv4, no zone.
+// address brings a parsed address into the one form that we compare: IPv4 as IPv4, no zone.
 func address(a netip.AddrPort, err error) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port()), err == nil
 }

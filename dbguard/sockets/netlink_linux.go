@@ -11,15 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kernel's inet_diag answers for one state alone, where /proc/net/tcp
-// prints every socket: with 2,000 connections in TIME_WAIT that took 10 ms on
-// two cores, on the path of a restart. It knows the namespace of the caller
-// only.
+// The kernel's inet_diag answers for one state alone. /proc/net/tcp prints every socket: with 2,000
+// connections in TIME_WAIT that took 10 ms on two cores, and a restart waits for it. inet_diag
+// knows only the network namespace of the caller.
 
 const (
-	// getSock is TCPDIAG_GETSOCK of linux/inet_diag.h, the older question, which
-	// alone asks for IPv4 and IPv6 at once: the table of connections has 262,144
-	// rows on a machine of 24 GB, and walking it takes 0.3 ms at best.
+	// getSock is TCPDIAG_GETSOCK of linux/inet_diag.h, the older question, which alone asks for
+	// IPv4 and IPv6 at once: the table of connections has 262,144 rows on a machine of 24 GB, and
+	// walking it takes 0.3 ms at best.
 	getSock     = 18
 	requestSize = unix.NLMSG_HDRLEN + 60 // struct inet_diag_req
 	messageSize = 72                     // struct inet_diag_msg
@@ -72,8 +71,8 @@ func dump(fd int, want state, yield func(row)) error {
 	}
 }
 
-// parseDiag reads the messages of one datagram; done says that the last one of
-// the answer was among them.
+// parseDiag reads the messages of one datagram; done says that the last one of the answer was among
+// them.
 func parseDiag(b []byte, want state, yield func(row)) (done bool, err error) {
 	e := binary.NativeEndian
 	for len(b) > 0 {
@@ -103,8 +102,8 @@ func parseDiag(b []byte, want state, yield func(row)) (done bool, err error) {
 	return false, nil
 }
 
-// parseMessage reads a struct inet_diag_msg: ports and addresses are in network
-// order, the rest in the machine's.
+// parseMessage reads a struct inet_diag_msg: ports and addresses are in network order, the rest in
+// the machine's.
 func parseMessage(m []byte, want state) (row, bool) {
 	if len(m) < messageSize || state(m[1]) != want {
 		return row{}, false

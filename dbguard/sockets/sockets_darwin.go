@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Connections returns the established TCP connections of the processes pids.
-// A process that has ended has none.
+// Connections returns the established TCP connections of the processes pids. A process that has
+// ended has none.
 func Connections(pids []int) ([]Conn, error) {
 	out, err := lsof(pids, "-iTCP", "-sTCP:ESTABLISHED")
 	return lsofConns(out), err
@@ -22,8 +22,8 @@ func Listening(pids []int) []netip.AddrPort {
 	return lsofPorts(out)
 }
 
-// Established returns every established TCP connection of this machine.
-// netstat, because lsof shows an ordinary user its own processes alone.
+// Established returns every established TCP connection of this machine. It asks netstat, because
+// lsof shows an ordinary user only the user's own processes.
 func Established() ([]Conn, error) {
 	out, err := exec.Command("netstat", "-anp", "tcp").Output()
 	if err != nil {
@@ -32,8 +32,8 @@ func Established() ([]Conn, error) {
 	return netstatConns(string(out)), nil
 }
 
-// Owner returns the process that listens on the TCP port, and its name. ok is
-// false when nobody listens, or the process is another user's and hidden.
+// Owner returns the process that listens on the TCP port, and its name. ok is false when nobody
+// listens, or the process is another user's and hidden.
 func Owner(port int) (pid int, name string, ok bool) {
 	out, _ := exec.Command("lsof", "-nP", "-iTCP:"+strconv.Itoa(port), "-sTCP:LISTEN", "-Fpc").Output()
 	for line := range strings.Lines(string(out)) {
@@ -48,8 +48,8 @@ func Owner(port int) (pid int, name string, ok bool) {
 	return pid, name, pid > 0
 }
 
-// lsof prints the wanted sockets of pids, one field a line. It exits 1 when it
-// has nothing to list, which is no error.
+// lsof prints the wanted sockets of pids, one field a line. It exits 1 when it has nothing to list,
+// which is no error.
 func lsof(pids []int, which ...string) (string, error) {
 	if len(pids) == 0 {
 		return "", nil

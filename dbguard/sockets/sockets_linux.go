@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Connections returns the established TCP connections of the processes pids.
-// A process that has ended has none. When some process may not be looked at,
-// the connections of the others come with the error.
+// Connections returns the established TCP connections of the processes pids. A process that has
+// ended has none. When some process may not be looked at, the connections of the others come with
+// the error.
 func Connections(pids []int) ([]Conn, error) {
 	var list []Conn
 	err := each(pids, established, func(r row) {
@@ -31,8 +31,8 @@ func Listening(pids []int) []netip.AddrPort {
 	return sortedPorts(list)
 }
 
-// Established returns every established TCP connection of this machine, more
-// exactly of the network namespace that this process is in.
+// Established returns every established TCP connection of this machine, more exactly of the network
+// namespace that this process is in.
 func Established() ([]Conn, error) {
 	var list []Conn
 	err := tables(ownNet, established, func(r row) {
@@ -41,8 +41,8 @@ func Established() ([]Conn, error) {
 	return sortedConns(list), err
 }
 
-// Owner returns the process that listens on the TCP port, and its name. ok is
-// false when nobody listens, or the process is another user's and hidden.
+// Owner returns the process that listens on the TCP port, and its name. ok is false when nobody
+// listens, or the process is another user's and hidden.
 func Owner(port int) (pid int, name string, ok bool) {
 	wanted := map[uint64]bool{}
 	_ = tables(ownNet, listen, func(r row) {
@@ -77,8 +77,8 @@ func holds(pid int, wanted map[uint64]bool) bool {
 	return false
 }
 
-// each yields the sockets of pids that are in state want. The tables are read
-// once for each network namespace: processes of one tree share one, mostly.
+// each yields the sockets of pids that are in state want. The tables are read once for each network
+// namespace: processes of one tree share one, mostly.
 func each(pids []int, want state, yield func(row)) error {
 	type space struct {
 		dir  string
@@ -119,8 +119,8 @@ func each(pids []int, want state, yield func(row)) error {
 	return errors.Join(failed...)
 }
 
-// inodes adds the sockets of process pid to held. A process that has ended has
-// none, which is no error.
+// inodes adds the sockets of process pid to held. A process that has ended has none, which is no
+// error.
 func inodes(pid int, held map[uint64]bool) error {
 	fds, err := os.Open("/proc/" + strconv.Itoa(pid) + "/fd")
 	if err != nil {
@@ -148,9 +148,8 @@ func inodes(pid int, held map[uint64]bool) error {
 // ownNet is the procfs directory of our own network namespace.
 const ownNet = "/proc/self/net/"
 
-// tables yields the sockets in state want of the network namespace whose
-// procfs directory is dir: for our own it asks the kernel, which is much
-// cheaper, and reads procfs only where that is not possible.
+// tables yields the sockets in state want of the network namespace whose procfs directory is dir.
+// For our own it asks inet_diag, which is much cheaper, and reads procfs only when that fails.
 func tables(dir string, want state, yield func(row)) error {
 	if dir != ownNet {
 		return procfs(dir, want, yield)
@@ -165,8 +164,8 @@ func tables(dir string, want state, yield func(row)) error {
 	return nil
 }
 
-// procfs yields the sockets in state want from the tables in dir. IPv6 may be
-// absent from the kernel.
+// procfs yields the sockets in state want from the tables in dir. IPv6 may be absent from the
+// kernel.
 func procfs(dir string, want state, yield func(row)) error {
 	for _, name := range []string{"tcp", "tcp6"} {
 		table, err := os.ReadFile(dir + name)
@@ -178,8 +177,8 @@ func procfs(dir string, want state, yield func(row)) error {
 	return nil
 }
 
-// unlessGone returns err unless it says that the process, or the table, is not
-// there. ESRCH and EINVAL are procfs's answers for a process that is ending.
+// unlessGone returns err unless it says that the process, or the table, is not there. ESRCH and
+// EINVAL are procfs's answers for a process that is ending.
 func unlessGone(err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) || errors.Is(err, syscall.EINVAL) {
 		return nil

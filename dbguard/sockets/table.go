@@ -6,8 +6,7 @@ import (
 	"net/netip"
 )
 
-// state is the state of a TCP socket, as the kernel of Linux numbers it
-// (include/net/tcp_states.h).
+// state is the state of a TCP socket, as the kernel of Linux numbers it (include/net/tcp_states.h).
 type state uint64
 
 const (
@@ -22,9 +21,8 @@ type row struct {
 	inode         uint64
 }
 
-// parseTable calls yield for each socket of a procfs table that is in state
-// want. Lines that it does not understand are passed over: the header, and
-// whatever a later kernel may add.
+// parseTable calls yield for each socket of a procfs table that is in state want. Lines that it
+// does not understand are passed over: the header, and whatever a later kernel may add.
 func parseTable(table []byte, want state, yield func(row)) {
 	for line := range bytes.Lines(table) {
 		if r, ok := parseRow(line, want); ok {
@@ -33,9 +31,8 @@ func parseTable(table []byte, want state, yield func(row)) {
 	}
 }
 
-// parseRow reads "sl local remote st tx:rx tr:when retrnsmt uid timeout inode".
-// The state is looked at first: on a busy machine most rows are not wanted, and
-// this is on the path of a restart.
+// parseRow reads "sl local remote st tx:rx tr:when retrnsmt uid timeout inode". It looks at the
+// state first: on a busy machine most rows are not wanted, and a restart waits for this.
 func parseRow(line []byte, want state) (row, bool) {
 	var f [10][]byte
 	n := 0
@@ -58,8 +55,8 @@ func parseRow(line []byte, want state) (row, bool) {
 	return row{local, remote, want, inode}, okL && okR && okI
 }
 
-// parseAddr reads "0100007F:1538": each 32-bit word of the address as the
-// machine's own integer in hexadecimal, then the port.
+// parseAddr reads "0100007F:1538": each 32-bit word of the address as the machine's own integer in
+// hexadecimal, then the port.
 func parseAddr(s []byte) (netip.AddrPort, bool) {
 	hex, port, ok := bytes.Cut(s, []byte{':'})
 	if !ok || (len(hex) != 8 && len(hex) != 32) {
@@ -81,8 +78,7 @@ func parseAddr(s []byte) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(addr.Unmap(), uint16(p)), true
 }
 
-// number reads an unsigned number of base 10 or 16 without turning the bytes
-// into a string.
+// number reads an unsigned number of base 10 or 16 without turning the bytes into a string.
 func number(s []byte, base uint64) (uint64, bool) {
 	if len(s) == 0 || len(s) > 20 {
 		return 0, false

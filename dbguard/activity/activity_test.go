@@ -63,7 +63,7 @@ func TestSessions(t *testing.T) {
 
 	t.Run("me", func(t *testing.T) {
 		self, err := Me(ctx, me)
-		if err != nil || uint32(self.PID) != me.PID() || self.Client != local(me) || !self.Self || self.App != "asker" {
+		if err != nil || uint32(self.PID) != me.PID() || self.Client != local(me) || self.ApplicationName != "asker" {
 			t.Errorf("%+v, %v; want pid %d at %v", self, err, me.PID(), local(me))
 		}
 	})
@@ -132,7 +132,7 @@ func TestTerminate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found[0].Start++
+		found[0].BackendStart++
 		if told, err := Terminate(ctx, me, found); err != nil || told != 0 {
 			t.Errorf("told %d, %v", told, err)
 		}
@@ -183,7 +183,7 @@ func FuzzReadSession(f *testing.F) {
 	f.Add("12", "1", "", "-1")
 	f.Add("12", "1", "fe80::1%eth0", "70000")
 	f.Fuzz(func(t *testing.T, pid, start, addr, port string) {
-		s, err := readSession([][]byte{[]byte(pid), []byte(start), []byte(addr), []byte(port), nil, []byte("f")})
+		s, err := readSession([][]byte{[]byte(pid), []byte(start), []byte(addr), []byte(port), nil})
 		if err == nil && (addr == "") != s.Unix() {
 			t.Fatalf("%+v of %q", s, addr)
 		}
