@@ -248,8 +248,9 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.Di
 	if err != nil {
 		return err
 	}
+	addresses := guard.NewAddresses()
 	open := func(cfg *config.Config, app supervisor.App) (supervisor.Database, error) {
-		return openDatabase(ctx, log, cfg, app, run)
+		return openDatabase(ctx, log, cfg, app, run, addresses)
 	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)
@@ -327,9 +328,9 @@ func keyboard(log *slog.Logger, cfg *config.Config) (<-chan rune, func()) {
 // when devguard ends.
 const closeWait = 10 * time.Second
 
-func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, app supervisor.App, run *statedir.Run) (supervisor.Database, error) {
+func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, app supervisor.App, run *statedir.Run, addresses *guard.Addresses) (supervisor.Database, error) {
 	o := guard.Options{
-		Project: cfg.Dir, Dir: cfg.Work, RunID: run.ID, Previous: run.Previous, Log: log,
+		Addresses: addresses, Project: cfg.Dir, Dir: cfg.Work, RunID: run.ID, Previous: run.Previous, Log: log,
 		Replace: app.Replace, Pids: app.Pids,
 		Embedded: func(ctx context.Context, project string) (string, func(context.Context) error, error) {
 			server, err := embedded.Acquire(ctx, embedded.Options{Project: project, Log: log})

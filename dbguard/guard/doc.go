@@ -16,7 +16,7 @@
 //     (sessions dialled ahead), conflicts.go, prober.go (what it is)
 //   - below: log.go, mode.go, probe.go and pooler.go, verdict.go, reach.go (sessions for
 //     clients), ownconn.go (sessions of our own), trouble.go (why a connect fails),
-//     endpoint.go, environ.go, labels.go, appsockets.go, background.go
+//     endpoint.go, environ.go, labels.go, appsockets.go, addresses.go, background.go
 //
 // Each upstream has a prober, sessions, spares and listeners, each with a lock of its
 // own, which its own file alone takes and never holds over I/O. A lock is taken

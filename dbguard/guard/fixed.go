@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"slices"
 	"time"
@@ -12,48 +13,69 @@ import (
 )
 
 const (
-	// fixedTries and fixedPause bound how long a fixed address may be taken: after
-	// an edit of devguard.toml by ourselves, until the generation that uses it ends.
+	// fixedTries and fixedPause bound how long another program may have a fixed
+	// address: one that is just ending, like the devguard before this one.
 	fixedTries = 200
 	fixedPause = 50 * time.Millisecond
 )
 
-// openFixed begins to listen on the address that the configuration has for u.
+// openFixed begins to listen on the address that the configuration has for u, at once
+// when it is free.
 func (u *upstream) openFixed() {
 	address := u.access().listen
 	if address == "" || !u.listeners.tryFixed() {
 		return
 	}
-	if !u.listenFixed(address, true) {
-		u.work.start(func() { u.retryFixed(address) })
+	socket, turn, err := u.addresses.listen(u.work, address)
+	if socket != nil {
+		u.serveFixed(socket)
+		return
 	}
+	u.work.start(func() { u.awaitFixed(address, turn, err) })
 }
 
-// retryFixed listens as soon as the address is free.
-func (u *upstream) retryFixed(address string) {
-	for try := range fixedTries {
-		if !sleep(u.work.ctx, fixedPause) || u.listenFixed(address, try < fixedTries-1) {
+// awaitFixed waits for an earlier Guard to give up the address, as long as that takes,
+// and for another program within fixedTries.
+func (u *upstream) awaitFixed(address string, turn *turn, err error) {
+	var socket net.Listener
+	for tries := 0; ; {
+		switch {
+		case socket != nil: // also when the Guard is closed by now: it is passed on then
+			u.serveFixed(socket)
 			return
+		case u.work.ctx.Err() != nil:
+			return
+		case turn != nil:
+			socket, turn = turn.await(u.work.ctx), nil
+			continue
+		case err != nil && tries == fixedTries:
+			u.noFixed(err)
+			return
+		case err != nil:
+			sleep(u.work.ctx, fixedPause)
+			tries++
 		}
+		socket, turn, err = u.addresses.listen(u.work, address)
 	}
 }
 
-// listenFixed reports whether u has its fixed address now; quietly says nothing
-// when it cannot have it.
-func (u *upstream) listenFixed(address string, quietly bool) bool {
-	l, err := login.ListenRelayed("tcp", address, u.access().config, login.Options{
+// serveFixed serves whoever connects to the fixed address.
+func (u *upstream) serveFixed(socket net.Listener) {
+	l, err := login.ListenRelayed(socket, u.access().config, login.Options{
 		Serve:      func(ctx context.Context, c *login.Client) { u.serve(ctx, c, u.admitRelayed) },
 		Generation: u.generationOf,
 		Log:        u.log.Logger,
 	})
 	if err != nil {
-		if !quietly {
-			logline.Warning(addressTaken{err}).To(u.log.Logger)
-		}
-		return false
+		u.noFixed(err)
+		return
 	}
 	u.listeners.setFixed(l)
-	return true
+}
+
+func (u *upstream) noFixed(err error) {
+	err = fmt.Errorf("listen for the app's database sessions: %w", err)
+	logline.Warning(addressTaken{err}).To(u.log.Logger)
 }
 
 // addressTaken says why there is no listener at the fixed address.

@@ -14,6 +14,7 @@ import (
 
 // Options configure a Guard. They are copied by Open.
 type Options struct {
+	Addresses *Addresses                   // shared by all Guards of this devguard; default: of this Guard alone
 	Project   string                       // directory of the configuration, absolute
 	Dir       string                       // the app's working directory: .env and relative paths are its
 	RunID     string                       // 32 hexadecimal digits, random for each run of devguard
@@ -22,7 +23,7 @@ type Options struct {
 	Env       []string                     // the environment of the first start, when known: the probe then begins at once
 	Embedded  EmbeddedStarter              // needed when a database asks for it
 	Replace   func()                       // asks for a new start of the app, whose environment is no good any more; may be nil
-	Pids      func() (gen int, pids []int) // the app's processes now, for fixed addresses; may be nil
+	Pids      func() (gen int, pids []int) // the app's processes now, for fixed addresses; may wait for a start; may be nil
 	Log       *slog.Logger                 // default slog.Default()
 }
 
@@ -60,8 +61,11 @@ func Open(ctx context.Context, o Options) (*Guard, error) {
 	}
 	g := &Guard{dir: o.Dir, databases: all, shared: shared{
 		labels: labels{o.RunID, o.Previous}, log: newLogger(o.Log), work: newBackground(ctx), sockets: &appSockets{},
-		pids: o.Pids, replace: o.Replace,
+		addresses: o.Addresses, pids: o.Pids, replace: o.Replace,
 	}}
+	if g.shared.addresses == nil {
+		g.shared.addresses = NewAddresses()
+	}
 	g.upstreams = newRegistry(g.shared)
 	switch {
 	case len(private) > 0:
@@ -107,6 +111,9 @@ func (g *Guard) Close(ctx context.Context) error {
 		return nil
 	}
 	all := g.upstreams.all()
+	for _, u := range all {
+		u.listeners.giveUpFixed() // first: the next Guard's clients may be coming
+	}
 	for _, u := range all {
 		u.sessions.dismiss()
 	}

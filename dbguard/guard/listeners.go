@@ -79,6 +79,16 @@ func (l *listeners) setFixed(opened *login.Listener) {
 	}
 }
 
+// giveUpFixed lets go of the fixed address; who is served there stays.
+func (l *listeners) giveUpFixed() {
+	l.mu.Lock()
+	fixed := l.fixed
+	l.mu.Unlock()
+	if fixed != nil {
+		fixed.StopAccepting()
+	}
+}
+
 // close ends every session; ctx bounds how politely.
 func (l *listeners) close(ctx context.Context) {
 	l.mu.Lock()

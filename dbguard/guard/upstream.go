@@ -29,12 +29,13 @@ type upstream struct {
 
 // shared is what the upstreams of a Guard have in common.
 type shared struct {
-	labels  labels
-	log     *logger
-	work    *background
-	sockets *appSockets
-	pids    func() (gen int, pids []int) // the app's processes now; may be nil
-	replace func()                       // asks for a new start of the app; may be nil
+	labels    labels
+	log       *logger
+	work      *background
+	sockets   *appSockets
+	addresses *Addresses
+	pids      func() (gen int, pids []int) // the app's processes now; may be nil
+	replace   func()                       // asks for a new start of the app; may be nil
 }
 
 func newUpstream(id dsn.Identity, to access, s shared) *upstream {

@@ -78,28 +78,29 @@ type Listener struct {
 // not exist and which only our own user can connect to. Its clients log in with a
 // password that one of Options.Secrets was made of.
 func Listen(network, address string, o Options) (*Listener, error) {
-	return listen(network, address, nil, o)
+	on, err := net.Listen(network, address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for the app's database sessions: %w", err)
+	}
+	return listen(on, nil, o)
 }
 
 // ListenRelayed is Listen for clients that do not know a password of ours, as they read
 // their URL from somewhere else: their logins are relayed to upstream, which alone
 // decides. So the listener grants nothing that its clients could not get without
 // it. upstream is copied; whose user, database and password it names does not
-// matter, the client's count.
-func ListenRelayed(network, address string, upstream *pgconn.Config, o Options) (*Listener, error) {
-	return listen(network, address, upstream.Copy(), o)
+// matter, the client's count. on is the socket, a loopback address; the Listener
+// closes it, also when there is an error.
+func ListenRelayed(on net.Listener, upstream *pgconn.Config, o Options) (*Listener, error) {
+	return listen(on, upstream.Copy(), o)
 }
 
-func listen(network, address string, upstream *pgconn.Config, o Options) (*Listener, error) {
-	l, err := net.Listen(network, address)
-	if err != nil {
-		return nil, fmt.Errorf("listen for the app's database sessions: %w", err)
+func listen(on net.Listener, upstream *pgconn.Config, o Options) (*Listener, error) {
+	if err := ours(on.Addr()); err != nil {
+		_ = on.Close()
+		return nil, fmt.Errorf("listen for the app's database sessions on %s: %w", on.Addr(), err)
 	}
-	if err := ours(l.Addr()); err != nil {
-		_ = l.Close()
-		return nil, fmt.Errorf("listen for the app's database sessions on %s: %w", address, err)
-	}
-	return attach(l, upstream, o), nil
+	return attach(on, upstream, o), nil
 }
 
 // attach begins to serve who comes to a listener.
@@ -177,14 +178,19 @@ func (l *Listener) pause() {
 	}
 }
 
-// Close stops accepting, ends every login at once, and waits for the clients that
-// are served. When ctx is done, now perhaps, the context that they are served with
-// is, too. It returns when every goroutine of the listener has ended, and may be
-// called again.
-func (l *Listener) Close(ctx context.Context) {
+// StopAccepting gives up the address and ends every login at once. Clients that are
+// served stay. It may be called again.
+func (l *Listener) StopAccepting() {
 	l.stop()
 	_ = l.net.Close()
 	l.pending.close()
+}
+
+// Close is StopAccepting, and waits for the clients that are served. When ctx is done, now perhaps, the context that they are served with
+// is, too. It returns when every goroutine of the listener has ended, and may be
+// called again.
+func (l *Listener) Close(ctx context.Context) {
+	l.StopAccepting()
 	release := context.AfterFunc(ctx, l.end)
 	l.work.Wait()
 	release()

@@ -32,7 +32,11 @@ func relayedStub(t *testing.T, upstream string, o Options, edits ...func(*pgconn
 	}
 	o.Generation = func(net.Conn) int { return 7 }
 	o.Serve = func(ctx context.Context, c *Client) { splice(ctx, t, c) }
-	return open(t, o, func(o Options) (*Listener, error) { return ListenRelayed("tcp", "127.0.0.1:0", config, o) })
+	on, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return open(t, o, func(o Options) (*Listener, error) { return ListenRelayed(on, config, o) })
 }
 
 // splice serves a client whose login was relayed.
