@@ -28,15 +28,15 @@ type Request struct {
 	Tmp     string   // absolute: a directory of ours alone, made if missing, empty when Run returns
 	Again   bool     // a build like it was just done, so little is left to compile; see lessGC
 
-	// Goflags is what `go env GOFLAGS` answers in Dir. It changes hardly ever:
-	// who builds often asks once (see Goflags) and saves 5 ms a build. Nil: Run
-	// asks.
+	// Goflags is what `go env GOFLAGS` answers in Dir; nil makes Run ask. It
+	// hardly ever changes: a caller that builds often asks once (see Goflags) and
+	// saves 5 ms a build.
 	Goflags *string
 
 	// Progress is told how many of all packages the build is done with, from one
-	// goroutine and never after Run has returned. Nil, as it should be when
-	// nobody watches a first build, costs nothing; else `go list` runs beside
-	// the build to know the total. Not used with the user's own -v.
+	// goroutine and never after Run has returned. To know the total, `go list`
+	// runs beside the build: leave it nil unless somebody watches a first build.
+	// Not used with the user's own -v.
 	Progress func(done, total int)
 }
 

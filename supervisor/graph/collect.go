@@ -38,8 +38,8 @@ func (c *collector) collect() *classify.Graph {
 	for _, p := range c.a.packages {
 		c.add(p)
 	}
-	c.named()
-	c.asked()
+	c.namePackage()
+	c.addPackageAsked()
 	for _, m := range c.a.localModules() {
 		c.moduleFiles(m.dir) // also of those that no package comes from: they have a say in versions
 	}
@@ -53,7 +53,7 @@ func (c *collector) collect() *classify.Graph {
 
 // named sets the import path of what is built. When go list cannot say, it is the one that the
 // directory would have.
-func (c *collector) named() {
+func (c *collector) namePackage() {
 	for _, p := range c.a.roots() {
 		c.graph.Package = p.ImportPath
 	}
@@ -121,9 +121,9 @@ func (c *collector) files(dir string, role classify.Role, lists ...[]string) {
 	}
 }
 
-// asked adds the directory of the package itself when go list knows nothing of it, with the Go
-// files that are there.
-func (c *collector) asked() {
+// addPackageAsked adds the directory of the package itself when go list knows nothing of it, with
+// the Go files that are there.
+func (c *collector) addPackageAsked() {
 	dir := c.a.packageDir(c.req)
 	if strings.HasSuffix(dir, ".go") {
 		dir = filepath.Dir(dir)

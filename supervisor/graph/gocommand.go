@@ -56,11 +56,12 @@ func (t *asker) run(ctx context.Context, env []string, args ...string) ([]byte, 
 // environment is what `go env` says.
 type environment map[string]string
 
-var asked = []string{"GOARCH", "GOAMD64", "GOEXPERIMENT", "GOFLAGS", "GOHOSTARCH", "GOMOD", "GOMODCACHE", "GOOS", "GOROOT", "GOVERSION",
+// envNames are the settings that a graph depends on.
+var envNames = []string{"GOARCH", "GOAMD64", "GOEXPERIMENT", "GOFLAGS", "GOHOSTARCH", "GOMOD", "GOMODCACHE", "GOOS", "GOROOT", "GOVERSION",
 	"GOWORK", "CGO_ENABLED"}
 
 func (t *asker) env(ctx context.Context) (environment, error) {
-	out, err := t.run(ctx, nil, append([]string{"env", "-json"}, asked...)...)
+	out, err := t.run(ctx, nil, append([]string{"env", "-json"}, envNames...)...)
 	if err != nil {
 		return nil, fmt.Errorf("ask the go command for its settings (go env): %w", err)
 	}

@@ -64,7 +64,7 @@ func Open(f *os.File) (*Keys, error) {
 	// Children inherit that, so an app is not stopped by its output either.
 	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU)
 	caught := []os.Signal{unix.SIGCONT}
-	if !signal.Ignored(unix.SIGTSTP) { // ignored by who started us: no job control
+	if !signal.Ignored(unix.SIGTSTP) { // whoever started us ignores it: there is no job control
 		caught = append(caught, unix.SIGTSTP)
 	}
 	signal.Notify(k.signals, caught...)
