@@ -18,9 +18,10 @@ type backend struct {
 	out     []byte
 	status  byte
 	skip    bool
-	copying byte // Q or E
-	fed     bool // that has had data
-	strayed bool // a Sync has come behind an Execute's data: the session fails a COPY for it
+	copying byte     // Q or E
+	queued  []string // statements of the Query under way
+	fed     bool     // that has had data
+	strayed bool     // a Sync has come behind an Execute's data: the session fails a COPY for it
 	stmts   map[string]prepared
 	portals map[string]*cursor
 	clashed bool // 0A000 has been raised
@@ -79,7 +80,7 @@ func (b *backend) fail(how byte, state, message string) {
 	if b.status == 'T' {
 		b.status = 'E'
 	}
-	b.copying = 0
+	b.copying, b.queued = 0, nil
 	b.pending = nil
 	clear(b.portals)
 	b.say("ESERROR|VERROR|C" + state + "|M" + message + "||")
@@ -148,7 +149,7 @@ func (b *backend) copyMessage(typ byte, body string) {
 		b.pending = append(b.pending, "copy")
 		b.say("CCOPY 1|")
 		if how == 'Q' {
-			b.ready()
+			b.next()
 		}
 	default:
 		b.say("ESERROR|VERROR|C08P01|Munexpected message type||", "ESFATAL|VFATAL|C08P01|Mlost||")
@@ -302,19 +303,30 @@ func (b *backend) fetch(c *cursor, one bool) {
 }
 
 func (b *backend) query(sql string) {
-	if b.status == 'E' && !ends(sql) && sql != "" {
-		b.fail('Q', "25P02", aborted)
-		return
+	b.queued = strings.Split(sql, "; ")
+	b.next()
+}
+
+// next runs what is left of the Query, up to a COPY.
+func (b *backend) next() {
+	for len(b.queued) > 0 {
+		sql := b.queued[0]
+		b.queued = b.queued[1:]
+		if b.status == 'E' && !ends(sql) && sql != "" {
+			b.fail('Q', "25P02", aborted)
+			return
+		}
+		if t, ok := strings.CutPrefix(sql, "alter "); ok {
+			b.shapes[t]++
+		}
+		if table(sql) != "" {
+			b.say("D" + sql)
+		}
+		if !b.statement('Q', sql) {
+			return
+		}
 	}
-	if t, ok := strings.CutPrefix(sql, "alter "); ok {
-		b.shapes[t]++
-	}
-	if table(sql) != "" {
-		b.say("D" + sql)
-	}
-	if b.statement('Q', sql) {
-		b.ready()
-	}
+	b.ready()
 }
 
 // statement runs what is not a select; false: it has failed or goes on.

@@ -15,8 +15,8 @@ type replies struct {
 	state replyState
 	block byte // T or I when an Execute that was shown has begun or ended a block, else 0
 
-	// concealed, aborting: how many more ReadyForQuery the client waits for than the server sends, and
-	// what is to be injected behind the client's message that is passing in pieces.
+	// concealed, aborting: how many more ReadyForQuery the client waits for than the server sends,
+	// and what is to be injected behind the client's message that is passing in pieces.
 	owed     int
 	deferred []byte
 }
@@ -58,7 +58,7 @@ func (r *replies) status(before byte) byte {
 
 // follow notes what a text has done to the transaction; the client was shown its end.
 func (r *replies) follow(f sqlFacts) {
-	if b := f.block(); b != 0 {
-		r.block = b
+	if f.block != 0 {
+		r.block = f.block
 	}
 }

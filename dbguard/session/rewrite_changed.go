@@ -17,8 +17,8 @@ func (r *rewrite) changed(head *expected, out []byte) []byte {
 	return changedResult.append(out)
 }
 
-// behindChange decides about a ReadyForQuery that comes behind 0A000. goesOn is false when the client
-// is shown it.
+// behindChange decides about a ReadyForQuery that comes behind 0A000. goesOn is false when the
+// client is shown it.
 func (r *rewrite) behindChange(ofSync bool, status byte) (inject []byte, goesOn bool) {
 	switch {
 	case !ofSync: // of a Query, which the client believes skipped

@@ -23,6 +23,8 @@ var scripted = [][]string{
 	{"P|copy x from stdin||", "B||", "E|", "drow", "fno|", "S"},
 	{"Qinsert 1|"}, {"P|insert 2||", "B||", "E|"}, {"Pf|insert 3||", "S"}, {"B|f|", "E|"}, {"Qcopy x from stdin|"}, {"drow"}, {"dbad"}, {"c"},
 	{"P|copy x from stdin||", "B||", "E|"},
+	{"fno|"}, {"Qcopy x from stdin; copy x from stdin|", "drow", "c", "drow", "c"}, {"Qcopy x from stdin; copy x from stdin|", "drow", "c"},
+	{"Qbegin; copy x from stdin|"}, {"Qcopy x from stdin; fail|", "c"}, {"Qselect x; commit; begin|"}, {"Qinsert 4; fail; insert 5|"},
 }
 
 // FuzzRewrite: whatever a client says, in whatever pieces, over a pooler that changes its server

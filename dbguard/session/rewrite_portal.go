@@ -131,8 +131,8 @@ func (r *rewrite) execute(f frame, out []byte, now time.Time) ([]byte, verdict) 
 // executes notes that an Execute goes upstream, of a portal that we know.
 func (r *rewrite) executes(x expected, facts sqlFacts, now time.Time) uint64 {
 	seq := r.push(x, now)
-	if b := facts.block(); b != 0 {
-		r.batch.block = b
+	if facts.block != 0 {
+		r.batch.block = facts.block
 	}
 	if facts.copiesIn {
 		r.copy.may(seq)

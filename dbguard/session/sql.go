@@ -51,8 +51,7 @@ type sqlFacts struct {
 	statements int     // not empty ones; 2 stands for more
 	verb       verb    // of the first statement that has one; ALL goes before a name
 	name       string  // of verbDeallocate and verbExecute, folded as SQL does
-	begins     bool    // may begin a transaction block
-	ends       bool    // the last statement that begins or ends one ends it
+	block      byte    // T or I when the text begins or ends a transaction block, else 0
 	copiesIn   bool    // may hold COPY FROM STDIN
 	unfixed    bool    // a FETCH or EXECUTE: what it returns is found out when it runs
 	features   feature // a set
@@ -66,24 +65,12 @@ func (f sqlFacts) alone() verb {
 	return f.verb
 }
 
-// block returns the status of the transaction after the text, T or I; 0 when the text does not
-// change it.
-func (f sqlFacts) block() byte {
-	switch {
-	case f.ends:
-		return 'I'
-	case f.begins:
-		return 'T'
-	}
-	return 0
-}
-
 // readSQL looks at the first 64 KiB of a query text.
 func readSQL(text string) sqlFacts {
 	var f sqlFacts
 	if len(text) > maxRead {
 		text = text[:maxRead]
-		f.begins, f.copiesIn, f.statements = true, true, 1 // the rest may hold anything
+		f.block, f.copiesIn, f.statements = 'T', true, 1 // the rest may hold anything
 	}
 	r := sqlReader{lex: lexer{text: text}, facts: &f}
 	for r.advance(); r.now.kind != tokenEnd; r.advance() {
@@ -126,7 +113,7 @@ func (r *sqlReader) take(word string) bool {
 func (r *sqlReader) statement() {
 	switch {
 	case r.now.is("begin"), r.now.is("start"):
-		r.facts.begins, r.facts.ends = true, false
+		r.facts.block = 'T'
 	case r.take("commit"), r.take("end"), r.take("rollback"), r.take("abort"):
 		r.end()
 	case r.take("deallocate"):
@@ -249,7 +236,7 @@ func (r *sqlReader) end() {
 		}
 		r.advance()
 	}
-	r.facts.ends = true
+	r.facts.block = 'I'
 }
 
 func (r *sqlReader) copyIn() {
