@@ -51,7 +51,7 @@ func TestLogOfARestart(t *testing.T) {
 	ready := d.wait(mark, "instance ready", nil)
 	var order []string
 	for _, l := range d.since(mark) {
-		if logline.Contract[l.Msg] != nil && l.Msg != "ignored" && l.Msg != "database" {
+		if logline.Contract[l.Msg] != nil && l.Msg != "waiting" && l.Msg != "ignored" && l.Msg != "database" {
 			order = append(order, l.Msg)
 		}
 		if l.Raw == ready.Raw {

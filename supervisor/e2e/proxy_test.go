@@ -53,7 +53,7 @@ func TestRestartsThroughTheGuard(t *testing.T) {
 			awaitQuery(t, s, 1)
 		}
 		if gen == len(guarded)-1 {
-			write(t, dir+"/devguard.toml", "[app]\ngrace = \"10s\"\n")
+			write(t, dir+"/devguard.toml", "[app]\ngrace = \"10s\"\n[[database]]\ndrain_timeout = \"3s\"\n")
 		} else {
 			restartByPage(t, dir, gen)
 		}
@@ -75,7 +75,7 @@ func TestRestartsThroughTheGuard(t *testing.T) {
 	if l := d.wait(0, "instance exited", ofGen(last)); l.int("code") != 0 {
 		t.Errorf("%s", l.Raw)
 	}
-	// The edit of devguard.toml makes a second guard, which says what it finds.
+	// The edit of the database in devguard.toml makes a second guard, which says what it finds.
 	if n := d.count(0, "conflict") + d.count(0, "bypass"); n != 0 || d.count(0, "database") != 2 {
 		t.Errorf("it says too much\n%s", d.log())
 	}
