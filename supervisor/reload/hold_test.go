@@ -11,20 +11,20 @@ import (
 // checkHolds compares the holds with what is due and with what is in flight: what is
 // due and not in flight has one hold, nothing else has one, and what a hold waits for
 // is really going on.
-func (w *world) checkHolds() {
-	holds, due := w.st.Snapshot().Holds, w.due()
+func (w *world) checkHolds(snap Snapshot) {
+	holds, due := snap.Holds, w.due(snap.Phase)
 	for i, h := range holds {
 		if !slices.Contains(due, h.What) {
-			w.t.Fatalf("%s has a hold and is not due: %+v; in flight: %v", h.What, w.st.Snapshot(), w.flight)
+			w.t.Fatalf("%s has a hold and is not due: %+v; in flight: %v", h.What, snap, w.flight)
 		}
 		if h.What != "shutdown" && slices.ContainsFunc(holds[:i], func(o Hold) bool { return o.What == h.What }) {
-			w.t.Fatalf("%s has two holds: %+v", h.What, w.st.Snapshot())
+			w.t.Fatalf("%s has two holds: %+v", h.What, snap)
 		}
 		w.goesOn(h)
 	}
 	for _, what := range due {
-		if w.holdOf(what) == (Hold{}) {
-			w.t.Fatalf("%s is due and has no hold: %+v; in flight: %v", what, w.st.Snapshot(), w.flight)
+		if !slices.ContainsFunc(holds, func(h Hold) bool { return h.What == what }) {
+			w.t.Fatalf("%s is due and has no hold: %+v; in flight: %v", what, snap, w.flight)
 		}
 	}
 }
@@ -65,7 +65,7 @@ func (w *world) goesOn(h Hold) {
 }
 
 // due is what is due and not in flight.
-func (w *world) due() (due []string) {
+func (w *world) due(phase string) (due []string) {
 	st := w.st
 	is := func(what string, yes bool) {
 		if yes {
@@ -82,7 +82,7 @@ func (w *world) due() (due []string) {
 		is("hook "+h.Name, w.hookIsDue(i))
 	}
 	is("build", !st.opts.Command && w.buildIsDue())
-	switch st.Snapshot().Phase {
+	switch phase {
 	case "running", "starting":
 		is("restart", w.restartIsDue())
 	default:

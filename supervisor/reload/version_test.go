@@ -10,8 +10,8 @@ import (
 
 // checkVersions checks that versions only grow, and that none is of a tree that was
 // not seen yet.
-func (w *world) checkVersions() {
-	snap, last := w.st.Snapshot(), w.last
+func (w *world) checkVersions(snap Snapshot) {
+	last := w.last
 	w.last = snap
 	if snap.Version < last.Version || snap.GenVersion < last.GenVersion || snap.Building != 0 && snap.Building < last.Building {
 		w.t.Fatalf("a version went back: %+v, before %+v", snap, last)

@@ -57,14 +57,12 @@ func digest(n uint64) (d change.Digest) {
 
 // step feeds one event and checks the invariants.
 func (w *world) step(ev Event) {
-	w.t.Helper()
 	var effects []Effect
 	w.st, effects = Step(w.st, ev, w.now)
 	w.take(effects)
 }
 
 func (w *world) take(effects []Effect) {
-	w.t.Helper()
 	for _, e := range effects {
 		switch e := e.(type) {
 		case Log:
@@ -85,8 +83,9 @@ func (w *world) take(effects []Effect) {
 	if !w.st.done() && len(w.flight) != w.st.inFlight {
 		w.t.Fatalf("%d effects in flight, the state counts %d", len(w.flight), w.st.inFlight)
 	}
-	w.checkHolds()
-	w.checkVersions()
+	snap := w.st.Snapshot()
+	w.checkHolds(snap)
+	w.checkVersions(snap)
 }
 
 // allowed checks what may not go on at the same time.
