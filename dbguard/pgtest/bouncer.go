@@ -74,7 +74,7 @@ func (b *Bouncer) configure(dir string, pool Pool) error {
 		"listen_addr": "127.0.0.1", "listen_port": strconv.Itoa(b.Port), "unix_socket_dir": "",
 		"auth_type": "scram-sha-256", "auth_file": filepath.Join(dir, "users.txt"),
 		"pool_mode": "transaction", "default_pool_size": "5", "max_client_conn": "200",
-		"server_tls_sslmode": "disable",
+		"admin_users": Superuser, "server_tls_sslmode": "disable",
 	}
 	if pool.Mode != "" {
 		settings["pool_mode"] = pool.Mode
@@ -131,6 +131,12 @@ func (b *Bouncer) start(t testing.TB) {
 
 // URL returns a URL of the pooler, as Server.URL does of the server.
 func (b *Bouncer) URL(c Conn) string { return buildURL(b.Host, b.Port, b.server.roles, c) }
+
+// Admin runs a command of PgBouncer's console, such as SHOW POOLS, and returns its rows.
+func (b *Bouncer) Admin(t testing.TB, command string) [][]string {
+	t.Helper()
+	return query(t, b.URL(Conn{Database: "pgbouncer"}), command)
+}
 
 // Pid returns PgBouncer's process id.
 func (b *Bouncer) Pid() int { return b.proc.pid() }

@@ -73,6 +73,9 @@ func TestBouncer(t *testing.T) {
 			b.StartAgain(t)
 			b.Restart(t)
 			query(t, user, "select 1")
+			if rows := b.Admin(t, "SHOW DATABASES"); len(rows) == 0 {
+				t.Error("the console shows no database")
+			}
 		})
 	}
 }
