@@ -80,3 +80,29 @@ func TestRoundAndInstanceMeetInOnePlace(t *testing.T) {
 		t.Errorf("handover.go looks at %v: the test is blind", found)
 	}
 }
+
+// A move that a state does not allow is a bug of the decider, and said to be one.
+func TestImpossibleMovesPanic(t *testing.T) {
+	for name, move := range map[string]func(*machine){
+		"a start while it runs":         func(m *machine) { m.start(generation{gen: 2}, "bin") },
+		"a drain while it runs":         func(m *machine) { m.drain(stopped{}) },
+		"two checks":                    func(m *machine) { m.check(2, "bin"); m.check(2, "bin") },
+		"two stops":                     func(m *machine) { m.stop(stopped{}); m.stop(stopped{}) },
+		"a check in a stop":             func(m *machine) { m.stop(stopped{}); m.check(2, "bin") },
+		"a step of no round":            func(m *machine) { m.build() },
+		"two steps":                     func(m *machine) { m.openRound(); m.build(); m.readConfig() },
+		"the end of no step":            func(m *machine) { m.openRound(); m.endStep() },
+		"the end of a round in a step":  func(m *machine) { m.openRound(); m.build(); m.endRound() },
+		"a build cancelled that is not": func(m *machine) { m.cancelBuild() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := served(t, Options{})
+			defer func() {
+				if text, _ := recover().(string); !strings.HasPrefix(text, "BUG: ") {
+					t.Errorf("panics with %q", text)
+				}
+			}()
+			move(newMachine(w.st, w.now))
+		})
+	}
+}
