@@ -88,15 +88,19 @@ func (addressTaken) Hint() string {
 
 // generationOf returns the generation whose process tree holds the other end of a
 // connection now, 0 when it is nobody of ours.
-func (s shared) generationOf(c net.Conn) int {
+func (s shared) generationOf(c net.Conn) int { return s.ownerOf(c).Gen }
+
+// ownerOf returns who holds the other end of a connection now.
+func (s shared) ownerOf(c net.Conn) login.Owner {
 	if s.pids == nil {
-		return 0
+		return login.Owner{}
 	}
 	gen, pids := s.pids()
-	conns, err := sockets.Connections(pids)
+	pids = sockets.SameNetwork(pids)
+	conns, _ := sockets.Connections(pids) // those of processes that we may not look at are nobody's
 	theirs := sockets.Conn{Local: addrPort(c.RemoteAddr()), Remote: addrPort(c.LocalAddr())}
-	if err != nil || !slices.Contains(conns, theirs) {
-		return 0
+	if !slices.Contains(conns, theirs) {
+		return login.Owner{}
 	}
-	return gen
+	return login.Owner{Gen: gen, SameUser: sockets.SameUser(pids)}
 }

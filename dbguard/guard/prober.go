@@ -168,7 +168,12 @@ func (p *prober) fallBackIfOurs(err error) {
 	if to.wish != modeAuto || p.work.ctx.Err() != nil || !oursAlone(err) {
 		return
 	}
-	if !p.fallBack("devguard cannot log in as the app can: " + explain(err, to.settings).reason) {
+	p.giveUp("devguard cannot log in as the app can: " + explain(err, to.settings).reason)
+}
+
+// giveUp has the app go past us for good, and says so, the first time.
+func (p *prober) giveUp(reason string) {
+	if !p.fallBack(reason) {
 		return
 	}
 	v, _ := p.result()

@@ -24,6 +24,7 @@ func (u *upstream) target(gen int) (dsn.Target, bool) {
 	l, err := u.listeners.open(login.Options{
 		Serve:   func(ctx context.Context, c *login.Client) { u.serve(ctx, c, u.admit) },
 		Secrets: u.sessions.secrets,
+		App:     u.mismatches.app(),
 		Log:     u.log.Logger,
 	})
 	if err != nil {
@@ -67,6 +68,9 @@ var errReplaced = login.Fatal("57P01", "terminating connection due to administra
 // admit finds out how the client is to be served and opens its session; nil when
 // it was refused.
 func (u *upstream) admit(ctx context.Context, s *clientSession, c *login.Client) *admission {
+	if c.Server != nil {
+		return u.admitRelayed(ctx, s, c)
+	}
 	if !u.sessions.awaitResume(ctx) {
 		return nil
 	}

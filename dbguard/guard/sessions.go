@@ -85,6 +85,14 @@ func (s *sessions) secrets() []login.Secret {
 	return list
 }
 
+// admits reports whether generation gen has a password now.
+func (s *sessions) admits(gen int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, good := s.issued[gen]
+	return good
+}
+
 // given reports whether some generation has a password now.
 func (s *sessions) given() bool {
 	s.mu.Lock()

@@ -13,11 +13,12 @@ type upstream struct {
 	*endpoint
 	shared
 
-	prober    *prober
-	spares    *spares
-	sessions  *sessions
-	listeners *listeners
-	conflicts conflicts
+	prober     *prober
+	spares     *spares
+	sessions   *sessions
+	listeners  *listeners
+	mismatches *mismatches
+	conflicts  conflicts
 
 	mu      sync.Mutex
 	first   int           // the first generation that was given it and not drained; 0: none
@@ -46,6 +47,7 @@ func newUpstream(id dsn.Identity, to access, s shared) *upstream {
 		sessions: newSessions(s.work, s.sockets),
 	}
 	u.prober = &prober{endpoint: e, log: s.log, work: s.work, onFallback: u.askReplacement}
+	u.mismatches = &mismatches{endpoint: e, shared: s, prober: u.prober, sessions: u.sessions}
 	return u
 }
 

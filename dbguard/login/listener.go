@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -47,6 +48,10 @@ type Options struct {
 	// means always 0. For ListenRelayed alone.
 	Generation func(net.Conn) int
 
+	// App is how clients of the app itself are served that want something else than
+	// their URL says; nil: they are not. For Listen alone.
+	App *App
+
 	// Log is told at level debug why logins fail, and that none can be accepted.
 	// Default slog.Default().
 	Log *slog.Logger
@@ -66,6 +71,8 @@ type Listener struct {
 	upstream *pgconn.Config // where logins are relayed to; nil: they are checked by Secrets
 	pending  *pendingLogins
 	keys     cancelKeys
+
+	suspected atomic.Int32 // for how many logins more it is found out beforehand whose they are
 
 	accepting context.Context // done once Close is called
 	stop      context.CancelFunc

@@ -18,12 +18,8 @@ func (l *Listener) attend(p *pendingLogin) {
 	in := &intake{r: p, left: loginBytes}
 	start, cancel, err := negotiate(in, p)
 	var c *Client
-	switch {
-	case start == nil:
-	case l.upstream != nil:
-		c, err = l.relayLogin(p, in, start)
-	default:
-		c, err = l.login(p, in, start)
+	if start != nil {
+		c, err = l.admit(p, in, start)
 	}
 	if !l.pending.leave(p) {
 		err = errTooSlow
@@ -100,19 +96,32 @@ func (l *Listener) login(p *pendingLogin, in *intake, start *startup) (*Client, 
 		out = append(out, told)
 	}
 	out = append(out, &pgproto3.AuthenticationSASL{AuthMechanisms: []string{scramMechanism}})
+	suspect := l.suspect(p) // before it is asked: it may leave at once
 	if _, err := p.Write(encode(out...)); err != nil {
 		return nil, err
 	}
-	fits, err := l.exchange(p, in, c.User)
-	if err != nil {
+	fits, err := l.exchange(p, in)
+	switch {
+	case err == nil:
+	case errors.Is(err, errWrongPassword):
+		l.tell(l.owner(p), OtherPassword)
+		return nil, refuse("28P01", fmt.Sprintf("password authentication failed for user \"%s\"", c.User))
+	case hasLeft(err):
+		l.suspected.Store(suspects)
+		l.tell(suspect, NoPassword)
+		return nil, err
+	default:
 		return nil, err
 	}
 	c.Gen = fits.gen
 	return c, nil
 }
 
+// errWrongPassword is the end of an exchange in which no secret fits.
+var errWrongPassword = errors.New("the password is none of ours")
+
 // exchange does SCRAM up to AuthenticationOk and returns the secret that fits.
-func (l *Listener) exchange(conn net.Conn, in *intake, user string) (*Secret, error) {
+func (l *Listener) exchange(conn net.Conn, in *intake) (*Secret, error) {
 	s := newScram(l.salt)
 	msg, err := initialResponse(conn, in)
 	if err != nil {
@@ -130,7 +139,7 @@ func (l *Listener) exchange(conn net.Conn, in *intake, user string) (*Secret, er
 		return nil, err
 	}
 	if fits == nil {
-		return nil, refuse("28P01", fmt.Sprintf("password authentication failed for user \"%s\"", user))
+		return nil, errWrongPassword
 	}
 	_, err = conn.Write(encode(&pgproto3.AuthenticationSASLFinal{Data: reply}, &pgproto3.AuthenticationOk{}))
 	return fits, err

@@ -38,6 +38,7 @@ type relayedLogin struct {
 	in      *intake
 	timeout time.Duration // of each answer of the client's
 	start   *startup
+	terms   terms
 	version uint32 // the protocol that is spoken
 
 	conn     net.Conn // the upstream
@@ -58,20 +59,37 @@ const (
 	answered                 // it has answered an authentication request
 )
 
-// errRelayed ends a login whose client has got the upstream's own error.
-var errRelayed = errors.New("the server has refused the login")
+// refusedUpstream ends a login whose client has got the upstream's own error.
+type refusedUpstream struct{ sqlstate string }
+
+func (r *refusedUpstream) Error() string { return "the server has refused the login: " + r.sqlstate }
+
+// unrelayable is the refusal of a login that the upstream might have accepted from the
+// client itself.
+type unrelayable struct{ *refusal }
+
+func (u *unrelayable) Unwrap() error { return u.refusal }
+
+func cannotRelay(code, message string, detail ...string) error {
+	return &unrelayable{refuse(code, message, detail...)}
+}
+
+// relayTo is where a login is relayed to, on which terms, and the client's generation.
+type relayTo struct {
+	upstream *pgconn.Config
+	terms    terms
+	gen      int
+}
 
 // relayLogin has the upstream check a client.
-func (l *Listener) relayLogin(p *pendingLogin, in *intake, start *startup) (*Client, error) {
+func (l *Listener) relayLogin(p *pendingLogin, in *intake, start *startup, to relayTo) (*Client, error) {
 	p.wait(true)
 	defer p.wait(false)
 	_ = p.SetDeadline(time.Time{}) // from here on each turn of the client's has its own
 	c := l.client(start, p.Conn)
-	if l.o.Generation != nil {
-		c.Gen = l.o.Generation(p.Conn)
-	}
-	r := &relayedLogin{client: p, in: in, timeout: l.o.timeout, start: start, version: start.version}
-	server, err := r.run(l.accepting, l.upstream)
+	c.Gen = to.gen
+	r := &relayedLogin{client: p, in: in, timeout: l.o.timeout, start: start, terms: to.terms, version: start.version}
+	server, err := r.run(l.accepting, to.upstream)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +105,7 @@ func unreachable(err error) *refusal {
 // run does the login.
 func (r *relayedLogin) run(ctx context.Context, upstream *pgconn.Config) (*ServerConn, error) {
 	if upstream.ChannelBinding == "require" {
-		return nil, refuse("28000", "channel_binding=require cannot be kept by a listener that relays logins")
+		return nil, cannotRelay("28000", "channel_binding=require cannot be kept by a listener that relays logins")
 	}
 	ctx, r.stop = context.WithTimeout(ctx, upstreamTimeout)
 	defer r.stop()
@@ -101,7 +119,7 @@ func (r *relayedLogin) run(ctx context.Context, upstream *pgconn.Config) (*Serve
 		return nil, r.err
 	case err != nil && r.away != nil:
 		_ = r.tell(r.away)
-		return nil, errRelayed
+		return nil, refusedBy(r.away)
 	case err != nil:
 		return nil, unreachable(plain(err))
 	}
@@ -236,7 +254,14 @@ func (r *relayedLogin) refused(msg []byte) error {
 	if err := r.tell(msg); err != nil {
 		return err
 	}
-	return errRelayed
+	return refusedBy(msg)
+}
+
+// refusedBy returns how an ErrorResponse ends a login.
+func refusedBy(msg []byte) error {
+	var e pgproto3.ErrorResponse
+	_ = e.Decode(msg[5:]) // what cannot be read has no SQLSTATE
+	return &refusedUpstream{e.Code}
 }
 
 // request passes an authentication request on, and its answer back when one is due.
@@ -246,8 +271,8 @@ func (r *relayedLogin) request(msg []byte) (done bool, err error) {
 	}
 	switch kind := binary.BigEndian.Uint32(msg[5:]); kind {
 	case pgproto3.AuthTypeOk:
-		if r.progress < answered {
-			return false, refuse("28000", "the database server asks for no password, so this listener of devguard, which relays logins, lets nobody in",
+		if r.progress < answered && r.terms != noPassword {
+			return false, cannotRelay("28000", "the database server asks for no password, so this listener of devguard, which relays logins, lets nobody in",
 				"Otherwise whoever can connect to the listener could use the database with devguard's rights.")
 		}
 		return true, r.tell(msg)
@@ -257,9 +282,13 @@ func (r *relayedLogin) request(msg []byte) (done bool, err error) {
 		if msg, err = withoutBinding(msg); err != nil {
 			return false, err
 		}
-	case pgproto3.AuthTypeCleartextPassword, pgproto3.AuthTypeMD5Password, pgproto3.AuthTypeSASLContinue:
+	case pgproto3.AuthTypeCleartextPassword:
+		if r.terms != anyPassword {
+			return false, cannotRelay("28000", "the database server asks for the password in clear text, which devguard never asks the app for")
+		}
+	case pgproto3.AuthTypeMD5Password, pgproto3.AuthTypeSASLContinue:
 	default:
-		return false, refuse("0A000", fmt.Sprintf("the database server asks for authentication of type %d, which cannot be relayed", kind))
+		return false, cannotRelay("0A000", fmt.Sprintf("the database server asks for authentication of type %d, which cannot be relayed", kind))
 	}
 	if err := r.tell(msg); err != nil {
 		return false, err
@@ -292,7 +321,7 @@ func withoutBinding(msg []byte) ([]byte, error) {
 		}
 	}
 	if len(m.AuthMechanisms) == 0 {
-		return nil, refuse("28000", "the database server insists on channel binding, which a listener that relays logins cannot offer")
+		return nil, cannotRelay("28000", "the database server insists on channel binding, which a listener that relays logins cannot offer")
 	}
 	return encode(m), nil
 }
@@ -306,7 +335,7 @@ func (r *relayedLogin) collect(said []byte) ([]byte, error) {
 		}
 		if msg[0] == 'E' {
 			_ = r.tell(msg)
-			return nil, errRelayed
+			return nil, refusedBy(msg)
 		}
 		if said = append(said, msg...); msg[0] == 'Z' {
 			return said, nil
