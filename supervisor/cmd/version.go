@@ -10,7 +10,7 @@ import (
 // Version says in one line what this program was built from and for:
 //
 //	devguard v1.2.3, go1.25.1 linux/amd64
-//	devguard v1.2.4-0.20260102150405-0123456789ab+dirty, commit 0123456789ab... with uncommitted changes, go1.25.1 linux/amd64
+//	devguard v1.2.3+dirty, commit 0123abcd... with uncommitted changes, go1.25.1 linux/amd64
 //	devguard (devel), go1.25.1 linux/amd64
 //
 // info is that of debug.ReadBuildInfo, nil if there is none. The go command
