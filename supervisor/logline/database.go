@@ -27,7 +27,7 @@ func Database(u Upstream, warn bool) Line {
 const Unknown = -1
 
 // Drain is what became of the sessions of an ended generation on one upstream. A
-// count that is Unknown is absent from the line; where Sessions is, all are.
+// count that is Unknown is absent from the line; without Sessions, all counts are.
 type Drain struct {
 	Database   string
 	Gen        int // 0 for sessions of an earlier devguard
