@@ -23,7 +23,7 @@ func (r *rewrite) behindChange(ofSync bool, status byte) (inject []byte, goesOn 
 	switch {
 	case !ofSync: // of a Query, which the client believes skipped
 		return nil, true
-	case r.expected.len() > 0: // more Syncs, which the client sent ahead: it is shown the last one for all
+	case r.expected.len() > 0: // Syncs that the client sent ahead: the last is shown for each
 		r.replies.owed++
 		return nil, true
 	}
@@ -78,12 +78,12 @@ func (r *rewrite) copyStarts(f frame, head *expected, out []byte) (o, inject []b
 		r.copy.state = doomed
 		r.batch.fail()
 	}
-	return out, r.whenWhole(inject), drop
+	return out, r.betweenMessages(inject), drop
 }
 
-// whenWhole returns what to inject now. While a message of the client is passing in pieces that is
-// nothing; whole then injects it behind that message.
-func (r *rewrite) whenWhole(inject []byte) []byte {
+// betweenMessages returns what to inject now. While a message of the client is passing in pieces
+// that is nothing; messageEnded then injects it behind that message.
+func (r *rewrite) betweenMessages(inject []byte) []byte {
 	if !r.account.cut {
 		return inject
 	}
@@ -91,8 +91,8 @@ func (r *rewrite) whenWhole(inject []byte) []byte {
 	return nil
 }
 
-// whole is called when a message of the client that passed in pieces is complete.
-func (r *rewrite) whole(out []byte) []byte {
+// messageEnded is called when a message of the client that passed in pieces is complete.
+func (r *rewrite) messageEnded(out []byte) []byte {
 	out = append(out, r.replies.deferred...)
 	r.replies.deferred = nil
 	return out

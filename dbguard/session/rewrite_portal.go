@@ -108,11 +108,11 @@ func (r *rewrite) execute(f frame, out []byte, now time.Time) ([]byte, verdict) 
 		return appendFrame(out, f), stream
 	}
 	if refusal := r.refusesExecute(p); refusal != nil {
-		return r.refuse(refusal, out, now), drop
+		return r.refuse(refusal, r.mustExist(name, out), now), drop
 	}
 	facts := &p.stmt.facts
 	if facts.alone() == verbDeallocate && p.of == theStatement && r.ours(facts.name) {
-		out = r.replacePortal(name, out)
+		out = r.replacePortal(name, r.mustExist(name, out))
 		p.of = aStandIn
 	}
 	x := expected{kind: execute, stmt: p.stmt, text: p.stmt.fingerprint, features: facts.features}
@@ -138,6 +138,13 @@ func (r *rewrite) executes(x expected, facts sqlFacts, now time.Time) uint64 {
 		r.copy.may(seq)
 	}
 	return seq
+}
+
+// mustExist appends a Describe that fails as an Execute would, if the portal does not exist any more.
+// That we do not know for certain: a COMMIT or a ROLLBACK TO SAVEPOINT may have closed it.
+func (r *rewrite) mustExist(portal, out []byte) []byte {
+	r.expected.push(expected{kind: describePortal, role: hidden})
+	return append(append(append(appendHead(out, 'D', len(portal)+2), 'P'), portal...), 0)
 }
 
 // replacePortal binds a portal again, to the stand-in. It was bound to a DEALLOCATE when the client

@@ -269,7 +269,7 @@ func (r *rewrite) ready(f frame, out []byte, now time.Time) (o, inject []byte, v
 	r.finish(head, head.outcome == succeeded)
 	if hides {
 		if inject, goesOn := r.behindChange(ofSync, status); goesOn {
-			return out, r.whenWhole(inject), drop
+			return out, r.betweenMessages(inject), drop
 		}
 	}
 	if status == 'I' {

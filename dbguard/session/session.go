@@ -158,7 +158,7 @@ func (s *Session) rewriteClient(in []byte, now time.Time) (out []byte, n int) {
 				out = append(out, in[n:n+k]...)
 			}
 			if s.up.rest == 0 {
-				out = s.rewrite.whole(out)
+				out = s.rewrite.messageEnded(out)
 			}
 			n += k
 			continue
