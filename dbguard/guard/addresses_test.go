@@ -98,6 +98,30 @@ func TestAddressIsPassedOnByWhoIsClosed(t *testing.T) {
 	}
 }
 
+// A Guard that is closed by now does not stay in the line: it would keep the address
+// from those behind it.
+func TestClosedGuardLeavesTheLine(t *testing.T) {
+	a, address := NewAddresses(), freeAddress(t)
+	first := has(t, a, newBackground(t.Context()), address)
+	closed, _ := open(t, Options{
+		Addresses: a, Databases: auto(Database{Listen: address}),
+		Env: []string{"DATABASE_URL=postgres://dev:" + password + "@127.0.0.1:1/app"},
+	})
+	if err := closed.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	closed.upstreams.all()[0].openFixed()
+	third := waits(t, a, newBackground(t.Context()), address)
+	first.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	l := third.await(ctx)
+	if l == nil {
+		t.Fatal("lost")
+	}
+	l.Close()
+}
+
 // An address that another program has is not passed on; who is in line tries for
 // themselves.
 func TestAddressOfAnotherProgram(t *testing.T) {

@@ -31,7 +31,9 @@ func (u *upstream) openFixed() {
 		u.serveFixed(socket)
 		return
 	}
-	u.work.start(func() { u.awaitFixed(address, turn, err) })
+	if !u.work.start(func() { u.awaitFixed(address, turn, err) }) {
+		u.awaitFixed(address, turn, err) // the Guard is closed: it leaves the line at once
+	}
 }
 
 // awaitFixed waits for an earlier Guard to give up the address, as long as that takes,
@@ -43,11 +45,11 @@ func (u *upstream) awaitFixed(address string, turn *turn, err error) {
 		case socket != nil: // also when the Guard is closed by now: it is passed on then
 			u.serveFixed(socket)
 			return
-		case u.work.ctx.Err() != nil:
-			return
 		case turn != nil:
 			socket, turn = turn.await(u.work.ctx), nil
 			continue
+		case u.work.ctx.Err() != nil:
+			return
 		case err != nil && tries == fixedTries:
 			u.noFixed(err)
 			return
