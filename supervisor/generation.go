@@ -79,6 +79,7 @@ func (s *Supervisor) check(e reload.Check) doer {
 	}
 }
 
+// launch starts the process tree of g and fills in what is known of it then.
 func (s *Supervisor) launch(ctx context.Context, e reload.Start, g *generation) error {
 	spec, err := s.spec(ctx, e.Gen, e.Binary, g.cfg, g.db)
 	if err != nil {
@@ -175,6 +176,8 @@ func (s *Supervisor) generation(number int) *generation {
 	return g
 }
 
+// await waits for the end of the app's main process. When that has failed, the answer
+// says who has a port that it may have wanted.
 func (s *Supervisor) await(e reload.Await) doer {
 	g := s.generation(e.Gen)
 	ports := append(g.ports(), s.ports...)
@@ -234,6 +237,8 @@ func (g *generation) ports() []int {
 	return ports
 }
 
+// awaitReady waits until a generation is ready, or has ended. The ports that it listens
+// on are kept: the next one is likely to want the same.
 func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 	g := s.generation(e.Gen)
 	rule := ready.Rule{HTTP: g.cfg.Ready.HTTP, TCP: g.cfg.Ready.TCP, Timeout: g.cfg.Ready.Timeout}
