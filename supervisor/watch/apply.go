@@ -130,8 +130,8 @@ func headKind(r classify.Role) int {
 // listAll lists the directories of the graph and of hooks. A file not known yet is a change if its
 // directory was listed before (old), else it is only new to the plan.
 func (l *loop) listAll(old map[string]bool) map[string]hint {
-	now := time.Now()
 	hints := map[string]hint{}
+	g := listing{now: time.Now(), hints: hints}
 	var todo []*dir
 	for _, d := range l.dirs.byName {
 		if d.kind&listed != 0 {
@@ -139,7 +139,7 @@ func (l *loop) listAll(old map[string]bool) map[string]hint {
 		}
 	}
 	for _, d := range todo {
-		l.list(d, now, hints)
+		l.list(d, g)
 	}
 	for name := range hints {
 		hints[name] = hint{trust: true, found: !old[filepath.Dir(name)]}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -316,39 +317,58 @@ func (d *world) callers() (n int) {
 	return n
 }
 
-// TestSweepDuringTheWalk has a sweep list a directory while the search for include globs has not
-// come to the files in it. They were there before: to find them is no change.
-func TestSweepDuringTheWalk(t *testing.T) {
-	t.Parallel()
-	d := newWorld(t)
-	release := make(chan struct{})
-	d.plan.Rules.Ignored = func(path string) bool {
-		if filepath.Base(path) == "index.html" {
-			<-release
-		}
-		return false
-	}
-	d.start(Options{Poll: minPoll})
-	for i := range 3 {
-		name := fmt.Sprintf("a/n%d.go", i)
-		d.write(name, "package a\n")
-		d.untilTold(name) // by a sweep
-	}
-	answer := make(chan change.Snapshot, 1)
-	go func() {
-		snap, err := d.w.CatchUp(d.Context())
-		if err != nil {
-			t.Error(err)
-		}
-		answer <- snap
-	}()
-	d.until("the call", func() bool { return d.callers() == 1 })
-	close(release)
-	if snap := <-answer; !snap.Runtime.IsZero() {
-		t.Error("a file that was found is taken for a change")
-	}
-	d.write("tmpl/new.html", "x")
-	if snap := d.catchUp(); snap.Runtime.IsZero() {
-		t.Error("a new file is not in the snapshot")
+// TestLooksDuringTheWalk looks at directories while the search for include globs has not come to the
+// files in them. They were there before: to find them is no change.
+func TestLooksDuringTheWalk(t *testing.T) {
+	for name, tt := range map[string]struct {
+		opts  Options
+		first string // that the search waits at
+	}{
+		"files, in poll mode":       {Options{Poll: minPoll}, "index.html"},
+		"files, with events":        {Options{CookieDir: stateDir}, "index.html"},
+		"files, by sweeps":          {Options{}, "index.html"},
+		"directories, in poll mode": {Options{Poll: minPoll}, "tmpl"},
+		"directories, with events":  {Options{CookieDir: stateDir}, "tmpl"},
+		"directories, by sweeps":    {Options{}, "tmpl"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newWorld(t)
+			release := make(chan struct{})
+			var waits atomic.Bool
+			d.plan.Rules.Ignored = func(path string) bool {
+				if filepath.Base(path) == tt.first && waits.CompareAndSwap(false, true) {
+					<-release // whoever asks after the search gets an answer
+				}
+				return false
+			}
+			tt.opts.CookieDir = d.cookieDir(tt.opts.CookieDir)
+			d.start(tt.opts)
+			for i := range 3 {
+				name := fmt.Sprintf("a/n%d.go", i)
+				d.write(name, "package a\n")
+				d.write(fmt.Sprintf("n%d.txt", i), "") // the directory above tmpl is listed again
+				d.untilTold(name)
+				d.sync()
+				d.apply()
+			}
+			answer := make(chan change.Snapshot, 1)
+			go func() {
+				snap, err := d.w.CatchUp(d.Context())
+				if err != nil {
+					t.Error(err)
+				}
+				answer <- snap
+			}()
+			d.until("the call", func() bool { return d.callers() == 1 })
+			close(release)
+			if snap := <-answer; !snap.Runtime.IsZero() {
+				t.Error("a file that was found is taken for a change")
+			}
+			d.write("tmpl/new.html", "x")
+			if snap := d.catchUp(); snap.Runtime.IsZero() {
+				t.Error("a new file is not in the snapshot")
+			}
+		})
 	}
 }

@@ -101,13 +101,13 @@ func (l *loop) inGitDir(path string) bool {
 // sortUnknown sorts the paths that are not known: a directory is entered, a file that counts is
 // looked at, about one that an include glob names git is asked, any other is ignored.
 func (l *loop) sortUnknown(s sorted, out *findings) {
-	now := time.Now()
 	l.orphaned(s)
+	g := listing{now: time.Now(), hints: s.hints, event: true}
 	for path, op := range s.unknown {
 		info, err := os.Stat(path)
 		if err == nil && info.IsDir() {
 			if parent := l.dirs.byName[filepath.Dir(path)]; parent != nil && !l.circular(path) {
-				l.enter(parent, path, now, s.hints)
+				l.enter(parent, path, g)
 			}
 			continue
 		}

@@ -35,24 +35,31 @@ func (l *loop) rewatch(touched map[string]struct{}, hints map[string]hint) {
 }
 
 func (l *loop) listRewatched(touched map[string]struct{}, hints map[string]hint) {
-	now := time.Now()
+	g := listing{now: time.Now(), hints: hints, event: true}
 	for path, d := range l.dirs.byName {
 		if !within(path, touched) {
 			continue
 		}
 		if d.kind&(listed|walked) != 0 {
-			l.list(d, now, hints)
+			l.list(d, g)
 		}
 		if parent := l.dirs.byName[filepath.Dir(path)]; parent != nil && d.watch != nil {
-			l.enter(parent, path, now, hints) // now that it is there, it may hold more than it was awaited for
+			l.enter(parent, path, g) // now that it is there, it may hold more than it was awaited for
 		}
 	}
 }
 
+// listing is one look at what is in directories.
+type listing struct {
+	now   time.Time
+	hints map[string]hint // files to look at are added here
+	event bool            // an event told that they have changed; else they are listed to be sure
+}
+
 // list has the files of a directory looked at that are not known yet, and enters the directories in
 // it.
-func (l *loop) list(d *dir, now time.Time, hints map[string]hint) {
-	d.changedSince(now) // takes its mtime, before the listing
+func (l *loop) list(d *dir, g listing) {
+	d.changedSince(g.now) // takes its mtime, before the listing
 	entries, err := os.ReadDir(d.path)
 	if err != nil {
 		d.mtime = 0
@@ -66,14 +73,36 @@ func (l *loop) list(d *dir, now time.Time, hints map[string]hint) {
 		leads := e.IsDir() || e.Type()&os.ModeSymlink != 0 && isDir(path)
 		switch {
 		case leads && !l.circular(path):
-			l.enter(d, path, now, hints)
+			l.enter(d, path, g)
 		case leads:
 		case counts(l.plan.Rules.Classify(path)):
-			hints[path] = hint{op: fsnotify.Create}
+			g.hints[path] = hint{op: fsnotify.Create}
 		case d.kind&walked != 0 && l.wanted(path):
-			l.newPath(path)
+			l.newIn(d, path, g)
 		}
 	}
+}
+
+// enter goes on with a directory found in another one, if it may hold files of the graph or of
+// hooks, or files that include globs match.
+func (l *loop) enter(parent *dir, path string, g listing) {
+	known := l.dirs.byName[path]
+	if l.plan.Rules.Holds(path) && (known == nil || known.kind&listed == 0) && l.room(path) {
+		l.list(l.dirs.want(path, listed), g)
+	}
+	if parent.kind&walked != 0 && (known == nil || known.kind&walked == 0) && !classify.SkipDir(filepath.Base(path)) {
+		l.newIn(parent, path, g)
+	}
+}
+
+// newIn has a path in a directory walked as new. One that no event told of may only be new to us, as
+// long as the walk from the roots has not come to it: then the directory is listed again later.
+func (l *loop) newIn(d *dir, path string, g listing) {
+	if !g.event && l.walking() {
+		d.mtime = 0
+		return
+	}
+	l.newPath(path)
 }
 
 // circular reports whether a directory is one of those above it, reached again through a symbolic
@@ -90,16 +119,4 @@ func (l *loop) circular(path string) bool {
 		}
 	}
 	return false
-}
-
-// enter goes on with a directory found in another one, if it may hold files of the graph or of
-// hooks, or files that include globs match.
-func (l *loop) enter(parent *dir, path string, now time.Time, hints map[string]hint) {
-	known := l.dirs.byName[path]
-	if l.plan.Rules.Holds(path) && (known == nil || known.kind&listed == 0) && l.room(path) {
-		l.list(l.dirs.want(path, listed), now, hints)
-	}
-	if parent.kind&walked != 0 && (known == nil || known.kind&walked == 0) && !classify.SkipDir(filepath.Base(path)) {
-		l.newPath(path)
-	}
 }

@@ -26,10 +26,10 @@ func (l *loop) sweep(ctx context.Context, kind dirKind, all bool, out *findings)
 	if dead := l.dirs.dead(kind); len(dead) > 0 {
 		l.rewatch(dead, hints)
 	}
-	now := time.Now()
+	g := listing{now: time.Now(), hints: hints}
 	for _, d := range l.dirs.byName {
-		if d.kind&kind != 0 && d.changedSince(now) {
-			l.list(d, now, hints)
+		if d.kind&kind != 0 && d.changedSince(g.now) {
+			l.list(d, g)
 		}
 	}
 	return l.checkAll(ctx, all, hints, out)
