@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // generator is a hook that makes schema.go of schema.txt, and complains as a
@@ -270,7 +268,7 @@ run = "npx prisma generate"
 outputs = ["generated/**"]
 `,
 	})
-	if err := os.Symlink(filepath.Join(prisma(t), "node_modules"), filepath.Join(dir, "node_modules")); err != nil {
+	if err := os.Symlink(filepath.Join(npmInstalled(t, "prisma", prismaVersion), "node_modules"), filepath.Join(dir, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
 	nothing, err := exec.LookPath("true")
@@ -308,45 +306,6 @@ outputs = ["generated/**"]
 }
 
 const prismaVersion = "7.10.1"
-
-// prisma returns a folder with Prisma in its node_modules, which the first test
-// of this user installs through npm.
-func prisma(t *testing.T) string {
-	t.Helper()
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		testneed.Skip(t, "npm", err)
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		testneed.Skip(t, "npm", err)
-	}
-	dir := filepath.Join(cache, "devguard-test", "prisma-"+prismaVersion)
-	if _, err := os.Stat(dir); err == nil {
-		return dir
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	// Made elsewhere and moved: nobody finds half of it.
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), "new-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(tmp)
-	write(t, filepath.Join(tmp, "package.json"), `{"private": true}`)
-	install := exec.Command(npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "prisma@"+prismaVersion)
-	install.Dir = tmp
-	if out, err := install.CombinedOutput(); err != nil {
-		testneed.Skip(t, "npm", fmt.Errorf("install prisma: %w\n%s", err, out))
-	}
-	if err := os.Rename(tmp, dir); err != nil {
-		if _, there := os.Stat(dir); there != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
 
 // The shop's own generator: a schema edit is a run of it, a build and a restart.
 func TestGoGenerator(t *testing.T) {

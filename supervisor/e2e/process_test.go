@@ -46,6 +46,16 @@ func (d *devguard) kill() {
 	d.waitEnd()
 }
 
+// hasEnded reports whether devguard has ended.
+func (d *devguard) hasEnded() bool {
+	select {
+	case <-d.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // waitEnd waits until devguard has ended and returns its exit code.
 func (d *devguard) waitEnd() int {
 	d.t.Helper()
@@ -231,7 +241,10 @@ func TestSecondInterruptKillsNow(t *testing.T) {
 	d.waitOutput("\n") // it ignores signals by now
 	d.cmd.Process.Signal(syscall.SIGINT)
 	d.wait(0, "instance stopping", nil)
-	d.cmd.Process.Signal(syscall.SIGINT)
+	poll(limit, func() bool { // until one is too late to be the echo of the first
+		d.cmd.Process.Signal(syscall.SIGINT)
+		return d.hasEnded()
+	})
 	if code := d.waitEnd(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}

@@ -26,7 +26,7 @@ type Restart struct{}
 type Replace struct{}
 
 // Interrupt is the user's wish to end (Ctrl-C, SIGTERM, key q). The second one
-// means now.
+// means now; one that comes right after another is its echo (see onePress).
 type Interrupt struct{}
 
 // Listed answers List.

@@ -87,7 +87,7 @@ func (m *machine) listedGraph(ev Listed) {
 // broken tree still has a snapshot; the next change of its shape lists again.
 func (m *machine) listFailed(ev Listed) bool {
 	if ev.Fatal && m.hopeless() {
-		m.err, m.closing = ev.Err, graceful
+		m.err, m.closing = ev.Err, graceful{}
 		return true
 	}
 	g := &m.graph

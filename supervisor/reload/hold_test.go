@@ -72,7 +72,7 @@ func (w *world) due(phase string) (due []string) {
 			due = append(due, what)
 		}
 	}
-	if st.closing != open {
+	if !st.isOpen() {
 		is("shutdown", !st.done())
 		return due
 	}

@@ -188,7 +188,7 @@ func (m *machine) hookDone(ev HookDone) {
 		return
 	}
 	m.endStep()
-	if m.closing != open {
+	if !m.isOpen() {
 		return // by the user's wish, and nothing comes after it
 	}
 	if before, adopted := m.observe(ev.Snapshot); adopted && !before.SameWork(m.tree) {

@@ -283,7 +283,7 @@ func (m *machine) stop(then gap) {
 	if r.await != 0 {
 		m.log(Log{What: LogInstanceStopping, Gen: gen, PID: r.pid})
 	}
-	if m.closing == atOnce { // the second interrupt came before there was anything to stop
+	if _, hurried := m.closing.(atOnce); hurried { // the second interrupt came before there was anything to stop
 		m.cancel(id)
 	}
 }
@@ -326,8 +326,8 @@ func (m *machine) tellExit(ev Exited, pid int, asked bool) {
 			Asked: asked, Detail: ev.Detail,
 		})
 	}
-	if ev.Interrupt && m.closing == open {
-		m.closing = graceful
+	if ev.Interrupt && m.isOpen() {
+		m.closing = graceful{pressed: m.now}
 	}
 }
 
@@ -370,7 +370,7 @@ func (m *machine) drained(ev Drained) {
 	}
 	m.warn(ev.Err)
 	m.inst.phase = d.then
-	if _, ok := d.then.(crashed); ok && m.opts.RestartOnCrash && m.closing == open {
+	if _, ok := d.then.(crashed); ok && m.opts.RestartOnCrash && m.isOpen() {
 		m.backOff()
 	}
 }

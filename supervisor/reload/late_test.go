@@ -36,6 +36,7 @@ func TestSecondInterruptDuringAStart(t *testing.T) {
 		s, ok := w.inFlight("start")
 		if ok {
 			w.step(Interrupt{})
+			w.pass(onePress)
 			w.step(Interrupt{})
 			w.answer(s, false) // it was too late to cancel it
 			break

@@ -78,7 +78,7 @@ type State struct {
 // New returns the state before the first event. The first effects come with
 // Begin.
 func New(opts Options) State {
-	s := State{again: true, round: resting{}, built: noBuild{}, inst: instance{phase: never{}}, next: nothing{}}
+	s := State{again: true, round: resting{}, built: noBuild{}, closing: open{}, inst: instance{phase: never{}}, next: nothing{}}
 	s.setOptions(opts)
 	return s
 }
@@ -101,7 +101,7 @@ func (s *State) setOptions(opts Options) {
 
 // Deadline returns when a Tick is wanted; zero for never.
 func (s State) Deadline() time.Time {
-	if s.closing != open {
+	if !s.isOpen() {
 		return time.Time{}
 	}
 	burst, retry := s.burst.Deadline(), s.retryAt()

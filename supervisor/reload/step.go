@@ -104,7 +104,7 @@ func (m *machine) plan() {
 	before := m.holds
 	m.holds = nil
 	m.closeRetired()
-	if m.closing == open {
+	if m.isOpen() {
 		m.advance()
 	} else {
 		m.shutDown()

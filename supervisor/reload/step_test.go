@@ -433,6 +433,7 @@ func TestSecondInterruptKillsNow(t *testing.T) {
 	if !ok {
 		t.Fatal("the first one does not stop the app")
 	}
+	w.pass(onePress)
 	w.step(Interrupt{})
 	if !w.canceled[idOf(s)] {
 		t.Fatal("the second one does not cut the grace short")
