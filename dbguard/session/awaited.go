@@ -18,44 +18,12 @@ type awaited struct {
 // ends reports whether its last reply is ReadyForQuery.
 func (a awaited) ends() bool { return a.typ == 'S' || a.typ == 'Q' || a.typ == 'F' }
 
-// awaitedQueue holds them in order, in a ring whose size is a power of two.
-type awaitedQueue struct {
-	ring    []awaited
-	head, n int
-}
+// awaitedQueue holds the messages that are not answered yet.
+type awaitedQueue struct{ queue[awaited] }
 
 func (q *awaitedQueue) empty() bool { return q.n == 0 }
 
 func (q *awaitedQueue) full() bool { return q.n >= maxAwaited }
-
-// at is the i-th from the head.
-func (q *awaitedQueue) at(i int) *awaited { return &q.ring[(q.head+i)&(len(q.ring)-1)] }
-
-func (q *awaitedQueue) push(a awaited) {
-	if q.n == len(q.ring) {
-		q.grow()
-	}
-	*q.at(q.n) = a
-	q.n++
-}
-
-func (q *awaitedQueue) grow() {
-	ring := make([]awaited, max(16, 2*len(q.ring)))
-	for i := range q.n {
-		ring[i] = *q.at(i)
-	}
-	q.ring, q.head = ring, 0
-}
-
-func (q *awaitedQueue) pop() awaited {
-	first := *q.at(0)
-	*q.at(0) = awaited{}
-	q.head, q.n = (q.head+1)&(len(q.ring)-1), q.n-1
-	if q.n == 0 && len(q.ring) > 1024 { // a large pipeline is over
-		q.ring, q.head = nil, 0
-	}
-	return first
-}
 
 // first is the type of the first one, 0 when there is none.
 func (q *awaitedQueue) first() byte {
@@ -65,7 +33,7 @@ func (q *awaitedQueue) first() byte {
 	return q.at(0).typ
 }
 
-// find returns the place of the first one of a type, or -1.
+// find returns the index of the first one of a type, or -1.
 func (q *awaitedQueue) find(typ byte) int {
 	for i := range q.n {
 		if q.at(i).typ == typ {

@@ -81,20 +81,14 @@ func (x *expected) fingerprint() string {
 
 // expectations is the queue of the messages that are not answered yet.
 type expectations struct {
-	queue []expected // the oldest is queue[first]
-	first int
+	queue[expected]
 	seq   uint64 // of the next one
 	ready int    // how many in the queue will be answered by a ReadyForQuery
 }
 
-func (q *expectations) len() int { return len(q.queue) - q.first }
-
-// at returns the i-th message, the oldest being 0. It is valid until the next push.
-func (q *expectations) at(i int) *expected { return &q.queue[q.first+i] }
-
-// head returns the message that the server answers next, or nil.
-func (q *expectations) head() *expected {
-	if q.len() == 0 {
+// oldest returns the message that the server answers next, or nil.
+func (q *expectations) oldest() *expected {
+	if q.n == 0 {
 		return nil
 	}
 	return q.at(0)
@@ -102,14 +96,9 @@ func (q *expectations) head() *expected {
 
 // push adds a message and returns its number.
 func (q *expectations) push(x expected) uint64 {
-	if q.first > 0 && len(q.queue) == cap(q.queue) {
-		n := copy(q.queue, q.queue[q.first:])
-		clear(q.queue[n:])
-		q.queue, q.first = q.queue[:n], 0
-	}
 	x.seq = q.seq
 	q.seq++
-	q.queue = append(q.queue, x)
+	q.queue.push(x)
 	q.count(&x, 1)
 	return x.seq
 }
@@ -120,36 +109,19 @@ func (q *expectations) count(x *expected, by int) {
 	}
 }
 
-// pop removes the head. CopyDone and CopyFail behind it turn out to have ended no COPY and are
-// removed too.
+// pop removes the oldest message. CopyDone and CopyFail behind it turn out to have ended no COPY and
+// are removed too.
 func (q *expectations) pop() {
-	q.shift()
-	for q.len() > 0 && q.at(0).kind == copyEnd {
-		q.shift()
+	q.remove(0)
+	for q.n > 0 && q.at(0).kind == copyEnd {
+		q.remove(0)
 	}
 }
 
-func (q *expectations) shift() {
-	x := q.at(0)
-	q.count(x, -1)
-	*x = expected{}
-	q.first++
-	if q.first < len(q.queue) {
-		return
-	}
-	q.queue, q.first = q.queue[:0], 0
-	if cap(q.queue) > 64 {
-		q.queue = nil // an idle session keeps little
-	}
-}
-
-// remove takes the i-th message out of the middle.
+// remove takes the i-th message out of the queue.
 func (q *expectations) remove(i int) {
 	q.count(q.at(i), -1)
-	from := q.first + i
-	copy(q.queue[from:], q.queue[from+1:])
-	q.queue[len(q.queue)-1] = expected{}
-	q.queue = q.queue[:len(q.queue)-1]
+	q.queue.remove(i)
 }
 
 // toSync returns the index of the first Sync, or the length when there is none.

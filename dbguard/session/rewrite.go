@@ -75,7 +75,7 @@ func (r *rewrite) wantOfClient(typ byte, length int) int {
 func (r *rewrite) wantOfServer(typ byte, _ int) int {
 	switch typ {
 	case 'T', 't':
-		if head := r.expected.head(); head != nil && head.kind == describe {
+		if head := r.expected.oldest(); head != nil && head.kind == describe {
 			return maxRow
 		}
 	case 'E':
@@ -187,7 +187,7 @@ func (r *rewrite) ahead(f frame, out []byte) []byte {
 		}
 		u.origin = described
 	}
-	if n := r.expected.len(); n >= maxOutstanding-16 && r.flushed <= r.expected.head().seq {
+	if n := r.expected.len(); n >= maxOutstanding-16 && r.flushed <= r.expected.oldest().seq {
 		out, r.flushed = appendHead(out, 'H', 0), r.expected.seq
 	}
 	return out
@@ -207,7 +207,7 @@ func (r *rewrite) push(x expected, now time.Time) uint64 {
 
 // pop removes the head.
 func (r *rewrite) pop() {
-	r.copy.answered(r.expected.head().seq)
+	r.copy.answered(r.expected.oldest().seq)
 	r.expected.pop()
 }
 

@@ -45,7 +45,7 @@ func (r *rewrite) duringCopy(f frame, out []byte) ([]byte, verdict) {
 
 // copiesByExecute reports whether an Execute has begun the COPY: a Query needs no Sync.
 func (r *rewrite) copiesByExecute() bool {
-	head := r.expected.head()
+	head := r.expected.oldest()
 	return head != nil && head.kind == execute
 }
 

@@ -8,7 +8,7 @@ import (
 // server appends to out what the client is shown for a message of the upstream. inject goes
 // upstream at once; the caller copies it.
 func (r *rewrite) server(f frame, out []byte, now time.Time) (o, inject []byte, v verdict) {
-	head := r.expected.head()
+	head := r.expected.oldest()
 	switch f.typ {
 	case 'N':
 		if head != nil && head.role == hidden {
@@ -77,7 +77,7 @@ func (r *rewrite) hides(head *expected) bool {
 
 // done ends the head if it is of that kind.
 func (r *rewrite) done(k kind) {
-	if head := r.expected.head(); head.kind == k {
+	if head := r.expected.oldest(); head.kind == k {
 		r.finish(head, true)
 	}
 }
@@ -188,7 +188,7 @@ func (r *rewrite) tell(used feature) {
 // failed follows ErrorResponse. In a batch the server skips to the next Sync: what was sent before
 // that is not done.
 func (r *rewrite) failed(f frame, out []byte, now time.Time) ([]byte, verdict) {
-	head := r.expected.head()
+	head := r.expected.oldest()
 	code := errorField(f.body, 'C')
 	severity := errorField(f.body, 'V')
 	if head == nil || severity == "FATAL" || severity == "PANIC" {
@@ -238,10 +238,10 @@ func (r *rewrite) refusalFor(head *expected, code string) *refusal {
 
 // skipToSync removes what the server skips.
 func (r *rewrite) skipToSync() {
-	for r.expected.len() > 0 && r.expected.head().kind != sync {
+	for r.expected.len() > 0 && r.expected.oldest().kind != sync {
 		r.pop()
 	}
-	if head := r.expected.head(); head != nil {
+	if head := r.expected.oldest(); head != nil {
 		r.statements.discard(head.seq)
 		return
 	}
@@ -251,7 +251,7 @@ func (r *rewrite) skipToSync() {
 
 // ready follows ReadyForQuery.
 func (r *rewrite) ready(f frame, out []byte, now time.Time) (o, inject []byte, v verdict) {
-	head := r.expected.head()
+	head := r.expected.oldest()
 	if len(f.body) == 0 {
 		return appendFrame(out, f), nil, stream
 	}
