@@ -10,9 +10,9 @@ import (
 // 5,000 files is 6.3 ms; a formatter's second write comes within 11 ms, and cancels the build that
 // the first one started.
 const (
-	quietOne  = 3 * time.Millisecond   // after the last write of one or two files
+	quietFew  = 3 * time.Millisecond   // after the last write of one or two files
 	quietMany = 25 * time.Millisecond  // of three or more, or while git holds its lock
-	longest   = 250 * time.Millisecond // from the first event, whatever comes after it
+	longest   = 250 * time.Millisecond // of the whole burst, whatever follows its first event
 	many      = 3                      // distinct files
 )
 
@@ -45,7 +45,7 @@ func (b Burst) Deadline() time.Time {
 	if b.first.IsZero() {
 		return time.Time{}
 	}
-	quiet := quietOne
+	quiet := quietFew
 	if b.locked || len(b.names) >= many {
 		quiet = quietMany
 	}

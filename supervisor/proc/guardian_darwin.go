@@ -10,7 +10,7 @@ import (
 )
 
 // There is no subreaper here, so a warden would learn nothing.
-const outermost = stageApp
+const outermost = stageGuardian
 
 func runWarden() {}
 

@@ -18,12 +18,12 @@ import (
 // left out on purpose: `pkill -9 -f devguard` would end the guardians too, and
 // with them all knowledge of what the app has started.
 const (
-	guardianName = "guardian"
-	stageFlag    = "--stage"
-	stageWarden  = "warden"
-	stageApp     = "app"
-	socketFD     = 3
-	wardenFD     = 4 // its end of file is the warden's death
+	guardianName  = "guardian"
+	stageFlag     = "--stage"
+	stageWarden   = "warden"
+	stageGuardian = "guardian"
+	socketFD      = 3
+	wardenFD      = 4 // its end of file is the warden's death
 )
 
 func guardianArgs(stage string) []string { return []string{guardianName, stageFlag, stage} }
@@ -57,7 +57,7 @@ func Guardian() {
 	switch os.Args[2] {
 	case stageWarden:
 		runWarden()
-	case stageApp:
+	case stageGuardian:
 		runGuardian()
 	}
 	// Not os.Exit: nothing of this process asked to run at exit, and a race
@@ -129,7 +129,8 @@ func runGuardian() {
 	g.say(event{Op: opGone})
 }
 
-// read passes on what devguard says. The process's end is its end.
+// read passes on what devguard says, until devguard's end of the socket is closed. Nobody
+// stops it: it ends with the guardian's process.
 func (g *guard) read(requests chan<- request) {
 	defer close(requests)
 	for {

@@ -17,7 +17,7 @@ func runWarden() {
 	}
 	defer w.Close() // by dying, too: that is what the guardian watches
 	socket := os.NewFile(socketFD, "devguard")
-	inner, err := execSelf(stageApp, socket, r)
+	inner, err := execSelf(stageGuardian, socket, r)
 	socket.Close()
 	r.Close()
 	if err != nil {

@@ -156,15 +156,15 @@ func (s State) serving() bool {
 }
 
 // advanceInstance brings the instance towards what is due, and says what waits;
-// round is what the round waits for.
-func (m *machine) advanceInstance(round wait) {
+// roundWait is what the round waits for.
+func (m *machine) advanceInstance(roundWait wait) {
 	switch p := m.inst.phase.(type) {
 	case running:
-		m.advanceRunning(p, round)
+		m.advanceRunning(p, roundWait)
 	case gap:
-		m.advanceGap(p, round)
+		m.advanceGap(p, roundWait)
 	case starting, aborting:
-		m.holdRestart(round)
+		m.holdRestart(roundWait)
 	default:
 		end, _ := m.changeover()
 		m.hold("start", end)
@@ -173,9 +173,9 @@ func (m *machine) advanceInstance(round wait) {
 
 // advanceRunning looks whether the due generation can be started; the stop of what
 // runs follows from that.
-func (m *machine) advanceRunning(r running, round wait) {
+func (m *machine) advanceRunning(r running, roundWait wait) {
 	if !m.restartDue() || m.inHook() {
-		m.holdRestart(round)
+		m.holdRestart(roundWait)
 		return
 	}
 	gen := m.startGen()
@@ -188,31 +188,31 @@ func (m *machine) advanceRunning(r running, round wait) {
 // advanceGap starts the due generation, or one that crashed, when that overlaps
 // nothing: not a hook, and, unless something new is ready, not a step that may bring
 // that.
-func (m *machine) advanceGap(g gap, round wait) {
+func (m *machine) advanceGap(g gap, roundWait wait) {
 	retry := m.inst.retryAt()
 	switch {
 	case m.restartDue() && m.inHook():
-		m.hold("start", round)
+		m.hold("start", roundWait)
 	case m.restartDue():
 		m.launch()
-		m.holdRestart(round)
+		m.holdRestart(roundWait)
 	case retry.IsZero():
-		m.hold("start", gapWait(g, round))
+		m.hold("start", gapWait(g, roundWait))
 	case m.round.step() != 0:
-		m.hold("start", round)
+		m.hold("start", roundWait)
 	case m.now.Before(retry):
 		m.hold("start", backOffWait)
 	default:
 		m.launch()
-		m.holdRestart(round)
+		m.holdRestart(roundWait)
 	}
 }
 
 // gapWait returns what the next start waits for while none is due: the round or,
 // when that is over, a change.
-func gapWait(g gap, round wait) wait {
-	if round.kind != AfterChange {
-		return round
+func gapWait(g gap, roundWait wait) wait {
+	if roundWait.kind != AfterChange {
+		return roundWait
 	}
 	switch g.(type) {
 	case crashed:
@@ -222,23 +222,23 @@ func gapWait(g gap, round wait) wait {
 	case startFailed:
 		return badStartWait
 	}
-	return round
+	return roundWait
 }
 
 // holdRestart says what the replacement of the generation that runs, or starts, waits
 // for.
-func (m *machine) holdRestart(round wait) {
+func (m *machine) holdRestart(roundWait wait) {
 	start, isStarting := m.changeover()
 	_, isRefused := m.next.(refused)
 	switch {
 	case m.restartDue() && isStarting:
-		round = start
+		roundWait = start
 	case !m.restartDue() && !m.restartWanted():
 		return
-	case isRefused && round.kind == AfterChange:
-		round = refusedWait
+	case isRefused && roundWait.kind == AfterChange:
+		roundWait = refusedWait
 	}
-	m.hold("restart", round)
+	m.hold("restart", roundWait)
 }
 
 // restartWanted reports whether what runs is not what there is: because that is not
@@ -262,7 +262,8 @@ func (s State) retryAt() time.Time {
 	return s.inst.retryAt()
 }
 
-// replacing returns what a hook waits for, which never overlaps a stop or start.
+// replacing returns what a hook waits for while the instance is being stopped, started or
+// replaced: a hook never overlaps these.
 func (s State) replacing() (wait, bool) {
 	if s.restartDue() && s.inst.alone() {
 		return restartWait, true

@@ -66,7 +66,7 @@ func (s State) hookTree(i int) change.HookState {
 // dueHook returns the first hook that has to run in this round.
 func (m *machine) dueHook() (int, bool) {
 	for i := range m.hooks {
-		if m.hookDue(i) && !m.hookHeld(i) {
+		if m.hookDue(i) && !m.holdForGit(i) {
 			return i, true
 		}
 	}
@@ -107,7 +107,7 @@ func (s State) hookWanted(i int) bool {
 // hooksWanted reports whether a hook would have to run before a build.
 func (m *machine) hooksWanted() bool {
 	for i := range m.hooks {
-		if m.hookWanted(i) && !m.hookHeld(i) {
+		if m.hookWanted(i) && !m.holdForGit(i) {
 			return true
 		}
 	}
@@ -119,8 +119,8 @@ func (s State) waitsForGit(i int) bool {
 	return s.opts.Hooks[i].Migrates && s.tree.GitBusy && !s.runHeld
 }
 
-// hookHeld reports whether a due hook waits for git, and says so once.
-func (m *machine) hookHeld(i int) bool {
+// holdForGit reports whether a due hook waits for git, and logs that once.
+func (m *machine) holdForGit(i int) bool {
 	hold := m.waitsForGit(i)
 	if hold && !m.hooks[i].held {
 		m.log(Log{What: LogHookHeld, Gen: m.nextGen(), Hook: m.opts.Hooks[i].Name})
