@@ -11,7 +11,8 @@
 //   - the end of a generation: sweep.go (of a devguard that was killed), drain.go runs
 //     it, report.go says what became of it, verify.go proves whose a session is
 //   - registry.go (the upstreams); of one: fixed.go and serve.go (clients that have
-//     logged in), mismatch.go (those of the app that want what its URL does not say), dial.go (the session for the next drain), upstream.go
+//     logged in), mismatch.go and encrypt.go (those of the app that want what its URL does not
+//     say), dial.go (the session for the next drain), upstream.go
 //   - its parts: listeners.go, sessions.go and clientsession.go, spares.go and spare.go
 //     (sessions dialled ahead), conflicts.go, prober.go (what it is)
 //   - below: log.go, mode.go, probe.go and pooler.go, verdict.go, reach.go (sessions for

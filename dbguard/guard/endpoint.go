@@ -26,6 +26,7 @@ type access struct {
 	role      dsn.Role // the closest of theirs
 	settings  dsn.Settings
 	config    *pgconn.Config // for connections of our own
+	encrypted bool           // the app asks for TLS in its code, and so config does
 	timeout   time.Duration  // for a drain
 	wish      mode           // of the configuration
 	listen    string         // likewise: a fixed address beside the app's own
@@ -54,6 +55,21 @@ func (e *endpoint) learn(now access) {
 			now = *was
 		}
 		now.variables = variables
+		if was.encrypted && !now.encrypted {
+			now.config, now.encrypted = encrypted(now.config), true
+		}
 	}
+	e.now = &now
+}
+
+// encrypt has every connection use TLS from now on.
+func (e *endpoint) encrypt() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.now.encrypted {
+		return
+	}
+	now := *e.now
+	now.config, now.encrypted = encrypted(now.config), true
 	e.now = &now
 }

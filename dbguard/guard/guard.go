@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"sync"
 
 	"github.com/devguard/devguard/dbguard/dsn"
 	"github.com/devguard/devguard/dbguard/sockets"
@@ -61,7 +62,7 @@ func Open(ctx context.Context, o Options) (*Guard, error) {
 	}
 	g := &Guard{dir: o.Dir, databases: all, shared: shared{
 		labels: labels{o.RunID, o.Previous}, log: newLogger(o.Log), work: newBackground(ctx), sockets: &appSockets{},
-		addresses: o.Addresses, pids: o.Pids, replace: o.Replace,
+		addresses: o.Addresses, pids: o.Pids, replace: o.Replace, certificate: sync.OnceValue(newCertificate),
 	}}
 	if g.shared.addresses == nil {
 		g.shared.addresses = NewAddresses()

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -23,7 +24,10 @@ type mismatches struct {
 
 // app returns how the listener of the app's URL serves them.
 func (c *mismatches) app() *login.App {
-	return &login.App{User: c.id.User, Owner: c.ownerOf, Upstream: c.relayable, Mismatch: c.hear}
+	return &login.App{
+		User: c.id.User, Owner: c.ownerOf, Upstream: c.relayable, Mismatch: c.hear,
+		TLS: c.certificate, Offer: c.offer,
+	}
 }
 
 // relayable returns where the login of another user may be relayed to, nil when it may
@@ -40,16 +44,27 @@ func (c *mismatches) relayable() *pgconn.Config {
 // the user who connects to a Unix socket, or may at all, or by a client's certificate.
 // (The address is this machine's for every process that can reach our listener.)
 func carriesIdentity(config *pgconn.Config) bool {
-	first := &pgconn.FallbackConfig{Host: config.Host, Port: config.Port, TLSConfig: config.TLSConfig}
-	for _, one := range append([]*pgconn.FallbackConfig{first}, config.Fallbacks...) {
-		if network, _ := pgconn.NetworkAddress(one.Host, one.Port); network == "unix" {
-			return true
-		}
-		if t := one.TLSConfig; t != nil && (len(t.Certificates) > 0 || t.GetClientCertificate != nil) {
-			return true
-		}
+	return slices.ContainsFunc(waysOf(config), func(way *pgconn.FallbackConfig) bool {
+		t := way.TLSConfig
+		return isUnix(way) || t != nil && (len(t.Certificates) > 0 || t.GetClientCertificate != nil)
+	})
+}
+
+// offer returns whether the upstream speaks TLS. Once it does, and a client of the app
+// has asked for that, every connection of ours there is encrypted, too.
+func (c *mismatches) offer(ctx context.Context) login.Offer {
+	to := c.access()
+	if c.certificate() == nil {
+		return login.NotAsked
 	}
-	return false
+	offer := login.SpeaksTLS
+	if !to.encrypted {
+		offer = offerOf(ctx, to.config)
+	}
+	if offer == login.SpeaksTLS {
+		c.encrypt()
+	}
+	return offer
 }
 
 // hear is told what a client of generation gen wanted in vain.

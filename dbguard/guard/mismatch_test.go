@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"os"
@@ -192,6 +193,86 @@ func TestPasswordOfAStranger(t *testing.T) {
 		}
 	}
 	g.notReplaced(t)
+}
+
+// TestTLSOfAStranger: he is told no, whatever the upstream is, and is not connected to it.
+func TestTLSOfAStranger(t *testing.T) {
+	s, dev := server(t, pgtest.SSL())
+	g := asApp(t, modeAuto)
+	led := through(t, g.Guard, 1, s.URL(dev))
+	settle(t, g.Guard)
+	for _, mode := range []string{"require", "verify-ca"} {
+		out, err := exec.Command("psql", "-wc", "select 1", strings.Replace(led, "sslmode=disable", "sslmode="+mode+"&sslrootcert="+s.CAFile, 1)).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "does not support SSL") {
+			t.Errorf("%s: %s", mode, out)
+		}
+	}
+	if out, err := exec.Command("psql", "-wc", "select 1", strings.Replace(led, "sslmode=disable", "sslmode=prefer", 1)).CombinedOutput(); err != nil {
+		t.Errorf("prefer: %s", out)
+	}
+	g.notReplaced(t)
+}
+
+// TestTLSInCode: what the app is given by us, it is given upstream, also by the sessions
+// dialled ahead; and who leaves for our certificate is started again.
+func TestTLSInCode(t *testing.T) {
+	s, dev := server(t, pgtest.SSL())
+	g := asApp(t, modeAuto)
+	over := func(config *tls.Config) inCode { return func(c *pgconn.Config) { c.TLSConfig = config } }
+	private := "select count(*) from pg_stat_ssl join pg_stat_activity using (pid) where usename = 'dev' and ssl"
+	for gen := 1; gen <= 2; gen++ {
+		led := through(t, g.Guard, gen, s.URL(dev))
+		if gen == 2 {
+			until(t, func() bool { return g.Status().Upstreams[0].Spares == 1 })
+			if n := s.Query(t, private)[0][0]; n != "2" { // the first's, and the one dialled ahead
+				t.Errorf("%s sessions over TLS", n)
+			}
+		}
+		if who, err := as(t, led, over(&tls.Config{InsecureSkipVerify: true})); err != nil || who != "dev" {
+			t.Fatalf("%s, %v", who, err)
+		}
+		if gen == 2 {
+			g.Drain(t.Context(), 1)
+		}
+	}
+	if n := s.Query(t, private)[0][0]; n != "1" {
+		t.Errorf("%s sessions over TLS", n)
+	}
+	if len(g.replaced) > 0 {
+		t.Error("replaced")
+	}
+	if _, err := as(t, through(t, g.Guard, 1, s.URL(dev)), over(&tls.Config{ServerName: "localhost"})); err == nil {
+		t.Error("our certificate is accepted by a client that knows nobody who signed it")
+	}
+	until(t, func() bool { return len(g.replaced) == 1 })
+}
+
+func TestEncrypted(t *testing.T) {
+	clearPG(t)
+	for in, want := range map[string]string{
+		"host=a sslmode=disable":             "a any",
+		"host=a sslmode=allow":               "a any",
+		"host=a sslmode=prefer":              "a any",
+		"host=a,b port=1,2 sslmode=prefer":   "a any, b any",
+		"host=a,/s port=1,2 sslmode=disable": "a any, /s plain",
+		"host=a sslmode=verify-full":         "a verified",
+	} {
+		config, err := pgconn.ParseConfig(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, way := range waysOf(encrypted(config)) {
+			kind := "plain"
+			if way.TLSConfig != nil {
+				kind = map[bool]string{true: "any", false: "verified"}[way.TLSConfig.InsecureSkipVerify]
+			}
+			got = append(got, way.Host+" "+kind)
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s: %v, want %s", in, got, want)
+		}
+	}
 }
 
 // TestUserInCode: another user of the server's gets in through us.

@@ -30,10 +30,11 @@ type want struct {
 	params   map[string]string // of its startup message
 	label    string            // the application_name where the client gives none
 	checks   bool              // end queries when we die
+	private  bool              // over TLS: the client has asked for it
 }
 
 func (w want) equal(o want) bool {
-	return w.database == o.database && w.label == o.label && w.checks == o.checks && maps.Equal(w.params, o.params)
+	return w.database == o.database && w.label == o.label && w.checks == o.checks && w.private == o.private && maps.Equal(w.params, o.params)
 }
 
 // of returns what a client of generation gen asks for that is otherwise like w. A
@@ -69,6 +70,9 @@ func reach(ctx context.Context, to *access, w want) (*login.ServerConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, reachLimit)
 	defer cancel()
 	config := to.config.Copy()
+	if w.private && !to.encrypted {
+		config = encrypted(config)
+	}
 	config.Database = w.database
 	config.RuntimeParams = w.runtimeParams()
 	return login.Connect(ctx, config)

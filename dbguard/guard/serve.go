@@ -85,7 +85,7 @@ func (u *upstream) admit(ctx context.Context, s *clientSession, c *login.Client)
 		return nil
 	}
 	v, _ := u.prober.result()
-	w := want{database: c.Database, params: c.Params}.of(c.Gen, u.labels, v)
+	w := want{database: c.Database, params: c.Params, private: c.Encrypted}.of(c.Gen, u.labels, v)
 	server, err := u.spares.session(ctx, c.Gen, w)
 	if err != nil {
 		u.refuse(ctx, c, err)
@@ -130,6 +130,9 @@ func replicates(params map[string]string) bool {
 // when that is ours alone.
 func (u *upstream) refuse(ctx context.Context, c *login.Client, err error) {
 	c.Refuse(refusalFor(err, u.name, u.access()))
+	if c.Encrypted && isCertificate(err) {
+		u.mismatches.hear(c.Gen, login.WantsTLS) // its code may check less than its URL asks for
+	}
 	if ctx.Err() == nil {
 		u.prober.fallBackIfOurs(err)
 	}

@@ -61,7 +61,7 @@ func (g *Guard) learn(f dsn.Found, gen int) (*upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := g.upstreams.learn(id, access{[]string{f.Name}, f.Role, f.Settings, config, d.DrainTimeout, wish, d.Listen})
+	u := g.upstreams.learn(id, access{[]string{f.Name}, f.Role, f.Settings, config, false, d.DrainTimeout, wish, d.Listen})
 	if gen > 0 {
 		u.giveTo(gen)
 	}

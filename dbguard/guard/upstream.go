@@ -2,6 +2,7 @@ package guard
 
 import (
 	"cmp"
+	"crypto/tls"
 	"sync"
 
 	"github.com/devguard/devguard/dbguard/dsn"
@@ -37,6 +38,8 @@ type shared struct {
 	addresses *Addresses
 	pids      func() (gen int, pids []int) // the app's processes now; may be nil
 	replace   func()                       // asks for a new start of the app; may be nil
+
+	certificate func() *tls.Config // of our listeners; nil when it cannot be made
 }
 
 func newUpstream(id dsn.Identity, to access, s shared) *upstream {

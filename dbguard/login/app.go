@@ -1,6 +1,8 @@
 package login
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -21,6 +23,12 @@ type App struct {
 	// copied.
 	Upstream func() *pgconn.Config
 
+	// TLS is what a client is answered with that asks for it where the upstream, by
+	// Offer, speaks TLS. Clients that have got it are Encrypted, and their upstream
+	// must be, too.
+	TLS   func() *tls.Config
+	Offer func(context.Context) Offer
+
 	// Mismatch is told what a client of the app wanted in vain. It must not block.
 	Mismatch func(gen int, m Mismatch)
 }
@@ -39,6 +47,7 @@ const (
 	OtherPassword Mismatch = "logs in with a password that is not the one in its URL"
 	NoPassword    Mismatch = "has no password for a login that its URL has one for"
 	OtherUser     Mismatch = "logs in as another user than the one in its URL"
+	WantsTLS      Mismatch = "asks for TLS in its code, and does not take what devguard can give it"
 )
 
 // treatment is what is done with a client that logs in as another user than the URL's.
@@ -51,12 +60,14 @@ const (
 )
 
 // treat decides what is done with a client that logs in as another user than the
-// URL's; relays says that a login may be relayed.
-func treat(owner Owner, relays bool) treatment {
+// URL's; relays says that a login may be relayed. One over TLS never is: a client over
+// TLS that is offered no channel binding says so in its SCRAM (gs2 flag "y"), and an
+// upstream over TLS, which has offered it, refuses that.
+func treat(owner Owner, relays bool, by privacy) treatment {
 	switch {
 	case owner.Gen == 0:
 		return asStranger
-	case relays:
+	case relays && by != encrypted:
 		return passedOn
 	}
 	return mismatched
@@ -108,8 +119,20 @@ func (l *Listener) owner(p *pendingLogin) Owner {
 	return l.o.App.Owner(p.Conn)
 }
 
-// suspect returns whose a connection is, when one before it has left.
-func (l *Listener) suspect(p *pendingLogin) Owner {
+// encrypting returns whose a connection is that has asked for encryption, or has begun
+// with it.
+func (l *Listener) encrypting(p *pendingLogin, o *opening) Owner {
+	if o.privacy == unasked {
+		return l.owner(p)
+	}
+	return o.owner
+}
+
+// suspect returns whose a connection is, when that is known, or one before it has left.
+func (l *Listener) suspect(p *pendingLogin, o *opening) Owner {
+	if o.privacy == encrypted {
+		return o.owner
+	}
 	if l.o.App == nil || l.suspected.Load() <= 0 {
 		return Owner{}
 	}
@@ -125,7 +148,7 @@ func (l *Listener) tell(owner Owner, m Mismatch) {
 }
 
 // admit lets a client in.
-func (l *Listener) admit(p *pendingLogin, in *intake, start *startup) (*Client, error) {
+func (l *Listener) admit(p *pendingLogin, o *opening, start *startup) (*Client, error) {
 	switch {
 	case l.upstream != nil:
 		gen := 0
@@ -134,24 +157,24 @@ func (l *Listener) admit(p *pendingLogin, in *intake, start *startup) (*Client, 
 			gen = l.o.Generation(p.Conn)
 			p.wait(false)
 		}
-		return l.relayLogin(p, in, start, relayTo{l.upstream, anyPassword, gen})
+		return l.relayLogin(p, o.in, start, relayTo{l.upstream, anyPassword, gen})
 	case l.o.App == nil || start.params["user"] == l.o.App.User:
-		return l.login(p, in, start)
+		return l.login(p, o, start)
 	}
-	return l.admitOther(p, in, start)
+	return l.admitOther(p, o, start)
 }
 
 // admitOther is admit for a user that is not the URL's.
-func (l *Listener) admitOther(p *pendingLogin, in *intake, start *startup) (*Client, error) {
+func (l *Listener) admitOther(p *pendingLogin, o *opening, start *startup) (*Client, error) {
 	owner, upstream := l.owner(p), l.o.App.Upstream()
-	switch treat(owner, upstream != nil) {
+	switch treat(owner, upstream != nil, o.privacy) {
 	case asStranger:
-		return l.login(p, in, start)
+		return l.login(p, o, start)
 	case mismatched:
 		l.tell(owner, OtherUser)
 		return nil, refuse("28000", "this address is for another user, and devguard cannot pass on a login on its way to the database")
 	}
-	c, err := l.relayLogin(p, in, start, relayTo{upstream, termsFor(owner), owner.Gen})
+	c, err := l.relayLogin(p, o.in, start, relayTo{upstream, termsFor(owner), owner.Gen})
 	var vain *unrelayable
 	var refused *refusedUpstream
 	if errors.As(err, &vain) || errors.As(err, &refused) && refusesUser(refused.sqlstate) {

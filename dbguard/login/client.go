@@ -20,6 +20,7 @@ type Client struct {
 	Gen            int               // the generation whose password it knows, else as Options.Generation says
 	User, Database string            // never ""
 	Params         map[string]string // all startup parameters but user, database and _pq_.*
+	Encrypted      bool              // Conn is TLS: the client has asked for it
 	Server         *ServerConn       // the session that a relayed login has opened, the receiver's to end; else nil
 
 	version uint32      // the protocol that is spoken: 3.0 to 3.2 (major<<16 | minor)

@@ -15,11 +15,14 @@ import (
 // attend is the life of a connection: login, then what it asked for.
 func (l *Listener) attend(p *pendingLogin) {
 	_ = p.SetDeadline(time.Now().Add(l.o.timeout))
-	in := &intake{r: p, left: loginBytes}
-	start, cancel, err := negotiate(in, p)
+	o := &opening{conn: p.Conn, in: &intake{r: p.Conn, left: loginBytes}}
+	start, cancel, err := o.negotiate(func(code uint32) error { return l.answer(p, o, code) })
 	var c *Client
-	if start != nil {
-		c, err = l.admit(p, in, start)
+	switch {
+	case start != nil:
+		c, err = l.admit(p, o, start)
+	case err != nil && o.wanted(err):
+		l.tell(l.encrypting(p, o), WantsTLS)
 	}
 	if !l.pending.leave(p) {
 		err = errTooSlow
@@ -29,11 +32,11 @@ func (l *Listener) attend(p *pendingLogin) {
 	}
 	switch {
 	case err != nil:
-		l.reject(p.Conn, err)
+		l.reject(o.conn, err)
 	case cancel != nil:
 		// Its client waits until we close, to know that the cancel was passed on.
 		l.keys.request(l.served, cancel.pid, cancel.secret)
-		_ = p.Conn.Close()
+		_ = o.conn.Close()
 	default:
 		_ = c.SetDeadline(time.Time{})
 		l.o.Serve(l.served, c)
@@ -87,8 +90,9 @@ func (l *Listener) client(s *startup, conn net.Conn) *Client {
 }
 
 // login asks a client for the password.
-func (l *Listener) login(p *pendingLogin, in *intake, start *startup) (*Client, error) {
-	c := l.client(start, p.Conn)
+func (l *Listener) login(p *pendingLogin, o *opening, start *startup) (*Client, error) {
+	c := l.client(start, o.conn)
+	c.Encrypted = o.privacy == encrypted
 	version, told := start.settle()
 	c.version = version
 	var out []pgproto3.BackendMessage
@@ -96,25 +100,32 @@ func (l *Listener) login(p *pendingLogin, in *intake, start *startup) (*Client, 
 		out = append(out, told)
 	}
 	out = append(out, &pgproto3.AuthenticationSASL{AuthMechanisms: []string{scramMechanism}})
-	suspect := l.suspect(p) // before it is asked: it may leave at once
-	if _, err := p.Write(encode(out...)); err != nil {
+	suspect := l.suspect(p, o) // before it is asked: it may leave at once
+	if _, err := o.conn.Write(encode(out...)); err != nil {
 		return nil, err
 	}
-	fits, err := l.exchange(p, in)
-	switch {
-	case err == nil:
-	case errors.Is(err, errWrongPassword):
-		l.tell(l.owner(p), OtherPassword)
-		return nil, refuse("28P01", fmt.Sprintf("password authentication failed for user \"%s\"", c.User))
-	case hasLeft(err):
-		l.suspected.Store(suspects)
-		l.tell(suspect, NoPassword)
-		return nil, err
-	default:
-		return nil, err
+	fits, err := l.exchange(o.conn, o.in)
+	if err != nil {
+		return nil, l.failed(p, o, suspect, c.User, err)
 	}
 	c.Gen = fits.gen
 	return c, nil
+}
+
+// failed says what a client wanted in vain whose exchange has ended by err, and returns
+// how its login ends.
+func (l *Listener) failed(p *pendingLogin, o *opening, suspect Owner, user string, err error) error {
+	switch {
+	case errors.Is(err, errWrongPassword):
+		l.tell(l.owner(p), OtherPassword)
+		return refuse("28P01", fmt.Sprintf("password authentication failed for user \"%s\"", user))
+	case hasLeft(err) && o.privacy == encrypted:
+		l.tell(suspect, WantsTLS) // by channel_binding=require, say
+	case hasLeft(err):
+		l.suspected.Store(suspects)
+		l.tell(suspect, NoPassword)
+	}
+	return err
 }
 
 // errWrongPassword is the end of an exchange in which no secret fits.

@@ -3,6 +3,7 @@ package login
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -269,12 +270,22 @@ func FuzzLogin(f *testing.F) {
 		packet(codeCancel, 0, 0, 0, 1, 1, 2, 3, 4), startupPacket(3<<16|9999, "user", "a", "_pq_.x", "1"), packet(2 << 16),
 		joined(hello, message('p', []byte("SCRAM-SHA-256\x00\xff\xff\xff\xff")), message('p', []byte("n,,n=,r=x"))),
 	} {
-		f.Add(seed)
+		f.Add(seed, false)
+		f.Add(seed, true)
 	}
 	l := &Listener{salt: newSalt(), pending: newPendingLogins(1, time.Minute)}
 	secrets := []Secret{l.Secret(1, firstPassword)}
-	l.o = Options{Secrets: func() []Secret { return secrets }}
-	f.Fuzz(func(t *testing.T, data []byte) {
+	l.accepting = f.Context()
+	owner := Owner{}
+	l.o = Options{Secrets: func() []Secret { return secrets }, App: &App{
+		User: "a", Owner: func(net.Conn) Owner { return owner }, Upstream: func() *pgconn.Config { return nil }, Mismatch: func(int, Mismatch) {},
+		TLS: func() *tls.Config { return &tls.Config{} }, Offer: func(context.Context) Offer { return SpeaksTLS },
+	}}
+	f.Fuzz(func(t *testing.T, data []byte, ofApp bool) {
+		owner = Owner{}
+		if ofApp {
+			owner = Owner{Gen: 1}
+		}
 		ours, theirs := net.Pipe()
 		var peer sync.WaitGroup
 		peer.Go(func() { _, _ = io.Copy(io.Discard, theirs) })
@@ -286,14 +297,17 @@ func FuzzLogin(f *testing.F) {
 			t.Fatal("no slot")
 		}
 		p := l.pending.enter(ours)
-		in := &intake{r: p, left: loginBytes}
-		start, cancel, err := negotiate(in, p)
+		o := &opening{conn: p.Conn, in: &intake{r: p.Conn, left: loginBytes}}
+		start, cancel, err := o.negotiate(func(code uint32) error { return l.answer(p, o, code) })
 		if start != nil {
-			if c, err := l.login(p, in, start); err == nil {
+			if c, err := l.admit(p, o, start); err == nil {
 				t.Errorf("%q has logged in as %v", data, c.User)
 			}
 		} else if cancel == nil && err == nil {
 			t.Error("neither a login nor a cancel nor an error")
+		}
+		if err == nil && o.privacy == encrypted {
+			t.Error("plain bytes were taken for what is said over TLS")
 		}
 		l.pending.leave(p)
 		_ = ours.Close()

@@ -56,36 +56,15 @@ type cancelRequest struct {
 	secret []byte
 }
 
-// negotiate answers requests for encryption with a no, until the client says what
-// it wants: a startup message or a cancel.
-func negotiate(in *intake, w io.Writer) (*startup, *cancelRequest, error) {
-	for {
-		raw, err := readPacket(in)
-		if err != nil {
-			return nil, nil, err
-		}
-		switch code := binary.BigEndian.Uint32(raw[4:]); {
-		case (code == codeSSL || code == codeGSS) && len(raw) == 8:
-			if _, err := w.Write([]byte{'N'}); err != nil {
-				return nil, nil, err
-			}
-		case code == codeCancel && len(raw) > 12:
-			return nil, &cancelRequest{binary.BigEndian.Uint32(raw[8:]), raw[12:]}, nil
-		case code == codeCancel || code == codeSSL || code == codeGSS:
-			return nil, nil, errPacket
-		default:
-			s, err := parseStartup(raw)
-			return s, nil, err
-		}
-	}
-}
-
 // readPacket reads a packet without a type: a length, which counts itself, and at
 // least a code.
 func readPacket(in *intake) ([]byte, error) {
 	head, err := in.next(4)
 	if err != nil {
 		return nil, err
+	}
+	if head[0] == 0x16 && head[1] == 3 { // a handshake record of TLS
+		return nil, errDirectTLS
 	}
 	size := binary.BigEndian.Uint32(head)
 	if size < 8 || size > uint32(in.left+4) {

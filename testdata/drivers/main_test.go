@@ -12,9 +12,9 @@ import (
 
 var campaign = flag.Bool("campaign", false, "every driver with the full number of restarts and queries")
 
-// app is the program in ./app, built for all tests without the race detector:
-// it stands for somebody's server.
-var app string
+// app and incode are the programs in ./app and ./incode, built for all tests without the
+// race detector: they stand for somebody's server.
+var app, incode string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -33,8 +33,8 @@ func withApp(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	app = filepath.Join(dir, "app")
-	build := exec.Command("go", "build", "-o", app, "./app")
+	app, incode = filepath.Join(dir, "app"), filepath.Join(dir, "incode")
+	build := exec.Command("go", "build", "-o", dir, "./app", "./incode")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "build the app:", err)

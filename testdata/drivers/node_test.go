@@ -11,7 +11,10 @@ import (
 	"github.com/devguard/devguard/supervisor/testneed"
 )
 
-const nodePgVersion = "8.23.1"
+const (
+	nodePgVersion     = "8.23.1"
+	postgresJSVersion = "3.4.7"
+)
 
 // nodeProgram is app.js with node's pg.
 func nodeProgram() program {
@@ -24,15 +27,18 @@ func nodeProgram() program {
 	}
 }
 
-// nodePg returns a folder with pg in its node_modules, which the first test of
+// nodePg returns a folder with pg in its node_modules.
+func nodePg(t *testing.T) string { return nodeModule(t, "pg", nodePgVersion) }
+
+// nodeModule returns a folder with a package in its node_modules, which the first test of
 // this user installs through npm.
-func nodePg(t *testing.T) string {
+func nodeModule(t *testing.T, name, version string) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		testneed.Skip(t, "npm", err)
 	}
-	dir := filepath.Join(cache, "devguard-test", "pg-"+nodePgVersion)
+	dir := filepath.Join(cache, "devguard-test", name+"-"+version)
 	if _, err := os.Stat(dir); err == nil {
 		return dir
 	}
@@ -52,10 +58,10 @@ func nodePg(t *testing.T) string {
 	if err := os.WriteFile(filepath.Join(tmp, "package.json"), []byte(`{"private": true}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	install := exec.Command(npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "pg@"+nodePgVersion)
+	install := exec.Command(npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", name+"@"+version)
 	install.Dir = tmp
 	if out, err := install.CombinedOutput(); err != nil {
-		testneed.Skip(t, "npm", fmt.Errorf("install pg: %w\n%s", err, out))
+		testneed.Skip(t, "npm", fmt.Errorf("install %s: %w\n%s", name, err, out))
 	}
 	if err := os.Rename(tmp, dir); err != nil {
 		if _, there := os.Stat(dir); there != nil {

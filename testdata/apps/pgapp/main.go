@@ -20,6 +20,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"strconv"
@@ -96,8 +97,17 @@ from pg_stat_activity where pid = pg_backend_pid()`
 // began is when this process was: no session that it asked for is older.
 var began = time.Now()
 
-// databaseURL is where the sessions go.
-var databaseURL = os.Getenv("DATABASE_URL")
+// databaseURL is where the sessions go. PGAPP_PASSWORD is a password of the code's own.
+var databaseURL = withPassword(os.Getenv("DATABASE_URL"), os.Getenv("PGAPP_PASSWORD"))
+
+func withPassword(conn, password string) string {
+	u, err := url.Parse(conn)
+	if err != nil || password == "" {
+		return conn
+	}
+	u.User = url.UserPassword(u.User.Username(), password)
+	return u.String()
+}
 
 func follow(ctx context.Context, gen int, plan []string) error {
 	if len(plan) == 0 {

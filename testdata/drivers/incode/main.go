@@ -1,0 +1,113 @@
+// incode is an app whose code has a user, a password or TLS of its own beside its
+// DATABASE_URL. It says who it is for the server, or why it is not let in.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"database/sql"
+	"flag"
+	"fmt"
+	"net/url"
+	"os"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	_ "github.com/lib/pq"
+)
+
+// question is what the server is asked: whom it takes us for, and whether over TLS.
+const question = "select current_user || case when ssl then ' over TLS' else '' end from pg_stat_ssl where pid = pg_backend_pid()"
+
+var (
+	user     = flag.String("user", "", "in place of the URL's")
+	password = flag.String("password", "", "in place of the URL's")
+	secure   = flag.String("tls", "", `"any" certificate, or the file of a CA`)
+	driver   = flag.String("driver", "pgx", "pgx or pq")
+)
+
+func main() {
+	flag.Parse()
+	connect := map[string]func() (string, error){"pgx": withPgx, "pq": withPq}[*driver]
+	who, err := connect()
+	if err != nil {
+		fmt.Println("out:", err)
+		return
+	}
+	fmt.Println("in as", who)
+}
+
+// withPgx sets all of it on the pool's configuration, and the password before each
+// connect, as for a token that expires.
+func withPgx() (who string, err error) {
+	config, err := pgxpool.ParseConfig(os.Getenv("DATABASE_URL"))
+	if err != nil {
+		return "", err
+	}
+	if *user != "" {
+		config.ConnConfig.User = *user
+	}
+	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+		if *password != "" {
+			c.Password = *password
+		}
+		return nil
+	}
+	if *secure != "" {
+		config.ConnConfig.TLSConfig = tlsConfig()
+		config.ConnConfig.Fallbacks = nil
+	}
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	if err != nil {
+		return "", err
+	}
+	defer pool.Close()
+	err = pool.QueryRow(context.Background(), question).Scan(&who)
+	return who, err
+}
+
+func tlsConfig() *tls.Config {
+	if *secure == "any" {
+		return &tls.Config{InsecureSkipVerify: true}
+	}
+	pem, err := os.ReadFile(*secure)
+	if err != nil {
+		panic(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	return &tls.Config{RootCAs: roots, ServerName: "localhost"}
+}
+
+// withPq edits the URL, as lib/pq has no other way.
+func withPq() (who string, err error) {
+	u, err := url.Parse(os.Getenv("DATABASE_URL"))
+	if err != nil {
+		return "", err
+	}
+	name, secret := u.User.Username(), ""
+	secret, _ = u.User.Password()
+	if *user != "" {
+		name = *user
+	}
+	if *password != "" {
+		secret = *password
+	}
+	u.User = url.UserPassword(name, secret)
+	if query := u.Query(); *secure != "" {
+		query.Set("sslmode", "require")
+		if *secure != "any" {
+			query.Set("sslmode", "verify-full")
+			query.Set("sslrootcert", *secure)
+		}
+		u.RawQuery = query.Encode()
+	}
+	db, err := sql.Open("postgres", u.String())
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	err = db.QueryRow(question).Scan(&who)
+	return who, err
+}
