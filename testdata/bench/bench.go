@@ -85,6 +85,12 @@ func (e *entry) prepare(ctx context.Context, repo, work string, env []string) er
 		return nil
 	}
 	e.program = filepath.Join(work, "bin", e.contender.tool)
+	if e.contender.repo != "" {
+		e.program = filepath.Join(work, "bin", e.name)
+		if repo, err = filepath.Abs(e.contender.repo); err != nil {
+			return err
+		}
+	}
 	return buildTool(ctx, repo, e.contender.tool, e.program, env)
 }
 

@@ -13,6 +13,7 @@ type contender struct {
 	name string
 	does string // for the table
 	tool string // the program to run; none for the floor, which is in floor.go
+	repo string // with tool devguard: another checkout to build it from
 	args []string
 	file string // a configuration file, if the tool needs one
 	text string
@@ -28,6 +29,14 @@ var peers = map[string]string{
 // The build flags that save most; "best settings" have them too, so that they
 // are best also where devguard's own defaults come from.
 const bestBuild = "go build -buildvcs=false -ldflags=-w -o ./tmp/app ./cmd/shop"
+
+// before is the devguard of another checkout, to see what a change costs or gains.
+func before(repo string) contender {
+	return contender{
+		name: "before", does: "`devguard run ./cmd/shop` of the checkout before",
+		tool: "devguard", repo: repo, args: []string{"run", "--log-format", "json", "./cmd/shop"},
+	}
+}
 
 var contenders = []contender{
 	{

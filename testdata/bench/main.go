@@ -8,7 +8,7 @@
 // that a noisy machine is noisy for all alike.
 // Numbers are for comparison within one run.
 //
-//	go -C testdata/bench run . [-rounds N] [-only floor,devguard,...]
+//	go -C testdata/bench run . [-rounds N] [-only floor,devguard,...] [-before CHECKOUT]
 //
 // It needs a Postgres: that of DATABASE_URL, where it makes and drops a
 // database of its own, else a throwaway server made with the programs installed
@@ -34,6 +34,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 10, "measurements of each edit under each tool")
 	flag.StringVar(&o.repo, "repo", "../..", "devguard's repository")
 	flag.StringVar(&only, "only", "", "the tools to measure, as a comma list (the floor always is)")
+	flag.StringVar(&o.before, "before", "", "another checkout of devguard, measured beside this one")
 	flag.BoolVar(&o.keep, "keep", false, "keep the work directory with the tools' logs")
 	flag.Parse()
 	for name := range strings.SplitSeq(only, ",") {
@@ -57,6 +58,7 @@ func main() {
 type options struct {
 	rounds int
 	repo   string
+	before string
 	only   []string
 	keep   bool
 }
@@ -89,6 +91,9 @@ func (o options) chosen() []contender {
 		if c.name == floorName || len(o.only) == 0 || slices.Contains(o.only, c.name) {
 			out = append(out, c)
 		}
+	}
+	if o.before != "" {
+		out = append(out, before(o.before))
 	}
 	return out
 }
