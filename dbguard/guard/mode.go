@@ -43,17 +43,34 @@ const (
 	rewritten  = "prepared statements are kept on devguard's side of it"
 )
 
+// asLast returns what is said of a server that does not answer now, but did: v, with what
+// is behind it as it was. What is done for its clients is still decided by that.
+func (v verdict) asLast(last verdict) verdict {
+	if v.connected || !last.connected {
+		return v
+	}
+	return verdict{kind: last.kind, reason: v.reason + "; " + lastReached[last.kind], reached: v.reached}
+}
+
+// lastReached says what a server was that does not answer now.
+var lastReached = map[kind]string{
+	postgres:          "when it answered last, it was a Postgres reached directly",
+	sessionPooler:     "when it answered last, it was a session pooler",
+	transactionPooler: "when it answered last, it was a transaction pooler",
+	unknown:           "when it answered last, it pooled sessions in a way that could not be found out",
+}
+
 // databaseLine returns what a `database` line says of a decision, and whether it is a
 // warning.
 func databaseLine(m mode, fallback string, v verdict) (line logline.Upstream, warn bool) {
 	if v.kind == "" {
 		v.kind = unknown
 	}
-	reason, warn := v.reason, v.kind == unknown
+	reason, warn := v.reason, v.kind == unknown || !v.connected
 	switch {
 	case m == modeAuto:
 		m = modeSession // until the server is there to say otherwise
-	case m == modeTransaction:
+	case m == modeTransaction && v.connected:
 		reason += "; " + rewritten
 	case m == modeDrain && v.connected && v.kind != postgres:
 		reason += "; " + notGuarded

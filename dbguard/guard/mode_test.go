@@ -59,6 +59,37 @@ func TestDatabaseLine(t *testing.T) {
 	}
 }
 
+func TestVerdictAsLast(t *testing.T) {
+	down := verdict{kind: unknown, reason: "nothing listens there"}
+	full := verdict{kind: unknown, reason: "the server refuses us", reached: true}
+	pooled := transactionPooler.verdict("a transaction pooler")
+	starved := unknown.verdict("no server was free")
+	for _, c := range []struct {
+		name    string
+		v, last verdict
+		want    string
+		warn    bool
+	}{
+		{"it never answered", down, verdict{}, "session unknown nothing listens there", true},
+		{"a pooler that is down", down, pooled, "transaction transaction-pooler nothing listens there; when it answered last, it was a transaction pooler", true},
+		{"a pooler that is full", full, pooled, "transaction transaction-pooler the server refuses us; when it answered last, it was a transaction pooler", true},
+		{"a server that is down", down, verdict{kind: postgres, connected: true}, "session postgres nothing listens there; when it answered last, it was a Postgres reached directly", true},
+		{"a pooler of some kind that is down", down, starved, "transaction unknown nothing listens there; when it answered last, it pooled sessions in a way that could not be found out", true},
+		{"a pooler that is back", pooled, pooled, "transaction transaction-pooler a transaction pooler; " + rewritten, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := decide(modeAuto, "", c.v)
+			if m == modeAuto {
+				m = decide(modeAuto, "", c.last)
+			}
+			line, warn := databaseLine(m, "", c.v.asLast(c.last))
+			if got := strings.Join([]string{line.Mode, line.Kind, line.Reason}, " "); got != c.want || warn != c.warn {
+				t.Errorf("%q, a warning: %v; want %q, %v", got, warn, c.want, c.warn)
+			}
+		})
+	}
+}
+
 func TestLabels(t *testing.T) {
 	l := labels{run: runA, previous: []string{runB}}
 	for _, c := range []struct {

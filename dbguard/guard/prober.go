@@ -20,6 +20,7 @@ type prober struct {
 
 	mu       sync.Mutex
 	latest   *probing // nil when there is none that counts
+	last     verdict  // of the last probe that had a session; the zero value: none had
 	fallback string   // why the app goes past us for good; "" when it does not
 }
 
@@ -76,6 +77,16 @@ func (p *prober) run(now *probing, to *access) {
 	if p.work.ctx.Err() == nil {
 		p.say(now.verdict)
 	}
+}
+
+// remember keeps a verdict that a session has led to, and returns the last such one.
+func (p *prober) remember(v verdict) (last verdict) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if v.connected {
+		p.last = v
+	}
+	return p.last
 }
 
 // result returns what is known now.
@@ -153,10 +164,14 @@ func (p *prober) fallbackReason() string {
 }
 
 // say writes the `database` line, when it has changed, as if v were known: the probe
-// that says it is not over.
+// that says it is not over. Of a server that does not answer it says what it was.
 func (p *prober) say(v verdict) {
-	fallback, to := p.fallbackReason(), p.access()
-	line, warn := databaseLine(decide(to.wish, fallback, v), fallback, v)
+	fallback, to, last := p.fallbackReason(), p.access(), p.remember(v)
+	m := decide(to.wish, fallback, v)
+	if m == modeAuto {
+		m = decide(to.wish, fallback, last)
+	}
+	line, warn := databaseLine(m, fallback, v.asLast(last))
 	line.Name, line.Env = p.name, strings.Join(to.variables, ",")
 	p.log.database(p.name, line, warn)
 }

@@ -250,6 +250,32 @@ func TestServersOwnErrors(t *testing.T) {
 	}
 }
 
+// TestPoolerThatIsDown: what it was is still what is done for its clients, and is said.
+func TestPoolerThatIsDown(t *testing.T) {
+	s, dev := server(t)
+	b := pgtest.PgBouncer(t, s, pgtest.Pool{Mode: "transaction"})
+	g, log := open(t, Options{Databases: auto(Database{})})
+	led := through(t, g, 1, b.URL(dev))
+	conn := connection(t, led)
+	run(t, conn, "select 1")
+	b.Stop(t)
+	if _, err := conn.Exec(t.Context(), "select 1").ReadAll(); err == nil {
+		t.Error("a session outlives its pooler")
+	}
+	if _, err := pgconn.Connect(t.Context(), led); err == nil {
+		t.Error("a client is served")
+	}
+	line := log.last(t, "database")
+	if line["level"] != "WARN" || line["mode"] != "transaction" || line["kind"] != "transaction-pooler" || !strings.Contains(fmt.Sprint(line["reason"]), "nothing listens there") {
+		t.Errorf("%v", line)
+	}
+	b.StartAgain(t)
+	run(t, connection(t, led), "select 1")
+	if line := log.last(t, "database"); line["level"] != "INFO" || line["mode"] != "transaction" {
+		t.Errorf("%v", line)
+	}
+}
+
 // TestPause: transactions end, then everybody waits until resume.
 func TestPause(t *testing.T) {
 	s, dev := server(t)

@@ -189,7 +189,10 @@ func database(s *sentence, f *fields, p palette) {
 	case kind == "unknown":
 		s.text = "database " + server + " is not guarded: " + reason
 	default:
-		s.text, s.style = "database "+server+": "+reason, p.faint
+		s.text = "database " + server + ": " + reason
+		if s.level < slog.LevelWarn {
+			s.style = p.faint
+		}
 	}
 }
 
