@@ -1,6 +1,10 @@
 package supervisor
 
-import "context"
+import (
+	"context"
+
+	"github.com/devguard/devguard/supervisor/config"
+)
 
 // Database is what the loop needs of the database side. A nil function does
 // nothing. A generation keeps the Database that it was started with, also when
@@ -11,9 +15,10 @@ type Database struct {
 	AppEnv func(ctx context.Context, gen int, base []string) ([]string, error)
 	// HookEnv returns the environment of a hook.
 	HookEnv func(ctx context.Context, base []string, migrates bool) ([]string, error)
-	// Pause keeps the app from the schema that a hook is about to change, and
-	// returns what ends that; migrated says whether the hook has changed it.
-	Pause func(ctx context.Context) (resume func(migrated bool))
+	// Pause keeps the app for a while from the schema that a hook with this name and
+	// environment is about to change, and returns what ends that; migrated says
+	// whether the hook has changed it.
+	Pause func(ctx context.Context, hook string, env []string) (resume func(migrated bool))
 	// Note is told the pids of a generation while they still hold their sockets.
 	Note func(gen int, pids []int)
 	// Drain ends the sessions of a generation whose processes are gone.
@@ -49,11 +54,11 @@ func (d *Database) hookEnv(ctx context.Context, base []string, migrates bool) ([
 }
 
 // pause is for a hook that may migrate; for any other it does nothing.
-func (d *Database) pause(ctx context.Context, migrates bool) (resume func(migrated bool)) {
-	if d.Pause == nil || !migrates {
+func (d *Database) pause(ctx context.Context, h config.Hook, env []string) (resume func(migrated bool)) {
+	if d.Pause == nil || !h.Migrates {
 		return func(bool) {}
 	}
-	return d.Pause(ctx)
+	return d.Pause(ctx, h.Name, env)
 }
 
 func (d *Database) note(gen int, pids []int) {

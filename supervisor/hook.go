@@ -27,7 +27,7 @@ func (s *Supervisor) runHook(e reload.RunHook) doer {
 			ev.Err = err
 			return ev
 		}
-		resume := db.pause(ctx, h.Migrates)
+		resume := db.pause(ctx, h, env)
 		res := hook.Run(ctx, hook.Spec{
 			Name: h.Name, Shell: h.Shell, Command: h.Command,
 			Dir: cfg.Dir, Env: env, Changed: changed,

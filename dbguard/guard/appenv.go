@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/dbguard/dsn"
+	"github.com/devguard/devguard/supervisor/logline"
 )
 
 const (
@@ -65,8 +66,24 @@ func (g *Guard) HookEnv(ctx context.Context, base []string, migrates bool) ([]st
 	awaitSweeps(ctx, s.upstreams) // a killed app's locks would block a migration
 	if s.direct(ctx) {
 		env.prepend("PGOPTIONS", lockTimeout)
+	} else {
+		g.warnOfPoolers(s)
 	}
 	return env.pairs(), nil
+}
+
+// warnOfPoolers says, once for each, through which transaction poolers hooks that
+// migrate go.
+func (g *Guard) warnOfPoolers(s survey) {
+	for _, one := range s.uses {
+		v, _ := one.u.prober.result()
+		if one.Role != dsn.App || v.kind != transactionPooler || !g.shared.log.first("migrates through "+one.u.name) {
+			continue
+		}
+		direct := g.databases.of(one.Name).DirectURLEnv
+		named := slices.ContainsFunc(s.uses, func(other use) bool { return other.Name == direct })
+		logline.MigratesThroughPooler(one.u.name, direct, named).To(g.shared.log.Logger)
+	}
 }
 
 // goDirect puts the direct URL into the variables of its database: those that
@@ -91,15 +108,13 @@ func (list databases) goDirect(env *environ, direct dsn.Found) {
 func (s survey) direct(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, probeWait)
 	defer cancel()
-	any := false
+	any, all := false, true
 	for _, u := range s.upstreams {
 		if u.access().role == dsn.Other {
 			continue
 		}
-		if u.prober.await(ctx).kind != postgres {
-			return false
-		}
+		all = u.prober.await(ctx).kind == postgres && all
 		any = true
 	}
-	return any
+	return any && all
 }

@@ -96,7 +96,7 @@ func TestPauseOfWhoComesMeanwhile(t *testing.T) {
 		Pids:      func() (int, []int) { return 1, []int{os.Getpid()} },
 	})
 	through(t, g, 1, s.URL(dev))
-	resume := g.Pause(t.Context())
+	resume := g.Pause(t.Context(), "migrate", nil)
 	conn := connection(t, strings.Replace(s.URL(dev), fmt.Sprintf("%s:%d", s.Host, s.Port), address, 1))
 	answered := make(chan error, 1)
 	go func() {

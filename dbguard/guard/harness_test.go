@@ -61,13 +61,19 @@ func (r *record) text() string {
 // lines returns the lines with a message.
 func (r *record) lines(t *testing.T, msg string) []map[string]any {
 	t.Helper()
+	return r.saying(t, func(said string) bool { return said == msg })
+}
+
+// saying returns the lines whose message is chosen.
+func (r *record) saying(t *testing.T, chosen func(msg string) bool) []map[string]any {
+	t.Helper()
 	var found []map[string]any
 	for line := range strings.Lines(r.text()) {
 		var m map[string]any
 		if err := json.Unmarshal([]byte(line), &m); err != nil {
 			t.Fatalf("not JSON: %s", line)
 		}
-		if m["msg"] == msg {
+		if msg, _ := m["msg"].(string); chosen(msg) {
 			found = append(found, m)
 		}
 	}

@@ -283,7 +283,7 @@ func TestPause(t *testing.T) {
 	led := through(t, g, 1, s.URL(dev))
 	idle, open := connection(t, led), connection(t, led)
 	run(t, open, "begin; update things set n = 5 where id = 3")
-	resume := g.Pause(t.Context())
+	resume := g.Pause(t.Context(), "migrate", nil)
 	s.Exec(t, `set lock_timeout = '1s'; select 1`)
 	owner := connection(t, s.URL(dev))
 	run(t, owner, "set lock_timeout = '2s'; alter table things alter n type bigint")

@@ -313,7 +313,7 @@ func networkStandsStill(t *testing.T, s *pgtest.Server, dev pgtest.Conn) {
 		var resume func(bool)
 		ctx, cancel := context.WithTimeout(t.Context(), 2*timeout) // else as long as sessions are given to finish
 		defer cancel()
-		within(t, 2*timeout+500*time.Millisecond, "the pause", func() { resume = c.g.Pause(ctx) })
+		within(t, 2*timeout+500*time.Millisecond, "the pause", func() { resume = c.g.Pause(ctx, "migrate", nil) })
 		within(t, closeLimit+500*time.Millisecond, "the resume", func() { resume(false) })
 		within(t, 200*time.Millisecond, "RecordSockets", func() { c.g.RecordSockets(1, nil) })
 		within(t, timeout+500*time.Millisecond, "the drain", func() { c.g.Drain(t.Context(), 1) })

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,6 +156,70 @@ func TestMigrationBlockedByTheApp(t *testing.T) {
 	}
 	if n := d.count(mark, "instance stopping"); n != 0 {
 		t.Errorf("the app was stopped\n%s", d.log())
+	}
+}
+
+// notes waits for a line whose msg holds text.
+func (d *devguard) notes(mark int, text string) (found line) {
+	d.t.Helper()
+	if !poll(limit, func() bool {
+		i := slices.IndexFunc(d.since(mark), func(l line) bool { return strings.Contains(l.Msg, text) })
+		if i >= 0 {
+			found = d.since(mark)[i]
+		}
+		return i >= 0
+	}) {
+		d.t.Fatalf("no line says %q\n%s", text, d.log())
+	}
+	return found
+}
+
+// A migration that somebody else's transaction blocks: who that is is said while it
+// waits, and what the hint says lets it go on.
+func TestMigrationBlockedByAnother(t *testing.T) {
+	s := database(t)
+	dir, addr, env := migrated(t, s)
+	d := runApp(t, dir, env)
+	d.serves(addr, "v1")
+	d.ready()
+	psql := session(t, s.URL(pgtest.Conn{User: "dev", Database: "app", Params: "application_name=psql"}))
+	must(t, psql, "begin; update things set n = 4711 where id = 3")
+	mark := d.mark()
+	write(t, filepath.Join(dir, "migrations/2.txt"), "alter table things add column room int")
+	l := d.notes(mark, "hook migrate waits for a lock that is held by")
+	want := fmt.Sprintf("server process %d (dev, psql), idle in transaction for ", psql.PID())
+	if !strings.Contains(l.Msg, want) || strings.Contains(l.Msg, "4711") {
+		t.Errorf("%s", l.Raw)
+	}
+	_, sql, found := strings.Cut(l.str("hint"), "in psql: ")
+	if !found {
+		t.Fatalf("no statement to type: %s", l.Raw)
+	}
+	must(t, session(t, s.URL(dev)), sql)
+	d.wait(mark, "hook finished", nil)
+	d.wait(mark, "instance ready", ofGen(2))
+}
+
+// A migration through a transaction pooler: it is said, and said no more with the
+// DIRECT_URL that the hint asks for.
+func TestMigrationThroughAPoolerIsSaid(t *testing.T) {
+	s := database(t)
+	b := pgtest.PgBouncer(t, s, pgtest.Pool{Mode: "transaction"})
+	for name, direct := range map[string]string{"no DIRECT_URL": "", "with it": s.URL(dev)} {
+		t.Run(name, func(t *testing.T) {
+			dir, addr, env := migrated(t, s)
+			env = append(env, "DATABASE_URL="+b.URL(dev))
+			if direct != "" {
+				env = append(env, "DIRECT_URL="+direct)
+			}
+			d := runApp(t, dir, env)
+			d.serves(addr, "v1")
+			said := strings.Contains(d.log(), "hooks that migrate go through a transaction pooler, as DIRECT_URL is not set")
+			if said != (direct == "") {
+				t.Errorf("said: %v\n%s", said, d.log())
+			}
+			d.stop()
+		})
 	}
 }
 

@@ -93,6 +93,30 @@ func NotCarried(feature, database string) Line {
 		withString("hint", "use a direct URL, or the pooler's session mode (its session port), for what needs it")
 }
 
+// Blocked says who holds a lock that a hook which migrates waits for.
+func Blocked(hook, holder, hint, database string) Line {
+	return line(slog.LevelWarn, "hook "+hook+" waits for a lock that is held by "+holder+"; new transactions of the app wait meanwhile",
+		slog.String("database", database)).withString("hint", hint)
+}
+
+// MigratesThroughPooler says that hooks which migrate are given the URL of a transaction
+// pooler; named says that direct, the variable for the server itself, has it too.
+func MigratesThroughPooler(database, direct string, named bool) Line {
+	why, hint := "as "+direct+" is not set", "set "+direct+" to the URL of the server itself, in the environment or in .env"
+	if named {
+		why, hint = "to which "+direct+" leads too", "write the URL of the server itself into "+direct
+	}
+	return line(slog.LevelWarn, "hooks that migrate go through a transaction pooler, "+why+
+		": prepared statements clash there (42P05 at the second run), and locks of a session stay behind",
+		slog.String("database", database)).withString("hint", hint)
+}
+
+// PauseOver says that the app no longer waits for a hook which migrates.
+func PauseOver(hook string, after time.Duration, database string) Line {
+	return line(slog.LevelInfo, "hook "+hook+" still runs after "+after.String()+": the app's transactions go on beside it",
+		slog.String("database", database))
+}
+
 // CannotAccept says that a listener for the app's sessions fails.
 func CannotAccept(listener string, err error) Line {
 	return line(slog.LevelWarn, MsgCannotAccept, slog.String("listener", listener)).withError(err)
