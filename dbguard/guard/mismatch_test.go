@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -245,6 +246,39 @@ func TestTLSInCode(t *testing.T) {
 		t.Error("our certificate is accepted by a client that knows nobody who signed it")
 	}
 	until(t, func() bool { return len(g.replaced) == 1 })
+}
+
+// TestCancelOverTLS: a cancel request comes as its session does.
+func TestCancelOverTLS(t *testing.T) {
+	s, dev := server(t, pgtest.SSL())
+	g := asApp(t, modeAuto)
+	config, err := pgconn.ParseConfig(through(t, g.Guard, 1, s.URL(dev)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.TLSConfig = &tls.Config{InsecureSkipVerify: true}
+	conn, err := pgconn.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kill(conn)
+	done := make(chan error, 1)
+	go func() {
+		_, err := conn.Exec(context.WithoutCancel(t.Context()), "select pg_sleep(600)").ReadAll()
+		done <- err
+	}()
+	until(t, func() bool {
+		return s.Query(t, "select count(*) from pg_stat_activity where state = 'active' and query like '%pg_sleep(600)' and usename = 'dev'")[0][0] == "1"
+	})
+	if err := conn.CancelRequest(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; code(err) != "57014" {
+		t.Errorf("%v", err)
+	}
+	if len(g.replaced) > 0 {
+		t.Error("replaced")
+	}
 }
 
 func TestEncrypted(t *testing.T) {

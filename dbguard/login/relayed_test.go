@@ -402,13 +402,15 @@ func FuzzRelayedLogin(f *testing.F) {
 		encode(&pgproto3.NegotiateProtocolVersion{NewestMinorProtocol: 3 << 16, UnrecognizedOptions: []string{"a"}}),
 		encode(Fatal("28000", "no")), []byte("K\x00\x00\x00\x04"), []byte("v\x00\x00\x00\x05x"),
 	} {
-		f.Add(seed, message('p', []byte("x\x00")))
+		for how := range uint8(3) {
+			f.Add(seed, message('p', []byte("x\x00")), how)
+		}
 	}
 	config, err := pgconn.ParseConfig("host=127.0.0.1 sslmode=disable")
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, upstream, answers []byte) {
+	f.Fuzz(func(t *testing.T, upstream, answers []byte, how uint8) {
 		server, there := net.Pipe()
 		ours, theirs := net.Pipe()
 		var peers sync.WaitGroup
@@ -422,10 +424,10 @@ func FuzzRelayedLogin(f *testing.F) {
 		pending := newPendingLogins(1, time.Minute)
 		pending.takeSlot(t.Context())
 		p := pending.enter(ours)
-		login := &relayedLogin{client: p, in: &intake{r: p, left: loginBytes}, timeout: time.Minute, start: &startup{version: 3 << 16}}
+		login := &relayedLogin{client: p, in: &intake{r: p, left: loginBytes}, timeout: time.Minute, start: &startup{version: 3 << 16}, terms: terms(how % 3)}
 		config := config.Copy()
 		config.DialFunc = func(context.Context, string, string) (net.Conn, error) { return server, nil }
-		if _, err := login.run(t.Context(), config); err == nil && login.progress != answered {
+		if _, err := login.run(t.Context(), config); err == nil && login.progress != answered && login.terms != noPassword {
 			t.Error("logged in without an answer")
 		}
 		pending.leave(p)
