@@ -66,6 +66,7 @@ func (u *upstream) serveFixed(socket net.Listener) {
 	l, err := login.ListenRelayed(socket, u.access().config, login.Options{
 		Serve:      func(ctx context.Context, c *login.Client) { u.serve(ctx, c, u.admitRelayed) },
 		Generation: u.generationOf,
+		LeftForTLS: func() { u.sayNoTLS(socket.Addr().String()) },
 		Log:        u.log.Logger,
 	})
 	if err != nil {
@@ -73,6 +74,14 @@ func (u *upstream) serveFixed(socket net.Listener) {
 		return
 	}
 	u.listeners.setFixed(l)
+}
+
+// sayNoTLS says, once, that a fixed address has no TLS: over it the proof that a client
+// gives of its password would not fit the upstream's connection.
+func (u *upstream) sayNoTLS(address string) {
+	if u.log.first("no TLS at " + address) {
+		logline.NoTLSAt(address, u.access().variables[0], u.name).To(u.log.Logger)
+	}
 }
 
 func (u *upstream) noFixed(err error) {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -84,6 +85,41 @@ func TestFixedAddressIsChecked(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "28P01") {
 		t.Errorf("%v", err)
 	}
+}
+
+// TestFixedAddressWithoutTLS: a client that insists on TLS leaves, which is said once; as
+// the hint says it gets in, and the server is reached over TLS.
+func TestFixedAddressWithoutTLS(t *testing.T) {
+	s, dev := server(t, pgtest.SSL())
+	address := freeAddress(t)
+	g, log := open(t, Options{Databases: auto(Database{Listen: address})})
+	through(t, g, 1, withMode(s.URL(dev), "require"))
+	url := strings.Replace(s.URL(dev), fmt.Sprintf("%s:%d", s.Host, s.Port), address, 1)
+	for _, mode := range []string{"require", "require", "prefer"} {
+		out, err := exec.Command("psql", "-qAt", withMode(url, mode), "-c", "select 1").CombinedOutput()
+		if (err == nil) != (mode == "prefer") {
+			t.Errorf("sslmode=%s: %v, %s", mode, err, out)
+		}
+	}
+	lines := log.saying(t, func(msg string) bool { return strings.Contains(msg, "a client that wants TLS has left "+address) })
+	if len(lines) != 1 {
+		t.Fatalf("%d lines:\n%s", len(lines), log.text())
+	}
+	hint, _ := lines[0]["hint"].(string)
+	_, mode, _ := strings.Cut(strings.Fields(hint)[1], "sslmode=")
+	ask := "select ssl from pg_stat_ssl where pid = pg_backend_pid()"
+	if out, err := exec.Command("psql", "-qAt", withMode(url, mode), "-c", ask).CombinedOutput(); err != nil || string(out) != "t\n" {
+		t.Errorf("as the hint says: %v, %s", err, out)
+	}
+}
+
+// withMode returns a URL with another sslmode.
+func withMode(conn, mode string) string {
+	u, _ := url.Parse(conn)
+	q := u.Query()
+	q.Set("sslmode", mode)
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 // TestPauseOfWhoComesMeanwhile: a fixed address lets a client in during a pause, and

@@ -52,6 +52,10 @@ type Options struct {
 	// their URL says; nil: they are not. For Listen alone.
 	App *App
 
+	// LeftForTLS is told of a client that has left because there is no TLS here; nil:
+	// nobody is. It must not block. For ListenRelayed alone.
+	LeftForTLS func()
+
 	// Log is told at level debug why logins fail, and that none can be accepted.
 	// Default slog.Default().
 	Log *slog.Logger

@@ -21,6 +21,8 @@ func (l *Listener) attend(p *pendingLogin) {
 	switch {
 	case start != nil:
 		c, err = l.admit(p, o, start)
+	case err != nil && l.o.LeftForTLS != nil && o.leftForTLS(err):
+		l.o.LeftForTLS()
 	case err != nil && o.wanted(err):
 		l.tell(l.encrypting(p, o), WantsTLS)
 	}

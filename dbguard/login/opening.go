@@ -94,6 +94,11 @@ func (o *opening) wanted(err error) bool {
 	return o.privacy >= withheld && hasLeft(err)
 }
 
+// leftForTLS reports whether err ends the login of a client that was told no, and went.
+func (o *opening) leftForTLS(err error) bool {
+	return errors.Is(err, errDirectTLS) || o.privacy == refused && hasLeft(err)
+}
+
 // negotiate answers requests for encryption, until the client says what it wants: a
 // startup message or a cancel.
 func (o *opening) negotiate(answer func(code uint32) error) (*startup, *cancelRequest, error) {

@@ -111,6 +111,14 @@ func MigratesThroughPooler(database, direct string, named bool) Line {
 		slog.String("database", database)).withString("hint", hint)
 }
 
+// NoTLSAt says that a client has left which wants TLS at a fixed address; variable is
+// what names the server.
+func NoTLSAt(address, variable, database string) Line {
+	return line(slog.LevelWarn, "a client that wants TLS has left "+address+": there is none on this machine's side of devguard",
+		slog.String("database", database)).withString("hint",
+		"write sslmode=disable into the URL that leads to "+address+"; to the server itself, TLS is as "+variable+" says")
+}
+
 // PauseOver says that the app no longer waits for a hook which migrates.
 func PauseOver(hook string, after time.Duration, database string) Line {
 	return line(slog.LevelInfo, "hook "+hook+" still runs after "+after.String()+": the app's transactions go on beside it",
