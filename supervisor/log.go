@@ -110,6 +110,8 @@ func (s *Supervisor) instanceLines(l reload.Log) []logline.Line {
 			exited = append(exited, logline.Note(note.Warn, note.Msg, note.Hint))
 		}
 		return exited
+	case reload.LogRestartSuspended:
+		return one(logline.RestartSuspended(l.Gen, s.names(l.Paths), s.excludeLine(l.Paths)))
 	case reload.LogRestartRefused:
 		return one(logline.RestartRefused(l.Gen, s.serving(), l.Err))
 	case reload.LogStartFailed:
@@ -137,6 +139,15 @@ func (s *Supervisor) names(paths []change.Path) []string {
 		out[i] = s.cfg.Rel(p.Name)
 	}
 	return out
+}
+
+// excludeLine is the line of devguard.toml with which these files restart nothing.
+func (s *Supervisor) excludeLine(paths []change.Path) string {
+	files := make([]string, len(paths))
+	for i, p := range paths {
+		files[i] = p.Name
+	}
+	return Rules(s.cfg, s.graph).ExcludeLine(files)
 }
 
 // ignored is one line for each reason.

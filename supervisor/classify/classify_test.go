@@ -134,6 +134,27 @@ func TestSuggestIsALineThatWorks(t *testing.T) {
 	}
 }
 
+func TestExcludeLineWorks(t *testing.T) {
+	r := shop()
+	r.Exclude = []string{"doc/**"}
+	r.Include = append(r.Include, "/elsewhere/*.html")
+	files := []string{"/shop/web/a[1].html", "/elsewhere/b.html"}
+	const want = `watch.exclude = ["doc/**", "web/a\\[1].html", "/elsewhere/b.html"]`
+	if got := r.ExcludeLine(files); got != want {
+		t.Fatalf("%s, want %s", got, want)
+	}
+	for _, f := range files {
+		r.Exclude = []string{"doc/**"}
+		if !r.Classify(f).Runtime {
+			t.Errorf("%s restarts nothing anyway", f)
+		}
+		r.Exclude = append(r.Exclude, `web/a\[1].html`, "/elsewhere/b.html")
+		if r.Classify(f).Runtime {
+			t.Errorf("%s restarts with that line", f)
+		}
+	}
+}
+
 func TestClassifyCommand(t *testing.T) {
 	r := shop()
 	r.Graph, r.Command = nil, true

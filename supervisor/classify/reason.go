@@ -51,11 +51,29 @@ func (r *Rules) suggest(path string, c *Class, outside string) string {
 	if !ok || paths.Climbs(rel) {
 		return "" // beside the tree nobody looks for what the globs match
 	}
-	globs := make([]string, 0, len(r.Include)+1)
-	for _, g := range append(slices.Clip(r.Include), escape(rel)) {
-		globs = append(globs, fmt.Sprintf("%q", g))
+	return tomlLine("watch.include", append(slices.Clip(r.Include), escape(rel)))
+}
+
+// ExcludeLine returns the line of devguard.toml with which files restart nothing that the running
+// app reads. They are absolute.
+func (r *Rules) ExcludeLine(files []string) string {
+	globs := slices.Clip(r.Exclude)
+	for _, f := range files {
+		name, ok := r.rel(f)
+		if !ok || paths.Climbs(name) {
+			name = filepath.ToSlash(f)
+		}
+		globs = append(globs, escape(name))
 	}
-	return "watch.include = [" + strings.Join(globs, ", ") + "]"
+	return tomlLine("watch.exclude", globs)
+}
+
+func tomlLine(key string, globs []string) string {
+	quoted := make([]string, len(globs))
+	for i, g := range globs {
+		quoted[i] = fmt.Sprintf("%q", g)
+	}
+	return key + " = [" + strings.Join(quoted, ", ") + "]"
 }
 
 // describe says what a file of the graph is to it.

@@ -69,6 +69,10 @@ var wording = map[string]func(s *sentence, f *fields, p palette){
 		s.text += keeps(f)
 	},
 
+	logline.MsgRestartSuspended: func(s *sentence, f *fields, p palette) {
+		s.text = "no restart by " + names(f.list("paths")) + ": each start writes it, and would be followed by the next"
+	},
+
 	logline.MsgInstanceStopping: func(s *sentence, f *fields, p palette) {
 		s.text, s.style, s.quiet = "stopping process "+f.text("pid"), p.faint, true
 	},

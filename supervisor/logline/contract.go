@@ -24,6 +24,7 @@ const (
 	MsgBuildFailed      = "build failed"
 	MsgBuildCancelled   = "build cancelled"
 	MsgRestartSkipped   = "restart skipped"
+	MsgRestartSuspended = "restart suspended"
 	MsgInstanceStopping = "instance stopping"
 	MsgDrained          = "drained"
 	MsgInstanceStarted  = "instance started"
@@ -87,6 +88,8 @@ var Contract = map[string]Attrs{
 	MsgBuildFailed:    {"gen": "int", "ms": "int", "serving?": "int", "error?": "string", "errors?": "strings", "hint?": "string"},
 	MsgBuildCancelled: {"gen": "int", "ms": "int"},
 	MsgRestartSkipped: {"gen": "int", "reason": "string", "serving?": "int", "hint?": "string"},
+
+	MsgRestartSuspended: {"gen": "int", "paths": "strings", "hint": "string"},
 
 	MsgInstanceStopping: {"gen": "int", "pid": "int"},
 	MsgInstanceStarted:  {"gen": "int", "pid": "int"},

@@ -97,6 +97,14 @@ func RestartRefused(g, serving int, err error) Line {
 		withGen("serving", serving).withString("hint", HintOf(err))
 }
 
+// RestartSuspended names the files that no longer restart the app at once, because it
+// writes them itself; exclude is the line of devguard.toml that says so for good.
+func RestartSuspended(g int, names []string, exclude string) Line {
+	return line(slog.LevelWarn, MsgRestartSuspended, gen(g), paths(names),
+		slog.String("hint", "if that is right, say so in devguard.toml: "+exclude+
+			"; until then it is taken up with an edit elsewhere, by the key r, or once in a while"))
+}
+
 // InstanceStopping says that a generation is asked to end.
 func InstanceStopping(g, pid int) Line {
 	return line(slog.LevelInfo, MsgInstanceStopping, gen(g), slog.Int("pid", pid))

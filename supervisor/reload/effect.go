@@ -94,6 +94,7 @@ const (
 	LogBuildFailed
 	LogBuildCancelled
 	LogRestartSkipped
+	LogRestartSuspended
 	LogRestartRefused // the next generation could not be started: Err
 	LogInstanceStopping
 	LogInstanceStarted

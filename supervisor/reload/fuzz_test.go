@@ -73,7 +73,11 @@ func (w *world) play(b byte, n uint64) bool {
 	case 3:
 		w.edit("/schema", func(s *change.Snapshot) { s.Hooks[arg%3].Watch = digest(n) })
 	case 4:
-		w.edit("/a.html", func(s *change.Snapshot) { s.Runtime, s.Env = digest(n), digest(n*uint64(arg&1)) })
+		if arg&1 == 0 {
+			w.write("/a.html", n)
+		} else {
+			w.edit("/.env", func(s *change.Snapshot) { s.Runtime, s.Env = digest(n), digest(n) })
+		}
 	case 5:
 		w.edit("/go.mod", func(s *change.Snapshot) { s.Shape, s.Source = digest(n), digest(n); s.Seq++ })
 	case 6:

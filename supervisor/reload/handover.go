@@ -281,7 +281,9 @@ func (m *machine) launch() {
 		gen: m.startGen(), from: m.binary.gen, saved: d.saved,
 		made:    made{m.binary.digest, m.tree.Runtime, m.tree.Env},
 		version: max(m.inst.version, m.binary.version, d.version),
+		begun:   m.now,
 	}
+	m.countRestart()
 	m.next = nothing{}
 	m.owed = noCause
 	m.start(g, m.binary.path)

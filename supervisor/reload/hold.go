@@ -31,6 +31,7 @@ const (
 	ForDrain     Kind = "drain"         // of the sessions of a generation
 	ForBackOff   Kind = "back-off"      // after a crash
 	ForGit       Kind = "git"           // a rebase, merge or bisect
+	ForPause     Kind = "pause"         // of a file that the app writes itself
 	ForAnswers   Kind = "answers"       // of what was cancelled, or goes on beside
 
 	AfterHookFailed    Kind = "hook failed"
@@ -59,6 +60,7 @@ var (
 	restartWait    = wait{ForRestart, "a restart comes first"}
 	backOffWait    = wait{ForBackOff, "back-off after a crash"}
 	gitWait        = wait{ForGit, "git is in the middle of a rebase, merge or bisect"}
+	pauseWait      = wait{ForPause, "the app keeps writing what it is restarted by"}
 	answersWait    = wait{ForAnswers, "not all that was cancelled has ended yet"}
 	badHookWait    = wait{AfterHookFailed, "it failed; it runs again when its files change"}
 	suspendedWait  = wait{AfterHookSuspended, "it keeps changing its own input"}

@@ -57,7 +57,7 @@ func (w *world) goesOn(h Hold) {
 		w.t.Fatalf("%+v, and no %v is in flight", h, kinds)
 	case h.Kind == ForAnswers && len(w.flight) == 0:
 		w.t.Fatalf("%+v, and nothing is in flight", h)
-	case (h.Kind == ForBurst || h.Kind == ForBackOff) && w.st.Deadline().IsZero():
+	case (h.Kind == ForBurst || h.Kind == ForBackOff || h.Kind == ForPause) && w.st.Deadline().IsZero():
 		w.t.Fatalf("%+v, and there is no deadline", h)
 	case h.Kind == ForGit && !w.st.tree.GitBusy:
 		w.t.Fatalf("%+v, and git is not busy", h)

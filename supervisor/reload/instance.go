@@ -35,6 +35,10 @@ type generation struct {
 	// version is Snapshot.Version of the tree that it stands for: all that it is made of
 	// is of that tree or of a newer one.
 	version uint64
+
+	// begun is when its work began: it was launched, ran, was found ready, the latest of
+	// these.
+	begun time.Time
 }
 
 // made is what a generation was started with, to compare with what there is.
@@ -200,6 +204,7 @@ func (m *machine) started(ev Started) {
 // run takes up a generation whose process exists.
 func (m *machine) run(pid int) {
 	gen := m.inst.gen
+	m.inst.begun = m.now
 	m.log(Log{What: LogInstanceStarted, Gen: gen, PID: pid})
 	m.inst.phase = running{
 		pid: pid, since: m.now,
@@ -215,7 +220,7 @@ func (m *machine) readyDone(ev ReadyDone) {
 	}
 	r.ready = 0
 	if !ev.Cancelled && ev.Err == nil {
-		r.readySince = m.now
+		r.readySince, m.inst.begun = m.now, m.now
 	}
 	m.inst.phase = r
 	m.adopt(ev.Brings)

@@ -133,6 +133,9 @@ func (s State) restWait() wait {
 	if _, bad := s.built.(badBuild); bad {
 		return badBuildWait
 	}
+	if !s.takeAt().IsZero() {
+		return pauseWait
+	}
 	return nextChangeWait
 }
 

@@ -54,6 +54,8 @@ type State struct {
 	config config
 	hooks  []hook // one for each of opts.Hooks
 
+	written []written // files that the app may write itself
+
 	runHeld bool // key r: hooks that wait for git run in this round
 
 	// asked counts the builds that are wanted whatever the digests say: then = rebuild,
@@ -104,9 +106,11 @@ func (s State) Deadline() time.Time {
 	if !s.isOpen() {
 		return time.Time{}
 	}
-	burst, retry := s.burst.Deadline(), s.retryAt()
-	if burst.IsZero() || !retry.IsZero() && retry.Before(burst) {
-		return retry
+	var first time.Time
+	for _, at := range []time.Time{s.burst.Deadline(), s.retryAt(), s.takeAt()} {
+		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
 	}
-	return burst
+	return first
 }

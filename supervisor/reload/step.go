@@ -33,7 +33,7 @@ type machine struct {
 }
 
 func newMachine(s State, now time.Time) *machine {
-	s.hooks = slices.Clone(s.hooks)
+	s.hooks, s.written = slices.Clone(s.hooks), slices.Clone(s.written)
 	return &machine{State: s, was: s.closing, now: now}
 }
 
@@ -58,6 +58,7 @@ func (m *machine) accept(ev Event) {
 		m.wishRestart()
 	case Replace:
 		m.again = true
+		m.editedElsewhere()
 		m.oweRestart(askedFor)
 	case Interrupt:
 		m.interrupted()
@@ -113,6 +114,7 @@ func (m *machine) plan() {
 }
 
 func (m *machine) advance() {
+	m.takeSuspended()
 	m.settle()
 	m.tellChanged()
 	why := m.advanceRound()
@@ -145,9 +147,13 @@ func (m *machine) observe(snap change.Snapshot) (before change.Snapshot, adopted
 func (m *machine) changed(set change.Set) {
 	before, adopted := m.observe(set.Snapshot)
 	m.logSet(set)
-	m.untold = append(slices.Clip(m.untold), set.Paths...)
+	asking := m.noteWrites(set)
+	m.untold = append(slices.Clip(m.untold), asking...)
 	if !adopted || !m.graph.known() {
 		return // what is there when devguard starts is no edit
+	}
+	if len(asking) == 0 && len(set.Paths) > 0 {
+		before.Runtime = set.Runtime
 	}
 	if before.SameWork(set.Snapshot) {
 		m.outdate(set)
@@ -212,6 +218,7 @@ func (s State) settling() bool { return !s.burst.Deadline().IsZero() }
 
 func (m *machine) wishRestart() {
 	m.again = true
+	m.editedElsewhere()
 	m.forgiveCrashes()
 	m.asked++
 	m.oweRestart(askedFor)

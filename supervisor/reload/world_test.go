@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 // world plays everything around the decider: it holds the effects in flight,
@@ -273,11 +274,23 @@ func (w *world) snap() change.Snapshot {
 // edit changes a part of the tree and tells the decider.
 func (w *world) edit(name string, f func(*change.Snapshot)) {
 	w.t.Helper()
+	w.change(change.Path{Name: name, Op: change.Write}, f)
+}
+
+// write changes a file that only the running app reads.
+func (w *world) write(name string, n uint64) {
+	w.t.Helper()
+	w.change(change.Path{Name: name, Op: change.Write, Class: classify.Class{Runtime: true}},
+		func(s *change.Snapshot) { s.Runtime = digest(n) })
+}
+
+func (w *world) change(p change.Path, f func(*change.Snapshot)) {
+	w.t.Helper()
 	if l, ok := w.inFlight("list"); ok {
 		w.wrote[idOf(l)] = true
 	}
 	f(&w.tree)
-	w.step(Changed{change.Set{Snapshot: w.snap(), At: w.now, Paths: []change.Path{{Name: name, Op: change.Write}}}})
+	w.step(Changed{change.Set{Snapshot: w.snap(), At: w.now, Paths: []change.Path{p}}})
 }
 
 func (w *world) editSource(n uint64) {
