@@ -35,6 +35,9 @@ func (s *Supervisor) build(e reload.Build) doer {
 		req.Progress = s.Screen.Packages
 	}
 	return func(ctx context.Context) reload.Event {
+		if err := s.mendFolder(); err != nil {
+			return reload.Built{ID: e.ID, Err: err}
+		}
 		var pruned sync.WaitGroup // beside the build: it takes a millisecond, or twenty
 		pruned.Go(func() { s.warn(s.StateDir.Prune(append(e.Keep[:], e.Gen)...)) })
 		res := build.Run(ctx, req)

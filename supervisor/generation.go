@@ -2,7 +2,9 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"net/url"
@@ -14,9 +16,11 @@ import (
 
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/proc"
 	"github.com/devguard/devguard/supervisor/ready"
 	"github.com/devguard/devguard/supervisor/reload"
+	"github.com/devguard/devguard/supervisor/statedir"
 	"github.com/devguard/devguard/supervisor/term"
 )
 
@@ -60,7 +64,7 @@ func (s *Supervisor) start(e reload.Start) doer {
 	return func(ctx context.Context) reload.Event {
 		defer close(g.done)
 		if err := s.launch(ctx, e, g); err != nil {
-			return reload.Started{ID: e.ID, Err: err}
+			return reload.Started{ID: e.ID, Err: err, Missing: missing(e.Binary)}
 		}
 		return reload.Started{ID: e.ID, PID: g.tree.PID()}
 	}
@@ -71,16 +75,41 @@ func (s *Supervisor) start(e reload.Start) doer {
 func (s *Supervisor) check(e reload.Check) doer {
 	cfg, db := s.cfg, s.db
 	return func(ctx context.Context) reload.Event {
-		spec, err := s.spec(ctx, e.Gen, e.Binary, cfg, db)
+		err := s.mendFolder()
+		var spec proc.Spec
 		if err == nil {
-			err = spec.Check()
+			spec, err = s.spec(ctx, e.Gen, e.Binary, cfg, db)
 		}
-		return reload.Checked{ID: e.ID, Err: err}
+		if err != nil {
+			return reload.Checked{ID: e.ID, Err: err}
+		}
+		err = spec.Check()
+		return reload.Checked{ID: e.ID, Err: err, Missing: err != nil && missing(e.Binary)}
 	}
+}
+
+// missing reports whether somebody has removed a binary that was built.
+func missing(binary string) bool {
+	_, err := os.Stat(binary)
+	return binary != "" && errors.Is(err, fs.ErrNotExist)
+}
+
+// mendFolder makes the folder again when it was removed, and says so. While another
+// devguard has it, nothing may be done in it.
+func (s *Supervisor) mendFolder() error {
+	mended, err := s.StateDir.Mend()
+	if mended {
+		logline.Note(true, statedir.Folder+" was removed while devguard runs: it is made again",
+			"git clean -fdx -e "+statedir.Folder+" leaves it alone").To(s.Log)
+	}
+	return err
 }
 
 // launch starts the process tree of g and fills in what is known of it then.
 func (s *Supervisor) launch(ctx context.Context, e reload.Start, g *generation) error {
+	if err := s.mendFolder(); err != nil {
+		return err
+	}
 	spec, err := s.spec(ctx, e.Gen, e.Binary, g.cfg, g.db)
 	if err != nil {
 		return err

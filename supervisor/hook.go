@@ -19,7 +19,11 @@ func (s *Supervisor) runHook(e reload.RunHook) doer {
 	}
 	return func(ctx context.Context) reload.Event {
 		ev := reload.HookDone{ID: e.ID}
-		env, err := s.baseEnv(cfg)
+		err := s.mendFolder()
+		var env []string
+		if err == nil {
+			env, err = s.baseEnv(cfg)
+		}
 		if err == nil {
 			env, err = db.hookEnv(ctx, env, h.Migrates)
 		}

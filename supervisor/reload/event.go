@@ -82,15 +82,17 @@ type Built struct {
 
 // Checked answers Check.
 type Checked struct {
-	ID  ID
-	Err error // why the start would fail
+	ID      ID
+	Missing bool  // Err is that the binary is not there any more
+	Err     error // why the start would fail
 }
 
 // Started answers Start.
 type Started struct {
-	ID  ID
-	PID int
-	Err error
+	ID      ID
+	PID     int
+	Missing bool // Err is that the binary is not there any more
+	Err     error
 }
 
 // Exited answers Await: the app's main process is gone.

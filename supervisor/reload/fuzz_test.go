@@ -106,7 +106,7 @@ func (w *world) play(b byte, n uint64) bool {
 			w.step(Interrupt{})
 			return true
 		}
-		w.broken = arg&1 == 1
+		w.broken, w.removed = arg&1 == 1, arg&2 == 2
 	}
 	return false
 }

@@ -37,11 +37,12 @@ type cause int
 const (
 	noCause cause = iota
 	afterMigration
-	askedFor // then = restart, key r, Replace
+	afterRemoval // of the binary
+	askedFor     // then = restart, key r, Replace
 )
 
 func (c cause) String() string {
-	return [...]string{"nothing", "a migration ran", "asked for"}[c]
+	return [...]string{"nothing", "a migration ran", "the binary was removed", "asked for"}[c]
 }
 
 // oweRestart has the next start come although the digests may be the same.
@@ -77,6 +78,22 @@ func (m *machine) refuse(err error) {
 	m.next = refused{d.version, err}
 	m.log(Log{What: LogRestartRefused, Gen: gen, Err: err})
 }
+
+// rebuild has the program that was to be started built again, because somebody has
+// removed it.
+func (m *machine) rebuild() {
+	if d, ok := m.next.(due); ok && m.saved.IsZero() {
+		m.saved = d.saved
+	}
+	m.next = nothing{}
+	m.binary = binary{}
+	m.oweRestart(afterRemoval)
+	m.asked++
+	m.again = true
+}
+
+// unbuilt reports whether there is no program to start.
+func (s State) unbuilt() bool { return !s.opts.Command && s.binary.path == "" }
 
 // takeBinary decides whether a good build is worth a restart.
 func (m *machine) takeBinary(ev Built, b building, saved time.Time) {
@@ -127,7 +144,7 @@ func (m *machine) catchUp() {
 // the save that asks. With false the text says why no restart is due.
 func (m *machine) restartReason(saved time.Time) (string, bool) {
 	switch {
-	case !m.opts.Command && m.binary.path == "":
+	case m.unbuilt():
 		return "nothing is built yet", false
 	case m.inst.gen == 0:
 		return "nothing was started yet", true
@@ -189,7 +206,7 @@ func (m *machine) advanceRunning(r running, roundWait wait) {
 // nothing: not a hook, and, unless something new is ready, not a step that may bring
 // that.
 func (m *machine) advanceGap(g gap, roundWait wait) {
-	retry := m.inst.retryAt()
+	retry := m.crashRetry()
 	switch {
 	case m.restartDue() && m.inHook():
 		m.hold("start", roundWait)
@@ -257,6 +274,15 @@ func (s State) retryAt() time.Time {
 		busy = s.inHook()
 	}
 	if busy {
+		return time.Time{}
+	}
+	return s.crashRetry()
+}
+
+// crashRetry returns when a generation that crashed may be started again; zero for
+// never.
+func (s State) crashRetry() time.Time {
+	if s.unbuilt() {
 		return time.Time{}
 	}
 	return s.inst.retryAt()

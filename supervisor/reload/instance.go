@@ -187,7 +187,11 @@ func (m *machine) started(ev Started) {
 			m.run(ev.PID)
 			return
 		}
-		m.log(Log{What: LogStartFailed, Gen: m.inst.gen, Err: ev.Err})
+		if ev.Missing {
+			m.rebuild()
+		} else {
+			m.log(Log{What: LogStartFailed, Gen: m.inst.gen, Err: ev.Err})
+		}
 		m.drain(startFailed{ev.Err}) // what it opened before it failed
 	case aborting:
 		if p.start != ev.ID {
@@ -265,11 +269,14 @@ func (m *machine) checked(ev Checked) {
 	}
 	r.check = 0
 	m.inst.phase = r
-	if ev.Err != nil {
+	switch {
+	case ev.Missing:
+		m.rebuild()
+	case ev.Err != nil:
 		m.refuse(ev.Err)
-		return
+	default:
+		m.stop(stopped{})
 	}
-	m.stop(stopped{})
 }
 
 // stop ends the running generation: the tree that is left after a crash, too.

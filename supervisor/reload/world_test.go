@@ -23,6 +23,7 @@ type world struct {
 	starts   []Start
 	exits    map[int]bool      // generations whose main process is gone
 	broken   bool              // builds fail
+	removed  bool              // what cannot be started was removed
 	lists    int               // listings issued
 	adopted  []ID              // answers whose things the loop was told to take over
 	retired  int               // database sides that are replaced and not closed
@@ -229,12 +230,12 @@ func (w *world) answer(e Effect, fail bool) {
 	case Build:
 		w.answerBuild(e, err)
 	case Check:
-		w.step(Checked{ID: id, Err: err})
+		w.step(Checked{ID: id, Err: err, Missing: fail && w.missing(e.Binary)})
 	case Start:
 		if fail {
 			delete(w.alive, e.Gen)
 		}
-		w.step(Started{ID: id, PID: 1000 + e.Gen, Err: err})
+		w.step(Started{ID: id, PID: 1000 + e.Gen, Err: err, Missing: fail && w.missing(e.Binary)})
 	case Await:
 		w.exits[e.Gen] = true
 		w.step(Exited{ID: id, Code: map[bool]int{true: 1}[fail], Cancelled: w.canceled[id]})
@@ -249,6 +250,8 @@ func (w *world) answer(e Effect, fail bool) {
 		w.step(BesideDone{ID: id, Err: err})
 	}
 }
+
+func (w *world) missing(binary string) bool { return w.removed && binary != "" }
 
 func (w *world) answerBuild(e Build, err error) {
 	if w.broken && err == nil {

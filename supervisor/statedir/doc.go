@@ -14,7 +14,9 @@
 // The promises:
 //
 //   - The lock is the kernel's: it ends with the process, by kill -9 too, and
-//     is not inherited by programs that devguard executes.
+//     is not inherited by programs that devguard executes. There is a second one in the
+//     user's cache, where `git clean` does not come: a folder that is removed while
+//     devguard runs frees no name. Mend makes such a folder again.
 //   - Files are 0600 and replaced by rename: a reader sees the old or the new
 //     one. After a power cut a file may be empty; what cannot be read counts as
 //     empty, and Notes says so.

@@ -49,11 +49,9 @@ func (e *HeldError) Error() string {
 // Hint says how to go on.
 func (e *HeldError) Hint() string { return e.Next }
 
-func (d *Dir) held() error {
-	e := &HeldError{Name: d.name, Dir: d.path, Next: "stop it, or run this one beside it with --name OTHER"}
-	var c control
-	d.read(controlFile, parseControl(&c))
-	if e.PID = c.PID; e.PID > 0 {
+func newHeldError(name, dir string, pid int) error {
+	e := &HeldError{Name: name, Dir: dir, PID: pid, Next: "stop it, or run this one beside it with --name OTHER"}
+	if pid > 0 {
 		e.Next = fmt.Sprintf("stop it (kill %d), or run this one beside it with --name OTHER", e.PID)
 	}
 	return e

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -24,6 +25,7 @@ type record struct {
 	App       process   `json:"app"`
 	Group     int       `json:"pgid"`
 	Guardians []process `json:"guardians"`
+	Devguard  process   `json:"devguard"`
 }
 
 // Leftover is a process that a devguard of this name has left.
@@ -56,7 +58,8 @@ func (d *Dir) RecordInstance(gen, app int, guardians ...int) error {
 	if !alive {
 		return nil // it has exited already
 	}
-	r := record{Gen: gen, App: leader, Group: app}
+	self, _ := look(os.Getpid())
+	r := record{Gen: gen, App: leader, Group: app, Devguard: self}
 	for _, pid := range guardians {
 		if g, alive := look(pid); alive {
 			r.Guardians = append(r.Guardians, g)
@@ -75,6 +78,18 @@ func (d *Dir) saveRecords() error {
 }
 
 func (r record) alive() bool { return r.App.alive() || slices.ContainsFunc(r.Guardians, process.alive) }
+
+// otherDevguard returns the pid of another devguard that still runs one of the recorded
+// instances; 0 if none does. Its lock must have been removed: what it runs is no
+// leftover.
+func otherDevguard(records []record) int {
+	for _, r := range records {
+		if r.Devguard.PID != os.Getpid() && r.Devguard.alive() && r.alive() {
+			return r.Devguard.PID
+		}
+	}
+	return 0
+}
 
 // look names a process that runs; false for a zombie, which runs nothing and
 // holds nothing.

@@ -42,6 +42,7 @@ func acquire(path string) (*os.File, error) {
 	}
 }
 
+// inPlace reports whether f is the file that is found at path.
 func inPlace(f *os.File, path string) bool {
 	mine, err1 := f.Stat()
 	there, err2 := os.Stat(path)

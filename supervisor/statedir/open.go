@@ -21,9 +21,9 @@ var reserved = []string{"embedded"}
 type Dir struct {
 	name string
 	path string // absolute
-	lock *os.File
 
 	mu    sync.Mutex
+	locks locks
 	notes []string
 	hooks map[string]string
 
@@ -45,30 +45,49 @@ func Open(dir, name string) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
-	d := &Dir{name: name, path: filepath.Join(dir, Folder, name)}
-	if err := d.makeFolders(); err != nil {
-		return nil, err
-	}
-	if d.lock, err = acquire(filepath.Join(d.path, "lock")); err != nil {
-		if errors.Is(err, errHeld) {
-			return nil, d.held()
-		}
-		return nil, explain("lock", filepath.Join(d.path, "lock"), err)
-	}
-	if err := d.load(); err != nil {
-		d.lock.Close()
+	path := filepath.Join(dir, Folder, name)
+	d := &Dir{name: name, path: path, locks: locks{path: path}}
+	if err := d.open(); err != nil {
+		_ = d.locks.release()
 		return nil, err
 	}
 	return d, nil
 }
 
-// Close removes control.json and gives up the lock. Records of instances whose
-// processes are gone are forgotten.
+func (d *Dir) open() error {
+	if pid, err := d.locks.lockAside(d.name); err != nil {
+		return newHeldError(d.name, d.path, pid)
+	}
+	if err := d.makeFolders(); err != nil {
+		return err
+	}
+	if err := d.lockFolder(); err != nil {
+		return err
+	}
+	return d.load()
+}
+
+// lockFolder takes the lock in the folder; a *HeldError says who has it.
+func (d *Dir) lockFolder() error {
+	err := d.locks.lockFolder()
+	if !errors.Is(err, errHeld) {
+		return err
+	}
+	var c control
+	d.read(controlFile, parseControl(&c))
+	return newHeldError(d.name, d.path, c.PID)
+}
+
+// Close removes control.json and gives up the locks. Records of instances whose
+// processes are gone are forgotten. A folder that was removed stays away.
 func (d *Dir) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	err := errors.Join(d.saveRecords(), os.Remove(d.file(controlFile)))
-	return errors.Join(err, d.lock.Close())
+	var err error
+	if d.locks.inFolder() {
+		err = errors.Join(d.saveRecords(), os.Remove(d.file(controlFile)))
+	}
+	return errors.Join(err, d.locks.release())
 }
 
 // Path is the folder of the name, absolute.
@@ -99,7 +118,7 @@ func (d *Dir) makeFolders() error {
 	if err := privateDir(top); err != nil {
 		return err
 	}
-	ignore := filepath.Join(top, ".gitignore")
+	ignore := ignoreFile(d.path)
 	if _, err := os.Stat(ignore); errors.Is(err, fs.ErrNotExist) {
 		if err := os.WriteFile(ignore, []byte("*\n"), 0o600); err != nil {
 			return explain("write", ignore, err)
@@ -141,6 +160,9 @@ func (d *Dir) load() error {
 	d.read(hooksFile, parseHooks(&d.hooks))
 	d.read(runsFile, parseRuns(&d.runs))
 	d.read(instancesFile, parseInstances(&d.records))
+	if pid := otherDevguard(d.records); pid > 0 {
+		return newHeldError(d.name, d.path, pid)
+	}
 	d.previousRuns, d.previousRecords = append(d.previousRuns, d.runs...), append(d.previousRecords, d.records...)
 	if err := emptyDir(d.TmpDir()); err != nil {
 		return err

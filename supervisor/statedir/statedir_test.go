@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/devguard/devguard/supervisor/statedir"
@@ -29,6 +30,11 @@ func hold(dir string) {
 	fmt.Println("open:", err)
 	if err == nil && os.Getenv("STATE_TEST_APP") != "" {
 		startApps(s)
+	}
+	if err == nil && os.Getenv("STATE_TEST_ONE") != "" {
+		app := exec.Command("sleep", "300")
+		app.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+		fmt.Println("app:", errors.Join(app.Start(), s.RecordInstance(1, app.Process.Pid)))
 	}
 	fmt.Println("ready")
 	bufio.NewReader(os.Stdin).ReadString('\n')
@@ -141,15 +147,6 @@ func TestChildrenDoNotInheritTheLock(t *testing.T) {
 	defer func() { child.Process.Kill(); child.Wait() }()
 	s.Close()
 	open(t, dir)
-}
-
-func TestRemovedFolderIsMadeAgain(t *testing.T) {
-	dir := t.TempDir()
-	open(t, dir)
-	if err := os.RemoveAll(filepath.Join(dir, statedir.Folder)); err != nil {
-		t.Fatal(err)
-	}
-	open(t, dir) // the first one's lock is on a file that nobody can find
 }
 
 func TestBadNames(t *testing.T) {
