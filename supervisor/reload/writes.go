@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -60,6 +61,9 @@ func (taken) writtenState()   {}
 // noteWrites takes down what changed, and returns the paths without those of suspended
 // files, which ask for nothing.
 func (m *machine) noteWrites(set change.Set) (asking []change.Path) {
+	if slices.ContainsFunc(set.Ignored, ofSource) {
+		m.editedElsewhere()
+	}
 	suspended := false
 	for _, p := range set.Paths {
 		i, ok := m.writtenByApp(p, m.fresh(set.At))
@@ -127,6 +131,10 @@ func runtimeOnly(p change.Path) bool {
 	c := p.Class
 	return c.Runtime && c.Role == 0 && !c.Env && !c.Config && len(c.Hooks)+len(c.Outputs) == 0
 }
+
+// ofSource reports whether somebody who writes the file is at work on the source: a test,
+// a save that left equal bytes.
+func ofSource(p change.Path) bool { return p.Class.Role != 0 || filepath.Ext(p.Name) == ".go" }
 
 // fresh reports whether the newest generation had begun its work only just then.
 func (s State) fresh(at time.Time) bool {

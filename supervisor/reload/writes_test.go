@@ -156,20 +156,25 @@ func TestSuspendedFileOfAnAppThatCrashes(t *testing.T) {
 func TestWhatIsNoLoop(t *testing.T) {
 	html := classify.Class{Runtime: true}
 	for name, tt := range map[string]struct {
-		after time.Duration // the change comes so long after the app is ready
-		class classify.Class
-		files []string // in turn
+		after  time.Duration // the change comes so long after the app is ready
+		class  classify.Class
+		files  []string // in turn
+		beside string   // is edited now and then, and ignored
 	}{
-		"somebody who looks first": {soon + time.Second, html, []string{"/a.html"}},
-		"Go source":                {100 * time.Millisecond, classify.Class{Source: true, Role: classify.GoFile}, []string{"/a.go"}},
-		"an embedded file":         {100 * time.Millisecond, classify.Class{Source: true, Role: classify.Embedded}, []string{"/a.sql"}},
-		"an output of a hook":      {100 * time.Millisecond, classify.Class{Runtime: true, Outputs: []int{0}}, []string{"/a.css"}},
-		"two files and an edit":    {100 * time.Millisecond, html, []string{"/a.html", "/a.html", "/last.go"}},
+		"somebody who looks first": {soon + time.Second, html, []string{"/a.html"}, ""},
+		"Go source":                {100 * time.Millisecond, classify.Class{Source: true, Role: classify.GoFile}, []string{"/a.go"}, ""},
+		"an embedded file":         {100 * time.Millisecond, classify.Class{Source: true, Role: classify.Embedded}, []string{"/a.sql"}, ""},
+		"an output of a hook":      {100 * time.Millisecond, classify.Class{Runtime: true, Outputs: []int{0}}, []string{"/a.css"}, ""},
+		"two files and an edit":    {100 * time.Millisecond, html, []string{"/a.html", "/a.html", "/last.go"}, ""},
+		"a test file beside it":    {100 * time.Millisecond, html, []string{"/a.html"}, "/a_test.go"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := served(t, Options{})
 			for i := range 12 {
 				w.pass(tt.after)
+				if tt.beside != "" && i%3 == 2 {
+					w.step(Changed{change.Set{Snapshot: w.snap(), At: w.now, Ignored: []change.Path{{Name: tt.beside, Op: change.Chmod}}}})
+				}
 				file, class := tt.files[i%len(tt.files)], tt.class
 				if file == "/last.go" {
 					class = classify.Class{Source: true}
