@@ -26,7 +26,7 @@ func (g *Guard) Pause(ctx context.Context, hook string, env []string) (resume fu
 	paused := g.upstreams.all()
 	for _, u := range paused {
 		for _, s := range u.sessions.pause() {
-			all.Go(func() { s.hold(ctx, u.access().timeout, u.finishTime()) })
+			all.Go(func() { s.hold(ctx, u.access().timeout, finishTime(u.access().timeout)) })
 		}
 	}
 	all.Wait()

@@ -141,7 +141,7 @@ func (u *upstream) refuse(ctx context.Context, c *login.Client, err error) {
 // relay passes what client and session say until both have ended.
 func (u *upstream) relay(ctx context.Context, s *clientSession, c *login.Client, a *admission, o *observer) *relay.Report {
 	r := relay.New(c.Conn, relay.Upstream{Conn: a.server.Conn, Cancel: a.server.Cancel}, session.New(session.Options{Mode: a.mode}), relay.Options{
-		FinishTimeout: u.finishTime(), OnEvents: o.take,
+		FinishTimeout: finishTime(u.access().timeout), OnEvents: o.take,
 	})
 	forget, err := c.Welcome(a.server, a.pid, r.Cancel)
 	defer forget()
@@ -166,10 +166,9 @@ func (u *upstream) relay(ctx context.Context, s *clientSession, c *login.Client,
 // with nothing to spare more than half a second (measured).
 const shortestFinish = 2 * time.Second
 
-// finishTime is how long the end of a session on u may take.
-func (u *upstream) finishTime() time.Duration {
-	return max(u.access().timeout, shortestFinish)
-}
+// finishTime is how long the end of a session may take on an upstream with this
+// drain_timeout.
+func finishTime(timeout time.Duration) time.Duration { return max(timeout, shortestFinish) }
 
 // observer hears what one session has seen. Its relay calls it, one call at a time.
 type observer struct {
