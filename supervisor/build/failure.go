@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -29,6 +30,9 @@ func explain(err error, r Request, res Result) error {
 	case says(res, "no space left on device"):
 		return logline.WithHint(fmt.Errorf("the disk is full: %w", err),
 			fmt.Sprintf("make room where the build writes: %s, %s, and the directory of `go env GOCACHE`, which `go clean -cache` empties", filepath.Dir(r.Out), r.Tmp))
+	case unreadable(res) != "":
+		return logline.WithHint(fmt.Errorf("a source file cannot be read: %s: %w", first(res), err),
+			"give yourself the right to read it: ls -l "+unreadable(res)+" shows whose it is")
 	case says(res, "read-only file system"), says(res, "permission denied"):
 		return logline.WithHint(fmt.Errorf("the build may not write or read a file: %s: %w", first(res), err),
 			"give yourself the right to it, or set GOCACHE and GOMODCACHE to directories of yours")
@@ -43,6 +47,20 @@ func explain(err error, r Request, res Result) error {
 // says reports whether a message that is of no source file has text.
 func says(res Result, text string) bool {
 	return slices.ContainsFunc(res.Diagnostics, func(d Diagnostic) bool { return d.File == "" && strings.Contains(d.Msg, text) })
+}
+
+// openedSource is what the go command says of a source file that it may not open. Its caches have no
+// files with these endings, but for the modules, which are sources too.
+var openedSource = regexp.MustCompile(`^open (.+\.(?:go|s|S|c|cc|cpp|cxx|m|h|hh|hpp|hxx|f|F|swig|syso)): permission denied`)
+
+// unreadable is the source file that the user may not read; "" if there is none.
+func unreadable(res Result) string {
+	for _, d := range res.Diagnostics {
+		if m := openedSource.FindStringSubmatch(d.Msg); d.File == "" && m != nil {
+			return m[1]
+		}
+	}
+	return ""
 }
 
 // first is the first line of the first message; the first that has a file, if

@@ -58,16 +58,23 @@ func (tr tree) limited(limit string, value int) *devguard {
 	shell := fmt.Sprintf(`echo %d >/proc/sys/user/%s && exec "$@"`, value, limit)
 	d.cmd.Args = append([]string{"sh", "-c", shell, "sh", d.cmd.Path}, d.cmd.Args[1:]...)
 	d.cmd.Path = "/bin/sh"
+	d.inUserNamespace()
+	d.start()
+	return d
+}
+
+// inUserNamespace has devguard run in a user namespace of its own, in which root has no power over
+// the files of other users.
+func (d *devguard) inUserNamespace() {
+	d.t.Helper()
 	d.cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER
 	d.cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
 	d.cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
 	try := exec.Command("/bin/true")
 	try.SysProcAttr = d.cmd.SysProcAttr
 	if err := try.Run(); err != nil {
-		tr.t.Skipf("no user namespaces here: %v", err)
+		d.t.Skipf("no user namespaces here: %v", err)
 	}
-	d.start()
-	return d
 }
 
 func TestLimitsOfInotify(t *testing.T) {

@@ -46,6 +46,9 @@ type dirSet struct {
 	renewing  bool // renew is at work: its caller looks at all directories that it returns
 
 	refused error // of the first watch that the system refused; nil if none
+
+	// unreadable are directories that this user may not read, which loop.leaveOut has not seen yet.
+	unreadable map[string]struct{}
 }
 
 func newDirSet() *dirSet {
@@ -55,6 +58,8 @@ func newDirSet() *dirSet {
 		byPath:    map[string]*watch{},
 		via:       map[string]map[string]struct{}{},
 		rewatched: map[string]struct{}{},
+
+		unreadable: map[string]struct{}{},
 	}
 }
 

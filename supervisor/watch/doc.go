@@ -24,6 +24,7 @@
 //
 // Where things are: what an event is about (events.go), a queue overflow (overflow.go), polling
 // (poll.go, sweep.go), files that are half saved (postpone.go), whether contents differ (files.go,
-// read.go), directories and their inotify watches (dirs.go, watches.go), the search for include globs
+// read.go), directories and their inotify watches (dirs.go, watches.go), those that may not be read
+// (unreadable.go), the search for include globs
 // (walk.go, background.go).
 package watch

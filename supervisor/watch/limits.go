@@ -10,6 +10,7 @@ import (
 
 // limits sees whether the system has refused a watch; then it says so, and polls.
 func (l *loop) limits() {
+	l.leaveOut()
 	err := l.dirs.refused
 	if err == nil || l.polling {
 		return

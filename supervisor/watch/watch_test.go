@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -325,4 +326,26 @@ func TestLargeEmbeddedFile(t *testing.T) {
 	d.must(os.Truncate(d.path("a/page/x.html"), 100<<20))
 	d.untilTold("a/page/x.html")
 	d.settled()
+}
+
+// TestUnreadableButSearchable has an env file in a directory that gives no events, though the files
+// in it can be opened.
+func TestUnreadableButSearchable(t *testing.T) {
+	d := newWorld(t)
+	d.plan.Rules.EnvFiles = []string{"env/.env"}
+	d.write("env/.env", "A=1\n")
+	d.start(Options{open: func() (*source, error) {
+		s, err := openSource()
+		add := s.add
+		s.add = func(dir string) error {
+			if dir == d.path("env") {
+				return syscall.EACCES
+			}
+			return add(dir)
+		}
+		return s, err
+	}})
+	d.until("the note", func() bool { return d.seen.noteWith("no events come from it") })
+	d.write("env/.env", "A=2\n")
+	d.untilTold("env/.env")
 }

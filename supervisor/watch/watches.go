@@ -70,6 +70,9 @@ func (s *dirSet) add(d *dir, real string) bool {
 	w := s.byID[id]
 	if w == nil {
 		if err := s.listen(real); err != nil {
+			if errors.Is(err, fs.ErrPermission) {
+				s.unreadable[d.path] = struct{}{}
+			}
 			return !errors.Is(err, fs.ErrNotExist)
 		}
 		w = &watch{id: id, path: real, dirs: map[string]*dir{}}
@@ -112,10 +115,11 @@ func isID(path string, id fileID) bool {
 
 func (s *dirSet) listen(path string) error {
 	if s.source == nil {
-		return nil
+		return readable(path)
 	}
 	err := s.source.add(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && s.refused == nil {
+	passing := errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) // no limit of the system
+	if err != nil && !passing && s.refused == nil {
 		s.refused = err
 	}
 	return err
