@@ -92,3 +92,27 @@ func TestRulesOfAModule(t *testing.T) {
 		t.Errorf("outside the configuration's directory: %+v", got)
 	}
 }
+
+// A migration is one for all devguards of a project that have the same database, and
+// another one for those that have not.
+func TestMigrationsOfOtherDatabases(t *testing.T) {
+	cfg := config.Default("/w")
+	hook := config.Hook{Name: "migrate", Shell: "migrate", Migrates: true}
+	key := func(env ...string) string { return hookKey(cfg, hook, env) }
+	one := key("DATABASE_URL=postgres://me:old@db:5432/one")
+	if one != key("PORT=1", "DATABASE_URL=postgres://me:new@db:5432/one?sslmode=disable") {
+		t.Error("another password is another database")
+	}
+	for _, other := range []string{
+		"DATABASE_URL=postgres://me:old@db:5432/two", "DATABASE_URL=postgres://me:old@other:5432/one", "PGDATABASE=two",
+		"DIRECT_URL=postgres://me@db:5433/one", "DATABASE_URL=host=db dbname=two",
+	} {
+		if key("DATABASE_URL=postgres://me:old@db:5432/one", other) == one {
+			t.Errorf("with %s it is the same", other)
+		}
+	}
+	hook.Migrates = false
+	if key("DATABASE_URL=postgres://me@db:5432/one") != key("DATABASE_URL=postgres://me@db:5432/two") {
+		t.Error("what generates files is the same for all databases")
+	}
+}

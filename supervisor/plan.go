@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"encoding/hex"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"reflect"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/dotenv"
 	"github.com/devguard/devguard/supervisor/graph"
 	"github.com/devguard/devguard/supervisor/reload"
 	"github.com/devguard/devguard/supervisor/watch"
@@ -81,28 +83,52 @@ func watchOptions(cfg *config.Config, stateDir string) watch.Options {
 	return o
 }
 
-// decisions are the settings that the decider needs. last are the fingerprints
-// of hooks that earlier runs have left.
-func decisions(cfg *config.Config, last map[string]string) reload.Options {
+// decisions are the settings that the decider needs. env is what the app would get; last
+// returns the fingerprint of the last success of a hook.
+func decisions(cfg *config.Config, env []string, last func(key string) string) reload.Options {
 	o := reload.Options{Command: len(cfg.App.Command) > 0, RestartOnCrash: cfg.App.RestartOnCrash}
 	for _, h := range cfg.Hooks {
-		hook := reload.Hook{Name: h.Name, Key: hookKey(h), Migrates: h.Migrates}
+		hook := reload.Hook{Name: h.Name, Key: hookKey(cfg, h, env), Migrates: h.Migrates}
 		switch h.Then {
 		case config.ThenRestart:
 			hook.Then = reload.ThenRestart
 		case config.ThenNone:
 			hook.Then = reload.ThenNone
 		}
-		hex.Decode(hook.Last[:], []byte(last[hook.Key])) // nonsense matches no file
+		hex.Decode(hook.Last[:], []byte(last(hook.Key))) // nonsense matches no file
 		o.Hooks = append(o.Hooks, hook)
 	}
 	return o
 }
 
-// hookKey is what the fingerprint of a hook is kept under: an edited command
-// is another hook, which has not run yet.
-func hookKey(h config.Hook) string {
-	return strings.Join(append([]string{h.Name, h.Shell}, h.Command...), "\x00")
+// hookKey is what the runs of a hook are kept under, for all devguards of the project: an
+// edited command is another hook, which has not run yet, and so is a migration of another
+// database.
+func hookKey(cfg *config.Config, h config.Hook, env []string) string {
+	key := append([]string{h.Name, h.Shell}, h.Command...)
+	if h.Migrates {
+		key = append(append(key, "of"), databasesIn(cfg, env)...)
+	}
+	return strings.Join(key, "\x00")
+}
+
+// databasesIn returns which databases an environment names, without the passwords.
+func databasesIn(cfg *config.Config, env []string) []string {
+	names := []string{"PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE"}
+	for _, d := range cfg.Databases {
+		names = append(append(names, d.URLEnv...), d.DirectURLEnv)
+	}
+	if len(cfg.Databases) == 0 {
+		names = append(append(names, dotenv.DatabaseURLs()...), dotenv.DirectDatabaseURL)
+	}
+	for i, name := range names {
+		value := lookup(env, name)
+		if u, err := url.Parse(value); err == nil && u.Host != "" {
+			value = u.User.Username() + "@" + u.Host + u.Path
+		}
+		names[i] = value
+	}
+	return names
 }
 
 // sameBuild reports whether two configurations build the same thing alike.

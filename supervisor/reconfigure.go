@@ -37,7 +37,7 @@ func (s *Supervisor) loadConfig(e reload.LoadConfig) doer {
 			ev.Err = err
 			return ev
 		}
-		ev.Options = decisions(cfg, s.StateDir.LoadHooks())
+		ev.Options = s.decisions(cfg)
 		ev.Rebuild = !sameBuild(old, cfg)
 		ev.Retires = db != oldDB
 		ev.Brings = func() { s.applyConfig(cfg, db) }

@@ -82,7 +82,7 @@ func Run(ctx context.Context, opts Options) error {
 		doers: s.doers(), say: s.log, help: s.help,
 		changes: s.watch.Changes(), replace: s.replace, signals: s.Signals, keys: s.Keys, ended: ctx.Done(),
 	}
-	return l.run(reload.New(decisions(s.cfg, s.StateDir.LoadHooks())))
+	return l.run(reload.New(s.decisions(s.cfg)))
 }
 
 func newSupervisor(opts Options) (*Supervisor, error) {

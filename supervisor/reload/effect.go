@@ -22,6 +22,7 @@ type RunHook struct {
 	Gen     int           // the generation it would lead to
 	Hook    int           // index into Options.Hooks
 	Watch   change.Digest // of the files it watches, its fingerprint if it succeeds
+	Last    change.Digest // that of its last success as far as it is known
 	Changed []change.Path // what asked for it; none at start and with key r
 }
 

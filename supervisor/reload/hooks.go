@@ -171,7 +171,7 @@ func (m *machine) runHook(i int) {
 	h.last, h.asked = h.asked, nil
 	gen, watch := m.nextGen(), m.hookTree(i).Watch
 	id := m.issue(func(id ID) Effect {
-		return RunHook{ID: id, Gen: gen, Hook: i, Watch: watch, Changed: h.last}
+		return RunHook{ID: id, Gen: gen, Hook: i, Watch: watch, Last: h.state.ok(), Changed: h.last}
 	})
 	m.begin(hooking{id: id, hook: i, watch: watch, version: m.tree.Version})
 	m.log(Log{What: LogHookStarted, Gen: gen, Hook: m.opts.Hooks[i].Name})

@@ -5,10 +5,10 @@
 //	.devguard/            0700, .gitignore of "*"
 //	  <name>/lock         held by flock while a devguard of that name runs
 //	  <name>/control.json {"pid": N}; believed only while the lock is held
-//	  <name>/hooks.json   fingerprints of hooks that succeeded
 //	  <name>/runs.json    run ids whose database sessions may be left
 //	  <name>/instances.json  processes of the instances that were started
 //	  <name>/<gen>/       the binary of a generation, under its own name
+//	  .hooks/             of each hook its newest run, and a lock while it runs; for all names
 //	  <name>/tmp/         GOTMPDIR of builds
 //
 // The promises:

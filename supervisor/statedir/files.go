@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,7 +12,6 @@ import (
 
 const (
 	controlFile   = "control.json"
-	hooksFile     = "hooks.json"
 	runsFile      = "runs.json"
 	instancesFile = "instances.json"
 )
@@ -49,36 +47,6 @@ func parseControl(c *control) func([]byte) error {
 		c.PID = max(c.PID, 0)
 		return nil
 	}
-}
-
-func parseHooks(hooks *map[string]string) func([]byte) error {
-	return func(b []byte) error {
-		var got map[string]string
-		if err := json.Unmarshal(b, &got); err != nil {
-			return err
-		}
-		if got != nil { // JSON null
-			*hooks = got
-		}
-		return nil
-	}
-}
-
-// LoadHooks returns the fingerprints of hooks by name. The caller may keep it.
-func (d *Dir) LoadHooks() map[string]string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return maps.Clone(d.hooks)
-}
-
-// SaveHook remembers the fingerprint of a hook; an empty one forgets it.
-func (d *Dir) SaveHook(name, fingerprint string) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.hooks[name] = fingerprint; fingerprint == "" {
-		delete(d.hooks, name)
-	}
-	return d.write(hooksFile, d.hooks)
 }
 
 // BinaryPath is where the binary of a generation goes: base is its own name.

@@ -29,7 +29,7 @@ func (d *Dir) Mend() (mended bool, err error) {
 		return false, explain("create", d.TmpDir(), err)
 	}
 	return true, errors.Join(d.write(controlFile, control{PID: os.Getpid()}),
-		d.write(hooksFile, d.hooks), d.write(runsFile, d.runs), d.saveRecords())
+		d.write(runsFile, d.runs), d.saveRecords(), d.hooks.restore())
 }
 
 func (d *Dir) whole() bool {

@@ -86,7 +86,7 @@ func TestRemovedFolderIsMadeWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { app.Process.Kill(); app.Wait() }()
-	if err := errors.Join(s.SaveHook("gen", "f1"), s.AddRun(strings.Repeat("1", 32)), s.RecordInstance(1, app.Process.Pid)); err != nil {
+	if err := errors.Join(saveHook(t, s, "gen", "f1"), s.AddRun(strings.Repeat("1", 32)), s.RecordInstance(1, app.Process.Pid)); err != nil {
 		t.Fatal(err)
 	}
 	if mended, err := s.Mend(); mended || err != nil {

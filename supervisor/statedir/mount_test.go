@@ -59,11 +59,11 @@ func TestDiskFull(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "big"), make([]byte, 1<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatal(err)
 	}
-	wantError(t, s.SaveHook("a", "b"), syscall.ENOSPC, "space")
+	wantError(t, saveHook(t, s, "a", "b"), syscall.ENOSPC, "space")
 	if err := os.Remove(filepath.Join(dir, "big")); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.SaveHook("a", "b"); err != nil {
+	if err := saveHook(t, s, "a", "b"); err != nil {
 		t.Errorf("with space again: %v", err)
 	}
 }

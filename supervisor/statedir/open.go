@@ -22,10 +22,11 @@ type Dir struct {
 	name string
 	path string // absolute
 
+	hooks *Hooks
+
 	mu    sync.Mutex
 	locks locks
 	notes []string
-	hooks map[string]string
 
 	runs         []string // ids of this run and previous ones
 	previousRuns []string
@@ -46,7 +47,7 @@ func Open(dir, name string) (*Dir, error) {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	path := filepath.Join(dir, Folder, name)
-	d := &Dir{name: name, path: path, locks: locks{path: path}}
+	d := &Dir{name: name, path: path, hooks: newHooks(path, name), locks: locks{path: path}}
 	if err := d.open(); err != nil {
 		_ = d.locks.release()
 		return nil, err
@@ -89,6 +90,9 @@ func (d *Dir) Close() error {
 	}
 	return errors.Join(err, d.locks.release())
 }
+
+// Hooks are those of the project.
+func (d *Dir) Hooks() *Hooks { return d.hooks }
 
 // Path is the folder of the name, absolute.
 func (d *Dir) Path() string { return d.path }
@@ -156,8 +160,6 @@ func privateDir(dir string) error {
 
 // load reads what the run before has left and starts afresh.
 func (d *Dir) load() error {
-	d.hooks = map[string]string{}
-	d.read(hooksFile, parseHooks(&d.hooks))
 	d.read(runsFile, parseRuns(&d.runs))
 	d.read(instancesFile, parseInstances(&d.records))
 	if pid := otherDevguard(d.records); pid > 0 {

@@ -84,11 +84,11 @@ func TestFoldersArePrivateAndIgnored(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, dir)
-	if err := errors.Join(s.SaveHook("a", "1"), s.AddRun(strings.Repeat("a", 32)), s.RecordInstance(1, os.Getpid())); err != nil {
+	if err := errors.Join(saveHook(t, s, "a", "1"), s.AddRun(strings.Repeat("a", 32)), s.RecordInstance(1, os.Getpid())); err != nil {
 		t.Fatal(err)
 	}
 	for name, mode := range map[string]os.FileMode{"": 0o700, "app": 0o700, "app/tmp": 0o700, "app/control.json": 0o600,
-		"app/lock": 0o600, "app/hooks.json": 0o600, "app/runs.json": 0o600, "app/instances.json": 0o600} {
+		"app/lock": 0o600, ".hooks": 0o700, "app/runs.json": 0o600, "app/instances.json": 0o600} {
 		st, err := os.Stat(filepath.Join(dir, statedir.Folder, name))
 		if err != nil || st.Mode().Perm() != mode {
 			t.Errorf("%s: %v %v, want %v", name, st.Mode(), err, mode)
@@ -163,7 +163,7 @@ func TestWhatIsRemembered(t *testing.T) {
 	dir := t.TempDir()
 	run1, run2 := strings.Repeat("1", 32), strings.Repeat("2", 32)
 	s := open(t, dir)
-	if err := errors.Join(s.SaveHook("gen", "f1"), s.SaveHook("old", "f2"), s.SaveHook("old", ""), s.AddRun(run1), s.AddRun(run1), s.AddRun(run2)); err != nil {
+	if err := errors.Join(saveHook(t, s, "gen", "f1"), saveHook(t, s, "old", "f2"), saveHook(t, s, "old", ""), s.AddRun(run1), s.AddRun(run1), s.AddRun(run2)); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.PreviousRuns(); len(got) > 0 {
@@ -175,8 +175,10 @@ func TestWhatIsRemembered(t *testing.T) {
 	s.Close()
 
 	s = open(t, dir)
-	if got := s.LoadHooks(); len(got) != 1 || got["gen"] != "f1" {
-		t.Errorf("hooks %v", got)
+	for key, want := range map[string]string{"gen": "f1", "old": "", "never": ""} {
+		if got := lastHook(t, s, key); got.Fingerprint != want {
+			t.Errorf("hook %s: %+v", key, got)
+		}
 	}
 	if got := s.PreviousRuns(); !slices.Equal(got, []string{run1, run2}) {
 		t.Errorf("previous runs %v", got)
@@ -237,19 +239,19 @@ func TestCorruptFilesCountAsEmpty(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	s.Close()
-	for _, name := range []string{"hooks.json", "runs.json", "instances.json", "control.json"} {
+	for _, name := range []string{"runs.json", "instances.json", "control.json"} {
 		if err := os.WriteFile(filepath.Join(s.Path(), name), []byte("{\"a\":"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s = open(t, dir)
-	if len(s.LoadHooks()) > 0 || len(s.PreviousRuns()) > 0 || len(s.Leftovers()) > 0 {
+	if len(s.PreviousRuns()) > 0 || len(s.Leftovers()) > 0 {
 		t.Error("something was read of nothing")
 	}
-	if notes := strings.Join(s.Notes(), "\n"); !strings.Contains(notes, "hooks.json") || !strings.Contains(notes, "runs.json") || !strings.Contains(notes, "instances.json") {
+	if notes := strings.Join(s.Notes(), "\n"); !strings.Contains(notes, "runs.json") || !strings.Contains(notes, "instances.json") {
 		t.Errorf("notes: %s", notes)
 	}
-	if err := s.SaveHook("a", "b"); err != nil {
+	if err := saveHook(t, s, "a", "b"); err != nil {
 		t.Error(err)
 	}
 }
