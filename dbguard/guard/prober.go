@@ -96,6 +96,12 @@ func (p *prober) result() (verdict, bool) {
 	return p.latest.result()
 }
 
+// pooled reports whether sessions are a pooler's, or may be.
+func (p *prober) pooled() bool {
+	v, _ := p.result()
+	return v.kind != postgres
+}
+
 // await waits for the probe as long as ctx allows. What is not ours to probe is
 // unknown.
 func (p *prober) await(ctx context.Context) verdict {

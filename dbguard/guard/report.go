@@ -22,6 +22,12 @@ func (d *drain) report(ctx context.Context, err error, took time.Duration) {
 	if err == nil || d.through {
 		d.count(&line, err)
 	}
+	if features := d.u.uncarried.take(d.gen); len(features) > 0 && d.u.prober.pooled() {
+		line.Remaining = []string{mayRemain(features)}
+		if line.Left == 0 {
+			line.Left = logline.Unknown
+		}
+	}
 	switch {
 	case err == nil && line.Left > 0:
 		line.Remaining = d.remaining(ctx)

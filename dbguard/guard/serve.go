@@ -59,6 +59,7 @@ func (u *upstream) serve(ctx context.Context, c *login.Client, admit func(contex
 type admission struct {
 	server *login.ServerConn
 	mode   session.Mode
+	pooled bool   // server is a pooler's, or may be
 	pid    uint32 // as the client is told
 }
 
@@ -97,12 +98,12 @@ func (u *upstream) admit(ctx context.Context, s *clientSession, c *login.Client)
 		}
 	}
 	if m == modeTransaction {
-		return &admission{server, session.Rewrite, login.NewPID()}
+		return &admission{server, session.Rewrite, u.prober.pooled(), login.NewPID()}
 	}
 	if m == modeSession {
 		u.spares.remember(s.gen, s.since, w)
 	}
-	return &admission{server, session.Pass, server.PID}
+	return &admission{server, session.Pass, u.prober.pooled(), server.PID}
 }
 
 // admitRelayed is admit for a client whose login the upstream itself has accepted.
@@ -114,7 +115,7 @@ func (u *upstream) admitRelayed(ctx context.Context, _ *clientSession, c *login.
 	if m := u.prober.settle(ctx); m == modeTransaction || m == modeAuto {
 		how = session.Rewrite
 	}
-	return &admission{c.Server, how, c.Server.PID}
+	return &admission{c.Server, how, u.prober.pooled(), c.Server.PID}
 }
 
 // replicates reports whether a startup message asks for a replication connection.
@@ -140,7 +141,7 @@ func (u *upstream) refuse(ctx context.Context, c *login.Client, err error) {
 
 // relay passes what client and session say until both have ended.
 func (u *upstream) relay(ctx context.Context, s *clientSession, c *login.Client, a *admission, o *observer) *relay.Report {
-	r := relay.New(c.Conn, relay.Upstream{Conn: a.server.Conn, Cancel: a.server.Cancel}, session.New(session.Options{Mode: a.mode}), relay.Options{
+	r := relay.New(c.Conn, relay.Upstream{Conn: a.server.Conn, Cancel: a.server.Cancel}, session.New(session.Options{Mode: a.mode, Pooled: a.pooled}), relay.Options{
 		FinishTimeout: finishTime(u.access().timeout), OnEvents: o.take,
 	})
 	forget, err := c.Welcome(a.server, a.pid, r.Cancel)
@@ -188,6 +189,7 @@ func (o *observer) take(events []session.Event) {
 			}
 		case session.Uncarried:
 			o.u.log.notCarried(o.u.name, e.Feature)
+			o.u.uncarried.add(o.gen, e.Feature)
 		}
 	}
 }

@@ -20,6 +20,7 @@ type upstream struct {
 	listeners  *listeners
 	mismatches *mismatches
 	conflicts  conflicts
+	uncarried  uncarried
 
 	mu      sync.Mutex
 	first   int           // the first generation that was given it and not drained; 0: none

@@ -53,7 +53,6 @@ func (r *Relay) beginFinish() (last []byte, dismiss, more bool) {
 	// client after them.
 	dismiss = r.phase == ending || r.up != cut
 	r.phase = finishing
-	_ = r.upstream.Conn.SetWriteDeadline(time.Now().Add(r.o.FinishTimeout)) // End's was shorter
 	return r.fatal, dismiss, true
 }
 
@@ -65,23 +64,34 @@ func (r *Relay) takeSteps(ctx context.Context) {
 		if !more {
 			return
 		}
+		r.sendStep(step)
 		switch {
 		case step.Cancel:
 			_ = r.upstream.Cancel(ctx) // sent again below when it had no effect
 			repeat = cancelRepeat
-		case len(step.Send) > 0 || step.Done:
+		case len(step.Send) > 0 || step.Done || step.Drop:
 			repeat = 0
 		}
-		r.write.Lock()
-		_ = r.send(step.Send) // a failure shows in the next step
-		r.write.Unlock()
-		if step.Broken {
+		if step.Broken || step.Drop {
 			closeWrite(r.upstream.Conn)
 		}
 		if !r.await(seen, repeat) {
 			_ = r.upstream.Cancel(ctx)
 		}
 	}
+}
+
+// sendStep writes what a step says; a failure shows in the next one. An upstream that reads nothing
+// because of the statement that runs must not keep us from the cancel.
+func (r *Relay) sendStep(step session.Finish) {
+	limit := r.o.FinishTimeout
+	if step.Cancel {
+		limit = endGrace
+	}
+	r.write.Lock()
+	defer r.write.Unlock()
+	_ = r.upstream.Conn.SetWriteDeadline(time.Now().Add(limit))
+	_ = r.send(step.Send)
 }
 
 // nextStep asks the session what to do next to end the upstream session: nothing while a cancel of
@@ -105,10 +115,10 @@ func (r *Relay) nextStep() (step session.Finish, seen uint64, more bool) {
 	}
 	r.report.Cancelled = r.report.Cancelled || step.Cancel
 	switch {
-	case step.Done || step.Broken:
-		r.report.RolledBack = step.Done && r.up == rolledBack
+	case step.Done || step.Drop || step.Broken:
+		r.report.RolledBack = !step.Broken && r.up == rolledBack
 		r.up = told
-	case len(step.Send) > 0 && step.Send[0] == 'Q':
+	case step.RollsBack:
 		r.up = rolledBack
 	}
 	return step, r.moves, true

@@ -47,6 +47,7 @@ func TestRelay(t *testing.T) {
 		{"Events", testEvents},
 		{"Client gone", testClientGone},
 		{"Through pg bouncer", testThroughPgBouncer},
+		{"Thrown away by pg bouncer", testThrownAway},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s.Exec(t, "drop table if exists things")
@@ -75,6 +76,12 @@ type change func(client *netConn, up *Upstream, o *Options)
 // open logs in upstream and runs a relay before it.
 func open(t testing.TB, url string, changes ...change) *link {
 	t.Helper()
+	return openWith(t, url, session.Options{}, changes...)
+}
+
+// openWith is open for a session with options.
+func openWith(t testing.TB, url string, so session.Options, changes ...change) *link {
+	t.Helper()
 	checkLeaks(t)
 	l := &link{t: t, up: login(t, url), ended: make(chan struct{})}
 	near, far := tcpPair(t)
@@ -92,7 +99,7 @@ func open(t testing.TB, url string, changes ...change) *link {
 	for _, c := range changes {
 		c(&client, &up, &o)
 	}
-	l.Relay = New(client, up, newSession(), o)
+	l.Relay = New(client, up, session.New(so), o)
 	ctx, kill := context.WithCancel(context.Background())
 	l.kill = kill
 	go func() {

@@ -81,7 +81,7 @@ type Relay struct {
 // Report says how a session ended.
 type Report struct {
 	Cancelled  bool  // something ran when the client was gone, and was cancelled
-	RolledBack bool  // a transaction was open, and the server has confirmed its ROLLBACK
+	RolledBack bool  // a transaction was open, and the server has answered our ROLLBACK
 	Clean      bool  // the server closed its side after it had been told to end
 	Lost       bool  // the upstream ended first: it, or the way to it, may be another one by now
 	Statements int   // prepared statements that the session held and that went with it

@@ -29,6 +29,8 @@ type backend struct {
 	clean   bool // gone by Terminate
 	// What was written by the transaction that is open, and before it.
 	pending, committed []string
+
+	pooler pooler
 }
 
 type prepared struct {
@@ -68,6 +70,10 @@ func (b *backend) idle() {
 func (b *backend) commit() { b.committed, b.pending = append(b.committed, b.pending...), nil }
 
 func (b *backend) ready() {
+	if b.pooler.dirty && b.status == 'I' && (len(b.in) == 0 || b.pooler.copied) {
+		b.pooler.given = true
+	}
+	b.pooler.copied = false
 	if b.status == 'I' {
 		b.commit()
 		b.idle()
@@ -158,7 +164,9 @@ func (b *backend) copyMessage(typ byte, body string) {
 	}
 }
 
-func ends(sql string) bool { return sql == "commit" || strings.EqualFold(sql, "rollback") }
+func ends(sql string) bool {
+	return sql == "commit" || strings.EqualFold(sql, "rollback") || sql == "ROLLBACK AND CHAIN"
+}
 
 const aborted = "current transaction is aborted, commands ignored until end of transaction block"
 
@@ -336,9 +344,15 @@ func (b *backend) statement(how byte, sql string) bool {
 	case "":
 		b.say("I")
 		return true
-	case "begin":
+	case "begin", "BEGIN":
 		b.status = 'T'
-	case "commit", "rollback", "ROLLBACK":
+	case "ROLLBACK":
+		b.pending, b.status = nil, 'I'
+		if arg == "AND CHAIN" {
+			b.status = 'T'
+		}
+		clear(b.portals)
+	case "commit", "rollback":
 		if b.status = 'I'; word != "commit" {
 			b.pending = nil
 		}
@@ -350,7 +364,7 @@ func (b *backend) statement(how byte, sql string) bool {
 		b.fail(how, "22012", "division by zero")
 		return false
 	case "copy":
-		b.copying = how
+		b.copying, b.pooler.copied = how, true
 		b.say("G")
 		b.flush()
 		return false

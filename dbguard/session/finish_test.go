@@ -41,7 +41,7 @@ func TestFinish(t *testing.T) {
 		p.server("CBEGIN|", "ZT")
 		p.finish(Finish{Cancel: true}) // the first one hit BEGIN, or nothing
 		p.server(failure+"57014|", "ZE")
-		p.finish(Finish{Send: wire("QROLLBACK|")})
+		p.finish(Finish{Send: wire("QROLLBACK|"), RollsBack: true})
 		p.finish(Finish{})
 		p.server("CROLLBACK|", "ZI")
 		p.finish(end)
@@ -49,7 +49,7 @@ func TestFinish(t *testing.T) {
 	run("rollback fails", func(p *pair) {
 		p.client("Qbegin|")
 		p.server("CBEGIN|", "ZT")
-		p.finish(Finish{Send: wire("QROLLBACK|")})
+		p.finish(Finish{Send: wire("QROLLBACK|"), RollsBack: true})
 		p.server(failure+"XX000|", "ZE")
 		p.finish(Finish{Broken: true})
 	})
@@ -124,6 +124,30 @@ type model struct {
 	gone    bool
 	clean   bool // gone by Terminate
 	misled  bool // gone because of what Finish sent
+
+	pooler pooler
+}
+
+// pooler is how PgBouncer stands to the server of a client that is gone.
+type pooler struct {
+	dirty  bool // the client is gone, and has left something unfinished there
+	copied bool // a COPY from the client has begun since the last ReadyForQuery
+	given  bool // a dirty server was given to the next client
+}
+
+// ready says ReadyForQuery. The pooler gives a server away then that is in no transaction and that
+// nothing more was sent to; after a COPY from the client, PgBouncer up to 1.19 also else.
+func (m *model) ready() {
+	m.say("Z" + string(m.status))
+	if m.pooler.dirty && m.status == 'I' && (len(m.in) == 0 || m.pooler.copied) {
+		m.pooler.given = true
+	}
+	m.pooler.copied = false
+}
+
+// between reports whether the pooler takes its client to be between two transactions.
+func (m *model) between() bool {
+	return m.status == 'I' && !m.open && !m.skip && m.copying == 0 && m.asleep == 0 && len(m.in) == 0
 }
 
 func newModel() *model { return &model{status: 'I', sql: map[string]string{}} }
@@ -150,14 +174,15 @@ func (m *model) message(typ byte, body []string) {
 		m.gone, m.clean = true, true
 	case typ == 'S':
 		m.skip, m.open = false, false
-		m.say("Z" + string(m.status))
+		m.ready()
 	case m.skip || strings.IndexByte("Hdcf", typ) >= 0:
 	case typ == 'Q':
 		m.open = false
 		m.execute('Q', body[0])
 	case typ == 'F':
 		m.open = false
-		m.say("V", "Z"+string(m.status))
+		m.say("V")
+		m.ready()
 	default:
 		m.open = true
 		m.extended(typ, body)
@@ -189,14 +214,16 @@ func (m *model) execute(how byte, sql string) {
 	switch {
 	case sql == "rollback" || sql == "ROLLBACK":
 		m.status = 'I'
+	case sql == "ROLLBACK AND CHAIN":
+		m.status = 'T'
 	case m.status == 'E':
 		m.fail(how, "25P02")
 		return
-	case sql == "begin":
+	case sql == "begin" || sql == "BEGIN":
 		m.status = 'T'
 	case sql == "copy":
 		m.say("G")
-		m.copying = how
+		m.copying, m.pooler.copied = how, true
 		return
 	case sql == "sleep":
 		m.asleep = how
@@ -211,7 +238,7 @@ func (m *model) execute(how byte, sql string) {
 func (m *model) done(how byte) {
 	m.say("COK|")
 	if how == 'Q' {
-		m.say("Z" + string(m.status))
+		m.ready()
 	}
 }
 
@@ -222,7 +249,7 @@ func (m *model) fail(how byte, state string) {
 	}
 	m.say(failure + state + "|")
 	if how == 'Q' {
-		m.say("Z" + string(m.status))
+		m.ready()
 	} else {
 		m.skip = true
 	}
@@ -246,6 +273,7 @@ func (m *model) copied(typ byte, body string) {
 
 func (m *model) cancel() {
 	if m.asleep != 0 {
+		m.pooler.dirty = true
 		m.fail(m.asleep, "57014")
 	}
 }
@@ -267,15 +295,21 @@ var clientMessages = []string{
 
 // FuzzFinish: a client says anything and goes, at any byte; with a server that answers, the session
 // knows what goes on there, and Finish ends it: Done with nothing open, or Broken because a message
-// was cut.
+// was cut. Behind a pooler (the highest bit of cut) no server is given to the next
+// client that this one has left in the middle of something.
 func FuzzFinish(f *testing.F) {
 	f.Add([]byte{0, 5}, byte(0))
 	f.Add([]byte{10, 14, 18, 6, 255, 21, 22, 23, 6}, byte(0))
 	f.Add([]byte{10, 14, 18, 6, 21, 23, 6, 255, 8, 14, 7}, byte(0))
 	f.Add([]byte{9, 14, 18, 6, 12, 2, 6, 11, 14, 18, 6, 11, 14, 18, 7}, byte(0))
 	f.Add([]byte{4, 255, 21, 6, 255}, byte(3))
+	f.Add([]byte{0, 255, 5}, byte(128))
+	f.Add([]byte{11, 14, 18, 6}, byte(128))
+	f.Add([]byte{11, 14, 18}, byte(128))
+	f.Add([]byte{4, 255, 21, 23}, byte(128))
 	f.Fuzz(func(t *testing.T, script []byte, cut byte) {
-		s, m := New(Options{}), newModel()
+		s, m := New(Options{Pooled: cut >= 128}), newModel()
+		cut %= 128
 		inData := false
 		for i, pick := range script {
 			if int(pick) >= len(clientMessages) {
@@ -308,7 +342,7 @@ func checkModel(t *testing.T, s *Session, m *model) {
 	}
 	p := s.mode.progress()
 	busy := m.asleep != 0 || m.copying != 0
-	if p.busy != busy || (p.copy == copiesIn) != (m.copying != 0) || s.account.status != m.status && !busy && !m.open {
+	if p.busy() != busy || (p.copy == copiesIn) != (m.copying != 0) || s.account.status != m.status && !busy && !m.open {
 		t.Fatalf("session %+v in %c, server %+v", p, s.account.status, m)
 	}
 	if open := m.open || m.skip; !busy && (p.batch != noBatch) != open {
@@ -317,21 +351,26 @@ func checkModel(t *testing.T, s *Session, m *model) {
 }
 
 func finishModel(t *testing.T, s *Session, m *model) {
+	m.pooler.dirty = m.status != 'I' || m.open
 	for range 10000 {
 		f := s.Finish()
+		m.in = append(m.in, f.Send...)
 		if f.Cancel || !f.Done && !f.Broken && f.Send == nil { // some time has passed: what was on its way has come
 			m.run()
 			m.cancel()
 		}
-		m.in = append(m.in, f.Send...)
 		switch {
+		case s.pooled && (m.pooler.given || f.Drop && m.pooler.dirty && m.between()):
+			t.Fatalf("the pooler gives it away: server %+v", m)
+		case f.Drop:
+			return
 		case f.Broken && !s.up.partial():
 			t.Fatalf("broken without a reason: server %+v", m)
 		case f.Broken:
 			return
 		case f.Done:
 			m.run()
-			if !m.gone || m.misled || m.clean && (len(m.in) > 0 || m.status != 'I') {
+			if !m.gone || m.misled || s.pooled && m.pooler.dirty || m.clean && (len(m.in) > 0 || m.status != 'I') {
 				t.Fatalf("not ended: server %+v", m)
 			}
 			return

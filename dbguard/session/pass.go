@@ -18,6 +18,7 @@ type pass struct {
 	names    seenNames
 	batch    batchState
 	copy     copyMode       // until CopyDone has been sent
+	copied   bool           // a COPY from the client has begun since the last ReadyForQuery
 	sqlstate string         // of the error of the Query that runs
 	last     *seenStatement // the last one executed: it is charged with an error of Sync
 	since    time.Time      // of the last reply: the next message cannot have been begun before
@@ -26,20 +27,17 @@ type pass struct {
 func newPass(a *account) *pass { return &pass{account: a} }
 
 func (p *pass) progress() progress {
-	return progress{busy: !p.queue.empty(), batch: p.batch, copy: p.copy, prepared: p.names.confirmed}
+	return progress{outstanding: p.queue.n, batch: p.batch, copy: p.copy, copied: p.copied, prepared: p.names.confirmed}
 }
 
-// rollback is the Query that Finish sends.
-var rollback = &seenStatement{fingerprint: "ROLLBACK"}
-
-func (p *pass) sent(typ byte, now time.Time) {
+func (p *pass) sent(typ byte, sql string, now time.Time) {
 	switch typ {
 	case 'f':
 		p.copy = copiesNot
 	case 'S':
 		p.sync(now)
 	case 'Q':
-		p.expect('Q', rollback, now)
+		p.expect('Q', &seenStatement{fingerprint: sql}, now)
 	}
 }
 

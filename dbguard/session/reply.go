@@ -118,6 +118,7 @@ func (p *pass) copyBegins() {
 			synced = synced || i > 0 && a.ends()
 		}
 	}
+	p.copied = true
 	if p.copy = copiesIn; done >= 0 {
 		p.copy = copiesNot
 	}
@@ -170,7 +171,7 @@ func (p *pass) ready(f frame, now time.Time) {
 			p.ended(a, p.sqlstate, now)
 		}
 	}
-	p.copy, p.sqlstate = copiesNot, ""
+	p.copy, p.copied, p.sqlstate = copiesNot, false, ""
 	p.begin(now)
 	idle := p.queue.empty()
 	if len(f.body) == 1 && bytes.IndexByte([]byte("ITE"), f.body[0]) >= 0 {

@@ -25,6 +25,7 @@ type rewrite struct {
 	expected   expectations // what was sent and is not answered
 	batch      batch        // what the client is sending
 	copy       copyIn
+	copied     bool    // a COPY was sent since the last ReadyForQuery, or may have been
 	replies    replies // what the upstream is answering
 	flushed    uint64  // number of the message that a Flush of ours was last sent before
 	lastDone   time.Time
@@ -34,7 +35,7 @@ type rewrite struct {
 func newRewrite(a *account) *rewrite { return &rewrite{account: a} }
 
 func (r *rewrite) progress() progress {
-	p := progress{busy: r.expected.len() > 0, batch: r.batch.state, prepared: r.statements.named}
+	p := progress{outstanding: r.expected.len(), batch: r.batch.state, copied: r.copied, prepared: r.statements.named}
 	if r.copy.runs() || r.copy.state == doomed {
 		p.copy = copiesIn
 	}
@@ -42,14 +43,14 @@ func (r *rewrite) progress() progress {
 }
 
 // sent notes a message that Finish has sent.
-func (r *rewrite) sent(typ byte, now time.Time) {
+func (r *rewrite) sent(typ byte, sql string, now time.Time) {
 	switch typ {
 	case 'S':
 		r.syncSent()
 	case 'f':
 		r.copyEnded()
 	case 'Q':
-		r.push(expected{kind: query, text: "ROLLBACK"}, now)
+		r.push(expected{kind: query, text: sql}, now)
 		r.batch.end()
 	}
 }

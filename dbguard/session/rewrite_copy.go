@@ -54,6 +54,7 @@ func (r *rewrite) copiesByExecute() bool {
 // whether the end of the COPY was sent already, and how many Syncs are ignored.
 func (r *rewrite) copyBegan() (ended bool, ignored int) {
 	r.copy.began()
+	r.copied = true
 	ended, ignored = r.ignoreSyncs()
 	if ended {
 		r.copy.over()

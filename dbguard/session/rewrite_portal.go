@@ -134,6 +134,7 @@ func (r *rewrite) executes(x expected, facts sqlFacts, now time.Time) uint64 {
 	if facts.block != 0 {
 		r.batch.block = facts.block
 	}
+	r.copied = r.copied || facts.copies
 	if facts.copiesIn {
 		r.copy.may(seq)
 	}

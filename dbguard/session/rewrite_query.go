@@ -35,6 +35,7 @@ func (r *rewrite) query(f frame, out []byte, now time.Time) ([]byte, verdict) {
 // uses the unnamed statement and portal for it and drops them.
 func (r *rewrite) pushQuery(x expected, facts sqlFacts, now time.Time) (seq uint64) {
 	seq = r.push(x, now)
+	r.copied = r.copied || facts.copies
 	if facts.copiesIn {
 		r.copy.may(seq)
 	}

@@ -261,6 +261,7 @@ func (r *rewrite) ready(f frame, out []byte, now time.Time) (o, inject []byte, v
 		return appendFrame(out, f), nil, stream
 	}
 	r.copy.over()
+	r.copied = false
 	r.replies.parsed()
 	hides, ofSync := r.replies.state == concealed, head.kind == sync
 	if head.kind == query && head.role != hidden && !hides {

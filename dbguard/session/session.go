@@ -10,9 +10,10 @@ const (
 	Rewrite             // no named prepared statement passes: to a pooler in transaction mode
 )
 
-// Options of a session; the zero value is mode Pass.
+// Options of a session; the zero value is mode Pass, to a server.
 type Options struct {
-	Mode Mode
+	Mode   Mode
+	Pooled bool // the upstream is a pooler, or may be one: see Finish
 }
 
 // Session is the state of one client and its upstream connection since the login, after which the
@@ -29,6 +30,7 @@ type Session struct {
 	downRest verdict
 	upOut    []byte
 	downOut  []byte
+	pooled   bool
 	hold     bool
 	ending   ending
 	now      time.Time // of the last call that was given one
@@ -37,11 +39,15 @@ type Session struct {
 
 // progress is what Idle, Hold, Finish and Snapshot ask a mode for.
 type progress struct {
-	busy     bool       // replies are outstanding
-	batch    batchState // as the server sees it
-	copy     copyMode
-	prepared int // named statements of the client
+	outstanding int        // messages that are not answered
+	batch       batchState // as the server sees it
+	copy        copyMode
+	copied      bool // a COPY has begun since the last ReadyForQuery, or may have
+	prepared    int  // named statements of the client
 }
+
+// busy reports whether replies are outstanding.
+func (p progress) busy() bool { return p.outstanding > 0 }
 
 // copyMode is the sub-protocol that the server is in (manual, "COPY Operations").
 type copyMode uint8
@@ -55,8 +61,8 @@ const (
 // mode is how the messages of a session are treated.
 type mode interface {
 	progress() progress
-	// sent notes a message that Finish has sent: S, f (CopyFail) or Q (ROLLBACK).
-	sent(typ byte, now time.Time)
+	// sent notes a message that Finish has sent: S, f (CopyFail), or Q with that SQL.
+	sent(typ byte, sql string, now time.Time)
 }
 
 // verdict is what mode Rewrite decides about a message.
@@ -70,7 +76,7 @@ const (
 
 // New returns the session of a client and an upstream that have just logged in.
 func New(o Options) *Session {
-	s := &Session{account: account{status: 'I'}}
+	s := &Session{account: account{status: 'I'}, pooled: o.Pooled}
 	if o.Mode == Rewrite {
 		s.rewrite = newRewrite(&s.account)
 		s.mode = s.rewrite
@@ -137,7 +143,7 @@ func (s *Session) Hold(on bool) { s.hold = on }
 // is I, and the client is not in the middle of a message.
 func (s *Session) Idle() bool {
 	p := s.mode.progress()
-	return s.err == nil && !p.busy && p.batch == noBatch && s.account.status == 'I' && !s.up.partial()
+	return s.err == nil && !p.busy() && p.batch == noBatch && s.account.status == 'I' && !s.up.partial()
 }
 
 // held reports whether no new message may be taken.
@@ -146,7 +152,7 @@ func (s *Session) held() bool {
 		return false
 	}
 	p := s.mode.progress()
-	return p.batch == noBatch && p.copy == copiesNot && (p.busy || s.account.status == 'I')
+	return p.batch == noBatch && p.copy == copiesNot && (p.busy() || s.account.status == 'I')
 }
 
 // rewriteClient is Client in mode Rewrite.

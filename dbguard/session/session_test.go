@@ -55,7 +55,8 @@ func (p *pair) idle(want bool) {
 func (p *pair) finish(want Finish) {
 	p.t.Helper()
 	got := p.s.Finish()
-	if got.Cancel != want.Cancel || got.Done != want.Done || got.Broken != want.Broken || !bytes.Equal(got.Send, want.Send) {
+	same := got.Cancel == want.Cancel && got.Done == want.Done && got.Drop == want.Drop && got.Broken == want.Broken && got.RollsBack == want.RollsBack
+	if !same || !bytes.Equal(got.Send, want.Send) {
 		p.t.Fatalf("finish is %+v (%q), want %+v (%q)", got, got.Send, want, want.Send)
 	}
 }

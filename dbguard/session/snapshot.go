@@ -27,7 +27,7 @@ func (s *Session) Snapshot() Snapshot {
 
 func stateName(p progress, status byte) string {
 	switch {
-	case p.busy || p.batch != noBatch:
+	case p.busy() || p.batch != noBatch:
 		return "active"
 	case status == 'T':
 		return "idle in transaction"

@@ -52,6 +52,7 @@ type sqlFacts struct {
 	verb       verb    // of the first statement that has one; ALL goes before a name
 	name       string  // of verbDeallocate and verbExecute, folded as SQL does
 	block      byte    // T or I when the text begins or ends a transaction block, else 0
+	copies     bool    // may hold a COPY
 	copiesIn   bool    // may hold COPY FROM STDIN
 	unfixed    bool    // a FETCH or EXECUTE: what it returns is found out when it runs
 	features   feature // a set
@@ -70,7 +71,7 @@ func readSQL(text string) sqlFacts {
 	var f sqlFacts
 	if len(text) > maxRead {
 		text = text[:maxRead]
-		f.block, f.copiesIn, f.statements = 'T', true, 1 // the rest may hold anything
+		f.block, f.copies, f.copiesIn, f.statements = 'T', true, true, 1 // the rest may hold anything
 	}
 	r := sqlReader{lex: lexer{text: text}, facts: &f}
 	for r.advance(); r.now.kind != tokenEnd; r.advance() {
@@ -142,7 +143,7 @@ func (r *sqlReader) statement() {
 	case r.take("declare"):
 		r.declare()
 	case r.take("copy"):
-		r.copyIn()
+		r.copy()
 	}
 }
 
@@ -239,7 +240,8 @@ func (r *sqlReader) end() {
 	r.facts.block = 'I'
 }
 
-func (r *sqlReader) copyIn() {
+func (r *sqlReader) copy() {
+	r.facts.copies = true
 	for !r.ended() {
 		if r.prev.is("from") && r.now.is("stdin") {
 			r.facts.copiesIn = true

@@ -42,8 +42,8 @@ func TestReadSQL(t *testing.T) {
 		"select /* unended ; begin":                  {statements: 1},
 		"begin":                                      {statements: 1, block: 'T'},
 		"START TRANSACTION":                          {statements: 1, block: 'T'},
-		"copy t (a) from stdin csv":                  {statements: 1, copiesIn: true},
-		"copy t to stdout":                           {statements: 1},
+		"copy t (a) from stdin csv":                  {statements: 1, copies: true, copiesIn: true},
+		"copy t to stdout":                           {statements: 1, copies: true},
 		"deallocate a; deallocate all":               {statements: 2, verb: verbDeallocateAll},
 		"commit and no chain":                        {statements: 1, block: 'I'},
 		"rollback and chain":                         {statements: 1},
@@ -71,7 +71,7 @@ func TestReadSQL(t *testing.T) {
 		"prepare transaction 'x'":                    {statements: 1},
 		"declare c cursor with hold for select 1":    {statements: 1, features: featureHoldCursor},
 		"declare c cursor without hold for select 1": {statements: 1},
-		long: {statements: 2, block: 'T', copiesIn: true},
+		long: {statements: 2, block: 'T', copies: true, copiesIn: true},
 	}
 	for text, want := range tests {
 		if got := readSQL(text); got != want {

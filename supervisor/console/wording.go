@@ -248,15 +248,15 @@ func drained(s *sentence, f *fields, p palette) {
 	if len(done) > 0 {
 		s.text += " (" + strings.Join(done, ", ") + ")"
 	}
-	if left == 0 {
-		s.style = p.faint
-		s.quiet = sessions == 0
-		return
-	}
-	s.text += ", " + number(left, "is", "are") + " left on " + server
 	for _, one := range f.list("remaining") {
 		s.block = append(s.block, clean(one))
 	}
+	if left == 0 {
+		s.style = p.faint
+		s.quiet = sessions == 0 && len(s.block) == 0
+		return
+	}
+	s.text += ", " + number(left, "is", "are") + " left on " + server
 }
 
 func instanceReady(s *sentence, f *fields, p palette) {

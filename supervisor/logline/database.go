@@ -37,7 +37,7 @@ type Drain struct {
 	Terminated int
 	Statements int
 	Left       int
-	Remaining  []string // those that are left, each in one line
+	Remaining  []string // those that are left, or what else may be, each in one line
 	Reason     string   // why not all was done; "" if all was
 	Took       time.Duration
 }

@@ -46,8 +46,13 @@ func main() {
 	name := flag.String("driver", "pgx", "pgx, pq or pq-prepare")
 	queries := flag.Int64("queries", 5000, "queries before it says done")
 	users := flag.Int("users", 1000, "rows of the table users")
+	migrations := flag.String("migrations", "", "a directory of migrations to run instead")
 	flag.Parse()
-	if err := run(*name, *queries, *users); err != nil {
+	work := func() error { return run(*name, *queries, *users) }
+	if *migrations != "" {
+		work = func() error { return migrateUp(*migrations, os.Getenv("DATABASE_URL")) }
+	}
+	if err := work(); err != nil {
 		log.Fatal(err)
 	}
 }
