@@ -19,4 +19,6 @@ const noLocksHint = "on Windows use WSL 2"
 
 func acquire(string) (*os.File, error) { return nil, errNoLocks }
 
+func fileID(path string) (string, error) { return path, nil }
+
 func inPlace(f *os.File, _ string) bool { return f != nil }

@@ -4,6 +4,7 @@ package statedir
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 
@@ -40,6 +41,15 @@ func acquire(path string) (*os.File, error) {
 			return nil, err
 		}
 	}
+}
+
+// fileID names a file by its device and inode.
+func fileID(path string) (string, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return "", err
+	}
+	return fmt.Sprint(st.Dev, " ", st.Ino), nil
 }
 
 // inPlace reports whether f is the file that is found at path.

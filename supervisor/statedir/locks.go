@@ -64,16 +64,17 @@ func (l *locks) lockAside(name string) (pid int, err error) {
 	return 0, nil
 }
 
-// asidePath is a file in the user's cache for a folder, wherever that is reached through
-// symbolic links.
+// asidePath is a file in the user's cache for a folder. The project counts, not its path:
+// that may be reached through a symbolic link, and containers that share a cache have
+// different projects at the same path.
 func asidePath(folder, name string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
-	project := filepath.Dir(filepath.Dir(folder))
-	if real, err := filepath.EvalSymlinks(project); err == nil {
-		project = real
+	project, err := fileID(filepath.Dir(filepath.Dir(folder)))
+	if err != nil {
+		return "", err
 	}
 	sum := sha256.Sum256([]byte(project + "\x00" + name))
 	return filepath.Join(cache, "devguard", "locks", hex.EncodeToString(sum[:16])), nil
