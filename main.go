@@ -331,7 +331,7 @@ const closeWait = 10 * time.Second
 func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, app supervisor.App, run *statedir.Run, addresses *guard.Addresses) (supervisor.Database, error) {
 	o := guard.Options{
 		Addresses: addresses, Project: cfg.Dir, Dir: cfg.Work, RunID: run.ID, Previous: run.Previous, Log: log,
-		Replace: app.Replace, Pids: app.Pids,
+		Replace: app.Replace, Pids: app.Pids, Imports: app.Imports,
 		Embedded: func(ctx context.Context, project string) (string, func(context.Context) error, error) {
 			server, err := embedded.Acquire(ctx, embedded.Options{Project: project, Log: log})
 			if err != nil {

@@ -27,7 +27,7 @@ type Database struct {
 	Close func() error
 }
 
-// App is what the database side may ask of the app. Both functions may be called
+// App is what the database side may ask of the app. The functions may be called
 // at any time, from anywhere.
 type App struct {
 	// Replace asks for a restart without a build: the environment that the
@@ -37,6 +37,10 @@ type App struct {
 	// when none does. It waits for a start that is under way: whoever asks may be
 	// asking because of that one.
 	Pids func() (gen int, pids []int)
+	// Imports returns the import paths of the packages that the app is built from, but
+	// for the standard library's; known is false until they were listed. Of a command
+	// there are none.
+	Imports func() (paths []string, known bool)
 }
 
 func (d *Database) appEnv(ctx context.Context, gen int, base []string) ([]string, error) {

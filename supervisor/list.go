@@ -63,6 +63,7 @@ func (s *Supervisor) list(e reload.List) doer {
 		dirs, files, mode := s.watch.Stats()
 		ev.Brings = func() {
 			s.graph, s.listed = g, true
+			s.imports.Store(importsOf(g))
 			if said.err == nil {
 				s.goflags = &said.goflags
 			}
@@ -70,6 +71,14 @@ func (s *Supervisor) list(e reload.List) doer {
 		}
 		return ev
 	}
+}
+
+// importsOf returns the imports of a graph, an empty list for that of a command.
+func importsOf(g *classify.Graph) *[]string {
+	if g == nil {
+		return new([]string)
+	}
+	return &g.Imports
 }
 
 // surroundings is what does not depend on the graph but is wanted with it.

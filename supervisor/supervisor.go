@@ -64,6 +64,7 @@ type Supervisor struct {
 	ports   []int // that the newest ready generation listened on
 
 	newest  atomic.Pointer[generation] // stored in the loop alone; nil before the first start
+	imports atomic.Pointer[[]string]   // of the graph; nil until one was listed
 	replace chan struct{}              // wishes of the database side; one is as good as many
 
 	watch    *watch.Watcher
@@ -135,6 +136,13 @@ func (s *Supervisor) app() App {
 				return 0, nil
 			}
 			return g.number, g.tree.Pids()
+		},
+		Imports: func() ([]string, bool) {
+			paths := s.imports.Load()
+			if paths == nil {
+				return nil, false
+			}
+			return *paths, true
 		},
 	}
 }

@@ -11,10 +11,16 @@ import (
 // ErrNone says that neither the environment nor .env names a database.
 var ErrNone = errors.New("no database URL found")
 
+// ErrNotListed says that there are variables like DB_HOST, and what the app is built from
+// is not known yet, by which they are understood.
+var ErrNotListed = errors.New("what the app is built from is not known yet")
+
 // Names are the variables that a database is configured by.
 type Names struct {
 	URLs   []string // the app's URL, first come first
 	Direct []string // the same databases without their poolers
+
+	Drivers Drivers // of the app: what DB_HOST and its like mean
 }
 
 // Role says what a found connection is to the app.
@@ -22,18 +28,20 @@ type Role uint8
 
 // The roles of a connection.
 const (
-	App    Role = iota + 1 // named in url_env, or the PGHOST set
+	App    Role = iota + 1 // named in url_env, the PGHOST set, or without a URL a set like that of DB_HOST
 	Direct                 // direct_url_env
-	Other                  // another variable with a URL of Postgres: ours to use only when the app does
+	Other                  // another variable of Postgres: ours to use only when the app does
 )
 
 // Found is one connection that an environment describes.
 type Found struct {
-	Name     string // the variable; "PGHOST" stands for the whole set
+	Name     string // the variable; "PGHOST" stands for the whole set, as the first name of Set does
 	File     string // where it is set: "" for the environment, else ".env"
 	Value    string // as written: a secret
 	Role     Role
 	Settings Settings // with the holes filled from the environment
+
+	Set map[string]string // the keyword of each variable, when each has a part of it, like DB_HOST
 }
 
 // Format prints a Found without its secrets.
@@ -54,16 +62,16 @@ func Env(pairs []string) map[string]string {
 }
 
 // Find returns the connections that env and the .env files describe, those of
-// names first, then the PGHOST set, then the other URLs in the order of their
-// names. Settings that cannot be read are passed over, and are in the error
+// names first, then the PGHOST set, then sets like that of DB_HOST, then the other URLs
+// and lists of keywords in the order of their names. Settings that cannot be read are passed over, and are in the error
 // with those that .env files contradict each other on (*ConflictError). With
-// nothing found and nothing wrong it is ErrNone.
+// nothing found and nothing wrong it is ErrNone, or ErrNotListed.
 func Find(env map[string]string, files Files, names Names) ([]Found, error) {
 	var found []Found
 	var failed []error
 	add := func(name string, role Role) {
 		value, file, err := lookup(env, files, name)
-		if err == nil && value != "" {
+		if err == nil && value != "" && !namesHost(name, value) {
 			found, err = appendFound(found, Found{Name: name, File: file, Value: value, Role: role}, env)
 		}
 		failed = append(failed, err)
@@ -77,8 +85,9 @@ func Find(env map[string]string, files Files, names Names) ([]Found, error) {
 	if hasSet(env, len(found) > 0) {
 		found = append(found, Found{Name: "PGHOST", Role: App, Settings: Settings{}.With(env)})
 	}
+	found, err := appendFamilies(found, env, files, names)
 	found = appendOthers(found, env, names)
-	err := errors.Join(failed...)
+	err = errors.Join(append(failed, err)...)
 	if len(found) == 0 && err == nil {
 		err = ErrNone
 	}
@@ -110,11 +119,11 @@ func appendFound(found []Found, f Found, env map[string]string) ([]Found, error)
 	return append(found, f), nil
 }
 
-// appendOthers adds the variables that nobody named and that hold a URL. One
-// that cannot be read is none.
+// appendOthers adds the variables that nobody named and that hold a URL or a list of
+// keywords. One that cannot be read is none.
 func appendOthers(found []Found, env map[string]string, names Names) []Found {
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		if !IsURL(env[name]) || slices.Contains(names.Direct, name) || slices.Contains(names.URLs, name) {
+		if !IsURL(env[name]) && !isKeywords(env[name]) || slices.Contains(names.Direct, name) || slices.Contains(names.URLs, name) {
 			continue
 		}
 		if more, err := appendFound(found, Found{Name: name, Value: env[name], Role: Other}, env); err == nil {

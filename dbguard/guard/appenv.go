@@ -29,6 +29,7 @@ func (g *Guard) AppEnv(ctx context.Context, gen int, base []string) ([]string, e
 	}
 	env := environment(base)
 	s := g.survey(dsn.Env(base), gen)
+	g.lookPast(gen)
 	if len(s.upstreams) == 0 {
 		return env.pairs(), nil
 	}
@@ -93,9 +94,10 @@ func (list databases) goDirect(env *environ, direct dsn.Found) {
 		if d.DirectURLEnv != direct.Name {
 			continue
 		}
-		set := slices.DeleteFunc(slices.Clone(d.URLEnv), func(name string) bool { return env.get(name) == "" })
+		urls := slices.DeleteFunc(slices.Clone(d.URLEnv), func(name string) bool { return dsn.IsHostVariable(name) && !dsn.IsURL(env.get(name)) })
+		set := slices.DeleteFunc(slices.Clone(urls), func(name string) bool { return env.get(name) == "" })
 		if len(set) == 0 {
-			set = d.URLEnv[:1]
+			set = urls[:min(1, len(urls))]
 		}
 		for _, name := range set {
 			env.set(name, direct.Value)

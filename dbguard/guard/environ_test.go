@@ -152,6 +152,16 @@ func TestHookEnv(t *testing.T) {
 	}
 }
 
+// A direct URL does not take the place of a host.
+func TestHookEnvOfAHostVariable(t *testing.T) {
+	s, dev := server(t)
+	g, _ := open(t, Options{Databases: []Database{{URLEnv: []string{"DB_HOST"}}}})
+	env, err := g.HookEnv(t.Context(), []string{"DB_HOST=127.0.0.1", "DIRECT_URL=" + s.URL(dev)}, true)
+	if v, _ := get(env, "DB_HOST"); err != nil || v != "127.0.0.1" {
+		t.Errorf("DB_HOST=%s, %v", v, err)
+	}
+}
+
 func TestEmbedded(t *testing.T) {
 	s, dev := server(t)
 	url := s.URL(dev)

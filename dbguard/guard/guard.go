@@ -15,17 +15,18 @@ import (
 
 // Options configure a Guard. They are copied by Open.
 type Options struct {
-	Addresses *Addresses                   // shared by all Guards of this devguard; default: of this Guard alone
-	Project   string                       // directory of the configuration, absolute
-	Dir       string                       // the app's working directory: .env and relative paths are its
-	RunID     string                       // 32 hexadecimal digits, random for each run of devguard
-	Previous  []string                     // run ids of devguards of this name that were killed
-	Databases []Database                   // none: one made of the environment
-	Env       []string                     // the environment of the first start, when known: the probe then begins at once
-	Embedded  EmbeddedStarter              // needed when a database asks for it
-	Replace   func()                       // asks for a new start of the app, whose environment is no good any more; may be nil
-	Pids      func() (gen int, pids []int) // the app's processes now, for fixed addresses; may wait for a start; may be nil
-	Log       *slog.Logger                 // default slog.Default()
+	Addresses *Addresses                          // shared by all Guards of this devguard; default: of this Guard alone
+	Project   string                              // directory of the configuration, absolute
+	Dir       string                              // the app's working directory: .env and relative paths are its
+	RunID     string                              // 32 hexadecimal digits, random for each run of devguard
+	Previous  []string                            // run ids of devguards of this name that were killed
+	Databases []Database                          // none: one made of the environment
+	Env       []string                            // the environment of the first start, when known: the probe then begins at once
+	Embedded  EmbeddedStarter                     // needed when a database asks for it
+	Replace   func()                              // asks for a new start of the app, whose environment is no good any more; may be nil
+	Pids      func() (gen int, pids []int)        // the app's processes now, for fixed addresses; may wait for a start; may be nil
+	Imports   func() (paths []string, known bool) // of the packages that the app is built from; none are known of a command; may be nil
+	Log       *slog.Logger                        // default slog.Default()
 }
 
 // Guard guards the databases of one app. Its methods are safe for concurrent
@@ -34,7 +35,8 @@ type Options struct {
 type Guard struct {
 	dir       string // the app's working directory
 	databases databases
-	embedded  *embeddedServer // nil when no database asks for one
+	imports   func() (paths []string, known bool) // may be nil
+	embedded  *embeddedServer                     // nil when no database asks for one
 	shared    shared
 	upstreams *registry
 }
@@ -60,7 +62,7 @@ func Open(ctx context.Context, o Options) (*Guard, error) {
 	if len(private) > 0 && o.Embedded == nil {
 		return nil, errors.New("an embedded database is asked for, and this devguard has none")
 	}
-	g := &Guard{dir: o.Dir, databases: all, shared: shared{
+	g := &Guard{dir: o.Dir, databases: all, imports: o.Imports, shared: shared{
 		labels: labels{o.RunID, o.Previous}, log: newLogger(o.Log), work: newBackground(ctx), sockets: &appSockets{},
 		addresses: o.Addresses, pids: o.Pids, replace: o.Replace, certificate: sync.OnceValue(newCertificate),
 	}}
@@ -86,6 +88,9 @@ func (g *Guard) RecordSockets(gen int, pids []int) {
 	conns, err := sockets.Connections(pids)
 	if err != nil {
 		logline.SocketsUnknown(gen, err).To(g.shared.log.Logger)
+	}
+	if !g.databases.someGoPast() {
+		g.sayPast(conns)
 	}
 	held := g.shared.sockets.add(gen, conns)
 	for _, u := range g.upstreams.usedUntil(gen) {

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 
 	"github.com/devguard/devguard/dbguard/login"
@@ -87,6 +88,18 @@ func (l *listeners) giveUpFixed() {
 	if fixed != nil {
 		fixed.StopAccepting()
 	}
+}
+
+// addresses returns those that are listened on.
+func (l *listeners) addresses() (list []netip.AddrPort) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, one := range []*login.Listener{l.own, l.fixed} {
+		if one != nil {
+			list = append(list, addrPort(one.Addr()))
+		}
+	}
+	return list
 }
 
 // close ends every session; ctx bounds how politely.

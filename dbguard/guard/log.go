@@ -70,6 +70,7 @@ func (l *logger) off(variable, reason string) {
 func (l *logger) problems(err error) {
 	switch all, joined := err.(interface{ Unwrap() []error }); {
 	case err == nil:
+	case err == dsn.ErrNotListed: // this is asked again
 	case errors.Is(err, dsn.ErrNone):
 		l.off("", err.Error())
 	case joined:

@@ -81,8 +81,14 @@ func (r *routing) clear(uses []use) bool {
 	return true
 }
 
-// lead makes one variable, or the PGHOST set, lead to a listener.
+// lead makes one variable, or a set of them, lead to a listener.
 func (r *routing) lead(one use, to dsn.Target) error {
+	if one.Set != nil {
+		for name, value := range one.Lead(to) {
+			r.env.set(name, value)
+		}
+		return nil
+	}
 	if one.Name != hostSet {
 		value, err := one.Rewrite(to, r.dir)
 		if err == nil {
@@ -101,7 +107,7 @@ func (r *routing) lead(one use, to dsn.Target) error {
 func (r *routing) pin(before map[string]string, routed map[string]bool) {
 	after := dsn.Env(r.env.pairs())
 	for _, f := range r.survey.found {
-		if routed[f.Name] || f.File != "" || f.Name == hostSet {
+		if routed[f.Name] || f.File != "" || f.Name == hostSet || f.Set != nil {
 			continue
 		}
 		if value, err := f.Pin(before, after, r.dir); err == nil {

@@ -16,7 +16,7 @@ type survey struct {
 	whole     bool // nothing was off, unreadable or contradictory: upstreams is all that the app may use
 }
 
-// use is one variable, or the PGHOST set, that leads to an upstream.
+// use is one variable, or a set of them, that leads to an upstream.
 type use struct {
 	dsn.Found
 	u *upstream
@@ -25,7 +25,9 @@ type use struct {
 // survey reads the environment of generation gen (0: not a generation's), makes
 // its upstreams known, and starts a probe of those whose kind is not known.
 func (g *Guard) survey(env map[string]string, gen int) survey {
-	found, err := dsn.Find(env, dsn.ReadDir(g.dir), g.databases.names())
+	names := g.databases.names()
+	names.Drivers = g.drivers()
+	found, err := dsn.Find(env, dsn.ReadDir(g.dir), names)
 	g.shared.log.problems(err)
 	s := survey{found: found, whole: err == nil}
 	for _, f := range found {
@@ -47,6 +49,18 @@ func (g *Guard) survey(env map[string]string, gen int) survey {
 		}
 	}
 	return s
+}
+
+// drivers returns what the drivers of the app say about variables like DB_HOST.
+func (g *Guard) drivers() dsn.Drivers {
+	if g.imports == nil {
+		return dsn.Undecided
+	}
+	paths, known := g.imports()
+	if !known {
+		return dsn.NotListed
+	}
+	return dsn.DriversOf(paths)
 }
 
 // learn returns the upstream that f leads to, as f describes it now; the error says

@@ -49,6 +49,7 @@ type Graph struct {
 	Files   map[string]Role // absolute path -> role
 	Dirs    []Dir           // package directories outside GOROOT and GOMODCACHE
 	Roots   []string        // module roots (directories of go.mod), main module first
+	Imports []string        // import paths of all packages but the standard library's
 
 	// Match reports whether the go command would compile the file name in dir, by its suffix, build
 	// constraints and tags. Nil: it would compile every file.

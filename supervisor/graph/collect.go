@@ -64,6 +64,9 @@ func (c *collector) namePackage() {
 
 // add adds a package, if it is the user's.
 func (c *collector) add(p listed) {
+	if !p.Standard {
+		c.graph.Imports = append(c.graph.Imports, p.ImportPath)
+	}
 	if p.Dir == "" {
 		if dir := c.a.ownDir(p.ImportPath); dir != "" && !p.Standard {
 			c.dir(dir, p.ImportPath, nil) // an import whose directory or files are missing
@@ -255,9 +258,14 @@ func Union(old, next *classify.Graph) *classify.Graph {
 		}
 		return old
 	}
-	u := &classify.Graph{Package: next.Package, Files: map[string]classify.Role{}, Match: next.Match}
+	u := &classify.Graph{Package: next.Package, Imports: next.Imports, Files: map[string]classify.Role{}, Match: next.Match}
 	if u.Package == "" {
 		u.Package = old.Package
+	}
+	for _, path := range old.Imports {
+		if !slices.Contains(u.Imports, path) {
+			u.Imports = append(u.Imports[:len(u.Imports):len(u.Imports)], path)
+		}
 	}
 	seen := map[string]bool{}
 	for _, g := range []*classify.Graph{next, old} {

@@ -119,6 +119,14 @@ func NoTLSAt(address, variable, database string) Line {
 		"write sslmode=disable into the URL that leads to "+address+"; to the server itself, TLS is as "+variable+" says")
 }
 
+// Past says that the app holds a connection to an address where a Postgres may be, and
+// that devguard does not stand in between.
+func Past(remote string) Line {
+	return Note(true, "the app holds a connection to "+remote+" that goes past devguard; by its port that is a Postgres",
+		"if so, name the variable that has its URL, or its host: url_env = [\"NAME\"] under [[database]] in devguard.toml; is the address in the app's code, "+
+			"set DATABASE_URL, write listen = \"127.0.0.1:7432\" there, and that address into the code")
+}
+
 // PauseOver says that the app no longer waits for a hook which migrates.
 func PauseOver(hook string, after time.Duration, database string) Line {
 	return line(slog.LevelInfo, "hook "+hook+" still runs after "+after.String()+": the app's transactions go on beside it",
