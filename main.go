@@ -31,6 +31,7 @@ import (
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/console"
 	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/osproc"
 	"github.com/devguard/devguard/supervisor/proc"
 	"github.com/devguard/devguard/supervisor/statedir"
 	"github.com/devguard/devguard/supervisor/term"
@@ -257,11 +258,12 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.Di
 	if !signal.Ignored(syscall.SIGHUP) { // as nohup does
 		signal.Notify(signals, syscall.SIGHUP)
 	}
+	osproc.NotifyJobStop(signals)
 	defer signal.Stop(signals)
 	outliveOutput()
-	keys, restore := keyboard(log, cfg)
-	defer restore()
+	keys := keyboard(log, cfg)
 	if keys != nil {
+		defer keys.Close()
 		_, _ = io.WriteString(screen, console.KeysHint) // to people, not a line of the log
 	}
 	err = supervisor.Run(ctx, supervisor.Options{
@@ -269,7 +271,11 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.Di
 		OpenDatabase: open, Listening: sockets.Listening, PortOwner: sockets.Owner,
 		StateDir: st, Environ: os.Environ(),
 		Log: log, Screen: screen, Progress: terminal,
-		Signals: signals, Keys: keys,
+		Signals: signals, Keys: keys.Keys(),
+		StopSelf: func() {
+			keys.GiveBack()
+			osproc.StopSelf()
+		},
 	})
 	if err := run.End(); err != nil {
 		logline.Warning(err).To(log)
@@ -310,18 +316,17 @@ func logger(cfg *config.Config) (log *slog.Logger, screen *console.Screen, prett
 	return lines(screen), screen, pretty
 }
 
-// keyboard returns the keys of the terminal, nil when the app has it or there
-// is none, and what gives the terminal back.
-func keyboard(log *slog.Logger, cfg *config.Config) (<-chan rune, func()) {
+// keyboard reads the keys of the terminal; nil when the app has it or there is none.
+func keyboard(log *slog.Logger, cfg *config.Config) *term.Keys {
 	if cfg.App.Stdin || !term.IsTerminal(os.Stdin) {
-		return nil, func() {}
+		return nil
 	}
 	keys, err := term.Open(os.Stdin)
 	if err != nil {
 		logline.NoKeys(err).To(log)
-		return nil, func() {}
+		return nil
 	}
-	return keys.Keys(), keys.Close
+	return keys
 }
 
 // closeWait bounds how long the database side may take to end its sessions

@@ -3,7 +3,9 @@ package supervisor
 import (
 	"context"
 	"syscall"
+	"time"
 
+	"github.com/devguard/devguard/supervisor/osproc"
 	"github.com/devguard/devguard/supervisor/reload"
 )
 
@@ -22,6 +24,40 @@ func (s *Supervisor) forwardQuit(e reload.ForwardQuit) doer {
 	return func(context.Context) reload.Event {
 		_ = g.tree.Signal(syscall.SIGQUIT)
 		return reload.BesideDone{ID: e.ID}
+	}
+}
+
+// stopJob stops a generation and devguard like Ctrl-Z, and continues both. A hook or a build that
+// runs is not stopped: a migration that waits for `fg` would keep its locks.
+func (s *Supervisor) stopJob(e reload.StopJob) doer {
+	var g *generation
+	if e.Gen != 0 {
+		g = s.generation(e.Gen)
+	}
+	return func(context.Context) reload.Event {
+		runs := g != nil && g.startedWithin(launchWait)
+		// An app that has the terminal may be stopped already, when nobody is there to continue us.
+		if osproc.Continuable() {
+			if runs {
+				g.tree.Suspend()
+			}
+			s.StopSelf()
+		}
+		if runs {
+			g.tree.Continue()
+		}
+		return reload.BesideDone{ID: e.ID}
+	}
+}
+
+// startedWithin waits for the end of a start, which may be waiting for a database of our own, and
+// reports whether it has succeeded.
+func (g *generation) startedWithin(limit time.Duration) bool {
+	select {
+	case <-g.done:
+		return g.tree != nil
+	case <-time.After(limit):
+		return false
 	}
 }
 

@@ -22,6 +22,7 @@ type doers struct {
 	stop         func(reload.Stop) doer
 	drain        func(reload.Drain) doer
 	forwardQuit  func(reload.ForwardQuit) doer
+	stopJob      func(reload.StopJob) doer
 	prepare      func(reload.Prepare) doer
 	closeRetired func(reload.CloseRetired) doer
 }
@@ -83,6 +84,8 @@ func (d *doers) work(e reload.Effect) work {
 		return work{e.ID, d.drain(e), func(err error) reload.Event { return reload.Drained{ID: e.ID, Err: err} }}
 	case reload.ForwardQuit:
 		return beside(e.ID, d.forwardQuit(e))
+	case reload.StopJob:
+		return beside(e.ID, d.stopJob(e))
 	case reload.Prepare:
 		return beside(e.ID, d.prepare(e))
 	case reload.CloseRetired:

@@ -113,6 +113,7 @@ func (w *world) doers() doers {
 			return w.doing("drain", e.ID, 10*time.Millisecond, func(bool) reload.Event { return reload.Drained{ID: e.ID} })
 		},
 		forwardQuit:  func(e reload.ForwardQuit) doer { return w.beside("forwardQuit", e.ID) },
+		stopJob:      func(e reload.StopJob) doer { return w.beside("stopJob", e.ID) },
 		prepare:      func(e reload.Prepare) doer { return w.beside("prepare", e.ID) },
 		closeRetired: func(e reload.CloseRetired) doer { return w.beside("closeRetired", e.ID) },
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/osproc"
 	"github.com/devguard/devguard/supervisor/proc"
 	"github.com/devguard/devguard/supervisor/ready"
 	"github.com/devguard/devguard/supervisor/reload"
@@ -211,9 +212,7 @@ func (s *Supervisor) await(e reload.Await) doer {
 	g := s.generation(e.Gen)
 	ports := append(g.ports(), s.ports...)
 	return func(ctx context.Context) reload.Event {
-		select {
-		case <-g.tree.Done():
-		case <-ctx.Done():
+		if !g.awaitExit(ctx) {
 			return reload.Exited{ID: e.ID, Code: -1, Cancelled: true}
 		}
 		exit := g.tree.Exit()
@@ -222,6 +221,22 @@ func (s *Supervisor) await(e reload.Await) doer {
 			ev.Detail = s.portTaken(ports)
 		}
 		return ev
+	}
+}
+
+// awaitExit reports whether the app's main process is gone; not when ctx has ended before. A Ctrl-Z
+// at an app that has the terminal reaches the app alone: we are to be stopped with it, as are those
+// in our group who wait for us (npm, make).
+func (g *generation) awaitExit(ctx context.Context) bool {
+	for {
+		select {
+		case <-g.tree.Done():
+			return true
+		case <-g.tree.Stops():
+			osproc.StopOwnGroup()
+		case <-ctx.Done():
+			return false
+		}
 	}
 }
 

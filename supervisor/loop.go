@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/osproc"
 	"github.com/devguard/devguard/supervisor/reload"
 )
 
@@ -20,7 +21,7 @@ type loop struct {
 
 	changes <-chan change.Set
 	replace <-chan struct{}  // see App.Replace
-	signals <-chan os.Signal // SIGQUIT is for the app, any other ends devguard
+	signals <-chan os.Signal // SIGQUIT is for the app, Ctrl-Z for both, any other ends devguard
 	keys    <-chan rune      // nil without a terminal
 	ended   <-chan struct{}  // closed when devguard is to end, like by Ctrl-C
 
@@ -67,10 +68,7 @@ func (l *loop) next(tick <-chan time.Time) reload.Event {
 		case <-l.replace:
 			return reload.Replace{}
 		case sig := <-l.signals:
-			if sig == syscall.SIGQUIT {
-				return reload.Quit{}
-			}
-			return reload.Interrupt{}
+			return signalled(sig)
 		case key, open := <-l.keys:
 			if !open {
 				l.keys = nil // the terminal is gone
@@ -85,6 +83,16 @@ func (l *loop) next(tick <-chan time.Time) reload.Event {
 			return reload.Tick{}
 		}
 	}
+}
+
+func signalled(sig os.Signal) reload.Event {
+	switch {
+	case sig == syscall.SIGQUIT:
+		return reload.Quit{}
+	case osproc.IsJobStop(sig):
+		return reload.Suspend{}
+	}
+	return reload.Interrupt{}
 }
 
 // key turns a key into an event; nil when there is nothing to decide.

@@ -64,6 +64,8 @@ func panicking(d doers, kind string) doers {
 		d.drain = func(reload.Drain) doer { return bug }
 	case "forwardQuit":
 		d.forwardQuit = func(reload.ForwardQuit) doer { return bug }
+	case "stopJob":
+		d.stopJob = func(reload.StopJob) doer { return bug }
 	case "prepare":
 		d.prepare = func(reload.Prepare) doer { return bug }
 	case "closeRetired":
@@ -77,7 +79,7 @@ func panicking(d doers, kind string) doers {
 func TestPanicOfADoerIsAnsweredWithItsText(t *testing.T) {
 	for _, kind := range []string{
 		"list", "loadConfig", "runHook", "build", "check", "start", "await", "awaitReady", "stop", "drain",
-		"forwardQuit", "prepare", "closeRetired",
+		"forwardQuit", "stopJob", "prepare", "closeRetired",
 	} {
 		t.Run(kind, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -87,6 +89,7 @@ func TestPanicOfADoerIsAnsweredWithItsText(t *testing.T) {
 				w.run()
 				time.Sleep(10 * time.Second)
 				w.signals <- syscall.SIGQUIT
+				w.signals <- syscall.SIGTSTP
 				w.edit(func(s *change.Snapshot) { s.Hooks = []change.HookState{{Watch: change.Digest{2}}} })
 				time.Sleep(10 * time.Second)
 				w.editSource(2)

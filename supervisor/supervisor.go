@@ -44,7 +44,9 @@ type Options struct {
 	Progress bool
 
 	Signals <-chan os.Signal
-	Keys    <-chan rune // nil without a terminal
+	// StopSelf gives the terminal back and stops devguard, until it is continued.
+	StopSelf func()
+	Keys     <-chan rune // nil without a terminal
 }
 
 // Supervisor is one running `devguard run`: what its doers take from, in the loop, and
@@ -117,7 +119,7 @@ func (s *Supervisor) doers() doers {
 	return doers{
 		list: s.list, loadConfig: s.loadConfig, runHook: s.runHook, build: s.build,
 		check: s.check, start: s.start, await: s.await, awaitReady: s.awaitReady, stop: s.stop, drain: s.drain,
-		forwardQuit: s.forwardQuit, prepare: s.prepare, closeRetired: s.closeRetired,
+		forwardQuit: s.forwardQuit, stopJob: s.stopJob, prepare: s.prepare, closeRetired: s.closeRetired,
 	}
 }
 

@@ -6,6 +6,7 @@
 //     several commands and knows when all that they started is gone; a Session runs one, away from
 //     the terminal.
 //   - EndWithParent: the kernel's own notice of a parent's death, on Linux alone.
+//   - NotifyJobStop, StopOwnGroup, StopSelf, Continuable: Ctrl-Z, and whether there is a shell for it.
 //   - SignalName, KilledBy, StopSignals: signals by name.
 //
 // Windows has none of this but single processes: there it builds, and does what is left.

@@ -1,10 +1,11 @@
 // Package proc runs one process tree under a guardian and ends it, always.
 //
 // A Launcher starts an Instance; Instance.Stop ends it (stop.go: signal, grace,
-// kill). A guardian is this program executed again; main calls Guardian first.
-// It starts the app as its child, is told by devguard over a socket what to do,
-// and takes the end of that socket for devguard's death (guardian_unix.go, its
-// states in phase_unix.go):
+// kill), Suspend and Continue are its job control (suspend.go, job_unix.go). A
+// guardian is this program executed again; main calls Guardian first. It starts
+// the app as its child, is told by devguard over a socket what to do, and takes
+// the end of that socket for devguard's death (guardian_unix.go, its states in
+// phase_unix.go):
 //
 //	devguard ── warden ── guardian ── app ── whatever the app starts
 //

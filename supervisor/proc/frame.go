@@ -22,6 +22,9 @@ const (
 	opSignal = "signal" // Signal to the app's group
 	opStop   = "stop"   // Signal to the app's group, and wait for the group when the app exits
 	opKill   = "kill"   // SIGKILL to the whole tree
+
+	opSuspend  = "suspend"  // SIGTSTP to the app's group, like Ctrl-Z; answered once the app is stopped
+	opContinue = "continue" // the terminal, if it has one, and SIGCONT to the app's group
 )
 
 // Operations of an event, guardian to devguard.
@@ -30,6 +33,9 @@ const (
 	opFailed  = "failed"  // Errno, or Text
 	opExited  = "exited"  // Code, Signal
 	opGone    = "gone"    // last
+
+	opSuspended = "suspended" // answers opSuspend; not while the app takes no notice
+	opStopped   = "stopped"   // the app was stopped at the terminal that it has: by Ctrl-Z there
 )
 
 type command struct {

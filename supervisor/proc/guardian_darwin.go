@@ -12,11 +12,20 @@ import (
 // There is no subreaper here, so a warden would learn nothing.
 const outermost = stageGuardian
 
+// The requests of tcgetattr(3), and of tcsetattr(3) with TCSANOW.
+const (
+	getTermios = unix.TIOCGETA
+	setTermios = unix.TIOCSETA
+)
+
 func runWarden() {}
 
 func wardenDeath() <-chan struct{} { return nil }
 
 func self() (string, error) { return os.Executable() }
+
+// blockJobStop does nothing: golang.org/x/sys has no signal mask for this system.
+func blockJobStop(bool) {}
 
 // setUp keeps descriptors that devguard itself inherited from the app.
 func setUp() {

@@ -10,6 +10,12 @@ import (
 
 const outermost = stageWarden
 
+// The requests of tcgetattr(3), and of tcsetattr(3) with TCSANOW.
+const (
+	getTermios = unix.TCGETS
+	setTermios = unix.TCSETS
+)
+
 // self is the running program even when its file was replaced or removed since:
 // `go run` removes it, a rebuild replaces it.
 func self() (string, error) { return "/proc/self/exe", nil }
@@ -24,6 +30,20 @@ func setUp() {
 			unix.CloseOnExec(fd)
 		}
 	}
+}
+
+// blockJobStop keeps Ctrl-Z away from a child until it is a guardian, if the thread that forks it
+// asks. Before it has a group of its own, a child is in the one that Ctrl-Z is sent to. Stopped
+// there it would not be continued by `fg`, which continues our group, and our thread would wait in
+// vfork for ever, and soon every other for the garbage collector.
+func blockJobStop(block bool) {
+	how := unix.SIG_UNBLOCK
+	if block {
+		how = unix.SIG_BLOCK
+	}
+	set := &unix.Sigset_t{}
+	set.Val[0] = 1 << (unix.SIGTSTP - 1)
+	_ = unix.PthreadSigmask(how, set, nil) // fails only for a wrong argument
 }
 
 // appAttr: the app leads a group, and dies with the guardian.

@@ -52,6 +52,7 @@ func Guardian() {
 	// The parent-death signal of the app is tied to the thread that forks it:
 	// it must live as long as the process.
 	runtime.LockOSThread()
+	blockJobStop(false) // the app must not inherit it
 	setUp()
 	surviveSignals()
 	switch os.Args[2] {
@@ -88,9 +89,9 @@ type guard struct {
 
 // child is the app.
 type child struct {
-	pid   int      // and its group
-	tty   *os.File // nil unless it was given the terminal
-	owner int      // devguard's group, which has the terminal otherwise
+	pid      int       // and its group
+	terminal *terminal // nil unless it is to have it
+	job      job
 }
 
 type request struct {
@@ -170,6 +171,10 @@ func (g *guard) do(r request) bool {
 		g.signal(int(unix.SIGCONT)) // a stopped app could not obey
 	case opKill:
 		g.phase = g.phase.kill()
+	case opSuspend:
+		g.suspend()
+	case opContinue:
+		g.goOn()
 	}
 	return true
 }
@@ -189,19 +194,22 @@ func (g *guard) start(s *startSpec, files []*os.File) bool {
 	for i, f := range files {
 		fds[i] = f.Fd()
 	}
+	var terminal *terminal
+	if s.Foreground {
+		terminal = newTerminal(files[0], s.Group)
+		terminal.save()
+	}
 	pid, err := syscall.ForkExec(string(s.Path), toStrings(s.Argv), &syscall.ProcAttr{
 		Dir: string(s.Dir), Env: toStrings(s.Env), Files: fds, Sys: appAttr(),
 	})
 	if err == nil {
-		g.phase, g.app = serving, child{pid: pid, owner: s.Group}
-		if s.Foreground {
-			g.giveTerminal(files[0])
-		}
+		g.phase, g.app = serving, child{pid: pid, terminal: terminal}
+		g.lendTerminal()
 	}
 	// Copies kept here would keep the reader of devguard's output from seeing
 	// its end.
 	for _, f := range files {
-		if f != g.app.tty {
+		if err != nil || terminal == nil || f != terminal.tty {
 			f.Close()
 		}
 	}
@@ -221,22 +229,14 @@ func failed(err error) event {
 	return ev
 }
 
-// giveTerminal makes the app's group the foreground group. The app runs
+// lendTerminal makes the app's group the foreground group. The app runs
 // already and may have been stopped for reading too early: SIGCONT resumes it.
 // (Doing it in the forked child would need SIGTTOU ignored or blocked there, and
 // the app would inherit that.)
-func (g *guard) giveTerminal(tty *os.File) {
-	if have, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP); err != nil || have != g.app.owner {
-		return
-	}
-	g.app.tty = tty
-	takeForeground(tty, g.app.owner, g.app.pid)
-	g.signal(int(unix.SIGCONT))
-}
-
-func (g *guard) takeTerminal() {
-	if g.app.tty != nil {
-		takeForeground(g.app.tty, g.app.pid, g.app.owner)
+func (g *guard) lendTerminal() {
+	if g.app.terminal != nil {
+		g.app.terminal.lend(g.app.pid)
+		g.signal(int(unix.SIGCONT))
 	}
 }
 
@@ -266,33 +266,37 @@ func (g *guard) finished() bool {
 		childless = g.reap()
 	}
 	if g.phase == sweeping && treeGone(childless, g.app.pid) {
-		g.takeTerminal()
+		g.app.terminal.takeBack(g.app.pid)
 		g.phase = over
 		return true
 	}
 	return !g.giveUp.IsZero() && time.Now().After(g.giveUp)
 }
 
-// reap takes every status there is and reports whether no child is left.
+// reap takes every status there is and reports whether no child is left. Stops and continuations
+// of the app are seen by the way.
 func (g *guard) reap() (childless bool) {
 	for {
 		var ws unix.WaitStatus
-		pid, err := unix.Wait4(-1, &ws, unix.WNOHANG, nil)
+		pid, err := unix.Wait4(-1, &ws, unix.WNOHANG|unix.WUNTRACED|unix.WCONTINUED, nil)
 		switch {
 		case err == unix.EINTR:
 		case err != nil:
 			return true // ECHILD
 		case pid == 0:
 			return false
-		case pid == g.app.pid && g.phase.appRuns():
+		case pid != g.app.pid || !g.phase.appRuns():
+		case ws.Exited() || ws.Signaled():
 			g.exited(ws)
+		default:
+			g.seen(ws)
 		}
 	}
 }
 
 func (g *guard) exited(ws unix.WaitStatus) {
 	g.phase = g.phase.reaped()
-	g.takeTerminal()
+	g.app.terminal.takeBack(g.app.pid)
 	ev := event{Op: opExited, Code: ws.ExitStatus()}
 	if ws.Signaled() {
 		ev.Signal = int(ws.Signal())

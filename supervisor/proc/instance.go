@@ -2,7 +2,6 @@ package proc
 
 import (
 	"errors"
-	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -14,7 +13,7 @@ import (
 // goroutines, also after the tree is gone.
 type Instance struct {
 	guardian *guardian
-	tty      *os.File // Spec.Stdin, with Spec.Foreground
+	terminal *terminal // nil without Spec.Foreground
 
 	started chan error // one value: nil once the app is executed
 	done    chan struct{}
@@ -25,7 +24,10 @@ type Instance struct {
 	inner int  // pid of the process that started the app, likewise; on macOS that is guardian.child
 	exit  Exit // written by run before done is closed
 
-	writeMu  sync.Mutex // frames are not interleaved
+	writeMu   sync.Mutex    // frames are not interleaved
+	suspended chan struct{} // holds the guardian's answer to Suspend
+	stops     chan struct{} // see Stops
+
 	killOnce sync.Once
 	killed   chan struct{} // Kill was called
 }
@@ -38,9 +40,13 @@ func newInstance(g *guardian, spec Spec) *Instance {
 		empty:    make(chan struct{}),
 		gone:     make(chan struct{}),
 		killed:   make(chan struct{}),
+
+		suspended: make(chan struct{}, 1),
+		stops:     make(chan struct{}, 1),
 	}
 	if spec.Foreground {
-		i.tty = spec.Stdin
+		i.terminal = newTerminal(spec.Stdin, ownGroup())
+		i.terminal.save()
 	}
 	return i
 }
@@ -92,6 +98,10 @@ func (i *Instance) run() {
 		case opExited:
 			i.exit, exited = ev.exit(), true
 			close(i.done)
+		case opSuspended:
+			tell(i.suspended)
+		case opStopped:
+			tell(i.stops)
 		case opGone:
 			said = true
 			close(i.empty)
@@ -123,9 +133,7 @@ func (i *Instance) finish(said bool) {
 	if i.pid > 0 && (err != nil || !state.Success()) {
 		endGroup(i.pid)
 	}
-	if i.tty != nil {
-		takeForeground(i.tty, i.pid, ownGroup())
-	}
+	i.terminal.takeBack(i.pid)
 }
 
 // startErrno is the errno that the exec of the app failed with.

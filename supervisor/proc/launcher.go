@@ -127,13 +127,13 @@ func (l *Launcher) startOn(ctx context.Context, g *guardian, start *startSpec, m
 		g.end()
 		return nil, err
 	}
+	i := newInstance(g, spec) // before the app can change the modes of the terminal
 	err = sendFiles(g.conn, msg, files)
 	closeNull()
 	if err != nil {
 		g.end()
 		return nil, fmt.Errorf("start %s: %w: %w", spec.Path, errLost, err)
 	}
-	i := newInstance(g, spec)
 	go i.run()
 	select {
 	case err = <-i.started:

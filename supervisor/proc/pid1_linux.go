@@ -41,15 +41,19 @@ func runInit() int {
 }
 
 // reapAll reaps what there is; when pid was among it, ok, and code is what a
-// shell would make of its status.
+// shell would make of its status. Process 1 has no shell that could continue
+// what Ctrl-Z has stopped: it goes on at once.
 func reapAll(pid int) (code int, ok bool) {
 	for {
 		var ws unix.WaitStatus
-		got, err := unix.Wait4(-1, &ws, unix.WNOHANG, nil)
+		got, err := unix.Wait4(-1, &ws, unix.WNOHANG|unix.WUNTRACED, nil)
 		switch {
 		case err == unix.EINTR:
 		case err != nil || got == 0:
 			return code, ok
+		case ws.Stopped() && got == pid:
+			_ = unix.Kill(-got, unix.SIGCONT)
+		case ws.Stopped(): // an orphan, stopped by whoever can continue it
 		case got == pid && ws.Signaled():
 			code, ok = 128+int(ws.Signal()), true
 		case got == pid:

@@ -9,10 +9,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // As process 1 of a container: orphans that nobody else takes are reaped,
-// signals arrive, the exit code is the program's.
+// signals arrive, what is stopped goes on, the exit code is the program's.
 func TestProcessOne(t *testing.T) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "PROC_TEST_ORPHANS=1")
@@ -29,6 +31,9 @@ func TestProcessOne(t *testing.T) {
 	lines := bufio.NewScanner(out)
 	if !lines.Scan() || lines.Text() != "orphans reaped" {
 		t.Fatalf("it said %q", lines.Text())
+	}
+	if !lines.Scan() || lines.Text() != "continued" {
+		t.Fatalf("stopped, it said %q", lines.Text())
 	}
 	cmd.Process.Signal(syscall.SIGTERM)
 	err = cmd.Wait()
@@ -60,6 +65,8 @@ func makeOrphans() {
 		exec.Command("sleep", "0.005").Run()
 	}
 	os.Stdout.WriteString("orphans reaped\n")
+	osproc.StopSelf() // like Ctrl-Z
+	os.Stdout.WriteString("continued\n")
 	<-terminated
 	os.Exit(42)
 }

@@ -5,6 +5,7 @@ package proc
 import (
 	"net"
 	"os"
+	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -57,6 +58,10 @@ func execSelf(stage string, files ...*os.File) (*os.Process, error) {
 		return nil, err
 	}
 	defer null.Close()
+	runtime.LockOSThread() // the signal mask is the thread's
+	defer runtime.UnlockOSThread()
+	blockJobStop(true)
+	defer blockJobStop(false)
 	return os.StartProcess(path, guardianArgs(stage), &os.ProcAttr{
 		Env:   os.Environ(),
 		Files: append([]*os.File{null, null, null}, files...),

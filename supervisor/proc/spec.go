@@ -14,9 +14,10 @@ type Spec struct {
 	Stdin, Stdout, Stderr *os.File
 
 	// Foreground makes the app's group the foreground group of the terminal
-	// that Stdin is, and gives the terminal back when the app has exited.
-	// Nothing happens when Stdin is no terminal or devguard is itself in the
-	// background.
+	// that Stdin is. When the app has exited or is stopped, devguard's group has
+	// the terminal again, with the modes from before. Nothing happens when Stdin
+	// is no terminal; while devguard is in the background, not before a Continue
+	// in the foreground.
 	Foreground bool
 }
 

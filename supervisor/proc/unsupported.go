@@ -21,9 +21,16 @@ func spawn() (*guardian, error) {
 
 func sendFiles(*net.UnixConn, []byte, [3]*os.File) error { return errors.ErrUnsupported }
 
-func ownGroup() int                     { return 0 }
-func endGroup(int)                      {}
-func takeForeground(*os.File, int, int) {}
-func noexec(string) bool                { return false }
+func ownGroup() int { return 0 }
+func endGroup(int)  {}
+
+// terminal is never lent on this system.
+type terminal struct{}
+
+func newTerminal(*os.File, int) *terminal { return nil }
+func (*terminal) save()                   {}
+func (*terminal) takeBack(int)            {}
+
+func noexec(string) bool { return false }
 
 func members(int, ...int) []osproc.Process { return nil }

@@ -14,6 +14,16 @@ type ForwardQuit struct {
 	Gen int
 }
 
+// Suspend is a Ctrl-Z that devguard got.
+type Suspend struct{}
+
+// StopJob stops a generation, if there is one, and devguard itself, and continues both once
+// somebody continues devguard.
+type StopJob struct {
+	ID  ID
+	Gen int // 0: nothing runs
+}
+
 // Prepare makes ready what the next start needs, so that it takes less time.
 type Prepare struct{ ID ID }
 
@@ -21,7 +31,7 @@ type Prepare struct{ ID ID }
 // that was started with it is left.
 type CloseRetired struct{ ID ID }
 
-// BesideDone answers ForwardQuit, Prepare and CloseRetired.
+// BesideDone answers ForwardQuit, StopJob, Prepare and CloseRetired.
 type BesideDone struct {
 	ID  ID
 	Err error
@@ -33,9 +43,11 @@ type BesideDone struct {
 type Adopt struct{ Brings any }
 
 func (Quit) event()       {}
+func (Suspend) event()    {}
 func (BesideDone) event() {}
 
 func (ForwardQuit) effect()  {}
+func (StopJob) effect()      {}
 func (Prepare) effect()      {}
 func (CloseRetired) effect() {}
 func (Adopt) effect()        {}
@@ -44,6 +56,20 @@ func (m *machine) forwardQuit() {
 	if gen := m.inst.gen; m.inst.processes() {
 		m.issue(func(id ID) Effect { return ForwardQuit{id, gen} })
 	}
+}
+
+// stopJob is for a generation that is being started, too: it may have its process before devguard
+// hears of it. A second Ctrl-Z before the first has done its work is the same one.
+func (m *machine) stopJob() {
+	if m.jobStop != 0 {
+		return
+	}
+	gen := 0
+	switch m.inst.phase.(type) {
+	case starting, aborting, running, stopping:
+		gen = m.inst.gen
+	}
+	m.jobStop = m.issue(func(id ID) Effect { return StopJob{id, gen} })
 }
 
 func (m *machine) prepare() { m.issue(func(id ID) Effect { return Prepare{id} }) }
@@ -57,7 +83,12 @@ func (m *machine) closeRetired() {
 	}
 }
 
-func (m *machine) besideDone(ev BesideDone) { m.warn(ev.Err) }
+func (m *machine) besideDone(ev BesideDone) {
+	m.warn(ev.Err)
+	if ev.ID == m.jobStop {
+		m.jobStop = 0
+	}
+}
 
 // warn says that something did not work which stops nothing.
 func (m *machine) warn(err error) {

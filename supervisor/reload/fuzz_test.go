@@ -98,6 +98,8 @@ func (w *world) play(b byte, n uint64) bool {
 			w.step(Replace{})
 		case 2:
 			w.step(Quit{})
+		case 3:
+			w.step(Suspend{})
 		default:
 			w.step(Restart{})
 		}

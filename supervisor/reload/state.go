@@ -71,6 +71,8 @@ type State struct {
 	owed    cause // of a restart that is owed whatever the digests say
 	retired int   // database sides of earlier configurations that are still open
 
+	jobStop ID // of StopJob; 0: none is in flight
+
 	closing closing
 	err     error // why devguard ends by itself
 

@@ -64,6 +64,8 @@ func (m *machine) accept(ev Event) {
 		m.interrupted()
 	case Quit:
 		m.forwardQuit()
+	case Suspend:
+		m.stopJob()
 	default:
 		m.inFlight--
 		m.result(ev)

@@ -125,6 +125,11 @@ func (w *world) allowed(e Effect) {
 		if !w.alive[e.Gen] {
 			w.t.Fatalf("SIGQUIT for generation %d, and %v lives", e.Gen, w.alive)
 		}
+	case StopJob:
+		busy("job")
+		if e.Gen != 0 && !w.alive[e.Gen] {
+			w.t.Fatalf("generation %d is stopped with devguard, and %v lives", e.Gen, w.alive)
+		}
 	case CloseRetired:
 		busy("start", "stop", "drain", "await")
 		if w.retired == 0 {
@@ -156,6 +161,8 @@ func kindOf(e Effect) string {
 		return "stop"
 	case Drain:
 		return "drain"
+	case StopJob:
+		return "job"
 	case ForwardQuit, Prepare, CloseRetired:
 		return "beside"
 	}
@@ -185,6 +192,8 @@ func idOf(e Effect) ID {
 	case Drain:
 		return e.ID
 	case ForwardQuit:
+		return e.ID
+	case StopJob:
 		return e.ID
 	case Prepare:
 		return e.ID
@@ -246,7 +255,7 @@ func (w *world) answer(e Effect, fail bool) {
 		w.step(Stopped{ID: id, Killed: fail, Err: err})
 	case Drain:
 		w.step(Drained{ID: id, Err: err})
-	case ForwardQuit, Prepare, CloseRetired:
+	case ForwardQuit, StopJob, Prepare, CloseRetired:
 		w.step(BesideDone{ID: id, Err: err})
 	}
 }

@@ -5,7 +5,7 @@
 //   - The terminal is changed only while this process is in its foreground
 //     group: no line buffering, no echo; Ctrl-C, Ctrl-Z and Ctrl-\ stay signals
 //     and output processing stays on. Close gives back what was there.
-//   - Suspending (Ctrl-Z) gives the terminal back first, fg takes it again.
+//   - GiveBack gives the terminal back before the process is stopped (Ctrl-Z), fg takes it again.
 //   - Started or continued in the background (devguard run &), it reads and
 //     changes nothing, and takes the keys up once in the foreground.
 //   - The process is never stopped by SIGTTIN or SIGTTOU from Open to the end.

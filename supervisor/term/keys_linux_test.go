@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/devguard/devguard/supervisor/osproc"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,6 +38,14 @@ func reader() {
 		return
 	}
 	defer k.Close()
+	stops := make(chan os.Signal, 1)
+	osproc.NotifyJobStop(stops)
+	go func() {
+		for range stops {
+			k.GiveBack()
+			osproc.StopSelf()
+		}
+	}()
 	fmt.Println("open")
 	for r := range k.Keys() {
 		fmt.Println("key", string(r))

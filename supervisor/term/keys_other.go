@@ -18,5 +18,8 @@ func Open(*os.File) (*Keys, error) {
 // Keys returns nil.
 func (*Keys) Keys() <-chan rune { return nil }
 
+// GiveBack does nothing.
+func (*Keys) GiveBack() {}
+
 // Close does nothing.
 func (*Keys) Close() {}

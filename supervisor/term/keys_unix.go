@@ -26,14 +26,26 @@ type Keys struct {
 	wake    *os.File // write end; ends the reader's select
 	woken   *os.File // read end
 
-	active     bool          // the terminal is ours and changed
+	gave  chan struct{} // answers toGiveBack
+	ended chan struct{} // closed when nobody reads the terminal any more
+
+	has        has
 	saved, raw *unix.Termios // what it had, and what we changed it to
 }
+
+// has says who has the terminal.
+type has int
+
+const (
+	others has = iota // another group is in the foreground, which may change
+	ours              // this process is in the foreground, and the modes are changed
+	given             // GiveBack has given it back, until SIGCONT
+)
 
 // What is written to wake.
 const (
 	toClose    = 'q'
-	toStop     = 'z'
+	toGiveBack = 'z'
 	toContinue = 'c'
 )
 
@@ -57,17 +69,13 @@ func Open(f *os.File) (*Keys, error) {
 	k := &Keys{
 		tty: f, wake: wake, woken: woken,
 		keys: make(chan rune, 16), closed: make(chan struct{}), done: make(chan struct{}),
-		signals: make(chan os.Signal, 4),
+		signals: make(chan os.Signal, 4), gave: make(chan struct{}), ended: make(chan struct{}),
 	}
 	// Ignored, not caught: the kernel would repeat a caught one for ever, and
 	// with `stty tostop` every log line from the background would be stopped.
 	// Children inherit that, so an app is not stopped by its output either.
 	signal.Ignore(unix.SIGTTIN, unix.SIGTTOU)
-	caught := []os.Signal{unix.SIGCONT}
-	if !signal.Ignored(unix.SIGTSTP) { // whoever started us ignores it: there is no job control
-		caught = append(caught, unix.SIGTSTP)
-	}
-	signal.Notify(k.signals, caught...)
+	signal.Notify(k.signals, unix.SIGCONT)
 	if err := k.apply(); err != nil {
 		signal.Stop(k.signals)
 		wake.Close()
@@ -78,9 +86,14 @@ func Open(f *os.File) (*Keys, error) {
 	return k, nil
 }
 
-// Keys returns the channel of keys. It is closed when the terminal is gone or
+// Keys returns the channel of keys; nil of a nil k. It is closed when the terminal is gone or
 // Close was called. Keys that nobody takes are dropped after the first few.
-func (k *Keys) Keys() <-chan rune { return k.keys }
+func (k *Keys) Keys() <-chan rune {
+	if k == nil {
+		return nil
+	}
+	return k.keys
+}
 
 // Close stops reading and gives the terminal back as it was. It may be called
 // more than once.
@@ -93,6 +106,19 @@ func (k *Keys) Close() {
 	<-k.done
 }
 
+// GiveBack gives the terminal back as it was, until SIGCONT: the caller stops this
+// process next. It may be called on nil, and after Close.
+func (k *Keys) GiveBack() {
+	if k == nil {
+		return
+	}
+	_, _ = k.wake.Write([]byte{toGiveBack}) // fails after Close, when ended is closed
+	select {
+	case <-k.gave:
+	case <-k.ended:
+	}
+}
+
 // run owns the terminal until Close.
 func (k *Keys) run() {
 	forwarded := make(chan struct{})
@@ -102,6 +128,7 @@ func (k *Keys) run() {
 	}()
 	k.read()
 	k.restore()
+	close(k.ended)
 	close(k.keys)
 	<-k.closed
 	<-forwarded
@@ -114,12 +141,8 @@ func (k *Keys) run() {
 func (k *Keys) forward() {
 	for {
 		select {
-		case s := <-k.signals:
-			b := byte(toContinue)
-			if s == unix.SIGTSTP {
-				b = toStop
-			}
-			_, _ = k.wake.Write([]byte{b})
+		case <-k.signals:
+			_, _ = k.wake.Write([]byte{toContinue})
 		case <-k.closed:
 			return
 		}
@@ -139,9 +162,9 @@ func (k *Keys) read() {
 			if err != nil || !k.obey(buf[:n]) {
 				return
 			}
-		case k.apply() != nil:
+		case k.has != given && k.apply() != nil:
 			return
-		case key && k.active:
+		case key && k.has == ours:
 			n, err := k.tty.Read(buf)
 			if n == 0 && err == nil || errors.Is(err, io.EOF) {
 				return
@@ -161,9 +184,10 @@ func (k *Keys) wait() (key, woken bool, err error) {
 		var set unix.FdSet
 		set.Set(pipe)
 		var timeout *unix.Timeval
-		if k.active {
+		switch k.has {
+		case ours:
 			set.Set(tty)
-		} else {
+		case others:
 			t := unix.NsecToTimeval(int64(background))
 			timeout = &t
 		}
@@ -181,12 +205,10 @@ func (k *Keys) obey(asked []byte) bool {
 		switch b {
 		case toClose:
 			return false
-		case toStop:
+		case toGiveBack:
 			k.restore()
-			// SIGSTOP does what SIGTSTP would have done; it cannot be
-			// caught, so nothing is to be put back for it. The app is
-			// in another group and goes on.
-			_ = unix.Kill(unix.Getpid(), unix.SIGSTOP)
+			k.has = given
+			k.gave <- struct{}{}
 		case toContinue:
 			if k.apply() != nil {
 				return false
@@ -219,7 +241,7 @@ func (k *Keys) foreground() (bool, error) {
 func (k *Keys) apply() error {
 	mine, err := k.foreground()
 	if err != nil || !mine {
-		k.active = false // who has it now sets what it wants
+		k.has = others // who has it now sets what it wants
 		return err
 	}
 	fd := int(k.tty.Fd())
@@ -236,15 +258,15 @@ func (k *Keys) apply() error {
 		}
 		k.saved, k.raw = now, &raw
 	}
-	k.active = true
+	k.has = ours
 	return nil
 }
 
 // restore gives the terminal back. From the background it must not: a shell has
 // set what it wants since.
 func (k *Keys) restore() {
-	if mine, err := k.foreground(); k.active && mine && err == nil {
+	if mine, err := k.foreground(); k.has == ours && mine && err == nil {
 		_ = unix.IoctlSetTermios(int(k.tty.Fd()), setTermios, k.saved)
 	}
-	k.active = false
+	k.has = others
 }
