@@ -130,7 +130,11 @@ func replicates(params map[string]string) bool {
 // refuse passes on why there is no session, and gives up on standing in between
 // when that is ours alone.
 func (u *upstream) refuse(ctx context.Context, c *login.Client, err error) {
-	c.Refuse(refusalFor(err, u.name, u.access()))
+	if to := u.access(); explain(err, to.settings).reached {
+		c.Refuse(refusalFor(err, u.name, to))
+	} else {
+		c.Reset() // an app that waits for its server waits for a network error, not for a FATAL
+	}
 	if c.Encrypted && isCertificate(err) {
 		u.mismatches.hear(c.Gen, login.WantsTLS) // its code may check less than its URL asks for
 	}

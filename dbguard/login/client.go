@@ -86,6 +86,19 @@ func (c *Client) Refuse(e *pgproto3.ErrorResponse) {
 	goodbye(c.Conn, encode(&fatal))
 }
 
+// Reset closes the client's connection with a TCP reset, without a word. It is the nearest to a
+// refused connection for a client that we have let in.
+func (c *Client) Reset() {
+	conn := c.Conn
+	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = secure.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
 // goodbye sends the last words and closes the connection.
 func goodbye(conn net.Conn, words []byte) {
 	_ = conn.SetWriteDeadline(time.Now().Add(goodbyeTime))
