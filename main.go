@@ -155,18 +155,27 @@ type place struct {
 	flags      config.Overrides
 }
 
+// packageArg is what the argument of run is called.
+const packageArg = "PACKAGE"
+
 // placeOf reads the flags and the one argument of run and explain.
 func placeOf(c *cli.Context, args []string, what string, flags []cli.Flag) (p place, arg string, err error) {
 	before, after, dash := cmd.SplitArgs(args)
 	line := cmd.CommandLine{Before: before, Positional: c.Args().Slice(), After: after, HasDash: dash, Flags: flags}
-	if arg, err = line.One(what); err != nil {
-		return p, "", err
-	}
 	if p.work, err = filepath.Abs(c.String(cmd.DirFlag)); err != nil {
 		return p, "", fmt.Errorf("working directory: %w", err)
 	}
 	p.path = c.String(cmd.ConfigFlag)
 	p.flags = cmd.Overrides(c)
+	if what == packageArg {
+		line, err = line.Files(func(files []string) (string, bool) { return config.FilesPackage(p.work, files, p.flags.Build) })
+		if err != nil {
+			return p, "", err
+		}
+	}
+	if arg, err = line.One(what); err != nil {
+		return p, "", err
+	}
 	p.flags.Args, p.flags.HasArgs = after, dash
 	return p, arg, nil
 }
@@ -213,7 +222,7 @@ func explain(c *cli.Context, args []string) error {
 
 // run answers `devguard run`.
 func run(c *cli.Context, args []string) error {
-	p, pkg, err := placeOf(c, args, "PACKAGE", cmd.RunFlags())
+	p, pkg, err := placeOf(c, args, packageArg, cmd.RunFlags())
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/dotenv"
 	"github.com/devguard/devguard/supervisor/graph"
+	"github.com/devguard/devguard/supervisor/paths"
 	"github.com/devguard/devguard/supervisor/reload"
 	"github.com/devguard/devguard/supervisor/watch"
 )
@@ -47,9 +48,10 @@ func watchPlan(cfg *config.Config, g *classify.Graph, gitDir string) watch.Plan 
 }
 
 // includeRoot is the tree that watch.include is about: the configuration's
-// directory, or without a configuration the main module.
+// directory, or without a configuration the main module; the directory that the app runs in when
+// the module is below that.
 func includeRoot(cfg *config.Config, g *classify.Graph) string {
-	if cfg.Path == "" && g != nil && len(g.Roots) > 0 {
+	if cfg.Path == "" && g != nil && len(g.Roots) > 0 && !paths.Within(g.Roots[0], cfg.Work) {
 		return g.Roots[0]
 	}
 	return cfg.Dir

@@ -19,11 +19,25 @@ func arguments(r Request, env string) ([]string, error) {
 		args = append(args, "-buildvcs=false")
 	}
 	args = append(args, linkFlags(all)...)
+	args = append(args, quiet(env)...)
 	if r.Progress != nil {
 		args = append(args, "-v")
 	}
 	args = append(args, goflags.Parse(r.Flags).Words(goflags.Compiles, goflags.Selects, goflags.Profiles, goflags.Prints)...)
 	return append(args, "-o", r.Out, r.pkg()), nil
+}
+
+// quiet takes back the flags of GOFLAGS that print what is no message of a compiler, or that build
+// nothing. In build.flags they are meant for devguard, or refused there.
+func quiet(env string) []string {
+	var args []string
+	given := goflags.Effective(env, nil)
+	for _, name := range []string{"json", "n", "v", "x"} {
+		if given.Has(name) {
+			args = append(args, "-"+name+"=false")
+		}
+	}
+	return args
 }
 
 // linkFlags returns the -ldflags to pass. -w leaves out DWARF, a third of the

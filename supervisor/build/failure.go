@@ -3,10 +3,13 @@ package build
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/devguard/devguard/supervisor/logline"
@@ -36,12 +39,23 @@ func explain(err error, r Request, res Result) error {
 	case says(res, "read-only file system"), says(res, "permission denied"):
 		return logline.WithHint(fmt.Errorf("the build may not write or read a file: %s: %w", first(res), err),
 			"give yourself the right to it, or set GOCACHE and GOMODCACHE to directories of yours")
+	case says(res, "GOCACHE is not defined"), says(res, "module cache not found"):
+		return logline.WithHint(fmt.Errorf("the go command has no place for its caches, because HOME is not set: %s", first(res)),
+			fmt.Sprintf("start it with HOME, as in `HOME=%s devguard run`", home()))
 	case len(res.Diagnostics) == 0:
 		return fmt.Errorf("go build: %w", err)
 	case len(res.Diagnostics) > 1:
 		return fmt.Errorf("%s (and %d more)", first(res), len(res.Diagnostics)-1)
 	}
 	return errors.New(first(res))
+}
+
+// home is what HOME would be after a login.
+func home() string {
+	if u, err := user.LookupId(strconv.Itoa(os.Getuid())); err == nil && u.HomeDir != "" {
+		return u.HomeDir
+	}
+	return "DIR"
 }
 
 // says reports whether a message that is of no source file has text.

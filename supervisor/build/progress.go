@@ -80,7 +80,7 @@ func scan(r io.Reader, lines chan<- string) {
 // listArguments is the go list that names every package of the build and its
 // imports. -v is unknown to it, and -x would print into its answer.
 func listArguments(r Request) []string {
-	args := []string{"list", "-e", "-deps", "-f", "{{.ImportPath}}{{range .Imports}} {{.}}{{end}}"}
+	args := []string{"list", "-json=false", "-e", "-deps", "-f", "{{.ImportPath}}{{range .Imports}} {{.}}{{end}}"}
 	args = append(args, goflags.Parse(r.Flags).Words(goflags.Compiles, goflags.Selects, goflags.Profiles)...)
 	return append(args, r.pkg())
 }

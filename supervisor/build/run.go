@@ -83,7 +83,7 @@ func run(ctx context.Context, r Request) Result {
 	if err != nil {
 		return Result{Err: err}
 	}
-	if goflags.Effective(env, r.Flags).Has("v") {
+	if goflags.Parse(r.Flags).Has("v") {
 		r.Progress = nil // the names that it counts by are what the user wants to see
 	}
 	args, err := arguments(r, env)
@@ -129,7 +129,7 @@ func checkDir(dir string) error {
 // Goflags returns what the go command takes from GOFLAGS in dir: of the
 // environment, else of the file that `go env -w` writes.
 func Goflags(ctx context.Context, dir string, env []string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", "env", "GOFLAGS")
+	cmd := exec.CommandContext(ctx, "go", "env", "-json=false", "GOFLAGS") // GOFLAGS=-json is obeyed here too
 	cmd.Dir, cmd.Env = dir, environ(env, dir)
 	cmd.WaitDelay = killWait
 	var stderr bytes.Buffer

@@ -66,6 +66,30 @@ func (l CommandLine) One(what string) (string, error) {
 	return "", &UsageError{Msg: msg, Next: "write: " + quote(line)}
 }
 
+// Files takes the Go files that begin the positional arguments, as in `go run main.go util.go`, for
+// their package; of tells it, relative to the -C directory. Files that are only a part of their
+// package are a UsageError with the command that runs just them.
+func (l CommandLine) Files(of func(files []string) (pkg string, ok bool)) (CommandLine, error) {
+	n := 0
+	for n < len(l.Positional) && strings.HasSuffix(l.Positional[n], ".go") {
+		n++
+	}
+	if n < 2 {
+		return l, nil
+	}
+	files, rest := l.Positional[:n], l.Positional[n:]
+	pkg, ok := of(files)
+	if !ok {
+		line := append([]string{"devguard"}, l.Before[1:len(l.Before)-len(l.Positional)]...)
+		line = append(append(append(line, "--", "go", "run"), files...), append(rest, l.After...)...)
+		return l, &UsageError{Msg: "the files " + strings.Join(files, ", ") + " are not all of one package", Next: "write: " + quote(line)}
+	}
+	head := l.Before[: len(l.Before)-len(l.Positional) : len(l.Before)-len(l.Positional)]
+	l.Positional = append([]string{pkg}, rest...)
+	l.Before = append(head, l.Positional...)
+	return l, nil
+}
+
 // split tells devguard's flags, with their values, from arguments of the app.
 func (l CommandLine) split(args []string) (flags, rest []string) {
 	for i := 0; i < len(args); i++ {

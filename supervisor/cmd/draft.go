@@ -3,6 +3,8 @@ package cmd
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -102,10 +104,27 @@ func (d draft) report(w io.Writer, target string, cut bool) error {
 	if cut {
 		fmt.Fprintf(&b, "  only the first %d files and directories were looked at\n", surveyEntries)
 	}
+	for _, old := range []string{".air.toml", ".air.conf"} {
+		if _, err := os.Stat(filepath.Join(d.dir, old)); err == nil {
+			fmt.Fprintf(&b, airAdvice, old)
+		}
+	}
 	b.WriteString("next: devguard run\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+// airAdvice says which key does here what one of air's did. Most of its other keys are needless:
+// what the program is built from is watched by itself, and a delay is not waited for.
+const airAdvice = `  %s stays as it is and is not read; of its [build], if you have set them:
+    cmd             the package is app.package, flags of go build are build.flags = ["-tags=dev"]
+    bin, full_bin   variables before the program go into a file of app.env_files
+    args_bin        app.args
+    pre_cmd         a [[hook]] with watch and run
+    include_ext     watch.include = ["**/*.{html,yaml}"]; Go files need no line
+    exclude_dir     watch.exclude = ["assets/**"]; packages that are not imported need no line
+    kill_delay      app.grace
+`
 
 func tomlList(list []string) string {
 	out := make([]string, len(list))

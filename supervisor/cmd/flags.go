@@ -1,11 +1,13 @@
 package cmd
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/goflags"
 )
 
 // Names of the flags that main reads by itself.
@@ -17,13 +19,41 @@ const (
 // RunFlags are the flags of run. Each is a key of devguard.toml too, but the
 // first two.
 func RunFlags() []cli.Flag {
-	return append(PlaceFlags(),
+	own := append(PlaceFlags(),
 		&cli.StringFlag{Name: "name", Usage: "`NAME` of this devguard, and of its folder below .devguard (default: the package's base name)"},
 		&cli.StringFlag{Name: "db", Usage: "what to do about Postgres sessions: `auto|session|transaction|drain|off`"},
 		&cli.BoolFlag{Name: "embedded-db", Usage: "run a private Postgres under .devguard, for app and hooks"},
 		&cli.StringFlag{Name: "log-format", Usage: "`pretty|text|json` (default: pretty on a terminal, else text)"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "also say what was ignored, and why"},
 	)
+	return append(own, buildFlags()...)
+}
+
+// buildFlags are the flags of go build that people know from `go run`. They are listed under go help
+// build, and not once more in the help of run.
+func buildFlags() []cli.Flag {
+	var flags []cli.Flag
+	for _, f := range goflags.OnCommandLine() {
+		if f.Valued {
+			flags = append(flags, &cli.StringFlag{Name: f.Name, Usage: buildFlagUsage, Hidden: true})
+		} else {
+			flags = append(flags, &cli.BoolFlag{Name: f.Name, Usage: buildFlagUsage, Hidden: true})
+		}
+	}
+	return flags
+}
+
+const buildFlagUsage = "a flag of go build, which go help build explains"
+
+// goBuildFlags are those of them that were given, each in one word.
+func goBuildFlags(c *cli.Context) []string {
+	var words []string
+	for _, f := range goflags.OnCommandLine() {
+		if c.IsSet(f.Name) {
+			words = append(words, fmt.Sprintf("-%s=%v", f.Name, c.Value(f.Name)))
+		}
+	}
+	return words
 }
 
 // PlaceFlags are the flags of every verb that reads the project.
@@ -37,7 +67,7 @@ func PlaceFlags() []cli.Flag {
 // Overrides are the flags of run that were given on the command line. The
 // positional arguments are the caller's to add.
 func Overrides(c *cli.Context) config.Overrides {
-	out := config.Overrides{Name: c.String("name"), LogFormat: c.String("log-format"), DB: c.String("db")}
+	out := config.Overrides{Name: c.String("name"), LogFormat: c.String("log-format"), DB: c.String("db"), Build: goBuildFlags(c)}
 	if c.IsSet("verbose") {
 		verbose := c.Bool("verbose")
 		out.Verbose = &verbose

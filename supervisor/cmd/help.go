@@ -42,7 +42,11 @@ const RunHelp = `    devguard run                          the app of devguard.t
     devguard run -C web -- npm run dev    without PACKAGE and without an [app] in
                                           devguard.toml: any command, no Go build
 
-Flags come before PACKAGE, and win over devguard.toml.
+    devguard run -race -tags dev .        flags of go build, over those of build.flags
+    devguard run main.go util.go          the package of these files
+
+Flags come before PACKAGE, and win over devguard.toml. PACKAGE may be in another
+module below: it is built there, and runs here.
 
 The app's output is not touched; devguard's own lines go to stderr. The app reads
 /dev/null unless app.stdin is true. At a terminal: r restarts (and runs held

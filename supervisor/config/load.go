@@ -23,6 +23,7 @@ type Overrides struct {
 	EmbeddedDB *bool // of every database
 
 	Package string   // the positional PACKAGE; "" when not given
+	Build   []string // flags of go build; they follow those of the file, so that they win
 	Args    []string // what follows "--"
 	HasArgs bool     // whether "--" was there at all, so that it can also mean no arguments
 }
@@ -160,6 +161,7 @@ func (c *Config) with(flags Overrides) (*Config, error) {
 	if flags.Verbose != nil {
 		out.Verbose = *flags.Verbose
 	}
+	out.Build.Flags = slices.Concat(c.Build.Flags, flags.Build)
 	out.Databases = slices.Clone(c.Databases)
 	for i := range out.Databases {
 		db := &out.Databases[i]
@@ -171,6 +173,11 @@ func (c *Config) with(flags Overrides) (*Config, error) {
 		}
 	}
 	errs = append(errs, out.App.with(flags, c.Work)...)
+	if len(flags.Build) > 0 && len(out.App.Command) > 0 {
+		name, _, _ := strings.Cut(flags.Build[0], "=")
+		errs = append(errs, &Error{Key: name, Msg: name + " is a flag of go build, and a command is not built",
+			Next: "leave it out, or name the package to build before --"})
+	}
 	if len(errs) > 0 {
 		return nil, errs
 	}

@@ -21,7 +21,7 @@ func Resolve(c *Config) (*Config, error) {
 		if err != nil {
 			return nil, err
 		}
-		out.App.Package = pkg
+		out.App.BuildDir, out.App.Package = ownModule(c.App.BuildDir, pkg)
 	}
 	if out.Name == "" {
 		out.Name = defaultName(&out)

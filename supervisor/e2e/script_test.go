@@ -125,6 +125,7 @@ func (s *script) advises(ts *testscript.TestScript, neg bool, args []string) {
 
 func (s *script) start(ts *testscript.TestScript, _ bool, args []string) {
 	s.d = prepare(s.t, ts.MkAbs("."), nil, args...)
+	s.log0, s.stdout0 = 0, 0
 	s.d.cmd.Env = []string{s.d.marker}
 	for _, name := range []string{
 		"PATH", "HOME", "TMPDIR", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOTOOLCHAIN", "GOFLAGS", "GOWORK", "CGO_ENABLED", "GOENV",

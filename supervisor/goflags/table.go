@@ -1,5 +1,10 @@
 package goflags
 
+import (
+	"slices"
+	"strings"
+)
+
 // Use is what a flag of go build is to devguard.
 type Use int
 
@@ -62,3 +67,23 @@ var table = map[string]known{
 
 // programModes are the values of -buildmode that make a program that can be run.
 var programModes = map[string]bool{"": true, "default": true, "exe": true, "pie": true}
+
+// Named is a flag by name, and whether it takes a value.
+type Named struct {
+	Name   string
+	Valued bool
+}
+
+// OnCommandLine are the flags that may also stand on the command line of devguard run, by name.
+// What only shows work is not among them: -v is devguard's own.
+func OnCommandLine() []Named {
+	var all []Named
+	for name, known := range table {
+		if known.use != Refused && known.use != Prints {
+			all = append(all, Named{name, known.valued})
+		}
+	}
+	all = append(all, Named{"trimpath", false}, Named{"cover", false}, Named{"linkshared", false}, Named{"buildvcs", true})
+	slices.SortFunc(all, func(a, b Named) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
