@@ -116,6 +116,23 @@ func TestClassify(t *testing.T) {
 	}
 }
 
+// A file that git ignores is watched when watch.include names it by itself, and its directory is
+// searched.
+func TestNamedAlthoughGitIgnoresIt(t *testing.T) {
+	r := shop()
+	r.Include = append(r.Include, "build/conf.yaml", `build/a\[1].yaml`, "build/*.json")
+	for path, want := range map[string]bool{
+		"/shop/build/conf.yaml": true, "/shop/build/a[1].yaml": true, "/shop/build/x.json": false, "/shop/build/page.html": false,
+	} {
+		if c := r.Classify(path); c.Runtime != want {
+			t.Errorf("%s: %+v, want a restart: %v", path, c, want)
+		}
+	}
+	if !r.Named("/shop/build") || r.Named("/shop/build2") || r.Named("/shop/build/conf.yaml/x") {
+		t.Error("the wrong directories lead to the named files")
+	}
+}
+
 func TestSuggestIsALineThatWorks(t *testing.T) {
 	r := shop()
 	c := r.Classify("/shop/conf/a[1].yaml")

@@ -105,6 +105,21 @@ func escape(rel string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `{`, `\{`).Replace(rel)
 }
 
+// literal is the one name that a glob without wildcards matches.
+func literal(glob string) (name string, ok bool) {
+	var b strings.Builder
+	for i := 0; i < len(glob); i++ {
+		switch {
+		case strings.IndexByte("*?[{", glob[i]) >= 0:
+			return "", false
+		case glob[i] == '\\' && i+1 < len(glob):
+			i++
+		}
+		b.WriteByte(glob[i])
+	}
+	return b.String(), true
+}
+
 // Split returns the directory, absolute, in which a glob of these rules looks, and the rest of the
 // glob, relative to that. A glob without wildcards is split before its last element.
 func (r *Rules) Split(glob string) (dir, rest string) {

@@ -18,10 +18,21 @@ func (r *Rules) outside(path string) string {
 	if glob := r.exclude(path); glob != "" {
 		return fmt.Sprintf("matches watch.exclude %q", glob)
 	}
-	if r.Ignored != nil && r.Ignored(path) {
+	if r.Ignored != nil && r.Ignored(path) && !r.Named(path) {
 		return "git ignores it"
 	}
 	return ""
+}
+
+// Named reports whether a glob of watch.include without wildcards is this very path, or is below it.
+// Then git does not keep it from being watched.
+func (r *Rules) Named(path string) bool {
+	for _, glob := range r.Include {
+		if name, ok := literal(glob); ok && paths.Within(r.abs(filepath.FromSlash(name)), path) {
+			return true
+		}
+	}
+	return false
 }
 
 // whyNot says why a file asks for nothing that watch.include does not name.

@@ -46,13 +46,14 @@ func (w *walk) run(ctx context.Context, to *Watcher) {
 // long again for that many.
 const questionSize = 2048
 
-// visible returns the paths that git does not ignore, the first n of them.
+// visible returns the paths that git does not ignore, or that watch.include names each by itself,
+// the first n of them.
 func (w *walk) visible(ctx context.Context, paths []string, n int) []string {
 	var out []string
 	for part := range slices.Chunk(paths, questionSize) {
 		began := time.Now()
 		ignored := w.git.ignored(ctx, part)
-		out = append(out, slices.DeleteFunc(slices.Clone(part), func(path string) bool { return ignored[path] })...)
+		out = append(out, slices.DeleteFunc(slices.Clone(part), func(path string) bool { return ignored[path] && !w.rules.Named(path) })...)
 		if len(out) >= n || ctx.Err() != nil {
 			break
 		}
@@ -69,7 +70,7 @@ func (w *walk) start(ctx context.Context) (dirs, files []string) {
 	roots := w.roots
 	if w.fresh {
 		ignored := w.git.ignored(ctx, roots)
-		roots = slices.DeleteFunc(slices.Clone(roots), func(p string) bool { return ignored[p] })
+		roots = slices.DeleteFunc(slices.Clone(roots), func(p string) bool { return ignored[p] && !w.rules.Named(p) })
 	}
 	for _, r := range roots {
 		info, err := os.Stat(r)
