@@ -27,10 +27,10 @@ func TestCatchUp(t *testing.T) {
 		writes int
 	}{
 		"by cookie":            {Options{CookieDir: stateDir}, *catchUps},
-		"no cookie directory":  {Options{}, *catchUps / 5},
-		"poll mode":            {Options{Poll: time.Hour, CookieDir: stateDir}, *catchUps / 5},
-		"poll mode, in sweeps": {Options{Poll: minPoll, CookieDir: stateDir}, *catchUps / 5},
-		"no events at all":     {Options{Local: remote, open: deaf, CookieDir: stateDir}, *catchUps / 5},
+		"no cookie directory":  {Options{}, *catchUps / 10},
+		"poll mode":            {Options{Poll: time.Hour, CookieDir: stateDir}, *catchUps / 10},
+		"poll mode, in sweeps": {Options{Poll: minPoll, CookieDir: stateDir}, *catchUps / 10},
+		"no events at all":     {Options{Local: remote, open: deaf, CookieDir: stateDir}, *catchUps / 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -91,10 +91,12 @@ type saver struct {
 	files map[string]string // by name below the root
 	first map[string]string // when the watcher first saw them
 	last  change.Snapshot
+
+	classes map[string]classify.Class
 }
 
 func newSaver(d *world, seed uint64) *saver {
-	s := &saver{world: d, rnd: rand.New(rand.NewPCG(seed, 2)), files: map[string]string{}, first: map[string]string{}}
+	s := &saver{world: d, rnd: rand.New(rand.NewPCG(seed, 2)), files: map[string]string{}, first: map[string]string{}, classes: map[string]classify.Class{}}
 	for _, name := range []string{"go.mod", "main.go", "a/a.go", "a/page/x.html", ".env", "devguard.toml", "db/schema.sql", "tmpl/index.html"} {
 		b, err := os.ReadFile(d.path(name))
 		d.must(err)
@@ -125,7 +127,7 @@ func (s *saver) want() change.Snapshot {
 	missing := true
 	for name, text := range s.files {
 		path, sum := s.path(name), change.DigestOf([]byte(text))
-		c := s.plan.Rules.Classify(path)
+		c := s.classify(path)
 		if c.Source {
 			source.Add(path, sum)
 		}
@@ -147,7 +149,7 @@ func (s *saver) want() change.Snapshot {
 		missing = missing && len(c.Outputs) == 0
 	}
 	for name, text := range s.first {
-		if path := s.path(name); s.plan.Rules.Classify(path).Runtime {
+		if path := s.path(name); s.classify(path).Runtime {
 			runtime.Remove(path, change.DigestOf([]byte(text)))
 		}
 	}
@@ -155,6 +157,15 @@ func (s *saver) want() change.Snapshot {
 		Source: source.Digest(), Shape: shape.Digest(), Runtime: runtime.Digest(), Env: env.Digest(), Config: config.Digest(),
 		Hooks: []change.HookState{{Watch: hook.Digest(), Missing: missing}},
 	}
+}
+
+func (s *saver) classify(path string) classify.Class {
+	c, ok := s.classes[path]
+	if !ok {
+		c = s.plan.Rules.Classify(path)
+		s.classes[path] = c
+	}
+	return c
 }
 
 func headOf(path, text string, role classify.Role) change.Digest {
