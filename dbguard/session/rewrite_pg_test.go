@@ -78,31 +78,31 @@ func (p *pump) fromClient() {
 			return
 		}
 		for in := buf[:n]; len(in) > 0; {
-			k := p.forward(in)
-			if in = in[k:]; k == 0 && !p.await(in) {
+			k, seen := p.forward(in)
+			if in = in[k:]; k == 0 && !p.await(seen) {
 				return
 			}
 		}
 	}
 }
 
-// forward passes what the session takes.
-func (p *pump) forward(in []byte) int {
+// forward passes what the session takes. seen is what the server had said by then.
+func (p *pump) forward(in []byte) (n int, seen uint64) {
 	p.writing.Lock()
 	defer p.writing.Unlock()
 	p.mu.Lock()
 	out, n := p.s.Client(in, time.Now())
+	seen = p.s.Snapshot().ServerBytes
 	p.mu.Unlock()
 	p.up.Write(out)
-	return n
+	return n, seen
 }
 
-// await waits until the session takes something of in.
-func (p *pump) await(in []byte) bool {
+// await waits until the server has said more than seen.
+func (p *pump) await(seen uint64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	before := p.s.Snapshot().ServerBytes
-	for !p.ended && p.s.Snapshot().ServerBytes == before {
+	for !p.ended && p.s.Snapshot().ServerBytes == seen {
 		p.moved.Wait()
 	}
 	return !p.ended
