@@ -404,7 +404,7 @@ func (m *machine) endInstance() {
 		m.stop(stopped{})
 	case starting:
 		m.cancel(p.start)
-		m.inst.phase = aborting{p.start}
+		m.inst.phase = aborting(p)
 	}
 }
 

@@ -66,7 +66,7 @@ func (brokenOff) step() ID     { return 0 }
 func (between) step() ID       { return 0 }
 func (r configuring) step() ID { return r.id }
 func (r hooking) step() ID     { return r.id }
-func (r building) step() ID    { return r.id }
+func (b building) step() ID    { return b.id }
 
 // config is devguard.toml as it was read last.
 type config struct {

@@ -1,3 +1,5 @@
+//go:build suites
+
 package drivers
 
 // Why a test of a driver's own differs through devguard.
