@@ -28,8 +28,8 @@ func (atOnce) closing()   {}
 // onePress is how long after an interrupt another one is taken for its echo. Whoever starts
 // devguard passes on the Ctrl-C that the terminal has already sent to all of the foreground group:
 // npm within milliseconds; concurrently after it has listed the process tree with one ps for each
-// level, which took 0.1 s on an idle machine and 0.48 s on one with load 18. A person who presses
-// again because the app has not ended takes longer.
+// level, which took 0.48 s on a machine with load 18 (measured). A person who presses again because
+// the app has not ended takes longer (a guess).
 const onePress = 500 * time.Millisecond
 
 // isOpen reports whether devguard goes on.

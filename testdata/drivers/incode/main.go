@@ -58,6 +58,9 @@ func withPgx() (who string, err error) {
 		config.ConnConfig.TLSConfig = tlsConfig()
 		config.ConnConfig.Fallbacks = nil
 	}
+	// A named statement would stay on the pooler's server, in the way of the next process: that
+	// is what TestRestarts is about, not this.
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		return "", err
