@@ -2,8 +2,10 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -207,7 +209,8 @@ func TestOldPasswordIsRefused(t *testing.T) {
 	}
 }
 
-// TestServerThatIsDown: the app hears why, and is served once the server is back.
+// TestServerThatIsDown: the app's connection is reset, as near to the server's own refusal as a
+// listener comes, the log says why, and the app is served once the server is back.
 func TestServerThatIsDown(t *testing.T) {
 	s, dev := server(t)
 	url := s.URL(dev)
@@ -215,8 +218,11 @@ func TestServerThatIsDown(t *testing.T) {
 	g, log := open(t, Options{Databases: auto(Database{})})
 	led := through(t, g, 1, url)
 	_, err := pgconn.Connect(t.Context(), led)
-	if err == nil || !strings.Contains(err.Error(), "nothing listens there") {
+	if !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("%v", err)
+	}
+	if line := log.last(t, "database"); !strings.Contains(fmt.Sprint(line["reason"]), "nothing listens there") {
+		t.Errorf("%v", line)
 	}
 	s.StartAgain(t)
 	conn := connection(t, led)
