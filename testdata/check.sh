@@ -178,6 +178,6 @@ for module in testdata/shop testdata/shopkit testdata/bench testdata/wire testda
 done
 
 step "go test -race: devguard"
-run_tests -timeout=12m ./...
+run_tests -timeout=20m ./...
 
 step "all checks passed"
