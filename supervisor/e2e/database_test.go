@@ -120,10 +120,11 @@ func (d *devguard) says(text string) {
 	}
 }
 
-// restartByPage edits page.html, so that the generation after gen is started.
+// restartByPage writes a page of its own for each generation, so that the one after gen is started:
+// one file that changes right after each start would be taken for one that the app writes itself.
 func restartByPage(t *testing.T, dir string, gen int) {
 	t.Helper()
-	write(t, filepath.Join(dir, "page.html"), fmt.Sprintf("restarts the app %d", gen))
+	write(t, filepath.Join(dir, fmt.Sprintf("page%d.html", gen)), "restarts the app")
 }
 
 // ofGen chooses lines of one generation.
