@@ -120,9 +120,10 @@ func (m *machine) tellListing() {
 // rebase carries the verdict about the last build over to a larger or smaller
 // set of files: the digest differs because the set does, not because of an
 // edit. A build that began before the latest change of what was found may have
-// read another state of that, also when it has ended since with the larger set.
-// One that fails may have missed what was found, moved here with its old times:
-// the larger set is built, whatever the times say.
+// read another state of that, also when it has ended since with the larger set;
+// the listing may have looked again after that, so that its snapshot is the newer
+// one. A build that failed may have missed what was found, moved here with its old
+// times: the larger set is built, whatever the times say.
 func (m *machine) rebase(before change.Snapshot, adopted bool, found time.Time) {
 	switch r := m.round.(type) {
 	case building:
@@ -134,7 +135,7 @@ func (m *machine) rebase(before change.Snapshot, adopted bool, found time.Time) 
 	}
 	switch b := m.built.(type) {
 	case badBuild:
-		if !adopted && !found.IsZero() {
+		if !found.IsZero() {
 			b.source, m.again = change.Digest{}, true
 		}
 		m.built = b
@@ -143,7 +144,7 @@ func (m *machine) rebase(before change.Snapshot, adopted bool, found time.Time) 
 		switch {
 		case adopted && early && b.source == before.Source && m.tree.Seq == before.Seq:
 			b.source = m.tree.Source
-		case !adopted && !early && b.source == m.tree.Source:
+		case !early && b.source == m.tree.Source:
 			b.source, m.again = change.Digest{}, true
 		}
 		m.built = b

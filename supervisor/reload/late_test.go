@@ -164,8 +164,14 @@ func (w *world) landed(kind string) ID {
 func TestBuildThatOvertakesAListing(t *testing.T) {
 	for name, tt := range map[string]struct {
 		found  time.Duration // after the build's start
+		twice  bool          // the listing looked again after the build's end
 		builds int
-	}{"written before": {-time.Second, 1}, "written since": {time.Second, 2}} {
+	}{
+		"written before":               {-time.Second, false, 1},
+		"written since":                {time.Second, false, 2},
+		"written before, listed twice": {-time.Second, true, 1},
+		"written since, listed twice":  {time.Second, true, 2},
+	} {
 		t.Run(name, func(t *testing.T) {
 			w := served(t, Options{})
 			ran := w.said(LogBuildStarted)
@@ -176,6 +182,9 @@ func TestBuildThatOvertakesAListing(t *testing.T) {
 			w.tree.Source = digest(3) // the set of files is another one
 			listed := w.snap()
 			w.step(Built{ID: w.landed("build"), Snapshot: w.snap(), Binary: digest(3), Path: "bin", Took: time.Second})
+			if tt.twice {
+				listed = w.snap()
+			}
 			w.step(Listed{ID: w.landed("list"), Snapshot: listed, Adopted: found})
 			w.calm()
 			if n := w.said(LogBuildStarted) - ran; n != tt.builds {
@@ -192,11 +201,14 @@ func TestFailedBuildBesideALargerSet(t *testing.T) {
 	for name, tt := range map[string]struct {
 		found     time.Duration // after the build's start
 		listFirst bool
+		twice     bool // the listing looked again after the build's end
 	}{
-		"written since, the build first":   {time.Second, false},
-		"moved here, the build first":      {-time.Hour, false},
-		"moved here, the listing first":    {-time.Hour, true},
-		"written since, the listing first": {time.Second, true},
+		"written since, the build first":   {time.Second, false, false},
+		"moved here, the build first":      {-time.Hour, false, false},
+		"moved here, the listing first":    {-time.Hour, true, false},
+		"written since, the listing first": {time.Second, true, false},
+		"written since, listed twice":      {time.Second, false, true},
+		"moved here, listed twice":         {-time.Hour, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := served(t, Options{})
@@ -214,6 +226,9 @@ func TestFailedBuildBesideALargerSet(t *testing.T) {
 			} else {
 				built.ID, built.Snapshot = w.landed("build"), w.snap()
 				w.step(built)
+				if tt.twice {
+					listed = w.snap()
+				}
 				w.step(Listed{ID: w.landed("list"), Snapshot: listed, Adopted: found})
 			}
 			w.calm()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/classify"
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 // apply puts a plan in force. What the plan brings that nobody watched before is in the snapshot
@@ -17,27 +18,22 @@ func (l *loop) apply(ctx context.Context, plan Plan) (change.Snapshot, error) {
 	if plan.Rules == nil {
 		return change.Snapshot{}, errors.New("BUG: a plan without rules")
 	}
-	plan.Rules = l.rules(plan.Rules)
+	plan.Rules = l.ownRules(plan.Rules)
 	began := time.Now()
 	before := l.plan
 	l.plan = plan
 	out := findings{at: began}
 	l.recount(&out)
-	old := l.listedDirs()
+	old := scope{l.rules, l.watchedDirs()}
+	l.rules = nil
 	l.dirs.setWanted(plan.dirs())
 	l.choosePolling()
 
-	hints := l.listAll(old)
-	for _, name := range plan.known() {
-		hints[name] = hint{trust: true, found: true}
-	}
-	for name := range l.files {
-		hints[name] = hint{trust: true}
-	}
-	if err := l.check(ctx, hints, &out); err != nil {
+	if err := l.check(ctx, l.lookAtAll(old), &out); err != nil {
 		l.plan.Walk = nil // so that the next plan walks
 		return change.Snapshot{}, err
 	}
+	l.rules = plan.Rules
 	l.git = gitStateOf(plan.GitDir)
 	l.allOutputs()
 	l.limits()
@@ -45,7 +41,7 @@ func (l *loop) apply(ctx context.Context, plan Plan) (change.Snapshot, error) {
 		l.walkAgain(began)
 	}
 	out.ignored = nil
-	l.foundDirs(old, &out)
+	l.foundDirs(old.dirs, &out)
 	snap := l.snapshot()
 	if len(out.paths)+len(l.notes) > 0 {
 		snap = l.publish(out)
@@ -54,8 +50,8 @@ func (l *loop) apply(ctx context.Context, plan Plan) (change.Snapshot, error) {
 	return snap, nil
 }
 
-// rules returns a copy of the rules that never waits for git, which walks ask in the background.
-func (l *loop) rules(r *classify.Rules) *classify.Rules {
+// ownRules returns a copy of the rules that never waits for git, which walks ask in the background.
+func (l *loop) ownRules(r *classify.Rules) *classify.Rules {
 	own := *r
 	if own.Ignored != nil {
 		l.ignore = &ignorer{ask: own.Ignored}
@@ -64,11 +60,34 @@ func (l *loop) rules(r *classify.Rules) *classify.Rules {
 	return &own
 }
 
-func (l *loop) listedDirs() map[string]bool {
-	out := map[string]bool{}
+// scope is what the plan before would have noticed.
+type scope struct {
+	rules *classify.Rules // nil when no plan was in force
+	dirs  map[string]dirKind
+}
+
+// has reports whether the file would be known if it had been there: that it is there now is a
+// change. Any other file is only new to the plan.
+func (s scope) has(name string) bool {
+	if s.rules == nil || !counts(s.rules.Classify(name)) {
+		return false
+	}
+	for dir := range paths.Up(filepath.Dir(name)) {
+		if kind, ok := s.dirs[dir]; ok {
+			return kind&(listed|chained) != 0
+		}
+		if !s.rules.Holds(dir) {
+			return false // it would not have been entered
+		}
+	}
+	return false
+}
+
+func (l *loop) watchedDirs() map[string]dirKind {
+	out := map[string]dirKind{}
 	for path, d := range l.dirs.byName {
-		if d.kind&listed != 0 && d.watch != nil {
-			out[path] = true
+		if d.watch != nil {
+			out[path] = d.kind
 		}
 	}
 	return out
@@ -76,9 +95,9 @@ func (l *loop) listedDirs() map[string]bool {
 
 // foundDirs takes into account when the directories that are new to the plan last changed: a file
 // that was removed from one has left no other trace.
-func (l *loop) foundDirs(old map[string]bool, out *findings) {
+func (l *loop) foundDirs(old map[string]dirKind, out *findings) {
 	for path, d := range l.dirs.byName {
-		if d.kind&listed == 0 || old[path] {
+		if d.kind&listed == 0 || old[path]&listed != 0 {
 			continue
 		}
 		if _, _, missing := trace(path); missing != "" {
@@ -127,22 +146,22 @@ func headKind(r classify.Role) int {
 	return 3
 }
 
-// listAll lists the directories of the graph and of hooks. A file not known yet is a change if its
-// directory was listed before (old), else it is only new to the plan.
-func (l *loop) listAll(old map[string]bool) map[string]hint {
+// lookAtAll returns hints for all files of the plan: those in the directories of the graph and of
+// hooks, those that the plan names, and those that are known.
+func (l *loop) lookAtAll(old scope) map[string]hint {
 	hints := map[string]hint{}
 	g := listing{now: time.Now(), hints: hints}
-	var todo []*dir
-	for _, d := range l.dirs.byName {
-		if d.kind&listed != 0 {
-			todo = append(todo, d)
-		}
-	}
-	for _, d := range todo {
+	for _, d := range l.dirs.with(listed) {
 		l.list(d, g)
 	}
+	for _, name := range l.plan.known() {
+		hints[name] = hint{}
+	}
 	for name := range hints {
-		hints[name] = hint{trust: true, found: !old[filepath.Dir(name)]}
+		hints[name] = hint{trust: true, found: !old.has(name)}
+	}
+	for name := range l.files {
+		hints[name] = hint{trust: true}
 	}
 	return hints
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/classify"
 )
 
@@ -39,5 +40,49 @@ func TestApplyFindsWhatIsNoLongerExcluded(t *testing.T) {
 	d.plan.Rules.Graph.Files[d.path("a/b.go")] = classify.GoFile
 	if snap := d.apply(); snap.Adopted.Before(edited) {
 		t.Errorf("the latest change of what the plan brings is %v, before the edit at %v", snap.Adopted, edited)
+	}
+}
+
+// A file that was removed and is written again just before a plan is applied is an edit, though the
+// plan is what finds it: it was watched all the time. A build that has run meanwhile is stale.
+func TestApplyFindsAnEdit(t *testing.T) {
+	for _, name := range []string{"a/a.go", "a/page/x.html", "a/new.go", "a/page/d/e/y.html", "go.mod", ".env", "devguard.toml", "db/schema.sql", "db/d/e/x.sql"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newWorld(t)
+			d.start(Options{open: deaf})
+			d.remove(name)
+			before := d.sync()
+			d.write(name, "package a // again\n")
+			after := d.apply()
+			d.until("it", func() bool {
+				op := d.seen.ops[d.path(name)]
+				return op == change.Create || op == change.Write // the latter when its removal was not read yet
+			})
+			if after.SameContents(before) {
+				t.Error("the contents are the same")
+			}
+			if after.Source != before.Source && after.Seq == before.Seq {
+				t.Error("the write does not count")
+			}
+		})
+	}
+}
+
+// A file that was there before, in a directory that was watched, is new to the plan alone.
+func TestApplyFindsWhatCountsNow(t *testing.T) {
+	d := newWorld(t)
+	d.write("a/text.txt", "x")
+	d.write("a/more.txt", "x")
+	before := d.start(Options{open: deaf})
+	d.plan = d.makePlan()
+	d.plan.Rules.Graph.Files[d.path("a/text.txt")] = classify.Embedded
+	d.plan.Rules.Graph.Dirs[1].Embeds = []string{"page", "*.txt"}
+	after := d.apply()
+	if after.Source == before.Source || after.Adopted.IsZero() {
+		t.Errorf("the files are not in the snapshot: %+v", after)
+	}
+	if after.Seq != before.Seq {
+		t.Error("to find a file counts as a write")
 	}
 }

@@ -92,6 +92,17 @@ func (s *dirSet) want(path string, kind dirKind) *dir {
 	return d
 }
 
+// with returns the directories of a kind, in a list of its own: more may come while they are listed.
+func (s *dirSet) with(kind dirKind) []*dir {
+	var out []*dir
+	for _, d := range s.byName {
+		if d.kind&kind != 0 {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
 // drop forgets a directory.
 func (s *dirSet) drop(d *dir) {
 	s.detach(d)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 )
 
 // loop owns what is known of the tree. Its methods run on one goroutine, which selects in run.
@@ -16,6 +17,7 @@ type loop struct {
 	posts   chan<- change.Set // to the mailbox
 
 	plan   Plan
+	rules  *classify.Rules // of the last plan that is wholly in force; nil if none is
 	dirs   *dirSet
 	files  map[string]*file
 	sums   sums
