@@ -52,11 +52,14 @@ apt_install() {
 }
 
 install_missing() {
-    local apt=() brew=()
+    local apt=() brew=() program
     command -v git >/dev/null || { apt+=(git) brew+=(git); }
     command -v cc >/dev/null || { apt+=(gcc libc6-dev) brew+=(gcc); } # the race detector needs cgo
     postgres_bin >/dev/null || { apt+=(postgresql) brew+=(postgresql@17); }
     command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || { apt+=(pgbouncer) brew+=(pgbouncer); }
+    for program in fish zsh; do # for their completions
+        command -v "$program" >/dev/null || { apt+=("$program") brew+=("$program"); }
+    done
     command -v npm >/dev/null || { apt+=(npm) brew+=(node); } # Prisma, as a hook
     if [ ${#apt[@]} = 0 ]; then
         echo "nothing is missing"
@@ -131,12 +134,17 @@ bin=$(postgres_bin) || fail "no initdb after installing Postgres"
 PATH=$PATH:/usr/sbin # where Debian keeps pgbouncer
 pgbouncer --version | head -n 1
 # What the tests need, by the names of supervisor/testneed, and what this machine cannot have.
-export DEVGUARD_TEST_REQUIRE=bash,git,hostname,mkfifo,npm,pgbouncer,postgres,psql,pty,shell,time
+export DEVGUARD_TEST_REQUIRE=bash,fish,git,hostname,mkfifo,npm,pgbouncer,postgres,postgres14,psql,pty,shell,time,zsh
 cannot=nothing
 if [ "$(uname -s)" = Linux ]; then
-    DEVGUARD_TEST_REQUIRE+=,inotify,linux
+    DEVGUARD_TEST_REQUIRE+=,diag,inotify,linux
 else
-    cannot+="|inotify|linux"
+    cannot+="|diag|inotify|linux"
+fi
+if [ "$(uname -s)" != Linux ] || [ -s /proc/net/if_inet6 ]; then
+    DEVGUARD_TEST_REQUIRE+=,ipv6
+else
+    cannot+="|ipv6"
 fi
 if [ "$(uname -m)" = x86_64 ]; then DEVGUARD_TEST_REQUIRE+=,race; else cannot+="|race"; fi
 if [ "$(id -u)" = 0 ]; then

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 func testPid() int { return os.Getpid() }
@@ -29,6 +31,6 @@ func signalProcess(t *testing.T, pid string, sig syscall.Signal) {
 		t.Fatal(err)
 	}
 	if err := syscall.Kill(n, sig); err != nil {
-		t.Skipf("the server's processes are not ours to stop: %v", err)
+		testneed.Skip(t, "root", err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"reflect"
 	"testing"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // Both sources must tell the same of sockets that stay as they are.
@@ -25,7 +27,7 @@ func TestNetlinkTellsWhatProcfsTells(t *testing.T) {
 			}
 		}
 		if err := diagnose(want, keep(&a)); err != nil {
-			t.Skipf("this kernel has no inet_diag: %v", err)
+			testneed.Skip(t, "diag", err)
 		}
 		if err := procfs("/proc/self/net/", want, keep(&b)); err != nil {
 			t.Fatal(err)

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"slices"
 	"testing"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // listenOn opens a listener and one connection to it, both of this process.
@@ -14,7 +16,7 @@ func listenOn(t *testing.T, address string) (net.Listener, net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		t.Skipf("cannot listen on %s: %v", address, err)
+		testneed.Skip(t, "ipv6", err)
 	}
 	t.Cleanup(func() { l.Close() })
 	c, err := net.Dial("tcp", l.Addr().String())

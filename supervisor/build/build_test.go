@@ -4,6 +4,7 @@ import (
 	"context"
 	"debug/buildinfo"
 	"debug/elf"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -193,7 +194,7 @@ func TestVCS(t *testing.T) {
 		cmd := exec.Command("git", args...)
 		cmd.Dir = p.dir
 		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Skipf("git %v: %v %s", args, err, out)
+			testneed.Skip(t, "git", fmt.Errorf("git %v: %w\n%s", args, err, out))
 		}
 	}
 	env := p.env

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // script writes a shell's completions to a file and returns its path. The test
@@ -16,7 +18,7 @@ import (
 func script(t *testing.T, shell string) (path, dir string) {
 	t.Helper()
 	if _, err := exec.LookPath(shell); err != nil {
-		t.Skipf("no %s", shell)
+		testneed.Skip(t, shell, err)
 	}
 	text, err := Completion(shell)
 	if err != nil {

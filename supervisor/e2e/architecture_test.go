@@ -268,6 +268,12 @@ func calls(f goFile) (problems []string) {
 		if !ok {
 			return true
 		}
+		switch sel.Sel.Name {
+		case "Skip", "Skipf", "SkipNow":
+			if f.test && selector(sel) != "testneed.Skip" {
+				problems = append(problems, f.at(sel)+": a skip names what it misses, by testneed.Skip")
+			}
+		}
 		switch callee := selector(sel); callee {
 		case "os.Exit", "log.Fatal", "log.Fatalf", "log.Fatalln", "syscall.Exit":
 			if f.pkg != "." && !f.test && !guardianMain(f) {
@@ -385,6 +391,9 @@ func TestRulesBite(t *testing.T) {
 		{"calls", "supervisor/cmd/c.go", `package cmd; import "os"; func f() { os.Exit(1) }`, "only main may call os.Exit"},
 		{"calls", "main.go", `package main; import "os"; func main() { os.Exit(1) }`, ""},
 		{"calls", "main.go", `package main; import "os"; func main() { os.Chdir("/") }`, "nobody calls os.Chdir"},
+		{"calls", "supervisor/proc/p_test.go", `package proc; func f() { t.Skipf("no zsh") }`, "a skip names what it misses"},
+		{"calls", "supervisor/proc/p_test.go", `package proc; func f() { d.t.Skip() }`, "a skip names what it misses"},
+		{"calls", "supervisor/proc/p_test.go", `package proc; func f() { testneed.Skip(t, "pty", err) }`, ""},
 		{"calls", "supervisor/proc/p_test.go", `package proc; import "time"; func f() { time.Sleep(1) }`, "does not sleep"},
 		{"calls", "supervisor/p_test.go", `package supervisor; func f() { synctest.Test(t, func() { time.Sleep(1) }) }`, ""},
 		{"lines", "dbguard/guard/g.go", `package guard; func f() { g.log.Warn("drained", "left", 1) }`, "by a function of supervisor/logline"},

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/devguard/devguard/dbguard/pgtest"
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // dbPassword is the password of the role dev: no output may contain it.
@@ -317,7 +318,7 @@ func TestSessionThatStaysIsNamed(t *testing.T) {
 			pid := awaitQuery(t, s, 1)[0]
 			n, _ := strconv.Atoi(pid)
 			if err := syscall.Kill(n, syscall.SIGSTOP); err != nil {
-				t.Skipf("the server's processes are not ours to stop: %v", err)
+				testneed.Skip(t, "root", err)
 			}
 			defer syscall.Kill(n, syscall.SIGCONT)
 			restartByPage(t, dir, 1)
@@ -437,7 +438,7 @@ func TestDatabaseEnvironment(t *testing.T) {
 	url := "DATABASE_URL=" + s.URL(dev)
 	check := "-c client_connection_check_interval=1000"
 	if s.Version < 14 {
-		t.Skipf("PostgreSQL %d has no client_connection_check_interval", s.Version)
+		testneed.Skip(t, "postgres14", s.Version)
 	}
 	own := []string{"PGAPPNAME=mine", "PGOPTIONS=-c work_mem=8MB -c client_connection_check_interval=0"}
 	for _, c := range []struct {

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // TestOverflowLosesNothing stops devguard while more happens than the kernel
@@ -73,7 +75,7 @@ func (d *devguard) inUserNamespace() {
 	try := exec.Command("/bin/true")
 	try.SysProcAttr = d.cmd.SysProcAttr
 	if err := try.Run(); err != nil {
-		d.t.Skipf("no user namespaces here: %v", err)
+		testneed.Skip(d.t, "namespace", err)
 	}
 }
 

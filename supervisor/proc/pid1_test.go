@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/devguard/devguard/supervisor/osproc"
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // As process 1 of a container: orphans that nobody else takes are reaped,
@@ -24,7 +25,7 @@ func TestProcessOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Skipf("no namespaces: %v", err)
+		testneed.Skip(t, "namespace", err)
 	}
 	defer cmd.Wait()
 	defer cmd.Process.Kill()

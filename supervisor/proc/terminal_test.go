@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/devguard/devguard/supervisor/testneed"
 	"golang.org/x/sys/unix"
 )
 
@@ -20,7 +21,7 @@ func terminal(t *testing.T) (keyboard, tty *os.File) {
 	t.Helper()
 	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("no pseudo terminals: %v", err)
+		testneed.Skip(t, "pty", err)
 	}
 	t.Cleanup(func() { keyboard.Close() })
 	n, err := unix.IoctlGetInt(int(keyboard.Fd()), unix.TIOCGPTN)

@@ -45,7 +45,7 @@ func listen(t *testing.T, addr string) net.Listener {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		if strings.Contains(addr, "[") {
-			t.Skipf("no IPv6 here: %v", err)
+			testneed.Skip(t, "ipv6", err)
 		}
 		t.Fatal(err)
 	}

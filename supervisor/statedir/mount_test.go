@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/devguard/devguard/supervisor/statedir"
+	"github.com/devguard/devguard/supervisor/testneed"
 	"golang.org/x/sys/unix"
 )
 
@@ -20,7 +21,7 @@ func mount(t *testing.T, flags uintptr, options string) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", flags, options); err != nil {
-		t.Skipf("mount: %v", err)
+		testneed.Skip(t, "mount", err)
 	}
 	t.Cleanup(func() {
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {

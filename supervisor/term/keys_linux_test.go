@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/osproc"
+	"github.com/devguard/devguard/supervisor/testneed"
 	"golang.org/x/sys/unix"
 )
 
@@ -141,7 +142,7 @@ func openPty(t *testing.T) (pty, tty *os.File) {
 	t.Helper()
 	pty, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("no pseudo-terminals here: %v", err)
+		testneed.Skip(t, "pty", err)
 	}
 	if err := unix.IoctlSetPointerInt(int(pty.Fd()), unix.TIOCSPTLCK, 0); err != nil {
 		t.Fatal(err)
