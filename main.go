@@ -268,7 +268,7 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.Di
 		signal.Notify(signals, syscall.SIGHUP)
 	}
 	osproc.NotifyJobStop(signals)
-	defer signal.Stop(signals)
+	// There is no signal.Stop: a Ctrl-C too many would kill devguard while it closes what it has.
 	outliveOutput()
 	keys := keyboard(log, cfg)
 	if keys != nil {

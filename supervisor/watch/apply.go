@@ -73,11 +73,12 @@ func (s scope) has(name string) bool {
 		return false
 	}
 	for dir := range paths.Up(filepath.Dir(name)) {
-		if kind, ok := s.dirs[dir]; ok {
-			return kind&(listed|chained) != 0
+		if s.dirs[dir]&(listed|chained) != 0 {
+			return true
 		}
+		// One that only a walk has met is as new as one that nobody has: it would have been entered.
 		if !s.rules.Holds(dir) {
-			return false // it would not have been entered
+			return false
 		}
 	}
 	return false
