@@ -39,6 +39,9 @@ func explain(err error, r Request, res Result) error {
 	case says(res, "read-only file system"), says(res, "permission denied"):
 		return logline.WithHint(fmt.Errorf("the build may not write or read a file: %s: %w", first(res), err),
 			"give yourself the right to it, or set GOCACHE and GOMODCACHE to directories of yours")
+	case says(res, "error obtaining VCS status"):
+		return logline.WithHint(fmt.Errorf("git does not say which commit this is, which -buildvcs is to write into the program: %s", first(res)),
+			`write flags = ["-buildvcs=false"] under [build], which also wins over GOFLAGS; `+"`git status` says why git refuses")
 	case says(res, "GOCACHE is not defined"), says(res, "module cache not found"):
 		return logline.WithHint(fmt.Errorf("the go command has no place for its caches, because HOME is not set: %s", first(res)),
 			fmt.Sprintf("start it with HOME, as in `HOME=%s devguard run`", home()))

@@ -77,6 +77,7 @@ func TestExplain(t *testing.T) {
 		{"# p\nwrite $WORK/b001/_pkg_.a: no space left on device\n", "the disk is full", "make room where the build writes: /state, /tmp/b"},
 		{"# p\nopen /state/app: permission denied\n", "the build may not write or read a file: open /state/app: permission denied", "GOCACHE"},
 		{"open /src/main.go: permission denied\n", "a source file cannot be read: open /src/main.go: permission denied", "ls -l /src/main.go"},
+		{"error obtaining VCS status: exit status 128\n\tUse -buildvcs=false to disable VCS stamping.\n", "git does not say which commit this is", "-buildvcs=false"},
 		{"mkdir /root/.cache/go-build: read-only file system\n", "may not write or read a file", "GOCACHE"},
 		{"main.go:1:2: undefined: \"permission denied\"\n", "main.go:1:2: undefined", ""},
 		{"", "go build: exit status 2", ""},
