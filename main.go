@@ -213,7 +213,9 @@ func explain(c *cli.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	classify, err := supervisor.Classifier(c.Context, cfg, os.Environ())
+	log, screen, _ := logger(cfg)
+	defer screen.Close()
+	classify, err := supervisor.Classifier(c.Context, cfg, os.Environ(), log)
 	if err != nil {
 		return err
 	}

@@ -3,13 +3,16 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/build"
+	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/graph"
+	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/reload"
 	"github.com/devguard/devguard/supervisor/watch"
 )
@@ -25,8 +28,8 @@ func (s *Supervisor) list(e reload.List) doer {
 	cfg, old, first := s.cfg, s.graph, !s.listed
 	return func(ctx context.Context) reload.Event {
 		ev := reload.Listed{ID: e.ID}
-		around := askAround(ctx, cfg, s.Environ)
-		defer around()
+		goflags := askGoflags(ctx, cfg, s.Environ)
+		defer goflags()
 		g := old
 		for range maxLists {
 			began := time.Now()
@@ -43,7 +46,7 @@ func (s *Supervisor) list(e reload.List) doer {
 			if ev.Fatal && first {
 				return ev
 			}
-			if ev.Snapshot, err = s.watch.Apply(ctx, watchPlan(cfg, g, around().gitDir)); err != nil {
+			if ev.Snapshot, err = s.watch.Apply(ctx, watchPlan(cfg, g)); err != nil {
 				ev.Err = errors.Join(ev.Err, err)
 				return ev
 			}
@@ -59,13 +62,13 @@ func (s *Supervisor) list(e reload.List) doer {
 		if first {
 			ev.StaleConfig = s.configChanged(cfg)
 		}
-		said := around()
+		flags, flagsErr := goflags()
 		dirs, files, mode := s.watch.Stats()
 		ev.Brings = func() {
 			s.graph, s.listed = g, true
 			s.imports.Store(importsOf(g))
-			if said.err == nil {
-				s.goflags = &said.goflags
+			if flagsErr == nil {
+				s.goflags = &flags
 			}
 			s.logWatching(watched{dirs, files, mode})
 		}
@@ -81,23 +84,16 @@ func importsOf(g *classify.Graph) *[]string {
 	return &g.Imports
 }
 
-// surroundings is what does not depend on the graph but is wanted with it.
-type surroundings struct {
-	gitDir  string
-	goflags string
-	err     error // of goflags
-}
-
-// askAround asks beside the listing, which takes ten times as long, and returns
-// what waits for the answers.
-func askAround(ctx context.Context, cfg *config.Config, environ []string) func() surroundings {
-	var said surroundings
+// askGoflags asks beside the listing, which takes ten times as long, and returns
+// what waits for the answer.
+func askGoflags(ctx context.Context, cfg *config.Config, environ []string) func() (string, error) {
+	var flags string
+	var err error
 	var asked sync.WaitGroup
-	asked.Go(func() { said.goflags, said.err = build.Goflags(ctx, cfg.App.BuildDir, environ) })
-	asked.Go(func() { said.gitDir = gitDir(cfg.Dir) })
-	return func() surroundings {
+	asked.Go(func() { flags, err = build.Goflags(ctx, cfg.App.BuildDir, environ) })
+	return func() (string, error) {
 		asked.Wait()
-		return said
+		return flags, err
 	}
 }
 
@@ -123,13 +119,14 @@ func load(ctx context.Context, cfg *config.Config, environ []string, old *classi
 	return graph.Union(old, g), err
 }
 
-// Classifier returns what a change of a file would ask for, for explain.
-func Classifier(ctx context.Context, cfg *config.Config, environ []string) (func(path string) classify.Class, error) {
+// Classifier returns what a change of a file would ask for, for explain. When git does not say what
+// it ignores, it logs why.
+func Classifier(ctx context.Context, cfg *config.Config, environ []string, log *slog.Logger) (func(path string) classify.Class, error) {
 	g, err := load(ctx, cfg, environ, nil)
 	if graph.Fatal(err) || g == nil && err != nil {
 		return nil, err
 	}
 	rules := Rules(cfg, g)
-	rules.Ignored = watch.GitIgnored(ctx)
+	rules.Ignored = watch.GitIgnored(ctx, func(n change.Note) { logline.Note(n.Warn, n.Msg, n.Hint).To(log) })
 	return rules.Classify, nil
 }

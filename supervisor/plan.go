@@ -3,7 +3,6 @@ package supervisor
 import (
 	"encoding/hex"
 	"net/url"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -41,9 +40,9 @@ func Rules(cfg *config.Config, g *classify.Graph) *classify.Rules {
 }
 
 // watchPlan is what the watcher has to look at.
-func watchPlan(cfg *config.Config, g *classify.Graph, gitDir string) watch.Plan {
+func watchPlan(cfg *config.Config, g *classify.Graph) watch.Plan {
 	return watch.Plan{
-		Rules: Rules(cfg, g), Walk: []string{includeRoot(cfg, g)}, GitDir: gitDir, Header: graph.Header,
+		Rules: Rules(cfg, g), Walk: []string{includeRoot(cfg, g)}, GitDir: watch.GitDir(cfg.Dir), Header: graph.Header,
 	}
 }
 
@@ -55,22 +54,6 @@ func includeRoot(cfg *config.Config, g *classify.Graph) string {
 		return g.Roots[0]
 	}
 	return cfg.Dir
-}
-
-// gitDir is where git keeps the state of the work tree that dir is in; "" when
-// there is no git or no repository.
-func gitDir(dir string) string {
-	cmd := exec.Command("git", "rev-parse", "--git-dir")
-	cmd.Dir = dir
-	out, err := cmd.Output()
-	if err != nil {
-		return ""
-	}
-	path := strings.TrimSuffix(string(out), "\n")
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(dir, path)
-	}
-	return path
 }
 
 // watchOptions are how to watch; stateDir is where the watcher may have a file of its own.

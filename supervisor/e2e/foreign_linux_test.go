@@ -2,6 +2,8 @@ package e2e_test
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -100,4 +102,27 @@ func TestUnreadableSource(t *testing.T) {
 	if !strings.Contains(l.str("hint"), "ls -l "+tr.at("app/main.go")) || strings.Contains(l.Raw, "GOCACHE") {
 		t.Error(l.Raw)
 	}
+}
+
+// TestUnreadableGitDirectory is in the middle of a rebase, which nobody but the repository's owner
+// can see; then he does what the hint says.
+func TestUnreadableGitDirectory(t *testing.T) {
+	dir, _ := rebasing(t)
+	tr := tree{t, filepath.Dir(dir)}
+	name := filepath.Base(dir) + "/.git"
+	tr.giveAway(name)
+	d := prepare(t, dir, nil, "--db", "off")
+	d.inUserNamespace()
+	d.start()
+	d.wait(0, "hook finished", nil)
+	said := d.wait(0, tr.at(name)+" cannot be read (permission denied): whether git is in the middle of a rebase, merge or bisect is not known, "+
+		"and hooks that migrate are not held", nil)
+	_, command, _ := strings.Cut(said.str("hint"), "type: ")
+	if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", command, err, out)
+	}
+	d.wait(0, "instance ready", nil)
+	mark := d.mark()
+	tr.write(filepath.Base(dir)+"/migrations/1.txt", "merged")
+	d.wait(mark, "hook held", nil)
 }

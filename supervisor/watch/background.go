@@ -64,6 +64,18 @@ func (l *loop) gitignoreChanged() {
 	}
 }
 
+// gitSaid tells why git gives no answer, and walks again once it gives one: what was taken in
+// meanwhile it may ignore.
+func (l *loop) gitSaid(a answer) {
+	for _, n := range a.silent {
+		l.note(n)
+	}
+	if a.again {
+		l.gitignoreChanged()
+	}
+	l.publish(findings{at: time.Now()})
+}
+
 // startWalks starts the walks that are due.
 func (l *loop) startWalks(ctx context.Context) {
 	if l.due != nil && l.cancel == nil {

@@ -82,7 +82,7 @@ func (l *loop) sortPath(path string, op fsnotify.Op, s *sorted) {
 	s.rules = s.rules || filepath.Base(path) == ".gitignore"
 	d := l.dirs.byName[path]
 	switch {
-	case d != nil && d.kind == gitDir && op == fsnotify.Chmod:
+	case d != nil && d.kind == gitDir && d.watch != nil && op == fsnotify.Chmod:
 	case d != nil:
 		s.touched[path] = struct{}{}
 	case l.inGitDir(path):

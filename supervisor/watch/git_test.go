@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/testneed"
 )
@@ -125,7 +126,7 @@ func TestGitIgnored(t *testing.T) {
 	git(t, d.root, "add", "-f", "forced")
 	d.mkdir("outside")
 	d.link(d.path("out"), "link")
-	ignored := GitIgnored(context.Background())
+	ignored := GitIgnored(context.Background(), func(n change.Note) { t.Error(n) })
 	for name, want := range map[string]bool{
 		"out/a": true, "out": true, "out/not/there": false, "forced": false, "x": true,
 		"main.go": false, "link/a": true, "not/there": false, ".git/HEAD": false,
@@ -135,11 +136,11 @@ func TestGitIgnored(t *testing.T) {
 		}
 	}
 	paths := []string{d.path(".git/y"), d.path("main.go"), d.path("out/a"), "/nowhere/a"}
-	if got := newIgnorer().ignored(context.Background(), paths); !got[d.path("out/a")] || len(got) != 1 {
+	if got := newIgnorer().ignored(context.Background(), paths).ignored; !got[d.path("out/a")] || len(got) != 1 {
 		t.Errorf("among paths that git refuses: %v", got)
 	}
 	none := &ignorer{}
-	if got := none.ignored(context.Background(), paths); len(got) != 0 {
+	if got := none.ignored(context.Background(), paths).ignored; len(got) != 0 {
 		t.Errorf("without git: %v", got)
 	}
 }
@@ -226,7 +227,7 @@ func git(t *testing.T, dir string, args ...string) {
 func gitIn(t *testing.T, dir, stdin string, args ...string) {
 	t.Helper()
 	cmd := exec.Command("git", append([]string{"-C", dir}, args...)...)
-	cmd.Env = append(gitEnv(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
+	cmd.Env = append(gitEnv(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "GIT_ALLOW_PROTOCOL=file")
 	cmd.Stdin = strings.NewReader(stdin)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("git %v: %v\n%s", args, err, out)

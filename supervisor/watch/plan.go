@@ -17,7 +17,8 @@ type Plan struct {
 	// names, or in command mode for all files.
 	Walk []string
 
-	// GitDir is what `git rev-parse --git-dir` prints, made absolute; "" if there is no repository.
+	// GitDir is where git keeps the state of the work tree, see the function GitDir; "" if there is no
+	// repository.
 	GitDir string
 
 	// Header returns the digest of what `go list` depends on in a Go file: package clause, imports,

@@ -17,9 +17,17 @@ func (l *loop) leaveOut() {
 		if d == nil {
 			continue
 		}
-		if d.kind&(chained|fallback|gitDir) != 0 && searchable(path) {
+		switch {
+		case d.kind&(chained|fallback|gitDir) != 0 && searchable(path):
 			l.unheard(path)
-		} else if !l.plan.Rules.Excludes(path) {
+		case d.kind&gitDir != 0:
+			l.note(change.Note{
+				Warn: true,
+				Msg: path + " cannot be read (permission denied): whether git is in the middle of a rebase, merge or bisect is not known, " +
+					"and hooks that migrate are not held",
+				Hint: "have its owner type: chmod a+rx " + path,
+			})
+		case !l.plan.Rules.Excludes(path):
 			l.note(change.Note{
 				Warn: true,
 				Msg:  path + " cannot be read (permission denied): it is not watched, everything else is",

@@ -33,12 +33,12 @@ type walk struct {
 
 // run walks breadth first, so that the limit cuts off what is deepest.
 func (w *walk) run(ctx context.Context, to *Watcher) {
-	level, files := w.start(ctx)
+	level, files := w.start(ctx, to)
 	w.handOver(ctx, to, files)
 	for len(level) > 0 && ctx.Err() == nil {
 		next, files := w.level(ctx, to, level)
-		w.handOver(ctx, to, w.visible(ctx, files, len(files)))
-		level = w.visible(ctx, next, w.limit-w.count+1) // one more tells that there are more
+		w.handOver(ctx, to, w.visible(ctx, to, files, len(files)))
+		level = w.visible(ctx, to, next, w.limit-w.count+1) // one more tells that there are more
 	}
 }
 
@@ -48,11 +48,11 @@ const questionSize = 2048
 
 // visible returns the paths that git does not ignore, or that watch.include names each by itself,
 // the first n of them.
-func (w *walk) visible(ctx context.Context, paths []string, n int) []string {
+func (w *walk) visible(ctx context.Context, to *Watcher, paths []string, n int) []string {
 	var out []string
 	for part := range slices.Chunk(paths, questionSize) {
 		began := time.Now()
-		ignored := w.git.ignored(ctx, part)
+		ignored := w.ignored(ctx, to, part)
 		out = append(out, slices.DeleteFunc(slices.Clone(part), func(path string) bool { return ignored[path] && !w.rules.Named(path) })...)
 		if len(out) >= n || ctx.Err() != nil {
 			break
@@ -64,12 +64,21 @@ func (w *walk) visible(ctx context.Context, paths []string, n int) []string {
 	return out[:min(n, len(out))]
 }
 
+// ignored returns those of the paths that git ignores, and has the loop tell why git said nothing.
+func (w *walk) ignored(ctx context.Context, to *Watcher, paths []string) map[string]bool {
+	a := w.git.ignored(ctx, paths)
+	if len(a.silent) > 0 || a.again {
+		_ = to.ask(ctx, func(l *loop) error { l.gitSaid(a); return nil }) // fails when nobody listens any more
+	}
+	return a.ignored
+}
+
 // start sorts the roots into directories and files. The roots of a plan are searched even if git
 // ignores them; new paths are not.
-func (w *walk) start(ctx context.Context) (dirs, files []string) {
+func (w *walk) start(ctx context.Context, to *Watcher) (dirs, files []string) {
 	roots := w.roots
 	if w.fresh {
-		ignored := w.git.ignored(ctx, roots)
+		ignored := w.ignored(ctx, to, roots)
 		roots = slices.DeleteFunc(slices.Clone(roots), func(p string) bool { return ignored[p] && !w.rules.Named(p) })
 	}
 	for _, r := range roots {
