@@ -26,7 +26,7 @@ type mismatches struct {
 func (c *mismatches) app() *login.App {
 	return &login.App{
 		User: c.id.User, Owner: c.ownerOf, Upstream: c.relayable, Mismatch: c.hear,
-		TLS: c.certificate, Offer: c.offer,
+		TLS: c.certificate, Offer: c.offer, Reached: c.prober.reached, Reach: c.prober.reach,
 	}
 }
 

@@ -150,6 +150,23 @@ func (p *prober) settle(ctx context.Context) mode {
 	return modeAuto
 }
 
+// reached reports whether the server has answered the last probe.
+func (p *prober) reached() bool {
+	v, done := p.result()
+	return done && (v.kind != unknown || v.reached)
+}
+
+// reach reports whether the server answers now, and probes again one that did not.
+func (p *prober) reach(ctx context.Context) bool {
+	for range 2 { // as in settle
+		if p.ensure(); p.reached() {
+			return true
+		}
+		p.await(ctx)
+	}
+	return p.reached()
+}
+
 // fallBack sends the app past us from its next start on. It returns false when that
 // was so already.
 func (p *prober) fallBack(reason string) bool {

@@ -130,17 +130,19 @@ func replicates(params map[string]string) bool {
 // refuse passes on why there is no session, and gives up on standing in between
 // when that is ours alone.
 func (u *upstream) refuse(ctx context.Context, c *login.Client, err error) {
-	if to := u.access(); explain(err, to.settings).reached {
-		c.Refuse(refusalFor(err, u.name, to))
+	if ctx.Err() != nil { // it was told to end, not the server
+		c.Refuse(errReplaced)
+		return
+	}
+	if login.Unreachable(err) {
+		c.Reset()
 	} else {
-		c.Reset() // an app that waits for its server waits for a network error, not for a FATAL
+		c.Refuse(refusalFor(err, u.name, u.access()))
 	}
 	if c.Encrypted && isCertificate(err) {
 		u.mismatches.hear(c.Gen, login.WantsTLS) // its code may check less than its URL asks for
 	}
-	if ctx.Err() == nil {
-		u.prober.fallBackIfOurs(err)
-	}
+	u.prober.fallBackIfOurs(err)
 }
 
 // relay passes what client and session say until both have ended.

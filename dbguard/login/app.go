@@ -23,6 +23,11 @@ type App struct {
 	// copied.
 	Upstream func() *pgconn.Config
 
+	// Reached reports whether the upstream answered when it was last asked. If not, Reach asks it
+	// now, for a client of the app, and reports whether it answers.
+	Reached func() bool
+	Reach   func(context.Context) bool
+
 	// TLS is what a client is answered with that asks for it where the upstream, by
 	// Offer, speaks TLS. Clients that have got it are Encrypted, and their upstream
 	// must be, too.

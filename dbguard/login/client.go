@@ -88,8 +88,9 @@ func (c *Client) Refuse(e *pgproto3.ErrorResponse) {
 
 // Reset closes the client's connection with a TCP reset, without a word. It is the nearest to a
 // refused connection for a client that we have let in.
-func (c *Client) Reset() {
-	conn := c.Conn
+func (c *Client) Reset() { reset(c.Conn) }
+
+func reset(conn net.Conn) {
 	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = secure.NetConn()
 	}

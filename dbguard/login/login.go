@@ -70,7 +70,10 @@ func (l *Listener) reject(conn net.Conn, err error) {
 	logline.LoginRefused(l.Addr().String(), err).To(l.o.Log)
 	var told *refusal
 	var version *versionError
+	var down unreachable
 	switch {
+	case errors.As(err, &down):
+		reset(conn)
 	case errors.As(err, &told):
 		goodbye(conn, encode(told.ErrorResponse))
 	case errors.As(err, &version):
@@ -97,6 +100,9 @@ func (l *Listener) login(p *pendingLogin, o *opening, start *startup) (*Client, 
 	c.Encrypted = o.privacy == encrypted
 	version, told := start.settle()
 	c.version = version
+	if err := l.reach(p, o); err != nil {
+		return nil, err
+	}
 	var out []pgproto3.BackendMessage
 	if told != nil {
 		out = append(out, told)

@@ -280,6 +280,7 @@ func FuzzLogin(f *testing.F) {
 	l.o = Options{Secrets: func() []Secret { return secrets }, App: &App{
 		User: "a", Owner: func(net.Conn) Owner { return owner }, Upstream: func() *pgconn.Config { return nil }, Mismatch: func(int, Mismatch) {},
 		TLS: func() *tls.Config { return &tls.Config{} }, Offer: func(context.Context) Offer { return SpeaksTLS },
+		Reached: func() bool { return true },
 	}}
 	f.Fuzz(func(t *testing.T, data []byte, ofApp bool) {
 		owner = Owner{}

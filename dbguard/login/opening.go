@@ -162,11 +162,10 @@ func (l *Listener) answer(p *pendingLogin, o *opening, code uint32) error {
 	case sayInVain:
 		return o.sayNo(withheld)
 	case hangUp:
-		return errNoUpstream
+		return errNoTLS
 	}
 	return o.sayNo(refused)
 }
 
-// errNoUpstream ends the login of a client that asks for TLS while the upstream cannot
-// be reached.
-var errNoUpstream = errors.New("the client asks for TLS, and the database cannot be reached")
+// errNoTLS ends the login of a client that asks for TLS while the upstream cannot be reached.
+var errNoTLS = unreachable{errors.New("the client asks for TLS, and it is not known whether the server speaks it")}

@@ -97,8 +97,12 @@ func (l *Listener) relayLogin(p *pendingLogin, in *intake, start *startup, to re
 	return c, nil
 }
 
-// unreachable is what a client is told that cannot reach the server through us.
-func unreachable(err error) *refusal {
+// cannotConnect ends the login of a client that cannot reach the server through us. It is told
+// why, unless that is the network: see Unreachable.
+func cannotConnect(err error) error {
+	if Unreachable(err) {
+		return unreachable{err}
+	}
 	return refuse("08001", "cannot connect to the database server", err.Error())
 }
 
@@ -121,18 +125,26 @@ func (r *relayedLogin) run(ctx context.Context, upstream *pgconn.Config) (*Serve
 		_ = r.tell(r.away)
 		return nil, refusedBy(r.away)
 	case err != nil:
-		return nil, unreachable(plain(err))
+		return nil, cannotConnect(plain(err))
 	}
 	return server, nil
 }
 
-// plain returns what pgconn says about its connects, without the user and database of
-// the config, which are not the client's, and without its name for our part in them.
+// connectError is what pgconn says about its connects, without the user and database of the config,
+// which are not the client's, and without its name for our part in them.
+type connectError struct{ error }
+
+func (e connectError) Error() string {
+	return strings.ReplaceAll(e.error.Error(), "AfterNetConnect failed: ", "")
+}
+
+func (e connectError) Unwrap() error { return e.error }
+
 func plain(err error) error {
 	if inner := errors.Unwrap(err); inner != nil {
 		err = inner
 	}
-	return errors.New(strings.ReplaceAll(err.Error(), "AfterNetConnect failed: ", ""))
+	return connectError{err}
 }
 
 // login does the login over a connection that pgconn has made, and returns what
@@ -151,7 +163,7 @@ func (r *relayedLogin) login(ctx context.Context, _ *pgconn.Config, conn net.Con
 	r.conn, r.from = conn, &intake{r: conn, left: loginReply}
 	rest, err := r.relay()
 	if !release() {
-		err = unreachable(context.Cause(ctx))
+		err = cannotConnect(context.Cause(ctx))
 	}
 	if away := new(pgconn.PgError); err != nil && !errors.As(err, &away) {
 		r.err = err
@@ -176,7 +188,7 @@ func (l *loggedIn) Write(p []byte) (int, error) { return len(p), nil }
 // AuthenticationOk to ReadyForQuery.
 func (r *relayedLogin) relay() ([]byte, error) {
 	if _, err := r.conn.Write(r.start.raw); err != nil {
-		return nil, unreachable(err)
+		return nil, cannotConnect(err)
 	}
 	ok, err := r.authenticate()
 	if err != nil {
@@ -189,15 +201,15 @@ func (r *relayedLogin) relay() ([]byte, error) {
 func (r *relayedLogin) read() (msg []byte, err error) {
 	head, err := r.from.next(5)
 	if err != nil {
-		return nil, unreachable(fmt.Errorf("it ends the login: %w", err))
+		return nil, cannotConnect(fmt.Errorf("it ends the login: %w", err))
 	}
 	size := binary.BigEndian.Uint32(head[1:])
 	if size < 4 || size > loginReply {
-		return nil, unreachable(errPacket)
+		return nil, cannotConnect(errPacket)
 	}
 	body, err := r.from.next(int(size) - 4)
 	if err != nil {
-		return nil, unreachable(fmt.Errorf("it ends the login: %w", err))
+		return nil, cannotConnect(fmt.Errorf("it ends the login: %w", err))
 	}
 	return append(head, body...), nil
 }
@@ -237,7 +249,7 @@ func (r *relayedLogin) authenticate() (ok []byte, err error) {
 				return nil, err
 			}
 		default:
-			return nil, unreachable(fmt.Errorf("unexpected message %q during the login", msg[0]))
+			return nil, cannotConnect(fmt.Errorf("unexpected message %q during the login", msg[0]))
 		}
 	}
 }
@@ -267,7 +279,7 @@ func refusedBy(msg []byte) error {
 // request passes an authentication request on, and its answer back when one is due.
 func (r *relayedLogin) request(msg []byte) (done bool, err error) {
 	if len(msg) < 9 {
-		return false, unreachable(errPacket)
+		return false, cannotConnect(errPacket)
 	}
 	switch kind := binary.BigEndian.Uint32(msg[5:]); kind {
 	case pgproto3.AuthTypeOk:
@@ -305,7 +317,7 @@ func (r *relayedLogin) answer() error {
 		return err
 	}
 	if _, err := r.conn.Write(append(head, body...)); err != nil {
-		return unreachable(err)
+		return cannotConnect(err)
 	}
 	r.progress = answered
 	return nil

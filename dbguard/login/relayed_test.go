@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -261,13 +262,22 @@ func relayedWithoutPassword(t *testing.T, server *pgtest.Server) {
 func relayedWhileDown(t *testing.T, server *pgtest.Server) {
 	s := relayedStub(t, server.URL(pgtest.Conn{}), Options{})
 	server.Stop(t)
-	_, err := pgconn.Connect(t.Context(), s.at("dev", password, "app", "sslmode=disable"))
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) || pg.Code != "08001" || !strings.Contains(pg.Detail, "refused") {
-		t.Errorf("%v", err)
-	}
+	s.checkReset(t, "connection refused")
 	server.StartAgain(t)
 	closeConn(connection(t, s.at("dev", password, "app", "sslmode=disable")))
+}
+
+// checkReset checks that a client is told nothing of a server that cannot be reached: its
+// connection is reset. The log says why.
+func (s *stub) checkReset(t *testing.T, why string) {
+	t.Helper()
+	_, err := pgconn.Connect(t.Context(), s.at("dev", password, "app", "sslmode=disable"))
+	if pg := new(pgconn.PgError); !errors.Is(err, syscall.ECONNRESET) || errors.As(err, &pg) {
+		t.Errorf("the client is told: %v", err)
+	}
+	if !strings.Contains(s.log.text(), why) {
+		t.Errorf("the log does not say %q:\n%s", why, s.log.text())
+	}
 }
 
 func relayedOfSilentClient(t *testing.T, server *pgtest.Server) {
@@ -361,29 +371,36 @@ func TestRelayedLoginThatCannotBegin(t *testing.T) {
 	for name, tc := range map[string]struct {
 		upstream string
 		edit     func(*pgconn.Config)
-		detail   string
+		why      string
 	}{
 		"no answer to SSLRequest":  {silent, func(c *pgconn.Config) { c.ConnectTimeout = 50 * time.Millisecond }, "(127.0.0.1): tls error: timeout"},
 		"no answer to a hello":     {silent + "&sslnegotiation=direct", func(c *pgconn.Config) { c.ConnectTimeout = 50 * time.Millisecond }, "(127.0.0.1): timeout"},
 		"a name that nobody knows": {silent, func(c *pgconn.Config) { c.LookupFunc = lookUpNothing }, "no such host"},
-		"a name without an address": {silent, func(c *pgconn.Config) {
-			c.LookupFunc = func(context.Context, string) ([]string, error) { return nil, nil }
-		}, "hostname resolving error"},
 		"it hangs up at once": {silent, func(c *pgconn.Config) {
 			c.DialFunc = func(context.Context, string, string) (net.Conn, error) {
-				here, there := net.Pipe()
-				return here, there.Close()
+				l, err := net.Listen("tcp", "127.0.0.1:0")
+				if err != nil {
+					return nil, err
+				}
+				here, err := net.Dial("tcp", l.Addr().String())
+				return here, errors.Join(err, l.Close()) // not accepted: reset
 			}
 		}, "(127.0.0.1): tls error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := relayedStub(t, tc.upstream, Options{}, tc.edit)
-			_, err := pgconn.Connect(t.Context(), s.at("dev", password, "app", "sslmode=disable"))
-			var pg *pgconn.PgError
-			if !errors.As(err, &pg) || pg.Code != "08001" || !strings.Contains(pg.Detail, tc.detail) {
-				t.Errorf("%v: %s", err, pg.Detail)
-			}
+			s.checkReset(t, tc.why)
 		})
+	}
+}
+
+func TestRelayedLoginToANameWithoutAnAddress(t *testing.T) {
+	s := relayedStub(t, fakeUpstream(t, nil), Options{}, func(c *pgconn.Config) {
+		c.LookupFunc = func(context.Context, string) ([]string, error) { return nil, nil }
+	})
+	_, err := pgconn.Connect(t.Context(), s.at("dev", password, "app", "sslmode=disable"))
+	if pg := new(pgconn.PgError); !errors.As(err, &pg) || pg.Code != "08001" || !strings.Contains(pg.Detail, "hostname resolving error") {
+		t.Error(err)
 	}
 }
 

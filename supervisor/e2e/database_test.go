@@ -512,3 +512,27 @@ func TestURLInDotenv(t *testing.T) {
 		})
 	}
 }
+
+// TestFirstConnection: an app that connects as soon as it has its URL, while all that is devguard's
+// begins, is let in, each time.
+func TestFirstConnection(t *testing.T) {
+	t.Parallel()
+	s := database(t)
+	starts := 5
+	if *campaign {
+		starts = 1000
+	}
+	for i := range starts {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			if *campaign {
+				t.Parallel()
+			}
+			d, _ := runCommand(t, "", []string{"DATABASE_URL=" + s.URL(dev), "PGAPP_PLANS=idle query tx prepared"})
+			d.says("serves")
+			if strings.Contains(d.out.String(), "failed") {
+				t.Errorf("the app was not let in\n%s", d.log())
+			}
+			d.stop()
+		})
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -73,7 +74,18 @@ type family struct {
 func (f *family) now() (int, []int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.gen, f.pids
+	return f.gen, descendants(slices.Clone(f.pids))
+}
+
+// start starts a client as the process of generation gen.
+func (f *family) start(t *testing.T, gen int, cmd *exec.Cmd) {
+	t.Helper()
+	f.mu.Lock() // who asks waits for the start
+	defer f.mu.Unlock()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	f.gen, f.pids = gen, []int{cmd.Process.Pid}
 }
 
 // says runs a client as the process of generation gen, and returns its last line when it
@@ -82,15 +94,7 @@ func (f *family) says(t *testing.T, gen int, cmd *exec.Cmd) string {
 	t.Helper()
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
-	f.mu.Lock() // who asks waits for the start
-	err := cmd.Start()
-	if err == nil {
-		f.gen, f.pids = gen, []int{cmd.Process.Pid}
-	}
-	f.mu.Unlock()
-	if err != nil {
-		t.Fatal(err)
-	}
+	f.start(t, gen, cmd)
 	limit := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
 	defer limit.Stop()
 	_ = cmd.Wait()

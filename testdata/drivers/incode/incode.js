@@ -1,6 +1,6 @@
-// incode.js is incode with node's pg, or with postgres.js: node incode.js module user password tls
+// incode.js is incode with node's pg, or with postgres.js: node incode.js module user password tls [wait]
 const fs = require('fs')
-const [module_, user, password, tls] = process.argv.slice(2)
+const [module_, user, password, tls, wait] = process.argv.slice(2)
 const url = new URL(process.env.DATABASE_URL)
 const options = {
   host: url.hostname, port: Number(url.port), database: url.pathname.slice(1),
@@ -31,5 +31,22 @@ async function withPostgres() {
   }
 }
 
-(module_ === 'pg' ? withPg() : withPostgres()).then(
-  who => console.log('in as ' + who), err => console.log('out: ' + err.message))
+// isDown says whether an error is of the network, or a server's that has just begun to start.
+function isDown(err) {
+  return ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'CONNECTION_CLOSED', '57P03'].includes(err.code) ||
+    err.message.startsWith('Connection terminated')
+}
+
+async function main() {
+  for (;;) {
+    try {
+      return console.log('in as ' + await (module_ === 'pg' ? withPg() : withPostgres()))
+    } catch (err) {
+      if (!wait || !isDown(err)) return console.log('out: ' + err.message)
+      console.log('waiting: ' + err.message)
+    }
+    await new Promise(next => setTimeout(next, 20))
+  }
+}
+
+main()

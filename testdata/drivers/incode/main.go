@@ -7,10 +7,15 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"database/sql"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"net"
 	"net/url"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -25,17 +30,30 @@ var (
 	password = flag.String("password", "", "in place of the URL's")
 	secure   = flag.String("tls", "", `"any" certificate, or the file of a CA`)
 	driver   = flag.String("driver", "pgx", "pgx or pq")
+	wait     = flag.Bool("wait", false, "try again while the server is down")
 )
 
 func main() {
 	flag.Parse()
 	connect := map[string]func() (string, error){"pgx": withPgx, "pq": withPq}[*driver]
 	who, err := connect()
+	for ; *wait && isDown(err); who, err = connect() {
+		fmt.Println("waiting:", err)
+		time.Sleep(20 * time.Millisecond)
+	}
 	if err != nil {
 		fmt.Println("out:", err)
 		return
 	}
 	fmt.Println("in as", who)
+}
+
+// isDown reports whether an error is of the network, or a server's that has just begun to start.
+// Over what else a server says, many an app gives up.
+func isDown(err error) bool {
+	var network *net.OpError
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		err != nil && strings.Contains(err.Error(), "57P03")
 }
 
 // withPgx sets all of it on the pool's configuration, and the password before each
