@@ -51,24 +51,41 @@ func TestRestartWithoutAURL(t *testing.T) {
 		{"keywords", []string{"APP_DSN=" + keywords}, "", "APP_DSN"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := pgapp(t, "")
-			write(t, filepath.Join(dir, "a.go"), namesDatabase)
-			write(t, filepath.Join(dir, ".env"), c.file)
-			d := runApp(t, dir, append(c.env, "PORT="+freePort(t), "PGAPP_PLANS=tx query"))
-			d.says("gen=1 serves tx query")
-			d.ready()
+			d := restartWithoutAURL(t, c.env, c.file)
 			l := d.wait(0, "database", func(l line) bool { return l.str("mode") == "session" })
 			if l.str("env") != c.want {
 				t.Errorf("%s", l.Raw)
 			}
-			mark := d.mark()
-			edit(t, filepath.Join(dir, "main.go"), `"v1"`, `"v2"`)
-			drained := d.wait(mark, "drained", ofGen(1))
+			drained := d.wait(0, "drained", ofGen(1))
 			if drained.int("rolled_back") != 2 || drained.int("cancelled") != 1 || drained.int("left") != 0 {
 				t.Errorf("%s", drained.Raw)
 			}
+			d.says("gen=2 found sessions=0 locks=0")
 			d.says("gen=2 serves tx query")
 			d.stop()
 		})
+		t.Run(c.name+", the control", func(t *testing.T) {
+			// pgapp reads no .env by itself.
+			d := restartWithoutAURL(t, append(strings.Fields(c.file), c.env...), c.file, "--db", "off")
+			d.says("gen=2 found sessions=1")
+			if strings.Contains(d.out.String(), "gen=2 found sessions=1 locks=0") {
+				t.Error("the session that is left holds no lock")
+			}
+			d.stop()
+			s.Exec(t, "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'dev'")
+		})
 	}
+}
+
+// restartWithoutAURL restarts an app in the middle of a transaction and of a query.
+func restartWithoutAURL(t *testing.T, env []string, file string, args ...string) *devguard {
+	t.Helper()
+	dir := pgapp(t, "")
+	write(t, filepath.Join(dir, "a.go"), namesDatabase)
+	write(t, filepath.Join(dir, ".env"), file)
+	d := runApp(t, dir, append(env, "PORT="+freePort(t), "PGAPP_PLANS=tx query"), args...)
+	d.says("gen=1 serves tx query")
+	d.ready()
+	edit(t, filepath.Join(dir, "main.go"), `"v1"`, `"v2"`)
+	return d
 }
