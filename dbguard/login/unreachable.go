@@ -30,7 +30,9 @@ func Unreachable(err error) bool {
 // unreachable is how a login ends that is to be reset.
 type unreachable struct{ error }
 
-func (u unreachable) Error() string { return fmt.Sprintf("cannot connect to the database server: %v", u.error) }
+func (u unreachable) Error() string {
+	return fmt.Sprintf("cannot connect to the database server: %v", u.error)
+}
 
 func (u unreachable) Unwrap() error { return u.error }
 
