@@ -29,7 +29,8 @@ func (s *Supervisor) build(e reload.Build) doer {
 		Env:     s.Environ,
 		Tmp:     s.StateDir.TmpDir(),
 		Goflags: s.goflags,
-		Again:   !first,
+		Cgo:     s.cgo(), Contents: s.sources,
+		Again: !first,
 	}
 	if first && s.Progress {
 		req.Progress = s.Screen.Packages
@@ -61,6 +62,20 @@ func (s *Supervisor) build(e reload.Build) doer {
 		ev.Brings = func() { s.first = s.first && res.Cancelled }
 		return ev
 	}
+}
+
+// cgo returns the packages that read more than the go command looks at.
+func (s *Supervisor) cgo() []build.Cgo {
+	if s.graph == nil {
+		return nil
+	}
+	var all []build.Cgo
+	for _, c := range s.graph.Cgo {
+		all = append(all, build.Cgo{
+			Package: c.Package, Dir: c.Dir, Main: c.Package == s.graph.Package, Workspace: c.Workspace, Files: c.Includes,
+		})
+	}
+	return all
 }
 
 // diagnostics are the messages of a build as they are shown, with the lines

@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync/atomic"
 
+	"github.com/devguard/devguard/supervisor/build"
 	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/console"
@@ -62,6 +63,7 @@ type Supervisor struct {
 	listed  bool            // some listing was taken over
 	goflags *string         // of the go command, once known
 	first   bool            // no build has finished yet
+	sources build.Contents  // of files that cgo reads; of the one build that runs
 	watched watched
 	ports   []int // that the newest ready generation listened on
 
@@ -95,6 +97,7 @@ func newSupervisor(opts Options) (*Supervisor, error) {
 		launcher: new(proc.Launcher),
 		replace:  make(chan struct{}, 1),
 		first:    true,
+		sources:  build.Contents{},
 	}
 	db, err := opts.OpenDatabase(s.cfg, s.app())
 	if err != nil {

@@ -24,6 +24,7 @@ func arguments(r Request, env string) ([]string, error) {
 		args = append(args, "-v")
 	}
 	args = append(args, goflags.Parse(r.Flags).Words(goflags.Compiles, goflags.Selects, goflags.Profiles, goflags.Prints)...)
+	args = append(args, cgoFlags(all, r)...)
 	return append(args, "-o", r.Out, r.pkg()), nil
 }
 

@@ -26,7 +26,11 @@ type Request struct {
 	Flags   []string // the user's go build flags; see goflags.Check
 	Env     []string // nil is this process's own
 	Tmp     string   // absolute: a directory of ours alone, made if missing, empty when Run returns
-	Again   bool     // a build like it was just done, so little is left to compile; see lessGC
+
+	Cgo      []Cgo    // packages that the go command does not know all inputs of
+	Contents Contents // of those; nil reads them all
+
+	Again bool // a build like it was just done, so little is left to compile; see lessGC
 
 	// Goflags is what `go env GOFLAGS` answers in Dir; nil makes Run ask. It
 	// hardly ever changes: a caller that builds often asks once (see Goflags) and

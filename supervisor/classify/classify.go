@@ -55,6 +55,7 @@ func (r *Rules) ofGraph(path string, c *Class, say func(string, ...any)) bool {
 	}
 	if role, ok := r.Graph.Files[path]; ok && role != 0 {
 		c.Role, c.Source, c.Shape = role, role != Excluded, role == Excluded || role == Module
+		c.Runtime = role == Library && shared(path)
 		say("%s", r.Graph.describe(r.Base, path, role))
 		return true
 	}

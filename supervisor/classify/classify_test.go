@@ -172,6 +172,43 @@ func TestExcludeLineWorks(t *testing.T) {
 	}
 }
 
+// TestClassifyCgo: what only a C compiler or linker reads is never advised to be a file that the
+// running app reads.
+func TestClassifyCgo(t *testing.T) {
+	r := shop()
+	if s := r.Classify("/shop/native/a.c").Suggest; s == "" {
+		t.Error("without cgo a .c file is a file like others")
+	}
+	r.Graph.Files["/native/a.h"] = classify.Included
+	r.Graph.Files["/native/liba.a"] = classify.Library
+	r.Graph.Files["/native/liba.so"] = classify.Library
+	r.Graph.Files["/native/liba.so.1"] = classify.Library
+	r.Graph.Cgo = []classify.Cgo{
+		{Package: "example.com/lib", Includes: []string{"/native/a.h"}},
+		{Package: "example.com/lib2", Includes: []string{"/native/a.h"}, Libraries: []string{"/native/liba.a", "/native/liba.so", "/native/liba.so.1"}},
+	}
+	const none = "no cgo package of ./cmd/app compiles, includes or links it; if a library is made from it, a hook can watch it and make that"
+	const system = "in a directory of the system, where headers and libraries are not watched"
+	for _, tt := range []struct{ path, want, reason string }{
+		{"/native/a.h", "source", "included by C sources of package example.com/lib, part of ./cmd/app"},
+		{"/native/liba.a", "source", "a library that package example.com/lib2 is linked with, part of ./cmd/app"},
+		{"/native/liba.so", "source runtime", "a library that package example.com/lib2 is linked with, part of ./cmd/app"},
+		{"/native/liba.so.1", "source runtime", "a library that package example.com/lib2 is linked with, part of ./cmd/app"},
+		{"/native/b.h", "", none},
+		{"/shop/native/a.c", "", none},
+		{"/shop/native/a.o", "", none},
+		{"/shop/build/a.o", "", "git ignores it"},
+		{"/usr/include/stdio.h", "", system},
+		{"/usr/local/lib/liba.a", "", system},
+		{"/usr/src/app/a.h", "", none},
+	} {
+		c := r.Classify(tt.path)
+		if got := kinds(c); got != tt.want || c.Reason != tt.reason || c.Suggest != "" {
+			t.Errorf("%s: %q, %q, suggests %q\nwant %q, %q", tt.path, got, c.Reason, c.Suggest, tt.want, tt.reason)
+		}
+	}
+}
+
 func TestClassifyCommand(t *testing.T) {
 	r := shop()
 	r.Graph, r.Command = nil, true

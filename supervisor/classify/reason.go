@@ -48,6 +48,10 @@ func (r *Rules) whyNot(path, outside string) string {
 		return outside
 	case isGo && r.Graph != nil:
 		return r.Graph.notImported(r.Base, filepath.Dir(path))
+	case r.forC(path) && System(filepath.Dir(path)):
+		return "in a directory of the system, where headers and libraries are not watched"
+	case r.forC(path):
+		return "no cgo package of " + r.Graph.mainName(r.Base) + " compiles, includes or links it; if a library is made from it, a hook can watch it and make that"
 	}
 	return "not part of the binary, and matches no watch.include pattern"
 }
@@ -55,7 +59,7 @@ func (r *Rules) whyNot(path, outside string) string {
 // suggest returns the line of devguard.toml with which a change of the file would restart the app;
 // "" if no line would.
 func (r *Rules) suggest(path string, c *Class, outside string) string {
-	if !c.Ignored() || outside != "" || r.Command {
+	if !c.Ignored() || outside != "" || r.Command || r.forC(path) {
 		return ""
 	}
 	rel, ok := r.rel(path)
@@ -108,6 +112,10 @@ func (g *Graph) describe(base, path string, role Role) string {
 		return "excluded by a build constraint (the constraint itself is watched)"
 	case Module:
 		return "decides which modules " + g.mainName(base) + " is built from"
+	case Included:
+		return "included by C sources of " + g.cgoOf(path) + part
+	case Library:
+		return "a library that " + g.cgoOf(path) + " is linked with" + part
 	case Profile:
 		return "the profile that " + g.mainName(base) + " is built with"
 	}

@@ -34,6 +34,8 @@ const (
 	Module                      // go.mod, go.sum, go.work, go.work.sum, vendor/modules.txt
 	Profile                     // default.pgo
 	Test                        // _test.go: not in the binary, but if its package clause or imports do not parse the build fails
+	Included                    // what C sources include and go list does not name; see Cgo
+	Library                     // what #cgo LDFLAGS name; see Cgo
 )
 
 // Dir is one package directory of the graph.
@@ -43,6 +45,17 @@ type Dir struct {
 	Embeds  []string // go:embed patterns of the package, as written, with their "all:"
 }
 
+// Cgo is what a package that uses cgo is built from and the go command does not look at. The names
+// are absolute, and some may not be there: the next place in which the compiler looks has them then,
+// or the build fails until they are made.
+type Cgo struct {
+	Package   string   // import path
+	Dir       string   // absolute
+	Workspace bool     // of a main module, which the go command calls "work" in patterns
+	Includes  []string // sorted
+	Libraries []string // sorted
+}
+
 // Graph is what a package is built from. Nobody changes it once it is made.
 type Graph struct {
 	Package string          // import path of the main package
@@ -50,6 +63,7 @@ type Graph struct {
 	Dirs    []Dir           // package directories outside GOROOT and GOMODCACHE
 	Roots   []string        // module roots (directories of go.mod), main module first
 	Imports []string        // import paths of all packages but the standard library's
+	Cgo     []Cgo           // of packages that have any
 
 	// Match reports whether the go command would compile the file name in dir, by its suffix, build
 	// constraints and tags. Nil: it would compile every file.

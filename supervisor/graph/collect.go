@@ -93,6 +93,7 @@ func (c *collector) add(p listed) {
 	c.files(p.Dir, classify.Embedded, p.EmbedFiles)
 	c.files(p.Dir, classify.OtherSource, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles,
 		p.SwigFiles, p.SwigCXXFiles, p.SysoFiles)
+	c.cgo(p, pkg)
 	c.files(p.Dir, classify.GoFile, p.GoFiles, p.CgoFiles, p.InvalidGoFiles) // last: also what is embedded as well
 }
 
@@ -278,6 +279,11 @@ func Union(old, next *classify.Graph) *classify.Graph {
 			if !seen[d.Path] {
 				seen[d.Path] = true
 				u.Dirs = append(u.Dirs, d)
+			}
+		}
+		for _, of := range g.Cgo {
+			if !slices.ContainsFunc(u.Cgo, func(c classify.Cgo) bool { return c.Package == of.Package }) {
+				u.Cgo = append(u.Cgo, of)
 			}
 		}
 		for _, r := range g.Roots {

@@ -58,7 +58,7 @@ type environment map[string]string
 
 // envNames are the settings that a graph depends on.
 var envNames = []string{"GOARCH", "GOAMD64", "GOEXPERIMENT", "GOFLAGS", "GOHOSTARCH", "GOMOD", "GOMODCACHE", "GOOS", "GOROOT", "GOVERSION",
-	"GOWORK", "CGO_ENABLED"}
+	"GOWORK", "CGO_ENABLED", "CGO_CPPFLAGS", "CGO_CFLAGS", "CGO_CXXFLAGS", "CGO_LDFLAGS"}
 
 func (t *asker) env(ctx context.Context) (environment, error) {
 	out, err := t.run(ctx, nil, append([]string{"env", "-json"}, envNames...)...)
@@ -128,6 +128,7 @@ type listed struct {
 	GoFiles, CgoFiles, InvalidGoFiles                []string
 	CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles []string
 	SwigFiles, SwigCXXFiles, SysoFiles               []string
+	CgoCPPFLAGS, CgoCFLAGS, CgoCXXFLAGS, CgoLDFLAGS  []string
 	EmbedFiles, EmbedPatterns                        []string
 	IgnoredGoFiles, IgnoredOtherFiles                []string
 	Module                                           *module
@@ -135,7 +136,7 @@ type listed struct {
 }
 
 const listFields = "ImportPath,Dir,Name,DepOnly,Standard,GoFiles,CgoFiles,InvalidGoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles," +
-	"SwigFiles,SwigCXXFiles,SysoFiles,EmbedFiles,EmbedPatterns,IgnoredGoFiles,IgnoredOtherFiles,Module,Error"
+	"SwigFiles,SwigCXXFiles,SysoFiles,CgoCPPFLAGS,CgoCFLAGS,CgoCXXFLAGS,CgoLDFLAGS,EmbedFiles,EmbedPatterns,IgnoredGoFiles,IgnoredOtherFiles,Module,Error"
 
 type module struct {
 	Path, Dir string

@@ -268,12 +268,16 @@ func TestMatch(t *testing.T) {
 
 func TestUnion(t *testing.T) {
 	old := &classify.Graph{Package: "p", Files: map[string]classify.Role{"/a": classify.GoFile, "/b": classify.GoFile},
-		Dirs: []classify.Dir{{Path: "/x"}, {Path: "/y"}}, Roots: []string{"/"}}
-	next := &classify.Graph{Files: map[string]classify.Role{"/a": classify.Excluded}, Dirs: []classify.Dir{{Path: "/x", Package: "new"}}, Roots: []string{"/", "/m"}}
+		Dirs: []classify.Dir{{Path: "/x"}, {Path: "/y"}}, Roots: []string{"/"}, Cgo: []classify.Cgo{{Package: "c", Dir: "old"}, {Package: "d"}}}
+	next := &classify.Graph{Files: map[string]classify.Role{"/a": classify.Excluded}, Dirs: []classify.Dir{{Path: "/x", Package: "new"}}, Roots: []string{"/", "/m"},
+		Cgo: []classify.Cgo{{Package: "c", Dir: "new"}}}
 	u := Union(old, next)
 	if u.Package != "p" || u.Files["/a"] != classify.Excluded || u.Files["/b"] != classify.GoFile || len(u.Dirs) != 2 || u.Dirs[0].Package != "new" ||
 		!slices.Equal(u.Roots, []string{"/", "/m"}) {
 		t.Errorf("union: %+v", u)
+	}
+	if len(u.Cgo) != 2 || u.Cgo[0].Dir != "new" || u.Cgo[1].Package != "d" {
+		t.Errorf("cgo packages: %+v", u.Cgo)
 	}
 	if Union(nil, next) != next || Union(old, nil) != old || Union(nil, nil) != nil {
 		t.Error("union with nothing is not the other one")

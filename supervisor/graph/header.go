@@ -15,18 +15,19 @@ import (
 	"github.com/devguard/devguard/supervisor/change"
 )
 
-// Header is the digest of what go list reads in one source file: package clause, imports, build
-// constraints, //go:embed lines, cgo directives. An edit of a body or of another comment leaves it
+// Header is the digest of what Load reads in one source file: package clause, imports, build
+// constraints, //go:embed lines, cgo directives, #include lines. An edit of a body or of another comment leaves it
 // equal. It takes tens of microseconds.
 //
 // It is made of all of src when the header does not parse, of a test file only of its package
-// clause, of a file that is not Go only of its build constraints.
+// clause, of a file that is not Go only of its build constraints and #include lines.
 func Header(name string, src []byte) change.Digest {
 	h := sha256.New()
 	if filepath.Ext(name) == ".go" {
 		goHeader(h, name, src)
 	} else {
 		constraints(h, src)
+		includeLines(h, src)
 	}
 	var d change.Digest
 	copy(d[:], h.Sum(nil))
@@ -57,7 +58,7 @@ func goHeader(h hash.Hash, name string, src []byte) {
 	}
 	slices.Sort(paths)
 	fmt.Fprintf(h, "imports %q\n", slices.Compact(paths))
-	cgoDirectives(h, file)
+	cgoLines(h, file)
 	embeds(h, src)
 }
 
@@ -66,25 +67,13 @@ func isConstraint(line string) bool {
 		strings.HasPrefix(line, "//") && strings.HasPrefix(strings.TrimSpace(line[2:]), "+build")
 }
 
-// cgoDirectives are the #cgo lines above import "C".
-func cgoDirectives(h hash.Hash, file *ast.File) {
-	for _, decl := range file.Decls {
-		d, ok := decl.(*ast.GenDecl)
-		if !ok {
-			continue
-		}
-		for _, s := range d.Specs {
-			spec, ok := s.(*ast.ImportSpec)
-			if !ok || spec.Path.Value != `"C"` {
-				continue
-			}
-			for _, doc := range []*ast.CommentGroup{d.Doc, spec.Doc} {
-				for line := range strings.Lines(doc.Text()) {
-					if line = strings.TrimSpace(line); strings.HasPrefix(line, "#cgo") {
-						fmt.Fprintf(h, "cgo %q\n", line)
-					}
-				}
-			}
+// cgoLines are the #cgo and #include lines above import "C".
+func cgoLines(h hash.Hash, file *ast.File) {
+	for line := range preamble(file) {
+		if strings.HasPrefix(line, "#cgo") {
+			fmt.Fprintf(h, "cgo %q\n", line)
+		} else if inc, ok := includeOf([]byte(line)); ok {
+			fmt.Fprintf(h, "include %v\n", inc)
 		}
 	}
 }
@@ -114,6 +103,15 @@ func constraints(h hash.Hash, src []byte) {
 		}
 		if isConstraint(string(line)) {
 			fmt.Fprintf(h, "constraint %q\n", line)
+		}
+	}
+}
+
+// includeLines are the #include lines of C.
+func includeLines(h hash.Hash, src []byte) {
+	for line := range bytes.Lines(src) {
+		if inc, ok := includeOf(line); ok {
+			fmt.Fprintf(h, "include %v\n", inc)
 		}
 	}
 }

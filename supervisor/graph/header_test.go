@@ -13,6 +13,7 @@ const header = `// Copyright
 package main
 
 // #cgo LDFLAGS: -lm
+// #include <math.h>
 // int f(void);
 import "C"
 
@@ -64,6 +65,8 @@ func TestHeader(t *testing.T) {
 		{"embed", "go:embed static", "go:embed static other", false},
 		{"embed removed", "//go:embed static", "", false},
 		{"cgo", "-lm", "-lz", false},
+		{"include", "<math.h>", "<time.h>", false},
+		{"include of another kind", "<math.h>", "\"math.h\"", false},
 		{"import does not parse", "\"fmt\"", "\"fmt", false},
 	}
 	want := Header("main.go", []byte(header))
@@ -84,6 +87,16 @@ func TestHeaderOfAssembly(t *testing.T) {
 	}
 	if a == Header("x.s", []byte("//go:build darwin\nTEXT f(SB),4,$0\n")) {
 		t.Error("a build constraint did not change the digest")
+	}
+}
+
+func TestHeaderOfC(t *testing.T) {
+	a := Header("x.h", []byte("#pragma once\n#include \"a.h\"\nint f(void);\n"))
+	if a != Header("x.h", []byte("#define X\n\n  # include \"a.h\"\nint g(void);\n")) {
+		t.Error("a body changed the digest")
+	}
+	if a == Header("x.h", []byte("#pragma once\n#include \"b.h\"\nint f(void);\n")) {
+		t.Error("an #include line did not change the digest")
 	}
 }
 

@@ -139,7 +139,7 @@ func headKind(r classify.Role) int {
 	switch {
 	case r == 0:
 		return 0
-	case goSource(r):
+	case hasHeader(r):
 		return 1
 	case r == classify.Module:
 		return 2

@@ -170,7 +170,7 @@ func (s *saver) classify(path string) classify.Class {
 
 func headOf(path, text string, role classify.Role) change.Digest {
 	switch {
-	case goSource(role):
+	case hasHeader(role):
 		return header(path, []byte(text))
 	case role == classify.Module:
 		return change.DigestOf([]byte(text))

@@ -144,7 +144,7 @@ func opOf(from, to fileState) change.Op {
 // reclassify classifies a file again, which must not be counted in meanwhile.
 func (l *loop) reclassify(f *file) {
 	c := l.plan.Rules.Classify(f.name)
-	if !counts(c) || goSource(c.Role) != goSource(f.class.Role) {
+	if !counts(c) || hasHeader(c.Role) != hasHeader(f.class.Role) {
 		return // another head would be wanted of it: the next plan sees to that
 	}
 	f.class = c

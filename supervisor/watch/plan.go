@@ -21,8 +21,8 @@ type Plan struct {
 	// repository.
 	GitDir string
 
-	// Header returns the digest of what `go list` depends on in a Go file: package clause, imports,
-	// build constraints, embed lines. Nil: the digest of the whole file.
+	// Header returns the digest of what the graph depends on in a source file: package clause,
+	// imports, build constraints, embed lines, what C includes. Nil: the digest of the whole file.
 	Header func(name string, src []byte) change.Digest
 }
 

@@ -42,9 +42,10 @@ type reader struct {
 	header func(name string, src []byte) change.Digest
 }
 
-// maxRuntimeHash is the size from which a file that only the running app reads is known by size and
-// time instead of contents: nobody wants a database dump in the tree to be read at each start.
-const maxRuntimeHash = 64 << 20
+// maxHash is the size from which a file that only the running app reads, or a library, is known by
+// size and time instead of contents: nobody wants a database dump in the tree to be read at each
+// start.
+const maxHash = 64 << 20
 
 // lookAll looks at files, on several processors when there are many.
 func (r reader) lookAll(ctx context.Context, what []target) []fileState {
@@ -89,8 +90,11 @@ func (r reader) look(ctx context.Context, g target) fileState {
 
 func (r reader) read(ctx context.Context, g target, link bool, s stamp) fileState {
 	out := fileState{link: link, present: true, stamp: s}
-	if onlyRuntime(g.class) && s.size > maxRuntimeHash {
+	if big(g.class, s.size) {
 		out.sum = stampDigest(s)
+		if g.class.Role != 0 {
+			out.head = presence
+		}
 		return out
 	}
 	began := time.Now()
@@ -115,7 +119,7 @@ func (r reader) read(ctx context.Context, g target, link bool, s stamp) fileStat
 }
 
 func (r reader) digests(ctx context.Context, g target, f io.Reader) (sum, head change.Digest, err error) {
-	if goSource(g.class.Role) {
+	if hasHeader(g.class.Role) {
 		var src bytes.Buffer
 		if _, err := io.Copy(&src, contextReader{ctx, f}); err != nil {
 			return sum, head, err
@@ -148,12 +152,22 @@ func (r reader) headOf(name string, src []byte, sum change.Digest) change.Digest
 	return r.header(name, src)
 }
 
-func goSource(role classify.Role) bool {
-	return role == classify.GoFile || role == classify.Excluded || role == classify.Test
+// hasHeader reports whether the graph depends on what a file says of others.
+func hasHeader(role classify.Role) bool {
+	switch role {
+	case classify.GoFile, classify.Excluded, classify.Test, classify.OtherSource, classify.Included:
+		return true
+	}
+	return false
 }
 
 func onlyRuntime(c classify.Class) bool {
 	return c.Runtime && c.Role == 0 && len(c.Hooks) == 0 && !c.Env && !c.Config
+}
+
+// big reports whether a file of that size is known by size and time instead of contents.
+func big(c classify.Class, size int64) bool {
+	return size > maxHash && (onlyRuntime(c) || c.Role == classify.Library)
 }
 
 func stampDigest(s stamp) change.Digest {

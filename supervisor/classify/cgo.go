@@ -1,0 +1,48 @@
+package classify
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/devguard/devguard/supervisor/paths"
+)
+
+// systemDirs hold headers and libraries that come with the machine, and are not edited.
+var systemDirs = []string{
+	"/usr/include", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/share", "/usr/local/include", "/usr/local/lib", "/usr/local/lib64",
+	"/lib", "/lib32", "/lib64", "/opt/homebrew", "/opt/local", "/nix", "/Library", "/System", "/Applications",
+}
+
+// System reports whether what is in a directory comes with the machine.
+func System(dir string) bool {
+	return slices.ContainsFunc(systemDirs, func(system string) bool { return paths.Within(dir, system) })
+}
+
+// shared reports whether a library is loaded when the program starts: a program that runs has the
+// old one, even if its own file stays the same.
+func shared(path string) bool {
+	base := filepath.Base(path)
+	return slices.Contains([]string{".so", ".dylib", ".dll"}, filepath.Ext(base)) || strings.Contains(base, ".so.")
+}
+
+// forC reports whether a file is called like one that only a C compiler or a linker reads, and there
+// is somebody to read it: a restart without a build would change nothing.
+func (r *Rules) forC(path string) bool {
+	if r.Graph == nil || len(r.Graph.Cgo) == 0 {
+		return false
+	}
+	return slices.Contains([]string{
+		".c", ".cc", ".cpp", ".cxx", ".m", ".mm", ".h", ".hh", ".hpp", ".hxx", ".inc", ".inl", ".s", ".S", ".a", ".o", ".lib",
+	}, filepath.Ext(path))
+}
+
+// cgoOf names the package that includes a file, or is linked with it.
+func (g *Graph) cgoOf(path string) string {
+	for _, c := range g.Cgo {
+		if slices.Contains(c.Includes, path) || slices.Contains(c.Libraries, path) {
+			return "package " + c.Package
+		}
+	}
+	return "a package of the graph"
+}
