@@ -190,7 +190,7 @@ func TestClassifyCgo(t *testing.T) {
 	const none = "no cgo package of ./cmd/app compiles, includes or links it; if a library is made from it, a hook can watch it and make that"
 	const system = "in a directory of the system, where headers and libraries are not watched"
 	for _, tt := range []struct{ path, want, reason string }{
-		{"/native/a.h", "source", "included by C sources of package example.com/lib, part of ./cmd/app"},
+		{"/native/a.h", "source", "included by C or assembly sources of package example.com/lib, part of ./cmd/app"},
 		{"/native/liba.a", "source", "a library that package example.com/lib2 is linked with, part of ./cmd/app"},
 		{"/native/liba.so", "source runtime", "a library that package example.com/lib2 is linked with, part of ./cmd/app"},
 		{"/native/liba.so.1", "source runtime", "a library that package example.com/lib2 is linked with, part of ./cmd/app"},

@@ -113,7 +113,7 @@ func (g *Graph) describe(base, path string, role Role) string {
 	case Module:
 		return "decides which modules " + g.mainName(base) + " is built from"
 	case Included:
-		return "included by C sources of " + g.cgoOf(path) + part
+		return "included by C or assembly sources of " + g.cgoOf(path) + part
 	case Library:
 		return "a library that " + g.cgoOf(path) + " is linked with" + part
 	case Profile:

@@ -34,7 +34,7 @@ const (
 	Module                      // go.mod, go.sum, go.work, go.work.sum, vendor/modules.txt
 	Profile                     // default.pgo
 	Test                        // _test.go: not in the binary, but if its package clause or imports do not parse the build fails
-	Included                    // what C sources include and go list does not name; see Cgo
+	Included                    // what C or assembly includes and go list does not name; see Cgo
 	Library                     // what #cgo LDFLAGS name; see Cgo
 )
 
@@ -45,7 +45,7 @@ type Dir struct {
 	Embeds  []string // go:embed patterns of the package, as written, with their "all:"
 }
 
-// Cgo is what a package that uses cgo is built from and the go command does not look at. The names
+// Cgo is what a package with C or assembly is built from and the go command does not look at. The names
 // are absolute, and some may not be there: the next place in which the compiler looks has them then,
 // or the build fails until they are made.
 type Cgo struct {

@@ -9,11 +9,11 @@ import (
 	"github.com/devguard/devguard/supervisor/goflags"
 )
 
-// cgo adds what a package is built from beside what go list names: the files that its C sources
-// include, wherever they are, and the libraries that its linker flags name. The go command's cache
-// knows neither.
+// cgo adds what a package is built from beside what go list names: the files that its C or assembly
+// sources include, wherever they are, and the libraries that its linker flags name. The go command's
+// cache knows neither.
 func (c *collector) cgo(p listed, pkg string) {
-	if len(p.CgoFiles) == 0 {
+	if len(p.CgoFiles)+len(p.SFiles) == 0 {
 		return
 	}
 	compile := slices.Concat(c.envFlags("CGO_CPPFLAGS"), c.envFlags("CGO_CFLAGS"), c.envFlags("CGO_CXXFLAGS"), p.CgoCPPFLAGS, p.CgoCFLAGS, p.CgoCXXFLAGS)
@@ -46,6 +46,8 @@ func (c *collector) includes(p listed, flags []string) []string {
 	for _, name := range sources {
 		known[filepath.Join(p.Dir, name)] = true
 	}
+	// That is where Go's own assembler looks, too.
+	flags = append(flags, "-idirafter", filepath.Join(c.a.env["GOROOT"], "pkg", "include"))
 	s := newIncludes(p.Dir, known, flags, c.edited)
 	for _, name := range p.CgoFiles {
 		s.goFile(filepath.Join(p.Dir, name))
@@ -78,7 +80,7 @@ func (c *collector) libraries(dir string, flags []string) []string {
 			}
 		}
 	}
-	for _, word := range flags {
+	for word := range strings.FieldsFuncSeq(strings.Join(flags, "\n"), func(r rune) bool { return r == '\n' || r == ',' }) { // -Wl,-force_load,libx.a
 		ext := filepath.Ext(word)
 		if !strings.HasPrefix(word, "-") && (ext == ".o" || slices.Contains(suffixes, ext) || strings.Contains(filepath.Base(word), ".so.")) {
 			names = append(names, word)

@@ -28,6 +28,7 @@ func (tr *tree) cgoOf(g *classify.Graph) (of classify.Cgo, includes, libraries [
 			tr.t.Errorf("%s: role %d", name, role)
 		}
 	}
+	slices.Sort(includes) // as relative names
 	return of, includes, libraries
 }
 
@@ -61,6 +62,7 @@ func TestIncludes(t *testing.T) {
 		{"missing", "#cgo CFLAGS: -I../inc -I../gen\n#include <a/later.h>\n", []string{"inc/a.h", ""}, []string{"app/a/later.h", "gen/a/later.h", "inc/a/later.h"}},
 		{"before another", "#cgo CFLAGS: -I../one -I../none -I../two\n#include <a.h>\n", []string{"one/x.h", "", "two/a.h", ""}, []string{"app/a.h", "one/a.h", "two/a.h"}},
 		{"with -include", "#cgo CFLAGS: -include ../b.h\n", []string{"b.h", ""}, []string{"b.h"}},
+		{"asked for twice", "#include \"../b.h\"\n#include <c.h>\n#cgo CFLAGS: -I..\n", []string{"b.h", "#include <c.h>\n#include \"c.h\"\n", "c.h", ""}, []string{"app/c.h", "b.h", "c.h"}},
 		{"of cgo", "#include \"_cgo_export.h\"\n", nil, nil},
 		{"a directory of the system", "#cgo CFLAGS: -I/usr/include -I/usr/local/include\n#include <no/such.h>\n", nil, []string{"app/no/such.h"}},
 	} {
@@ -105,7 +107,7 @@ func TestLibraries(t *testing.T) {
 		{"linux", []string{"-L", "l", "-l", "x"}, []string{"/p/l/libx.a", "/p/l/libx.so"}},
 		{"linux", []string{"-lx"}, nil},
 		{"linux", []string{"-L/l", "-l:x.so.2"}, []string{"/l/x.so.2"}},
-		{"linux", []string{"a.a", "../b.o", "/c/c.so", "/c/d.so.1", "-Wl,--as-needed", "x"}, []string{"/b.o", "/c/c.so", "/c/d.so.1", "/p/a.a"}},
+		{"linux", []string{"a.a", "../b.o", "/c/c.so", "/c/d.so.1", "-Wl,--as-needed", "x", "-Wl,--whole-archive,/e/e.a", "-Wl,-rpath,/e"}, []string{"/b.o", "/c/c.so", "/c/d.so.1", "/e/e.a", "/p/a.a"}},
 		{"linux", []string{"-L/usr/lib/x86_64-linux-gnu", "-lz", "/lib/libc.a"}, nil},
 		{"linux", []string{"-L/usr/src/app", "-lz"}, []string{"/usr/src/app/libz.a", "/usr/src/app/libz.so"}},
 		{"darwin", []string{"-L/l", "-lx", "-framework", "CoreFoundation"}, []string{"/l/libx.a", "/l/libx.dylib", "/l/libx.tbd"}},
@@ -135,6 +137,17 @@ func TestCgoPackage(t *testing.T) {
 	if len(g.Cgo) > 0 || g.Files[filepath.Join(tr.dir, "lib/inc/a.h")] != 0 {
 		t.Errorf("without cgo: %+v", g.Cgo)
 	}
+}
+
+// TestAssembly: the go command does not look at what Go's assembler includes either.
+func TestAssembly(t *testing.T) {
+	tr := newTree(t, "go.mod", goMod, "main.go", hello, "app/own.h", "#include \"../../outside.h\"\n",
+		"app/main.go", hello, "app/a.s", "#include \"textflag.h\"\n#include \"go_asm.h\"\n#include \"own.h\"\n#include \"../macros.h\"\n", "macros.h", "")
+	if g := tr.good(".", "."); len(g.Cgo) > 0 {
+		t.Errorf("without C and assembly: %+v", g.Cgo)
+	}
+	_, got, _ := tr.cgoOf(tr.good(".", "./app"))
+	tr.check("includes", got, "../outside.h", "macros.h")
 }
 
 func TestIncludeOf(t *testing.T) {

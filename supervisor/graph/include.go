@@ -28,10 +28,17 @@ type includes struct {
 
 	found map[string]bool
 	read  map[string]bool
+	asked map[asked]bool
+}
+
+// asked is an include that was looked for.
+type asked struct {
+	included
+	from string // the directory of "name"
 }
 
 func newIncludes(dir string, known map[string]bool, flags []string, edited func(dir string) bool) *includes {
-	s := &includes{known: known, edited: edited, found: map[string]bool{}, read: map[string]bool{}}
+	s := &includes{known: known, edited: edited, found: map[string]bool{}, read: map[string]bool{}, asked: map[asked]bool{}}
 	in := func(dirs []string) (all []string) {
 		for _, d := range dirs {
 			all = append(all, inDir(dir, d))
@@ -77,10 +84,17 @@ func (s *includes) file(name string) {
 }
 
 // include finds a file as the compiler does. One that is nowhere, and is no header of the system,
-// is awaited in each of the directories; so is one that would be found before another, if its
-// directory is there.
+// is awaited in each of the directories; so is one that would be found before another that may be
+// edited, if its directory is there.
 func (s *includes) include(from string, inc included) {
 	dirs := s.angled
+	if !inc.quoted {
+		from = ""
+	}
+	if s.asked[asked{inc, from}] {
+		return
+	}
+	s.asked[asked{inc, from}] = true
 	if inc.quoted {
 		dirs = slices.Concat([]string{from}, s.quoted, s.angled)
 	}
@@ -92,16 +106,21 @@ func (s *includes) include(from string, inc included) {
 		path := filepath.Join(dir, inc.name)
 		info, err := os.Stat(path)
 		if err == nil && info.Mode().IsRegular() {
-			s.add(slices.DeleteFunc(missing, func(name string) bool { return !isDir(filepath.Dir(name)) })...)
-			s.add(path)
+			if s.edited(filepath.Dir(path)) {
+				s.add(slices.DeleteFunc(missing, func(name string) bool { return !isDir(filepath.Dir(name)) })...)
+				s.add(path)
+			}
 			return
 		}
 		missing = append(missing, path)
 	}
-	if inc.name != "_cgo_export.h" && !ofSystem(inc.name) { // cgo makes the former
+	if !slices.Contains(generated, inc.name) && !ofSystem(inc.name) {
 		s.add(missing...)
 	}
 }
+
+// generated are headers that the go command makes in each build.
+var generated = []string{"_cgo_export.h", "go_asm.h"}
 
 func (s *includes) add(names ...string) {
 	for _, name := range names {
