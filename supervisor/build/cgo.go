@@ -36,11 +36,10 @@ func cgoFlags(all goflags.Flags, r Request) []string {
 	var args []string
 	now := time.Now()
 	for _, c := range r.Cgo {
-		if len(c.Files) == 0 {
-			continue
+		if digest := r.Contents.fingerprint(c.Files, now); digest != "" {
+			own := strings.TrimSpace(c.gcflags(all, r.Dir) + " -env=DEVGUARD_CGO=" + digest)
+			args = append(args, "-gcflags="+c.Package+"="+own)
 		}
-		own := strings.TrimSpace(c.gcflags(all, r.Dir) + " -env=DEVGUARD_CGO=" + r.Contents.fingerprint(c.Files, now))
-		args = append(args, "-gcflags="+c.Package+"="+own)
 	}
 	return args
 }
@@ -148,11 +147,16 @@ func (c Contents) of(name string, now time.Time) change.Digest {
 	return sum
 }
 
-// fingerprint is the digest of the names and contents of files.
+// fingerprint is the digest of the names and contents of files; "" when none is there.
 func (c Contents) fingerprint(files []string, now time.Time) string {
-	h := sha256.New()
+	h, none := sha256.New(), true
 	for _, name := range files {
-		fmt.Fprintf(h, "%q %x\n", name, c.of(name, now))
+		sum := c.of(name, now)
+		none = none && sum.IsZero()
+		fmt.Fprintf(h, "%q %x\n", name, sum)
+	}
+	if none {
+		return ""
 	}
 	return fmt.Sprintf("%x", h.Sum(nil)[:8])
 }

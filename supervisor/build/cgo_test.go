@@ -64,9 +64,14 @@ func TestGcflags(t *testing.T) {
 
 // TestCgoFlags: only packages with such files get a flag, after those of the user.
 func TestCgoFlags(t *testing.T) {
+	header := filepath.Join(t.TempDir(), "a.h")
+	if err := os.WriteFile(header, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
 	r := Request{Dir: "/src/app", Flags: []string{"-gcflags=all=-N"}, Cgo: []Cgo{
-		{Package: "example.com/app/a", Dir: "/src/app/a", Files: []string{filepath.Join(t.TempDir(), "a.h")}},
+		{Package: "example.com/app/a", Dir: "/src/app/a", Files: []string{header, header + "pp"}},
 		{Package: "example.com/app/b", Dir: "/src/app/b"},
+		{Package: "example.com/app/c", Dir: "/src/app/c", Files: []string{header + "pp"}},
 	}}
 	args, err := arguments(r, "")
 	if err != nil {
@@ -117,7 +122,7 @@ func TestFingerprint(t *testing.T) {
 	b := of(at.Add(time.Hour))
 	write("aa", at)
 	aa := of(at.Add(time.Hour))
-	if a == b || a == none || b == none || aa == a || aa == b {
+	if none != "" || a == b || a == none || b == none || aa == a || aa == b {
 		t.Errorf("none %s, a %s, b %s, aa %s", none, a, b, aa)
 	}
 	write("a", at.Add(time.Second))
@@ -134,6 +139,11 @@ func TestFingerprint(t *testing.T) {
 		t.Error("a file that is gone counts")
 	}
 	other := filepath.Join(t.TempDir(), "a.h")
+	for _, name := range []string{name, other} {
+		if err := os.WriteFile(name, nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if known.fingerprint([]string{name}, at) == known.fingerprint([]string{other}, at) {
 		t.Error("the name does not count")
 	}

@@ -46,3 +46,16 @@ func (g *Graph) cgoOf(path string) string {
 	}
 	return "a package of the graph"
 }
+
+// notRead says why a file that only a C compiler or a linker reads asks for nothing.
+func (g *Graph) notRead(base string) string {
+	for _, c := range g.Cgo {
+		switch {
+		case c.Cut:
+			return "package " + c.Package + " includes more files than are watched, and this one is none of those; edit a file of the package after it"
+		case c.PkgConfig:
+			return "what #cgo pkg-config of package " + c.Package + " names is not watched, and no other cgo package reads it; if it is of the former, edit a file of the package after it"
+		}
+	}
+	return "no cgo package of " + g.mainName(base) + " compiles, includes or links it; if a library is made from it, a hook can watch it and make that"
+}

@@ -209,6 +209,20 @@ func TestClassifyCgo(t *testing.T) {
 	}
 }
 
+// TestClassifyCgoUnknown: where not all that is read is known, nothing is said that may be wrong.
+func TestClassifyCgoUnknown(t *testing.T) {
+	for want, of := range map[string]classify.Cgo{
+		"package a includes more files than are watched": {Package: "a", Cut: true},
+		"what #cgo pkg-config of package a names":        {Package: "a", PkgConfig: true},
+	} {
+		r := shop()
+		r.Graph.Cgo = []classify.Cgo{{Package: "x"}, of}
+		if c := r.Classify("/shop/native/a.h"); !c.Ignored() || !strings.HasPrefix(c.Reason, want) || c.Suggest != "" {
+			t.Errorf("%+v, want %q", c, want)
+		}
+	}
+}
+
 func TestClassifyCommand(t *testing.T) {
 	r := shop()
 	r.Graph, r.Command = nil, true

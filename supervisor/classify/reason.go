@@ -51,7 +51,7 @@ func (r *Rules) whyNot(path, outside string) string {
 	case r.forC(path) && System(filepath.Dir(path)):
 		return "in a directory of the system, where headers and libraries are not watched"
 	case r.forC(path):
-		return "no cgo package of " + r.Graph.mainName(r.Base) + " compiles, includes or links it; if a library is made from it, a hook can watch it and make that"
+		return r.Graph.notRead(r.Base)
 	}
 	return "not part of the binary, and matches no watch.include pattern"
 }

@@ -54,6 +54,8 @@ type Cgo struct {
 	Workspace bool     // of a main module, which the go command calls "work" in patterns
 	Includes  []string // sorted
 	Libraries []string // sorted
+	Cut       bool     // more is included than is watched
+	PkgConfig bool     // pkg-config names more directories, which nobody has asked for
 }
 
 // Graph is what a package is built from. Nobody changes it once it is made.

@@ -19,10 +19,11 @@ func (c *collector) cgo(p listed, pkg string) {
 	compile := slices.Concat(c.envFlags("CGO_CPPFLAGS"), c.envFlags("CGO_CFLAGS"), c.envFlags("CGO_CXXFLAGS"), p.CgoCPPFLAGS, p.CgoCFLAGS, p.CgoCXXFLAGS)
 	found := classify.Cgo{
 		Package: pkg, Dir: p.Dir, Workspace: p.Module != nil && p.Module.Main,
-		Includes:  c.includes(p, compile),
+		PkgConfig: len(p.CgoPkgConfig) > 0,
 		Libraries: c.libraries(p.Dir, slices.Concat(c.envFlags("CGO_LDFLAGS"), p.CgoLDFLAGS)),
 	}
-	if len(found.Includes)+len(found.Libraries) == 0 {
+	found.Includes, found.Cut = c.includes(p, compile)
+	if len(found.Includes)+len(found.Libraries) == 0 && !found.PkgConfig {
 		return
 	}
 	c.graph.Cgo = append(c.graph.Cgo, found)
@@ -39,8 +40,8 @@ func (c *collector) envFlags(name string) []string {
 // edited reports whether what is in a directory may be edited.
 func (c *collector) edited(dir string) bool { return !c.foreign(dir) && !classify.System(dir) }
 
-// includes are the files that a package's C sources include, sorted.
-func (c *collector) includes(p listed, flags []string) []string {
+// includes are the files that a package's C sources include, sorted, and whether there are more.
+func (c *collector) includes(p listed, flags []string) (names []string, cut bool) {
 	known := map[string]bool{}
 	sources := slices.Concat(p.CFiles, p.CXXFiles, p.MFiles, p.FFiles, p.SFiles, p.HFiles)
 	for _, name := range sources {
@@ -58,7 +59,7 @@ func (c *collector) includes(p listed, flags []string) []string {
 	for _, name := range values(flags, "-include") {
 		s.include(p.Dir, included{name, true})
 	}
-	return s.all()
+	return s.all(), s.cut
 }
 
 // libraries are the files that linker flags name, sorted: by their paths, and as -lNAME in each -L

@@ -84,6 +84,15 @@ func TestIncludes(t *testing.T) {
 	}
 }
 
+// TestPkgConfig: it is not asked, and that is known.
+func TestPkgConfig(t *testing.T) {
+	tr := newTree(t, "go.mod", goMod, "main.go", source("#cgo pkg-config: no-such\n"))
+	tr.env = append(tr.env, "CGO_ENABLED=1")
+	if of, includes, libraries := tr.cgoOf(tr.good(".", ".")); !of.PkgConfig || len(includes)+len(libraries) > 0 {
+		t.Errorf("got %+v", of)
+	}
+}
+
 func TestManyIncludes(t *testing.T) {
 	files := []string{"go.mod", goMod, "main.go", source("#include \"h/0.h\"\n")}
 	for i := range maxIncludes + 10 {
@@ -91,8 +100,8 @@ func TestManyIncludes(t *testing.T) {
 	}
 	tr := newTree(t, files...)
 	tr.env = append(tr.env, "CGO_ENABLED=1")
-	if _, got, _ := tr.cgoOf(tr.good(".", ".")); len(got) != maxIncludes {
-		t.Errorf("%d files, want %d", len(got), maxIncludes)
+	if of, got, _ := tr.cgoOf(tr.good(".", ".")); len(got) != maxIncludes || !of.Cut {
+		t.Errorf("%d files, want %d and that there are more: %v", len(got), maxIncludes, of.Cut)
 	}
 }
 
@@ -129,7 +138,7 @@ func TestCgoPackage(t *testing.T) {
 	of, includes, libraries := tr.cgoOf(tr.good("app", "."))
 	tr.check("includes", includes, "env/a.h", "env/b.h", "lib/c/a.h", "lib/c/b.h", "lib/inc/a.h")
 	tr.check("libraries", libraries, "lib/c/libown.a", "lib/c/libown.so")
-	if of.Package != "example.com/lib/c" || of.Dir != filepath.Join(tr.dir, "lib/c") || of.Workspace {
+	if of.Cut || of.PkgConfig || of.Package != "example.com/lib/c" || of.Dir != filepath.Join(tr.dir, "lib/c") || of.Workspace {
 		t.Errorf("package %+v", of)
 	}
 	tr.env = append(tr.env, "CGO_ENABLED=0")

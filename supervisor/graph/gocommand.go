@@ -129,6 +129,7 @@ type listed struct {
 	CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles []string
 	SwigFiles, SwigCXXFiles, SysoFiles               []string
 	CgoCPPFLAGS, CgoCFLAGS, CgoCXXFLAGS, CgoLDFLAGS  []string
+	CgoPkgConfig                                     []string
 	EmbedFiles, EmbedPatterns                        []string
 	IgnoredGoFiles, IgnoredOtherFiles                []string
 	Module                                           *module
@@ -136,7 +137,7 @@ type listed struct {
 }
 
 const listFields = "ImportPath,Dir,Name,DepOnly,Standard,GoFiles,CgoFiles,InvalidGoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles," +
-	"SwigFiles,SwigCXXFiles,SysoFiles,CgoCPPFLAGS,CgoCFLAGS,CgoCXXFLAGS,CgoLDFLAGS,EmbedFiles,EmbedPatterns,IgnoredGoFiles,IgnoredOtherFiles,Module,Error"
+	"SwigFiles,SwigCXXFiles,SysoFiles,CgoCPPFLAGS,CgoCFLAGS,CgoCXXFLAGS,CgoLDFLAGS,CgoPkgConfig,EmbedFiles,EmbedPatterns,IgnoredGoFiles,IgnoredOtherFiles,Module,Error"
 
 type module struct {
 	Path, Dir string

@@ -29,6 +29,7 @@ type includes struct {
 	found map[string]bool
 	read  map[string]bool
 	asked map[asked]bool
+	cut   bool // at maxIncludes
 }
 
 // asked is an include that was looked for.
@@ -124,8 +125,12 @@ var generated = []string{"_cgo_export.h", "go_asm.h"}
 
 func (s *includes) add(names ...string) {
 	for _, name := range names {
-		if s.known[name] || s.found[name] || !s.edited(filepath.Dir(name)) || len(s.found) >= maxIncludes {
+		if s.known[name] || s.found[name] || !s.edited(filepath.Dir(name)) {
 			continue
+		}
+		if len(s.found) == maxIncludes {
+			s.cut = true
+			return
 		}
 		s.found[name] = true
 		s.file(name)
