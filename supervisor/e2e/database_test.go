@@ -165,6 +165,7 @@ var plans = []string{
 // starts, nothing of the one before is left, and a colleague who is the same role
 // loses nothing.
 func TestRestartsLeaveNothingInTheDatabase(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	colleague := session(t, s.URL(dev))
 	must(t, colleague, "begin; update things set n = 1 where id = 20; prepare mine as select 42")
@@ -236,6 +237,7 @@ func (d *devguard) drainedOf(gen int, plan string) (ms int) {
 // where the user wants it otherwise, the next devguard does so before it starts
 // the app.
 func TestKilledDevguardIsSweptInTheDatabase(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	colleague := session(t, s.URL(dev))
 	must(t, colleague, "begin; update things set n = 1 where id = 20")
@@ -290,6 +292,7 @@ func TestKilledDevguardIsSweptInTheDatabase(t *testing.T) {
 // An app that dies by itself leaves nothing to the one that is started in its
 // place.
 func TestCrashLeavesNothingInTheDatabase(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	d, _ := runCommand(t, "", []string{
 		"DATABASE_URL=" + s.URL(dev), "PGAPP_PLANS=query tx", "PGOPTIONS=-c client_connection_check_interval=0",
@@ -310,6 +313,7 @@ func TestCrashLeavesNothingInTheDatabase(t *testing.T) {
 // starts. Such a one with a name of its own is known by its socket: the app's, or
 // devguard's where it passes through that.
 func TestSessionThatStaysIsNamed(t *testing.T) {
+	t.Parallel()
 	for _, db := range []string{"auto", "drain"} {
 		t.Run(db, func(t *testing.T) {
 			s := database(t)
@@ -340,6 +344,7 @@ func TestSessionThatStaysIsNamed(t *testing.T) {
 
 // What keeps devguard from the database is one clear line; the app runs.
 func TestDatabaseTrouble(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	s.CreateRole(t, "full", dbPassword, "connection limit 0")
 	as := func(change func(*url.URL)) string {
@@ -378,6 +383,7 @@ func TestDatabaseTrouble(t *testing.T) {
 
 // devguard holds no session while nothing is replaced, and none after its end.
 func TestDropDatabase(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	d, dir := runCommand(t, "", []string{"DATABASE_URL=" + s.URL(dev), "PGAPP_PLANS=;idle"})
 	d.ready()
@@ -398,6 +404,7 @@ func TestDropDatabase(t *testing.T) {
 // Behind a pooler the app's own sessions end with it, by default; in mode drain
 // nothing is terminated, which is said. Either way others lose nothing.
 func TestPooler(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	for _, c := range []struct{ pool, db, mode, reason string }{
 		{"transaction", "auto", "transaction", "prepared statements are kept on devguard's side of it"},
@@ -434,6 +441,7 @@ func TestPooler(t *testing.T) {
 // PGOPTIONS in which the user's own come last; by default its environment stays,
 // and the sessions have the same.
 func TestDatabaseEnvironment(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	url := "DATABASE_URL=" + s.URL(dev)
 	check := "-c client_connection_check_interval=1000"
@@ -476,6 +484,7 @@ func TestDatabaseEnvironment(t *testing.T) {
 // A URL that only .env has is devguard's to use, unless another .env file says
 // otherwise; the app is given it only where it leads to devguard.
 func TestURLInDotenv(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	bin, err := pgappBinary()
 	if err != nil {

@@ -107,6 +107,7 @@ func runPrivate(t *testing.T, dir string, account *embedded.Account, env []strin
 // A private server: made at the first start, there in no time at the next ones,
 // with its data, for whoever runs devguard; app and hooks are given its URL.
 func TestEmbeddedDatabase(t *testing.T) {
+	t.Parallel()
 	accounts := map[string]*embedded.Account{"ourselves": nil}
 	if nobody, err := user.Lookup("nobody"); err == nil && os.Geteuid() == 0 {
 		uid, _ := strconv.Atoi(nobody.Uid)
@@ -170,6 +171,7 @@ func urlOf(t *testing.T, dir string) *url.URL {
 // Two devguards of one project share a server. It stays while one of them
 // lives, and what a killed one left in it is swept; killing both stops it.
 func TestEmbeddedDatabaseIsShared(t *testing.T) {
+	t.Parallel()
 	dir := embeddedProject(t, privateDatabase, nil)
 	first := runPrivate(t, dir, nil, []string{"PGAPP_PLANS="}, "--name", "a")
 	first.ready()

@@ -56,6 +56,7 @@ func readFile(t *testing.T, path string) string {
 // Outputs that are missing are made at start; an edit is one run of the hook,
 // one build and one restart, and the hook is told what changed.
 func TestHookThenBuildThenRestart(t *testing.T) {
+	t.Parallel()
 	dir, url, env := hooked(t, generator)
 	d := run(t, dir, env)
 	d.serves(url, "v1 schema=one ")
@@ -82,6 +83,7 @@ func TestHookThenBuildThenRestart(t *testing.T) {
 // A hook that fails keeps the app; edits of other files are served meanwhile;
 // it runs again when its own file is mended.
 func TestFailingHookKeepsTheApp(t *testing.T) {
+	t.Parallel()
 	dir, url, env := hooked(t, generator)
 	d := run(t, dir, env)
 	d.serves(url, "schema=one")
@@ -117,6 +119,7 @@ func TestFailingHookKeepsTheApp(t *testing.T) {
 // A hook that fails at the very start does not keep the app from starting when
 // what it makes is there from before.
 func TestHookFailsAtStart(t *testing.T) {
+	t.Parallel()
 	dir, url, env := hooked(t, generator)
 	write(t, filepath.Join(dir, "schema.go"), "package main\n\nconst schema = \"old\"\n")
 	write(t, filepath.Join(dir, "schema.txt"), "bad")
@@ -127,6 +130,7 @@ func TestHookFailsAtStart(t *testing.T) {
 
 // What a hook was run for outlives devguard; outputs that went are made again.
 func TestHookIsNotRunAgainAtTheNextStart(t *testing.T) {
+	t.Parallel()
 	dir, url, env := hooked(t, generator)
 	first := run(t, dir, env)
 	first.serves(url, "schema=one")
@@ -153,6 +157,7 @@ func TestHookIsNotRunAgainAtTheNextStart(t *testing.T) {
 
 // Hooks run in the order of the file, and their then decides what follows.
 func TestHookThen(t *testing.T) {
+	t.Parallel()
 	const config = `
 [[hook]]
 name = "%[1]s 2"
@@ -199,6 +204,7 @@ then = "%[1]s"
 
 // A hook that writes what it watches is suspended, with the file named.
 func TestHookThatFeedsItselfIsSuspended(t *testing.T) {
+	t.Parallel()
 	const config = `
 [[hook]]
 name = "loop"
@@ -226,6 +232,7 @@ then = "none"
 // Prisma as a hook: one edit of the schema is one generation, one build and one
 // restart; a schema that is not valid keeps the app and is shown with its line.
 func TestPrisma(t *testing.T) {
+	t.Parallel()
 	dir := project(t, map[string]string{
 		"main.go": strings.NewReplacer(
 			"const version", "//go:embed all:generated\nvar generated embed.FS\n\nconst version",
@@ -309,6 +316,7 @@ const prismaVersion = "7.10.1"
 
 // The shop's own generator: a schema edit is a run of it, a build and a restart.
 func TestGoGenerator(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	dir := copyShop(t, t.TempDir())
 	edit(t, filepath.Join(dir, "devguard.toml"), "embedded = true", "")
@@ -346,6 +354,7 @@ func TestGoGenerator(t *testing.T) {
 // What one hook makes another may watch, in whatever order they are written:
 // an edit is one run of each, one build and one restart.
 func TestHooksInAChain(t *testing.T) {
+	t.Parallel()
 	const first = `
 [[hook]]
 name = "first"
@@ -396,6 +405,7 @@ printf 'package main\\n\\nconst schema = "%s"\\n' "$text" > schema.go
 
 // What is saved while a hook runs is not lost on it.
 func TestEditWhileAHookRuns(t *testing.T) {
+	t.Parallel()
 	dir, url, env := hooked(t, blocking)
 	d := run(t, dir, env)
 	if !poll(limit, func() bool { _, err := os.Stat(filepath.Join(dir, "has-read")); return err == nil }) {
@@ -411,6 +421,7 @@ func TestEditWhileAHookRuns(t *testing.T) {
 
 // A hook ends with devguard, however that ends.
 func TestHookEndsWithDevguard(t *testing.T) {
+	t.Parallel()
 	dir, _, env := hooked(t, blocking)
 	for _, end := range []func(*devguard){
 		func(d *devguard) { d.cmd.Process.Kill(); <-d.ended },

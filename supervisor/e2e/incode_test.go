@@ -9,6 +9,7 @@ import (
 // An app whose code has a password of its own, where the URL's is of no use, is served by
 // its second start, which devguard asks for by itself; it is the last.
 func TestPasswordInTheAppsCode(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	stale := pgtest.Conn{User: dev.User, Database: dev.Database, Password: "stale"}
 	d, dir := runCommand(t, "", []string{"DATABASE_URL=" + s.URL(stale), "PGAPP_PASSWORD=" + dbPassword, "PGAPP_PLANS=idle"})

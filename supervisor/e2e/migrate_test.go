@@ -55,6 +55,7 @@ func columns(t *testing.T, s *pgtest.Server) string {
 // A migration that succeeds is followed by a restart, although the program is
 // the same; one that fails keeps the process.
 func TestMigration(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	dir, addr, env := migrated(t, s)
 	d := runApp(t, dir, env)
@@ -93,6 +94,7 @@ func TestMigration(t *testing.T) {
 
 // A restart that a migration owes waits for the next build that succeeds.
 func TestMigrationBesideABrokenBuild(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	dir, addr, env := migrated(t, s)
 	d := runApp(t, dir, env)
@@ -117,6 +119,7 @@ func TestMigrationBesideABrokenBuild(t *testing.T) {
 
 // A migration goes to the server itself while the app goes through the pooler.
 func TestMigrationUsesTheDirectURL(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	b := pgtest.PgBouncer(t, s, pgtest.Pool{Mode: "transaction"})
 	dir, addr, _ := migrated(t, s)
@@ -135,6 +138,7 @@ func TestMigrationUsesTheDirectURL(t *testing.T) {
 // In mode drain, a migration that a transaction of the app's blocks fails after
 // lock_timeout: the app goes on, and is told why. The user's own lock_timeout wins.
 func TestMigrationBlockedByTheApp(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	bin, err := pgappBinary()
 	if err != nil {
@@ -177,6 +181,7 @@ func (d *devguard) notes(mark int, text string) (found line) {
 // A migration that somebody else's transaction blocks: who that is is said while it
 // waits, and what the hint says lets it go on.
 func TestMigrationBlockedByAnother(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	dir, addr, env := migrated(t, s)
 	d := runApp(t, dir, env)
@@ -203,6 +208,7 @@ func TestMigrationBlockedByAnother(t *testing.T) {
 // A migration through a transaction pooler: it is said, and said no more with the
 // DIRECT_URL that the hint asks for.
 func TestMigrationThroughAPoolerIsSaid(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	b := pgtest.PgBouncer(t, s, pgtest.Pool{Mode: "transaction"})
 	for name, direct := range map[string]string{"no DIRECT_URL": "", "with it": s.URL(dev)} {
@@ -246,6 +252,7 @@ func mustGit(t *testing.T, dir string, args ...string) {
 // In the middle of a rebase a migration is held, which is said, while code is
 // built and served; it runs by itself when the rebase is over.
 func TestMigrationIsHeldDuringARebase(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("git"); err != nil {
 		testneed.Skip(t, "git", err)
 	}
@@ -296,6 +303,7 @@ func TestMigrationIsHeldDuringARebase(t *testing.T) {
 // The SQL of a migration is a file that the app may read: it restarts the app,
 // but not while the migration fails.
 func TestFailedMigrationOfAnIncludedFile(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	dir, addr, env := migrated(t, s)
 	edit(t, filepath.Join(dir, "devguard.toml"), `["migrations/*.txt"]`, `["migrations/*"]`)

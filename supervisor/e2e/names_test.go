@@ -21,6 +21,7 @@ migrates = true
 // Two devguards of one project start at the same moment, and see the same edit at the
 // same moment: each migration is run once, and both apps are restarted after it.
 func TestTwoNamesRunAHookOnce(t *testing.T) {
+	t.Parallel()
 	dir := project(t, map[string]string{"main.go": server, "schema.txt": "one", "devguard.toml": slowMigration})
 	var both []*devguard
 	for _, name := range []string{"api", "worker"} {
@@ -54,6 +55,7 @@ func TestTwoNamesRunAHookOnce(t *testing.T) {
 
 // What failed for one is tried by the other, after it.
 func TestTwoNamesRunAFailingHookInTurn(t *testing.T) {
+	t.Parallel()
 	dir := project(t, map[string]string{"main.go": server, "schema.txt": "bad", "devguard.toml": slowMigration})
 	for _, name := range []string{"api", "worker"} {
 		d := run(t, dir, []string{"PORT=" + freePort(t)}, "--name", name)

@@ -33,6 +33,7 @@ var guarded = []struct {
 // already; a colleague who is the same role loses nothing; the app's last sessions
 // are those that it opens after the stop signal; and nothing is left in the end.
 func TestRestartsThroughTheGuard(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	colleague := session(t, s.URL(dev))
 	must(t, colleague, "begin; update things set n = 1 where id = 20; prepare mine as select 42")
@@ -123,6 +124,7 @@ func (d *devguard) endedWith(gen int) {
 // the drain timeout at most, and the next generation has neither an error nor a
 // wrong value. One that fails leaves the process and its sessions as they are.
 func TestMigrationUnderTheApp(t *testing.T) {
+	t.Parallel()
 	bin, err := pgappBinary()
 	if err != nil {
 		t.Fatal(err)

@@ -63,6 +63,7 @@ func whole(t *testing.T, dir string) {
 }
 
 func TestTemplateAfterGitClean(t *testing.T) {
+	t.Parallel()
 	d, dir, url := cleaned(t)
 	write(t, filepath.Join(dir, "page.html"), "two")
 	d.serves(url, "v1 two ")
@@ -70,6 +71,7 @@ func TestTemplateAfterGitClean(t *testing.T) {
 }
 
 func TestSourceAfterGitClean(t *testing.T) {
+	t.Parallel()
 	d, dir, url := cleaned(t)
 	edit(t, filepath.Join(dir, "main.go"), `"v1"`, `"v2"`)
 	d.serves(url, "v2 one ")
@@ -77,6 +79,7 @@ func TestSourceAfterGitClean(t *testing.T) {
 }
 
 func TestCrashAfterGitClean(t *testing.T) {
+	t.Parallel()
 	d, dir, url := cleaned(t)
 	mark := d.mark()
 	get(url + "/crash")
@@ -87,6 +90,7 @@ func TestCrashAfterGitClean(t *testing.T) {
 
 // A second devguard of the name is refused after that, and the first one's app stays.
 func TestSecondDevguardAfterGitClean(t *testing.T) {
+	t.Parallel()
 	d, dir, url := cleaned(t)
 	before := get(url)
 	for _, save := range []string{"", "v1", "v2"} {

@@ -33,6 +33,7 @@ func setURL() error {
 // Settings that are no URL lead the app through devguard, so that a restart in the
 // middle of a transaction leaves no lock to the next generation.
 func TestRestartWithoutAURL(t *testing.T) {
+	t.Parallel()
 	s := database(t)
 	config, err := pgconn.ParseConfig(s.URL(dev))
 	if err != nil {

@@ -87,6 +87,7 @@ func (tr tree) run(args ...string) *devguard {
 }
 
 func TestNewDirectoriesWithFilesInside(t *testing.T) {
+	t.Parallel()
 	tr := newTree(t, map[string]string{"app/main.go": program("")})
 	d := tr.run()
 	d.serving("nothing")
@@ -124,6 +125,7 @@ func TestNewDirectoriesWithFilesInside(t *testing.T) {
 }
 
 func TestSymbolicLinks(t *testing.T) {
+	t.Parallel()
 	tr := newTree(t, map[string]string{
 		"app/main.go":    program("example.com/app/linked"),
 		"one/part.go":    part("dir one"),
@@ -163,6 +165,7 @@ func TestSymbolicLinks(t *testing.T) {
 }
 
 func TestDirectoryThatGoesAndComesBack(t *testing.T) {
+	t.Parallel()
 	tr := newTree(t, map[string]string{"app/main.go": program("example.com/app/a/b"), "app/a/b/part.go": part("there")})
 	d := tr.run()
 	d.serving("there")
@@ -181,6 +184,7 @@ func TestDirectoryThatGoesAndComesBack(t *testing.T) {
 }
 
 func TestModulesOutsideTheRoot(t *testing.T) {
+	t.Parallel()
 	tr := newTree(t, map[string]string{
 		"app/go.mod":     "module example.com/app\n\ngo 1.25\n\nrequire example.com/lib v0.0.0\n\nreplace example.com/lib => ../lib\n",
 		"app/main.go":    program("example.com/lib/part"),
@@ -213,6 +217,7 @@ func TestModulesOutsideTheRoot(t *testing.T) {
 }
 
 func TestBranchWithoutTheMainPackage(t *testing.T) {
+	t.Parallel()
 	tr := newTree(t, map[string]string{
 		"app/.gitignore": ".devguard/\n",
 		"app/README":     "",
@@ -243,6 +248,7 @@ func TestBranchWithoutTheMainPackage(t *testing.T) {
 // TestCheckoutOfManyFiles switches between two branches that differ in 5,000
 // files, 100 of them of the program.
 func TestCheckoutOfManyFiles(t *testing.T) {
+	t.Parallel()
 	tr := newTree(t, map[string]string{"app/.gitignore": ".devguard/\n", "app/main.go": program("example.com/app/a")})
 	tr.git("init", "-q", "-b", "one")
 	fill := func(v string) {

@@ -17,6 +17,7 @@ var dumper = strings.NewReplacer(
 // An app that writes into what restarts it is restarted three times by that. Edits
 // elsewhere are served as ever, and the line that it is told, typed, ends it for good.
 func TestAppThatWritesWhatRestartsIt(t *testing.T) {
+	t.Parallel()
 	dir := project(t, map[string]string{"main.go": dumper, "db/schema.sql": "", "devguard.toml": "watch.exclude = [\"x\"]\n"})
 	port := freePort(t)
 	url := "http://127.0.0.1:" + port
@@ -45,6 +46,7 @@ func TestAppThatWritesWhatRestartsIt(t *testing.T) {
 // A command has the whole tree, its own log among it. What exits at once must not go
 // round either.
 func TestCommandThatWritesItsLog(t *testing.T) {
+	t.Parallel()
 	for name, script := range map[string]string{
 		"runs on":  "while :; do date +%N >> app.log; sleep 0.05; done",
 		"exits":    "date +%N >> app.log",
