@@ -135,6 +135,11 @@ func TestGitThatRefuses(t *testing.T) {
 	if len(got.silent) != 1 || len(got.ignored) != 0 || !strings.Contains(got.silent[0].Msg, "bad config line 1") {
 		t.Fatalf("%+v", got)
 	}
+	_, command, _ := strings.Cut(got.silent[0].Hint, "`")
+	command, _, _ = strings.Cut(command, "`")
+	if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err == nil || !strings.Contains(string(out), "bad config line 1") {
+		t.Errorf("the hint shows something else: %s: %v\n%s", command, err, out)
+	}
 	writeFile(t, config, string(good))
 	if got = g.ignored(t.Context(), paths); !got.again || !got.ignored[paths[1]] {
 		t.Errorf("mended: %+v", got)
