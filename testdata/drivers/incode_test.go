@@ -41,7 +41,7 @@ func clients() []client {
 			return cmd
 		}}
 	}
-	return []client{inGo("pgx"), inGo("pq"), {"psql", psql}, inNode("pg", nodePgVersion), inNode("postgres", postgresJSVersion)}
+	return []client{inGo("pgx"), inGo("pq"), {"psql", psql}, inNode("pg", nodePgVersion), inNode("postgres", postgresJSVersion), inGo("bun"), inGo("go-pg")}
 }
 
 // psql is libpq; what its code has is said by a URL that is edited.

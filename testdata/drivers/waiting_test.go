@@ -28,7 +28,7 @@ func waiting() []client {
 		}}
 	}
 	list := []client{inShell("psql", `"$@" 2>&1`), inShell("pg_isready", `pg_isready -d "$4" 2>&1`)}
-	for _, driver := range []string{"pgx", "pq"} {
+	for _, driver := range []string{"pgx", "pq", "bun", "go-pg"} {
 		list = append(list, client{driver, func(_ *testing.T, url string, c code) *exec.Cmd {
 			cmd := exec.Command(incode, "-wait", "-driver", driver, "-user", c.user, "-password", c.password, "-tls", c.tls)
 			cmd.Env = append(os.Environ(), "DATABASE_URL="+url)

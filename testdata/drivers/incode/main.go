@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,13 +30,13 @@ var (
 	user     = flag.String("user", "", "in place of the URL's")
 	password = flag.String("password", "", "in place of the URL's")
 	secure   = flag.String("tls", "", `"any" certificate, or the file of a CA`)
-	driver   = flag.String("driver", "pgx", "pgx or pq")
+	driver   = flag.String("driver", "pgx", "pgx, pq, bun or go-pg")
 	wait     = flag.Bool("wait", false, "try again while the server is down")
 )
 
 func main() {
 	flag.Parse()
-	connect := map[string]func() (string, error){"pgx": withPgx, "pq": withPq}[*driver]
+	connect := map[string]func() (string, error){"pgx": withPgx, "pq": withPq, "bun": withBun, "go-pg": withGoPg}[*driver]
 	who, err := connect()
 	for ; *wait && isDown(err); who, err = connect() {
 		fmt.Println("waiting:", err)
@@ -52,7 +53,7 @@ func main() {
 // Over what else a server says, many an app gives up.
 func isDown(err error) bool {
 	var network *net.OpError
-	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	return errors.As(err, &network) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		err != nil && strings.Contains(err.Error(), "57P03")
 }
 
