@@ -71,8 +71,8 @@ func (c Cgo) matches(pattern, dir string) bool {
 	switch {
 	case pattern == "." || pattern == ".." || strings.HasPrefix(pattern, "./") || strings.HasPrefix(pattern, "../"):
 		base, rest := pattern, ""
-		if i := strings.Index(pattern, "..."); i >= 0 {
-			j := strings.LastIndex(pattern[:i], "/")
+		if before, _, ok := strings.Cut(pattern, "..."); ok {
+			j := strings.LastIndex(before, "/")
 			base, rest = pattern[:j], pattern[j+1:]
 		}
 		base = filepath.Join(dir, filepath.FromSlash(base))
