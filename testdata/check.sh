@@ -146,6 +146,10 @@ if [ "$(uname -s)" != Linux ] || [ -s /proc/net/if_inet6 ]; then
 else
     cannot+="|ipv6"
 fi
+case $(pgbouncer --version | head -n 1) in
+*" 1.1"[0-9].* | *" 1.20."*) cannot+="|pgbouncer1.21" ;;
+*) DEVGUARD_TEST_REQUIRE+=,pgbouncer1.21 ;;
+esac
 if [ "$(uname -m)" = x86_64 ]; then DEVGUARD_TEST_REQUIRE+=,race; else cannot+="|race"; fi
 if [ "$(id -u)" = 0 ]; then
     DEVGUARD_TEST_REQUIRE+=,root,mount,namespace

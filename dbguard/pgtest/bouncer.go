@@ -21,6 +21,7 @@ import (
 type Pool struct {
 	Mode     string // session, transaction (default) or statement
 	Size     int    // default_pool_size; 0 is 5
+	Tracks   bool   // named statements follow their client, as PgBouncer can from 1.21 on; otherwise they do not
 	Settings map[string]string
 }
 
@@ -32,10 +33,17 @@ type Bouncer struct {
 
 	server *Server
 	bin    string
+	minor  int // of its version: 18 of 1.18.0
 	ini    string
 	log    string
 	proc   *daemon
 }
+
+// What is new in a minor version of PgBouncer.
+const (
+	tracks = 21 // max_prepared_statements, which is on by default from 1.24 on
+	waits  = 23 // SIGTERM waits until the clients have gone; before, it ended PgBouncer at once
+)
 
 // PgBouncer starts a PgBouncer of the test's own before s and stops it when the test ends.
 func PgBouncer(t testing.TB, s *Server, pool Pool) *Bouncer {
@@ -44,8 +52,15 @@ func PgBouncer(t testing.TB, s *Server, pool Pool) *Bouncer {
 	if bin == "" {
 		testneed.Skip(t, "pgbouncer", "no pgbouncer on PATH or in /usr/sbin")
 	}
+	minor, err := minorOf(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pool.Tracks && minor < tracks {
+		testneed.Skip(t, "pgbouncer1.21", fmt.Sprintf("%s is 1.%d", bin, minor))
+	}
 	dir := s.in.tempDir(t)
-	b := &Bouncer{Host: "127.0.0.1", server: s, bin: bin, ini: filepath.Join(dir, "pgbouncer.ini"),
+	b := &Bouncer{Host: "127.0.0.1", server: s, bin: bin, minor: minor, ini: filepath.Join(dir, "pgbouncer.ini"),
 		log: filepath.Join(dir, "pgbouncer.log")}
 	b.Port = freePort(t)
 	if err := b.configure(dir, pool); err != nil {
@@ -53,11 +68,23 @@ func PgBouncer(t testing.TB, s *Server, pool Pool) *Bouncer {
 	}
 	t.Cleanup(func() {
 		if b.proc != nil && b.proc.alive() {
-			b.proc.stop(t, syscall.SIGTERM)
+			b.Stop(t)
 		}
 	})
 	b.start(t)
 	return b
+}
+
+// minorOf asks a PgBouncer for its version, such as "PgBouncer 1.18.0".
+func minorOf(bin string) (minor int, err error) {
+	out, err := exec.Command(bin, "--version").Output()
+	if err != nil {
+		return 0, fmt.Errorf("ask %s for its version: %w", bin, err)
+	}
+	if _, err := fmt.Sscanf(string(out), "PgBouncer 1.%d.", &minor); err != nil {
+		return 0, fmt.Errorf("the version of %s, %.40q: %w", bin, out, err)
+	}
+	return minor, nil
 }
 
 func findPgBouncer() string {
@@ -81,6 +108,12 @@ func (b *Bouncer) configure(dir string, pool Pool) error {
 	}
 	if pool.Size != 0 {
 		settings["default_pool_size"] = strconv.Itoa(pool.Size)
+	}
+	switch {
+	case pool.Tracks:
+		settings["max_prepared_statements"] = "200" // the default from 1.24 on
+	case b.minor >= tracks:
+		settings["max_prepared_statements"] = "0"
 	}
 	maps.Copy(settings, pool.Settings)
 	var ini, users strings.Builder
@@ -110,7 +143,7 @@ func (b *Bouncer) start(t testing.TB) {
 	cmd := exec.Command(b.bin, b.ini)
 	cmd.Dir = "/"
 	b.server.in.account.Apply(cmd)
-	osproc.EndWithParent(cmd, syscall.SIGTERM)
+	osproc.EndWithParent(cmd, b.atOnce())
 	var err error
 	if b.proc, err = startDaemon(cmd, b.log); err != nil {
 		t.Fatalf("start pgbouncer: %v", err)
@@ -150,10 +183,19 @@ func (b *Bouncer) Log() string {
 	return string(out)
 }
 
-// Stop ends PgBouncer at once (its SIGTERM); StartAgain undoes it.
+// Stop ends PgBouncer at once, with its clients; StartAgain undoes it.
 func (b *Bouncer) Stop(t testing.TB) {
 	t.Helper()
-	b.proc.stop(t, syscall.SIGTERM)
+	b.proc.stop(t, b.atOnce())
+}
+
+// atOnce is the signal on which PgBouncer ends without waiting for anybody. Before 1.23 SIGQUIT
+// had no handler.
+func (b *Bouncer) atOnce() syscall.Signal {
+	if b.minor < waits {
+		return syscall.SIGTERM
+	}
+	return syscall.SIGQUIT
 }
 
 // Kill ends PgBouncer by SIGKILL.

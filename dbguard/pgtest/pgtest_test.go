@@ -2,6 +2,8 @@ package pgtest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/url"
 	"strconv"
 	"testing"
@@ -71,6 +73,7 @@ func TestBouncer(t *testing.T) {
 			}
 			b.Kill(t)
 			b.StartAgain(t)
+			defer closeConn(connect(t, user)) // nobody waits for it
 			b.Restart(t)
 			query(t, user, "select 1")
 			if rows := b.Admin(t, "SHOW DATABASES"); len(rows) == 0 {
@@ -79,6 +82,42 @@ func TestBouncer(t *testing.T) {
 		})
 	}
 }
+
+// TestBouncerStatements: two clients make a statement of one name on one server.
+func TestBouncerStatements(t *testing.T) {
+	s := Start(t)
+	for want, tracks := range map[string]bool{"42P05": false, "": true} {
+		t.Run(fmt.Sprintf("tracks %v", tracks), func(t *testing.T) {
+			b := PgBouncer(t, s, Pool{Size: 1, Tracks: tracks})
+			code := ""
+			for range 2 {
+				conn := connect(t, b.URL(Conn{}))
+				defer closeConn(conn)
+				_, err := conn.Prepare(t.Context(), "mine", "select 1", nil)
+				var pg *pgconn.PgError
+				if errors.As(err, &pg) {
+					code = pg.Code
+				} else if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if code != want {
+				t.Errorf("%q, want %q", code, want)
+			}
+		})
+	}
+}
+
+func connect(t *testing.T, url string) *pgconn.PgConn {
+	t.Helper()
+	conn, err := pgconn.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func closeConn(conn *pgconn.PgConn) { _ = conn.Close(context.Background()) }
 
 // TestEverythingStops looks for the servers of a test that is over.
 func TestEverythingStops(t *testing.T) {
