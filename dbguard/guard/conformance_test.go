@@ -56,8 +56,14 @@ func conformance() []check {
 		copyChecks, portalChecks, schemaChecks, cancelChecks, settingChecks, driverChecks)
 }
 
-func TestConformance(t *testing.T) {
-	targets := conformanceTargets(t)
+func TestConformance(t *testing.T) { conform(t, false) }
+
+// TestConformanceTracked: a pooler that makes named statements follow their client changes nothing.
+func TestConformanceTracked(t *testing.T) { conform(t, true) }
+
+func conform(t *testing.T, tracks bool) {
+	t.Helper()
+	targets := conformanceTargets(t, tracks)
 	for _, c := range conformance() {
 		t.Run(c.name, func(t *testing.T) {
 			heard := transcripts(t, c, targets)
@@ -153,7 +159,7 @@ func conformanceTable(targets []target) string {
 }
 
 // conformanceTargets starts a server, a PgBouncer and a Guard before both.
-func conformanceTargets(t *testing.T) []target {
+func conformanceTargets(t *testing.T, tracks bool) []target {
 	t.Helper()
 	s, _ := server(t, pgtest.SSL())
 	list := []target{{name: toDirect}, {name: toSession}, {name: toTLS}, {name: toTransaction}, {name: toPooled}}
@@ -165,7 +171,7 @@ func conformanceTargets(t *testing.T) []target {
 		list[i].owner = connection(t, list[i].url)
 	}
 	// Every batch gets another server than the one before.
-	b := pgtest.PgBouncer(t, s, pgtest.Pool{Size: poolOf, Settings: map[string]string{"server_round_robin": "1"}})
+	b := pgtest.PgBouncer(t, s, pgtest.Pool{Size: poolOf, Tracks: tracks, Settings: map[string]string{"server_round_robin": "1"}})
 	list[4].url = b.URL(pgtest.Conn{User: "dev", Database: databases[4]})
 	list[2].url = s.URL(pgtest.Conn{User: "dev", Database: databases[2], Params: "sslmode=verify-full&sslrootcert=" + s.CAFile})
 	lead(t, list)
