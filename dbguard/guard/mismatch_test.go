@@ -220,7 +220,8 @@ func TestTLSInCode(t *testing.T) {
 	s, dev := server(t, pgtest.SSL())
 	g := asApp(t, modeAuto)
 	over := func(config *tls.Config) inCode { return func(c *pgconn.Config) { c.TLSConfig = config } }
-	private := "select count(*) from pg_stat_ssl join pg_stat_activity using (pid) where usename = 'dev' and ssl"
+	// Without the connection of devguard's own by which a drain asks what is left: its end is not awaited.
+	private := "select count(*) from pg_stat_ssl join pg_stat_activity using (pid) where usename = 'dev' and ssl and application_name <> 'devguard'"
 	for gen := 1; gen <= 2; gen++ {
 		led := through(t, g.Guard, gen, s.URL(dev))
 		if gen == 2 {
