@@ -128,7 +128,12 @@ func awaitState(t *testing.T, s *pgtest.Server, state string) {
 // until polls for a condition.
 func until(t *testing.T, f func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	untilWithin(t, 10*time.Second, f)
+}
+
+func untilWithin(t *testing.T, limit time.Duration, f func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(limit)
 	for !f() {
 		if time.Now().After(deadline) {
 			t.Fatal("it does not come to that")
