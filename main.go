@@ -69,7 +69,7 @@ func newApp(args []string) *cli.App {
 		return &cli.Command{
 			Name: name, Usage: usage, ArgsUsage: argsUsage, Description: help, Flags: flags, Action: action,
 			HideHelpCommand: true,
-			OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return cmd.FlagError(err, flags) },
+			OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return cmd.FlagError(err, "devguard help "+name, flags) },
 		}
 	}
 	cli.VersionFlag = &cli.BoolFlag{Name: "version", Usage: cmd.VersionUsage, DisableDefaultText: true}
@@ -81,7 +81,7 @@ func newApp(args []string) *cli.App {
 		Description:    cmd.AppHelp,
 		ExitErrHandler: func(*cli.Context, error) {}, // execute prints and decides
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
-			return cmd.FlagError(err, []cli.Flag{cli.VersionFlag, cli.HelpFlag})
+			return cmd.FlagError(err, "devguard help", []cli.Flag{cli.VersionFlag, cli.HelpFlag})
 		},
 		Action: func(c *cli.Context) error { return noVerb(c, args) },
 		Commands: []*cli.Command{

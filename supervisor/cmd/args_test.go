@@ -45,7 +45,7 @@ func runApp(args []string) (pkg string, flags config.Overrides, err error) {
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{{
 			Name: "run", Flags: RunFlags(),
-			OnUsageError: func(_ *cli.Context, err error, _ bool) error { return FlagError(err, RunFlags()) },
+			OnUsageError: func(_ *cli.Context, err error, _ bool) error { return FlagError(err, "devguard help run", RunFlags()) },
 			Action: func(c *cli.Context) error {
 				line := CommandLine{Before: before, Positional: c.Args().Slice(), After: after, HasDash: dash, Flags: RunFlags()}
 				flags = Overrides(c)

@@ -93,19 +93,19 @@ func TopicError(err error) error {
 }
 
 // FlagError makes a UsageError of an error of the flag parser: what package
-// flag calls "provided but not defined", with the nearest flag there is. It is
-// meant for cli's OnUsageError.
-func FlagError(err error, flags []cli.Flag) error {
+// flag calls "provided but not defined", with the nearest flag there is. help is
+// the command that lists them. It is meant for cli's OnUsageError.
+func FlagError(err error, help string, flags []cli.Flag) error {
 	_, name, unknown := strings.Cut(err.Error(), "flag provided but not defined: ")
 	if !unknown {
-		return &UsageError{Msg: err.Error(), Next: "devguard help lists the flags"}
+		return &UsageError{Msg: err.Error(), Next: help + " lists the flags"}
 	}
 	name = strings.TrimLeft(name, "-")
 	var names []string
 	for _, flag := range flags {
 		names = append(names, flag.Names()...)
 	}
-	hint := "devguard help lists the flags; those of the app go behind --"
+	hint := help + " lists the flags; those of the app go behind --"
 	if near := config.Nearest(name, names); near != "" && len(near) > 1 {
 		hint = "did you mean --" + near + "?"
 	}

@@ -41,6 +41,14 @@ func badName(name string) string {
 	return ""
 }
 
+// nameHint says what to do about such a name.
+func nameHint(name string) string {
+	if reservedName(name) {
+		return "choose another"
+	}
+	return nameRule
+}
+
 const nameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 func reservedName(name string) bool {

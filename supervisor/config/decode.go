@@ -61,7 +61,7 @@ func (r *reader) document(cfg *Config, values map[string]any) {
 	t := r.table("", "", values)
 	t.text("name", &cfg.Name)
 	if msg := badName(cfg.Name); msg != "" {
-		t.fail("name", nameRule, "%s", msg)
+		t.fail("name", nameHint(cfg.Name), "%s", msg)
 	}
 	oneOf(t, "log_format", &cfg.LogFormat, logFormats)
 	t.boolean("verbose", &cfg.Verbose)

@@ -188,7 +188,7 @@ func (c *Config) with(flags Overrides) (*Config, error) {
 func (flags Overrides) check() Errors {
 	var errs Errors
 	if msg := badName(flags.Name); msg != "" {
-		errs = append(errs, &Error{Key: "--name", Msg: "--name: " + msg, Next: nameRule})
+		errs = append(errs, &Error{Key: "--name", Msg: "--name: " + msg, Next: nameHint(flags.Name)})
 	}
 	if flags.LogFormat != "" && !slices.Contains(logFormats, flags.LogFormat) {
 		errs = append(errs, badWord("--log-format", flags.LogFormat, logFormats))
