@@ -24,6 +24,11 @@ func TestOtherMajorVersion(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(l.data(), "base")); err != nil {
 		t.Errorf("the data is gone: %v", err)
 	}
+	if err := os.RemoveAll(l.data()); err != nil { // as advised
+		t.Fatal(err)
+	}
+	acquire(t, Options{Project: project, settings: noSync}).Close()
+	awaitStopped(t, l)
 }
 
 func TestForeignDataFolder(t *testing.T) {
@@ -36,6 +41,29 @@ func TestForeignDataFolder(t *testing.T) {
 	}
 	_, err := Acquire(t.Context(), Options{Project: project, settings: noSync})
 	wantError(t, err, l.data(), "not a database cluster", "move the folder away")
+	if err := os.Rename(l.data(), l.data()+".away"); err != nil { // as advised
+		t.Fatal(err)
+	}
+	acquire(t, Options{Project: project, settings: noSync}).Close()
+	awaitStopped(t, l)
+}
+
+// TestDataFolderOfOthers has rights that PostgreSQL refuses; what is advised makes it start.
+func TestDataFolderOfOthers(t *testing.T) {
+	t.Parallel()
+	project, l := newProject(t)
+	acquire(t, Options{Project: project, settings: noSync}).Close()
+	awaitStopped(t, l)
+	if err := os.Chmod(l.data(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Acquire(t.Context(), Options{Project: project, settings: noSync})
+	wantError(t, err, "invalid permissions", "run chmod 700 on the data folder")
+	if err := os.Chmod(l.data(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	acquire(t, Options{Project: project, settings: noSync}).Close()
+	awaitStopped(t, l)
 }
 
 func TestNothingInstalled(t *testing.T) {

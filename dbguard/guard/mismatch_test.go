@@ -174,6 +174,19 @@ func TestPasswordInCodeOfAMode(t *testing.T) {
 	if n := strings.Count(g.log.text(), "cannot serve"); n != 1 {
 		t.Errorf("said %d times", n)
 	}
+	if line := g.log.note(t, "cannot serve"); !strings.HasPrefix(fmt.Sprint(line["hint"]), "leave user, password and TLS to the URL ") ||
+		!strings.Contains(fmt.Sprint(line["hint"]), `or write mode = "drain" in [[database]]`) {
+		t.Errorf("%v", line)
+	}
+	g = asApp(t, modeSession)
+	if who, err := as(t, through(t, g.Guard, 1, s.URL(dev)), func(*pgconn.Config) {}); err != nil || who != "dev" {
+		t.Errorf("left to the URL: %s, %v", who, err)
+	}
+	g = asApp(t, modeDrain)
+	own, _ := get(appEnv(t, g.Guard, 1, "DATABASE_URL="+s.URL(dev)), "DATABASE_URL")
+	if _, err := as(t, own, withPassword("another")); own != s.URL(dev) || code(err) != "28P01" {
+		t.Errorf("in mode drain the app has %s, %v", own, err)
+	}
 }
 
 // TestPasswordOfAStranger: nobody but the app's own processes causes a restart.

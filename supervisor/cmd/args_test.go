@@ -81,8 +81,8 @@ func TestRunLine(t *testing.T) {
 		{"password", []string{"run", ".", "-dsn=postgres://u:hun@ter2@h/d"}, "",
 			"the flag -dsn=postgres://u:xxxxx@h/d follows PACKAGE ., where devguard reads no flags; write: devguard run . -- -dsn=postgres://u:xxxxx@h/d"},
 		{"unknown flag", []string{"run", "--nmae", "x"}, "", "there is no flag --nmae; did you mean --name?"},
-		{"flag of the app", []string{"run", "--listen", "x"}, "", "there is no flag --listen; devguard help lists the flags; those of the app go behind --"},
-		{"flag without value", []string{"run", "--name"}, "", "flag needs an argument: -name; devguard help lists the flags"},
+		{"flag of the app", []string{"run", "--listen", "x"}, "", "there is no flag --listen; devguard help run lists the flags; those of the app go behind --"},
+		{"flag without value", []string{"run", "--name"}, "", "flag needs an argument: -name; devguard help run lists the flags"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -139,7 +139,7 @@ func (a *answer) wrongPackage(r Request) error {
 	case 1:
 	default:
 		return &UserError{fmt.Sprintf("%s matches %d packages (%s, %s ...)", r.Package, len(roots), roots[0].ImportPath, roots[1].ImportPath),
-			"name one", nil}
+			"name one, like ./cmd/app", nil}
 	}
 	root := roots[0]
 	switch {
