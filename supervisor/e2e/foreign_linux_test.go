@@ -99,9 +99,27 @@ func TestUnreadableSource(t *testing.T) {
 	tr.giveAway("app/main.go")
 	d := tr.runWithout(".")
 	l := d.wait(0, "build failed", nil)
-	if !strings.Contains(l.str("hint"), "ls -l "+tr.at("app/main.go")) || strings.Contains(l.Raw, "GOCACHE") {
+	if !strings.Contains(l.str("hint"), "give yourself the right to read it: ls -l "+tr.at("app/main.go")) || strings.Contains(l.Raw, "GOCACHE") {
 		t.Error(l.Raw)
 	}
+	tr.must(os.Chmod(tr.at("app/main.go"), 0o644))
+	tr.write("app/main.go", program("")+"\n")
+	d.serving("nothing")
+}
+
+// TestUnwritableCache is a build cache of another user; with one of our own, as is advised, the
+// program is built.
+func TestUnwritableCache(t *testing.T) {
+	tr := newTree(t, map[string]string{"app/main.go": program(""), "cache/README": ""})
+	tr.giveAway("cache")
+	d := prepare(t, tr.at("app"), []string{"GOCACHE=" + tr.at("cache")}, "--db", "off")
+	d.inUserNamespace()
+	d.start()
+	if l := d.wait(0, "build failed", nil); !strings.Contains(l.str("hint"), "or set GOCACHE and GOMODCACHE to directories of yours") {
+		t.Error(l.Raw)
+	}
+	d.stop()
+	tr.runWithout().serving("nothing")
 }
 
 // TestUnreadableGitDirectory is in the middle of a rebase, which nobody but the repository's owner

@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -145,20 +144,36 @@ func TestDirectoryDeletedUnderUs(t *testing.T) {
 	}
 }
 
-// TestPortTaken names the process that has it.
+// TestPortTaken names the process that has it, and the line that ends it; then the app is served.
 func TestPortTaken(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	port := freePort(t)
+	dir := project(t, map[string]string{"main.go": server})
+	build := exec.Command("go", "build", "-o", "other")
+	build.Dir = dir
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	other := exec.Command(filepath.Join(dir, "other"))
+	other.Env = append(os.Environ(), "PORT="+port)
+	if err := other.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	port := fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
-	d := run(t, project(t, map[string]string{"main.go": server}), []string{"PORT=" + port})
+	defer other.Wait()
+	defer other.Process.Kill()
+	if !poll(limit, func() bool { return get("http://127.0.0.1:"+port) != "" }) {
+		t.Fatal("the other program does not serve")
+	}
+	d := run(t, dir, []string{"PORT=" + port})
 	d.wait(0, "instance exited", nil)
-	d.waitRaw(0, fmt.Sprintf("port %s is in use by process %d (", port, os.Getpid()))
+	d.waitRaw(0, fmt.Sprintf("port %s is in use by process %d (other)", port, other.Process.Pid))
 	d.wait(0, "instance waiting", nil)
-	l.Close()
+	hint := fmt.Sprintf("end it (kill %d), or have the app listen elsewhere", other.Process.Pid)
+	d.waitRaw(0, hint)
+	_, command, _ := strings.Cut(strings.TrimSuffix(hint, "), or have the app listen elsewhere"), "(")
+	if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", command, err, out)
+	}
 	d.ready()
 	d.serves("http://127.0.0.1:"+port, "v1")
 }

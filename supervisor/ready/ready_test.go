@@ -230,15 +230,19 @@ func TestHTTPURL(t *testing.T) {
 			t.Errorf("%s: %+v %v", u, got, err)
 		}
 	}
-	for u, last := range map[string]string{
-		"https://" + plain.Listener.Addr().String():  "the server does not speak TLS",
-		"http://" + secure.Listener.Addr().String():  "status 400 Bad Request",
-		"http://u:secret@127.0.0.1:" + closedPort(t): "connection refused",
+	for u, want := range map[string]struct{ last, hint, advised string }{
+		"https://" + plain.Listener.Addr().String(): {"the server does not speak TLS", "write http:// instead of https:// in ready.http", plain.URL},
+		"http://" + secure.Listener.Addr().String(): {"status 400 Bad Request",
+			"if the server speaks TLS, write the full https:// URL in ready.http", secure.URL},
+		"http://u:secret@127.0.0.1:" + closedPort(t): {"connection refused", "", plain.URL},
 	} {
 		_, err := Wait(t.Context(), Rule{HTTP: u, Timeout: 100 * time.Millisecond}, target())
 		var te *TimeoutError
-		if !errors.As(err, &te) || te.Last != last || strings.Contains(err.Error(), "secret") {
+		if !errors.As(err, &te) || te.Last != want.last || te.Hint() != want.hint || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", u, err)
+		}
+		if _, err := Wait(t.Context(), Rule{HTTP: want.advised + "/healthz?full=1", Timeout: 5 * time.Second}, target()); err != nil {
+			t.Errorf("as advised, %s: %v", want.advised, err)
 		}
 	}
 }
