@@ -97,7 +97,7 @@ var parseProblems = []struct{ name, text, want string }{
 	{"later then", "[[hook]]\nname='x'\nwatch=['x']\nrun='x'\nthen='reload'", `5:6: hook.then: "reload" is not in this version; write one of rebuild, restart, none`},
 
 	{"name with slash", "name = '../x'", `1:8: name: "../x" cannot be the name of a folder everywhere; ` + nameRule},
-	{"reserved name", "name = 'Embedded'", `1:8: name: "Embedded" is taken by the embedded database; ` + nameRule},
+	{"reserved name", "name = 'Embedded'", `1:8: name: "Embedded" is taken by the embedded database; choose another`},
 	{"log format", "log_format = 'jsn'", `1:14: log_format: "jsn" is not a value of it; did you mean "json"?`},
 }
 
