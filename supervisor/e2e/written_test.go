@@ -28,16 +28,19 @@ func TestAppThatWritesWhatRestartsIt(t *testing.T) {
 	if !ok || !strings.Contains(hint, exclude) || !strings.Contains(said.Raw, `"paths":["db/schema.sql"]`) {
 		t.Errorf("said %s", said.Raw)
 	}
+	mark := d.mark()
 	edit(t, filepath.Join(dir, "main.go"), `"v1"`, `"v2"`)
 	d.serves(url, "v2 ")
+	d.wait(mark, "instance started", nil) // the log may lag behind the app
 	if n := d.count(0, "instance started"); n > 6 {
 		t.Errorf("%d starts, want the first, three by the file and one by the edit\n%s", n, d.log())
 	}
-	mark := d.mark()
+	mark = d.mark()
 	write(t, filepath.Join(dir, "devguard.toml"), exclude+"\n")
-	d.wait(mark, "instance started", nil)
+	first := d.wait(mark, "instance started", nil).int("gen")
 	edit(t, filepath.Join(dir, "main.go"), `"v2"`, `"v3"`)
 	d.serves(url, "v3 ")
+	d.wait(mark, "instance started", func(l line) bool { return l.int("gen") > first })
 	if n := d.count(mark, "instance started"); n != 2 || d.count(0, "restart suspended") != 1 {
 		t.Errorf("%d starts by two edits, suspended %d times\n%s", n, d.count(0, "restart suspended"), d.log())
 	}

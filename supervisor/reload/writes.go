@@ -139,8 +139,16 @@ func ofSource(p change.Path) bool { return p.Class.Role != 0 || filepath.Ext(p.N
 // fresh reports whether the newest generation had begun its work only just then.
 func (s State) fresh(at time.Time) bool {
 	switch p := s.inst.phase.(type) {
-	case never, stopping, draining:
+	case never:
 		return false
+	case stopping:
+		if !endedByItself(p.then) {
+			return false
+		}
+	case draining:
+		if !endedByItself(p.then) {
+			return false
+		}
 	case starting, aborting:
 		return true
 	case running:
@@ -149,6 +157,16 @@ func (s State) fresh(at time.Time) bool {
 		}
 	}
 	return at.Sub(s.inst.begun) <= soon
+}
+
+// endedByItself reports whether the app has exited, so that what it wrote last may be told of after
+// its end.
+func endedByItself(then gap) bool {
+	switch then.(type) {
+	case exited, crashed:
+		return true
+	}
+	return false
 }
 
 // editedElsewhere says that somebody is at work: what was restarted by its own files

@@ -66,6 +66,33 @@ func TestFileThatTheAppWritesIsSuspended(t *testing.T) {
 	}
 }
 
+// What an app writes that exits at once is often told of after its end.
+func TestFileOfAnAppThatExitsFirstIsSuspended(t *testing.T) {
+	for _, during := range []string{"stop", "drain"} {
+		t.Run(during, func(t *testing.T) {
+			w := served(t, Options{Command: true})
+			w.now = w.now.Add(time.Minute)
+			w.step(Restart{})
+			for gen := 2; w.said(LogRestartSuspended) == 0 && gen < 12; gen++ {
+				w.until(gen)
+				for _, kind := range []string{"await", "stop"} {
+					if e, ok := w.inFlight(kind); ok && during != kind {
+						w.answer(e, false)
+					}
+				}
+				if _, ok := w.inFlight(during); !ok {
+					t.Fatalf("no %s in flight: %v", during, w.flight)
+				}
+				w.write("/app.log", uint64(1000+gen))
+			}
+			if n := len(w.starts); n != 2+maxRestarts {
+				t.Errorf("%d starts", n)
+			}
+			w.end()
+		})
+	}
+}
+
 // What never rests is taken up all the same, after a pause that grows.
 func TestSuspendedFileIsTakenInAGrowingWhile(t *testing.T) {
 	w := looping(t, Options{}, "/dump.sql")
