@@ -24,7 +24,7 @@ func (l *loop) apply(ctx context.Context, plan Plan) (change.Snapshot, error) {
 	l.plan = plan
 	out := findings{at: began}
 	l.recount(&out)
-	old := scope{l.rules, l.dirKinds()}
+	old := scope{l.rules, l.watchedDirs()}
 	l.rules = nil
 	l.dirs.setWanted(plan.dirs())
 	l.choosePolling()
@@ -84,12 +84,12 @@ func (s scope) has(name string) bool {
 	return false
 }
 
-// dirKinds returns the directories that are watched, and those that are awaited because they are
-// missing.
-func (l *loop) dirKinds() map[string]dirKind {
-	out := make(map[string]dirKind, len(l.dirs.byName))
+func (l *loop) watchedDirs() map[string]dirKind {
+	out := map[string]dirKind{}
 	for path, d := range l.dirs.byName {
-		out[path] = d.kind
+		if d.watch != nil {
+			out[path] = d.kind
+		}
 	}
 	return out
 }
@@ -101,8 +101,8 @@ func (l *loop) foundDirs(old map[string]dirKind, out *findings) {
 		if d.kind&listed == 0 || old[path]&listed != 0 {
 			continue
 		}
-		if w := trace(path); w.missing != "" {
-			path = filepath.Dir(w.missing)
+		if _, _, missing := trace(path); missing != "" {
+			path = filepath.Dir(missing)
 		}
 		if info, err := os.Stat(path); err == nil {
 			out.find(stampOf(path, info).ctime)

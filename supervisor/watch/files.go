@@ -2,7 +2,6 @@ package watch
 
 import (
 	"context"
-	"path/filepath"
 
 	"github.com/fsnotify/fsnotify"
 
@@ -15,8 +14,7 @@ type file struct {
 	fileState
 	name  string
 	class classify.Class
-	epoch int  // of the last walk that met it
-	old   bool // that walk took it for one that the running app has read
+	epoch int // of the last walk that met it
 }
 
 // hint says why a file is looked at.
@@ -68,9 +66,6 @@ func (l *loop) settle(g target, now fileState, h hint, out *findings) {
 	h.found = h.found && f == nil
 	if f == nil {
 		if !now.present {
-			if now.link {
-				l.dirs.await(g.name)
-			}
 			return
 		}
 		f = &file{name: g.name, class: g.class}
@@ -81,9 +76,6 @@ func (l *loop) settle(g target, now fileState, h hint, out *findings) {
 	}
 	if now.link {
 		l.follow(f.name)
-	}
-	if now.dir && !f.dir {
-		l.dirs.arrive(f.name)
 	}
 	if now.same {
 		return
@@ -111,7 +103,6 @@ func (l *loop) become(f *file, now fileState, h hint, out *findings) {
 	if f.class.Role != 0 && f.head != now.head && !h.found {
 		l.headers++
 	}
-	f.old = f.old && op == change.Chmod
 	l.sums.take(f)
 	l.sums.shift(f, f.fileState, now)
 	f.fileState = now
@@ -121,9 +112,6 @@ func (l *loop) become(f *file, now fileState, h hint, out *findings) {
 	l.sums.put(f)
 	if !now.present && !now.link { // a symbolic link that dangles stays: what it leads to may come
 		delete(l.files, f.name)
-		if d := l.dirs.byName[filepath.Dir(f.name)]; d != nil {
-			d.mtime = 0 // the directory itself may have gone, and come back unchanged
-		}
 	}
 	p := change.Path{Name: f.name, Op: op, Class: f.class}
 	switch {
@@ -162,16 +150,16 @@ func (l *loop) reclassify(f *file) {
 	f.class = c
 }
 
-// follow watches all that a symbolic link leads through. It has the file looked at again if some of
-// that was not watched: it was read before.
+// follow watches all that a symbolic link leads through.
 func (l *loop) follow(name string) {
-	w := trace(name)
-	if w.missing != "" {
-		l.dirs.await(name)
-		return
+	links, real, missing := trace(name)
+	for _, link := range links {
+		if link != name {
+			l.dirs.lead(link, name, chained)
+		}
 	}
-	anew := l.dirs.leads(w, name)
-	if l.dirs.lead(w.real, name, chained) || anew {
-		l.dirs.rewatched[name] = struct{}{}
+	if missing != "" {
+		real = missing
 	}
+	l.dirs.lead(real, name, chained)
 }
