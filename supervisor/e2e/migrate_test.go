@@ -1,7 +1,9 @@
 package e2e_test
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -65,7 +67,7 @@ func TestMigration(t *testing.T) {
 		t.Errorf("the hook was told %q", got)
 	}
 	mark := d.mark()
-	write(t, filepath.Join(dir, "migrations/2.txt"), "alter table shelves add column if not exists room int")
+	saveWhole(t, filepath.Join(dir, "migrations/2.txt"), "alter table shelves add column if not exists room int")
 	d.wait(mark, "instance ready", ofGen(2))
 	if got := columns(t, s); got != "id room" {
 		t.Errorf("columns %q", got)
@@ -76,7 +78,7 @@ func TestMigration(t *testing.T) {
 
 	before := get(addr)
 	mark = d.mark()
-	write(t, filepath.Join(dir, "migrations/3.txt"), "alter table shelve add column n int")
+	saveWhole(t, filepath.Join(dir, "migrations/3.txt"), "alter table shelve add column n int")
 	d.wait(mark, "hook failed", nil)
 	if !strings.Contains(d.log(), `migrations/3.txt: ERROR: relation "shelve" does not exist`) {
 		t.Errorf("why it failed is not shown\n%s", d.log())
@@ -105,7 +107,7 @@ func TestMigrationBesideABrokenBuild(t *testing.T) {
 	edit(t, filepath.Join(dir, "main.go"), "func main() {", "func main() { broken")
 	d.wait(mark, "build failed", nil)
 	mark = d.mark()
-	write(t, filepath.Join(dir, "migrations/2.txt"), "alter table shelves add column if not exists room int")
+	saveWhole(t, filepath.Join(dir, "migrations/2.txt"), "alter table shelves add column if not exists room int")
 	d.wait(mark, "build failed", nil)
 	if now := get(addr); now != before || columns(t, s) != "id room" {
 		t.Errorf("served %q before and %q after; columns %s", before, now, columns(t, s))
@@ -150,7 +152,7 @@ func TestMigrationBlockedByTheApp(t *testing.T) {
 	d.says("gen=1 serves tx\n")
 	d.ready()
 	mark := d.mark()
-	write(t, filepath.Join(dir, "migrations/1.txt"), "alter table things add column room int")
+	saveWhole(t, filepath.Join(dir, "migrations/1.txt"), "alter table things add column room int")
 	failed := d.wait(mark, "hook failed", nil)
 	if failed.int("serving") != 1 || !strings.Contains(d.log(), "migrations/1.txt: ERROR: canceling statement due to lock timeout (SQLSTATE 55P03)") {
 		t.Errorf("%s\n%s", failed.Raw, d.log())
@@ -178,6 +180,17 @@ func (d *devguard) notes(mark int, text string) (found line) {
 	return found
 }
 
+// saveWhole puts a file in its place at once: of one that is seen while it is still empty, a hook
+// would run twice, and not every migration can.
+func saveWhole(t *testing.T, path, text string) {
+	t.Helper()
+	whole := filepath.Join(t.TempDir(), "whole")
+	write(t, whole, text)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.Rename(whole, path)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A migration that somebody else's transaction blocks: who that is is said while it
 // waits, and what the hint says lets it go on.
 func TestMigrationBlockedByAnother(t *testing.T) {
@@ -190,7 +203,7 @@ func TestMigrationBlockedByAnother(t *testing.T) {
 	psql := session(t, s.URL(pgtest.Conn{User: "dev", Database: "app", Params: "application_name=psql"}))
 	must(t, psql, "begin; update things set n = 4711 where id = 3")
 	mark := d.mark()
-	write(t, filepath.Join(dir, "migrations/2.txt"), "alter table things add column room int")
+	saveWhole(t, filepath.Join(dir, "migrations/2.txt"), "alter table things add column room int")
 	l := d.notes(mark, "hook migrate waits for a lock that is held by")
 	want := fmt.Sprintf("server process %d (dev, psql), idle in transaction for ", psql.PID())
 	if !strings.Contains(l.Msg, want) || strings.Contains(l.Msg, "4711") {
@@ -312,7 +325,7 @@ func TestFailedMigrationOfAnIncludedFile(t *testing.T) {
 	d.serves(addr, "v1")
 	d.ready()
 	mark := d.mark()
-	write(t, filepath.Join(dir, "migrations/2.sql"), "alter table shelve add column n int")
+	saveWhole(t, filepath.Join(dir, "migrations/2.sql"), "alter table shelve add column n int")
 	d.wait(mark, "hook failed", nil)
 	edit(t, filepath.Join(dir, "main.go"), "v1", "v2")
 	d.serves(addr, "v2")
