@@ -137,17 +137,21 @@ func (p *prober) mode() mode {
 // probes again a server that could not be reached. modeAuto is the answer when that
 // is so still.
 func (p *prober) settle(ctx context.Context) mode {
-	if m := p.mode(); m != modeAuto {
-		return m
-	}
+	p.probeUntil(ctx, func() bool { return p.mode() != modeAuto })
+	return p.mode()
+}
+
+// probeUntil reports whether known holds, and probes a server that could not be reached when it
+// does not.
+func (p *prober) probeUntil(ctx context.Context, known func() bool) bool {
 	for range 2 { // the probe under way may have begun while the server was down
+		if known() {
+			return true
+		}
 		p.ensure()
 		p.await(ctx)
-		if m := p.mode(); m != modeAuto {
-			return m
-		}
 	}
-	return modeAuto
+	return known()
 }
 
 // reached reports whether the server has answered the last probe.
@@ -157,15 +161,7 @@ func (p *prober) reached() bool {
 }
 
 // reach reports whether the server answers now, and probes again one that did not.
-func (p *prober) reach(ctx context.Context) bool {
-	for range 2 { // as in settle
-		if p.ensure(); p.reached() {
-			return true
-		}
-		p.await(ctx)
-	}
-	return p.reached()
-}
+func (p *prober) reach(ctx context.Context) bool { return p.probeUntil(ctx, p.reached) }
 
 // fallBack sends the app past us from its next start on. It returns false when that
 // was so already.

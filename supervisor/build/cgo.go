@@ -13,6 +13,7 @@ import (
 
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/goflags"
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 // Cgo is a package that uses cgo and reads files that the go command does not look at.
@@ -79,9 +80,8 @@ func (c Cgo) matches(pattern, dir string) bool {
 		if rest == "" {
 			return c.Dir == base
 		}
-		rel, err := filepath.Rel(base, c.Dir)
-		rel = filepath.ToSlash(rel)
-		return err == nil && rel != ".." && !strings.HasPrefix(rel, "../") && matchWildcard(rest, rel)
+		rel, ok := paths.Rel(base, c.Dir)
+		return ok && matchWildcard(rest, filepath.ToSlash(rel))
 	case pattern == "all":
 		return true
 	case pattern == "std", pattern == "cmd", pattern == "tool":

@@ -45,9 +45,9 @@ type Dir struct {
 	Embeds  []string // go:embed patterns of the package, as written, with their "all:"
 }
 
-// Cgo is what a package with C or assembly is built from and the go command does not look at. The names
-// are absolute, and some may not be there: the next place in which the compiler looks has them then,
-// or the build fails until they are made.
+// Cgo is what a package with C or assembly is built from and the go command does not look at. The
+// names are absolute, and some may not be there: the next place in which the compiler looks has them
+// then, or the build fails until they are made.
 type Cgo struct {
 	Package   string   // import path
 	Dir       string   // absolute

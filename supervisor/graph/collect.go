@@ -118,10 +118,7 @@ func (c *collector) dir(path, pkg string, patterns []string) {
 
 func (c *collector) files(dir string, role classify.Role, lists ...[]string) {
 	for _, name := range slices.Concat(lists...) {
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(dir, name)
-		}
-		c.graph.Files[name] = role
+		c.graph.Files[inDir(dir, name)] = role
 	}
 }
 

@@ -16,8 +16,8 @@ import (
 )
 
 // Header is the digest of what Load reads in one source file: package clause, imports, build
-// constraints, //go:embed lines, cgo directives, #include lines. An edit of a body or of another comment leaves it
-// equal. It takes tens of microseconds.
+// constraints, //go:embed lines, cgo directives, #include lines. An edit of a body or of another
+// comment leaves it equal. It takes tens of microseconds.
 //
 // It is made of all of src when the header does not parse, of a test file only of its package
 // clause, of a file that is not Go only of its build constraints and #include lines.

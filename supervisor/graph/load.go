@@ -156,11 +156,7 @@ func (a *answer) wrongPackage(r Request) error {
 // isDir reports whether the package is given as a directory without ./ before it, which the go
 // command takes for an import path.
 func (a *answer) isDir(r Request) bool {
-	if a.packageDir(r) != "" {
-		return false
-	}
-	info, err := os.Stat(filepath.Join(r.Dir, r.Package))
-	return err == nil && info.IsDir()
+	return a.packageDir(r) == "" && isDir(filepath.Join(r.Dir, r.Package))
 }
 
 // roots are the packages that were asked for, not only needed.

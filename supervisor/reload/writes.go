@@ -138,25 +138,20 @@ func ofSource(p change.Path) bool { return p.Class.Role != 0 || filepath.Ext(p.N
 
 // fresh reports whether the newest generation had begun its work only just then.
 func (s State) fresh(at time.Time) bool {
+	just := at.Sub(s.inst.begun) <= soon
 	switch p := s.inst.phase.(type) {
 	case never:
 		return false
-	case stopping:
-		if !endedByItself(p.then) {
-			return false
-		}
-	case draining:
-		if !endedByItself(p.then) {
-			return false
-		}
 	case starting, aborting:
 		return true
 	case running:
-		if p.ready != 0 {
-			return true
-		}
+		return just || p.ready != 0
+	case stopping:
+		return just && endedByItself(p.then)
+	case draining:
+		return just && endedByItself(p.then)
 	}
-	return at.Sub(s.inst.begun) <= soon
+	return just
 }
 
 // endedByItself reports whether the app has exited, so that what it wrote last may be told of after

@@ -27,21 +27,25 @@ type client struct {
 }
 
 func clients() []client {
-	inGo := func(driver string) client {
-		return client{driver, func(_ *testing.T, url string, c code) *exec.Cmd {
-			cmd := exec.Command(incode, "-driver", driver, "-user", c.user, "-password", c.password, "-tls", c.tls)
-			cmd.Env = append(os.Environ(), "DATABASE_URL="+url)
-			return cmd
-		}}
-	}
-	inNode := func(module, version string) client {
-		return client{module, func(t *testing.T, url string, c code) *exec.Cmd {
-			cmd := exec.Command("node", filepath.Join("incode", "incode.js"), module, c.user, c.password, c.tls)
-			cmd.Env = append(os.Environ(), "DATABASE_URL="+url, "NODE_PATH="+filepath.Join(nodeModule(t, module, version), "node_modules"))
-			return cmd
-		}}
-	}
 	return []client{inGo("pgx"), inGo("pq"), {"psql", psql}, inNode("pg", nodePgVersion), inNode("postgres", postgresJSVersion), inGo("bun"), inGo("go-pg")}
+}
+
+// inGo is a driver of Go; first are flags of incode before the others.
+func inGo(driver string, first ...string) client {
+	return client{driver, func(_ *testing.T, url string, c code) *exec.Cmd {
+		cmd := exec.Command(incode, append(first, "-driver", driver, "-user", c.user, "-password", c.password, "-tls", c.tls)...)
+		cmd.Env = append(os.Environ(), "DATABASE_URL="+url)
+		return cmd
+	}}
+}
+
+// inNode is a driver of node; last are arguments of incode.js behind the others.
+func inNode(module, version string, last ...string) client {
+	return client{module, func(t *testing.T, url string, c code) *exec.Cmd {
+		cmd := exec.Command("node", append([]string{filepath.Join("incode", "incode.js"), module, c.user, c.password, c.tls}, last...)...)
+		cmd.Env = append(os.Environ(), "DATABASE_URL="+url, "NODE_PATH="+filepath.Join(nodeModule(t, module, version), "node_modules"))
+		return cmd
+	}}
 }
 
 // psql is libpq; what its code has is said by a URL that is edited.

@@ -2,9 +2,7 @@ package drivers
 
 import (
 	"bufio"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,22 +25,11 @@ func waiting() []client {
 			return exec.Command("sh", append([]string{"-c", loop, ask.Path}, ask.Args...)...)
 		}}
 	}
-	list := []client{inShell("psql", `"$@" 2>&1`), inShell("pg_isready", `pg_isready -d "$4" 2>&1`)}
-	for _, driver := range []string{"pgx", "pq", "bun", "go-pg"} {
-		list = append(list, client{driver, func(_ *testing.T, url string, c code) *exec.Cmd {
-			cmd := exec.Command(incode, "-wait", "-driver", driver, "-user", c.user, "-password", c.password, "-tls", c.tls)
-			cmd.Env = append(os.Environ(), "DATABASE_URL="+url)
-			return cmd
-		}})
+	return []client{
+		inShell("psql", `"$@" 2>&1`), inShell("pg_isready", `pg_isready -d "$4" 2>&1`),
+		inGo("pgx", "-wait"), inGo("pq", "-wait"), inGo("bun", "-wait"), inGo("go-pg", "-wait"),
+		inNode("pg", nodePgVersion, "wait"), inNode("postgres", postgresJSVersion, "wait"),
 	}
-	for module, version := range map[string]string{"pg": nodePgVersion, "postgres": postgresJSVersion} {
-		list = append(list, client{module, func(t *testing.T, url string, c code) *exec.Cmd {
-			cmd := exec.Command("node", filepath.Join("incode", "incode.js"), module, c.user, c.password, c.tls, "wait")
-			cmd.Env = append(os.Environ(), "DATABASE_URL="+url, "NODE_PATH="+filepath.Join(nodeModule(t, module, version), "node_modules"))
-			return cmd
-		}})
-	}
-	return list
 }
 
 // TestServerThatIsDown: an app that waits for its server at its start waits through devguard as it

@@ -102,13 +102,9 @@ func tlsConfig() *tls.Config {
 	return &tls.Config{RootCAs: roots, ServerName: "localhost"}
 }
 
-// withPq edits the URL, as lib/pq has no other way.
-func withPq() (who string, err error) {
-	u, err := url.Parse(os.Getenv("DATABASE_URL"))
-	if err != nil {
-		return "", err
-	}
-	name, secret := u.User.Username(), ""
+// account is whom the URL says, with what the code has in its place.
+func account(u *url.URL) (name, secret string) {
+	name = u.User.Username()
 	secret, _ = u.User.Password()
 	if *user != "" {
 		name = *user
@@ -116,7 +112,16 @@ func withPq() (who string, err error) {
 	if *password != "" {
 		secret = *password
 	}
-	u.User = url.UserPassword(name, secret)
+	return name, secret
+}
+
+// withPq edits the URL, as lib/pq has no other way.
+func withPq() (who string, err error) {
+	u, err := url.Parse(os.Getenv("DATABASE_URL"))
+	if err != nil {
+		return "", err
+	}
+	u.User = url.UserPassword(account(u))
 	if query := u.Query(); *secure != "" {
 		query.Set("sslmode", "require")
 		if *secure != "any" {

@@ -18,14 +18,8 @@ func given() (host, name, secret, database string, config *tls.Config, err error
 	if err != nil {
 		return "", "", "", "", nil, err
 	}
-	name, database = u.User.Username(), strings.TrimPrefix(u.Path, "/")
-	secret, _ = u.User.Password()
-	if *user != "" {
-		name = *user
-	}
-	if *password != "" {
-		secret = *password
-	}
+	name, secret = account(u)
+	database = strings.TrimPrefix(u.Path, "/")
 	if *secure != "" {
 		config = tlsConfig()
 	}
