@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -346,6 +347,17 @@ func write(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// saveWhole puts a file in its place at one stroke, from outside of the tree: a file that is seen
+// while it is still empty is one more state, and so is one beside it that is to be renamed.
+func saveWhole(t *testing.T, path, text string) {
+	t.Helper()
+	whole := filepath.Join(t.TempDir(), "whole")
+	write(t, whole, text)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.Rename(whole, path)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,9 +1,7 @@
 package e2e_test
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -178,17 +176,6 @@ func (d *devguard) notes(mark int, text string) (found line) {
 		d.t.Fatalf("no line says %q\n%s", text, d.log())
 	}
 	return found
-}
-
-// saveWhole puts a file in its place at once: of one that is seen while it is still empty, a hook
-// would run twice, and not every migration can.
-func saveWhole(t *testing.T, path, text string) {
-	t.Helper()
-	whole := filepath.Join(t.TempDir(), "whole")
-	write(t, whole, text)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.Rename(whole, path)); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // A migration that somebody else's transaction blocks: who that is is said while it
