@@ -22,7 +22,9 @@ func (s *Supervisor) prepare(e reload.Prepare) doer {
 func (s *Supervisor) forwardQuit(e reload.ForwardQuit) doer {
 	g := s.generation(e.Gen)
 	return func(context.Context) reload.Event {
-		_ = g.tree.Signal(syscall.SIGQUIT)
+		if g.startedWithin(launchWait) {
+			_ = g.tree.Signal(syscall.SIGQUIT)
+		}
 		return reload.BesideDone{ID: e.ID}
 	}
 }

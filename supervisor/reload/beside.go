@@ -53,22 +53,17 @@ func (CloseRetired) effect() {}
 func (Adopt) effect()        {}
 
 func (m *machine) forwardQuit() {
-	if gen := m.inst.gen; m.inst.processes() {
+	if gen := m.inst.withProcesses(); gen != 0 {
 		m.issue(func(id ID) Effect { return ForwardQuit{id, gen} })
 	}
 }
 
-// stopJob is for a generation that is being started, too: it may have its process before devguard
-// hears of it. A second Ctrl-Z before the first has done its work is the same one.
+// stopJob answers a Ctrl-Z. A second one before the first has done its work is the same one.
 func (m *machine) stopJob() {
 	if m.jobStop != 0 {
 		return
 	}
-	gen := 0
-	switch m.inst.phase.(type) {
-	case starting, aborting, running, stopping:
-		gen = m.inst.gen
-	}
+	gen := m.inst.withProcesses()
 	m.jobStop = m.issue(func(id ID) Effect { return StopJob{id, gen} })
 }
 

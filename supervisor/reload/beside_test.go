@@ -95,6 +95,15 @@ func TestQuitIsForwarded(t *testing.T) {
 	if got := forwarded(w); len(got) > 0 {
 		t.Errorf("before a start: %v", got)
 	}
+	for _, kind := range []string{"list", "build"} {
+		e, _ := w.inFlight(kind)
+		w.answer(e, false)
+		w.pass(time.Second)
+	}
+	w.step(Quit{}) // the user sees what it prints, and we have not heard of it yet
+	if got := forwarded(w); !slices.Equal(got, []int{1}) {
+		t.Errorf("during a start: forwarded to %v, want 1", got)
+	}
 	w.calm()
 	w.step(Quit{})
 	w.step(Interrupt{})

@@ -131,13 +131,14 @@ func (i instance) alone() bool {
 	return runs || i.gone()
 }
 
-// processes reports whether the app may have processes that have started.
-func (i instance) processes() bool {
+// withProcesses returns the generation that may have processes; 0 for none. One that is being
+// started may have its process, and its say on the terminal, before devguard hears of it.
+func (i instance) withProcesses() int {
 	switch i.phase.(type) {
-	case running, stopping:
-		return true
+	case starting, aborting, running, stopping:
+		return i.gen
 	}
-	return false
+	return 0
 }
 
 // retryAt returns when a generation that crashed is started again; zero for not
