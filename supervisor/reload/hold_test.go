@@ -96,7 +96,8 @@ func (w *world) configIsDue() bool {
 	if e, ok := w.inFlight("config"); ok {
 		return w.begun[idOf(e)].tree.Config != w.st.tree.Config
 	}
-	return w.st.graph.known() && w.st.tree.Config != w.st.config.digest
+	c := w.st.config
+	return w.st.graph.known() && (w.st.tree.Config != c.digest || c.err != nil && w.st.tree.Shape != c.shape)
 }
 
 // hookIsDue: it has not succeeded with the files there are, nor does it run with them.

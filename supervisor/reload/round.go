@@ -71,8 +71,14 @@ func (b building) step() ID    { return b.id }
 // config is devguard.toml as it was read last.
 type config struct {
 	digest  change.Digest // zero before the first listing
+	shape   change.Digest // Snapshot.Shape when it was asked for
 	version uint64        // Snapshot.Version when it was asked for
 	err     error         // it is not valid: the settings of before stay
+}
+
+// sameError reports whether both are the same file with the same fault.
+func (c config) sameError(o config) bool {
+	return c.digest == o.digest && c.err != nil && o.err != nil && c.err.Error() == o.err.Error()
 }
 
 // minWindow is the least time for which newer changes may cancel a build.
@@ -240,17 +246,20 @@ func (m *machine) served() {
 	}
 }
 
-// configDue reports whether devguard.toml is not the one that was read last.
+// configDue reports whether devguard.toml is not the one that was read last; or was not valid with
+// the packages of then: it names one of them, or relies on there being one, and a checkout may have
+// been half done.
 func (s State) configDue() bool {
+	c := s.config
 	if r, ok := s.round.(configuring); ok {
 		return s.tree.Config != r.config.digest
 	}
-	return s.graph.known() && s.tree.Config != s.config.digest
+	return s.graph.known() && (s.tree.Config != c.digest || c.err != nil && s.tree.Shape != c.shape)
 }
 
 func (m *machine) readConfig() {
 	id := m.issue(func(id ID) Effect { return LoadConfig{id} })
-	m.begin(configuring{id, config{digest: m.tree.Config, version: m.tree.Version}})
+	m.begin(configuring{id, config{digest: m.tree.Config, shape: m.tree.Shape, version: m.tree.Version}})
 }
 
 func (m *machine) configLoaded(ev ConfigLoaded) {
@@ -258,11 +267,14 @@ func (m *machine) configLoaded(ev ConfigLoaded) {
 	if !ok || r.id != ev.ID {
 		return
 	}
+	before := m.config
 	m.config = r.config
 	m.config.err = ev.Err
 	m.endStep()
 	if ev.Err != nil {
-		m.log(Log{What: LogConfigInvalid, Err: ev.Err})
+		if !m.config.sameError(before) {
+			m.log(Log{What: LogConfigInvalid, Err: ev.Err})
+		}
 		return
 	}
 	m.adopt(ev.Brings)
