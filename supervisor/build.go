@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/devguard/devguard/supervisor/build"
 	"github.com/devguard/devguard/supervisor/change"
@@ -47,7 +48,7 @@ func (s *Supervisor) build(e reload.Build) doer {
 		var snap change.Snapshot // none: the next build looks
 		var err error
 		if !res.Cancelled {
-			snap, err = s.watch.Sync(context.WithoutCancel(ctx))
+			snap, err = s.lookAgain(context.WithoutCancel(ctx), res.Err != nil)
 		}
 		if res.Err == nil {
 			res.Err = err
@@ -62,6 +63,25 @@ func (s *Supervisor) build(e reload.Build) doer {
 		ev.Brings = func() { s.first = s.first && res.Cancelled }
 		return ev
 	}
+}
+
+// eventsWait is how long a build that has failed waits for the events of before its end: they come
+// within milliseconds, but not while a large tree is searched for the first time.
+const eventsWait = time.Second
+
+// lookAgain returns the state of the tree at the end of a build. One that has failed may have read
+// a file that is not of the graph, and gone by now: only events tell of that.
+func (s *Supervisor) lookAgain(ctx context.Context, failed bool) (change.Snapshot, error) {
+	snap, err := s.watch.Sync(ctx)
+	if err != nil || !failed {
+		return snap, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, eventsWait)
+	defer cancel()
+	if caughtUp, err := s.watch.CatchUp(ctx); err == nil {
+		snap = caughtUp
+	}
+	return snap, nil
 }
 
 // cgo returns the packages that read more than the go command looks at.

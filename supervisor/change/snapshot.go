@@ -21,6 +21,11 @@ type Snapshot struct {
 	// may have read either state.
 	Headers uint64
 
+	// Unlisted grows with every event about a Go file that is not of the graph as it was listed
+	// last. A build during which it grew may have failed by such a file, which is right by now:
+	// the package may have come to the program since, and any Go file of it can fail a build.
+	Unlisted uint64
+
 	// Adopted is the time of the latest change to the files and directories that a new plan
 	// brought, which nobody watched before. Whoever read them before that time may have read
 	// another state. It is zero except in the snapshot that Apply returns.

@@ -25,10 +25,11 @@ func (badBuild) lastBuild()  {}
 
 // inputs are what a build was made of.
 type inputs struct {
-	version uint64        // Snapshot.Version at its start: it has read that tree or a newer one
-	source  change.Digest // zero while it runs, and when it was not made of one state
-	headers uint64        // Snapshot.Headers at its start
-	started time.Time
+	version  uint64        // Snapshot.Version at its start: it has read that tree or a newer one
+	source   change.Digest // zero while it runs, and when it was not made of one state
+	headers  uint64        // Snapshot.Headers at its start
+	unlisted uint64        // Snapshot.Unlisted at its start
+	started  time.Time
 }
 
 // binary is the newest good output.
@@ -70,7 +71,7 @@ func (m *machine) build() {
 	id := m.issue(func(id ID) Effect { return Build{ID: id, Gen: gen, Keep: m.binariesInUse()} })
 	m.begin(building{
 		id: id, gen: gen, seq: m.tree.Seq, asked: m.asked,
-		inputs: inputs{version: m.tree.Version, headers: m.tree.Headers, started: m.now},
+		inputs: inputs{version: m.tree.Version, headers: m.tree.Headers, unlisted: m.tree.Unlisted, started: m.now},
 	})
 	m.log(Log{What: LogBuildStarted, Gen: gen})
 }
@@ -139,12 +140,18 @@ func (m *machine) buildDone(ev Built) {
 	m.takeBuild(ev, b)
 }
 
+// doubtful reports whether a build that failed may have failed by what is put right by now, or by
+// the lack of what has come, though no source has changed.
+func (s State) doubtful(b building) bool {
+	return b.grown || b.headers != s.tree.Headers || b.unlisted != s.tree.Unlisted
+}
+
 // takeBuild makes a finished build the one that counts.
 func (m *machine) takeBuild(ev Built, b building) {
 	m.buildTook, m.met = ev.Took, b.asked
 	saved := m.saved
 	m.saved = b.stale
-	if b.stale.IsZero() && !(b.grown && ev.Err != nil) {
+	if b.stale.IsZero() && !(ev.Err != nil && m.doubtful(b)) {
 		b.source = m.tree.Source
 	} else {
 		m.again = true

@@ -35,14 +35,15 @@ func (refused) next() {}
 type cause int
 
 const (
-	noCause cause = iota
+	noCause      cause = iota
+	afterMixture       // mixed.go
 	afterMigration
 	afterRemoval // of the binary
 	askedFor     // then = restart, key r, Replace
 )
 
 func (c cause) String() string {
-	return [...]string{"nothing", "a migration ran", "the binary was removed", "asked for"}[c]
+	return [...]string{"nothing", "files changed while the app started", "a migration ran", "the binary was removed", "asked for"}[c]
 }
 
 // oweRestart has the next start come although the digests may be the same.

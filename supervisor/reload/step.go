@@ -150,6 +150,7 @@ func (m *machine) changed(set change.Set) {
 	before, adopted := m.observe(set.Snapshot)
 	m.logSet(set)
 	asking := m.noteWrites(set)
+	m.noteMixed(asking, set)
 	m.untold = append(slices.Clip(m.untold), asking...)
 	if !adopted || !m.graph.known() {
 		return // what is there when devguard starts is no edit
@@ -212,6 +213,7 @@ func (m *machine) tellChanged() {
 func (m *machine) settle() {
 	if m.burst.Over(m.now) {
 		m.burst = change.Burst{}
+		m.noteMixedBurst()
 	}
 }
 

@@ -426,6 +426,45 @@ func TestConfigIsReadAgain(t *testing.T) {
 	}
 }
 
+// What devguard.toml asks for may not be there yet when it is read, in the middle of a checkout.
+func TestInvalidConfigIsReadAgainOnceThePackagesChange(t *testing.T) {
+	for _, during := range []bool{false, true} {
+		w := served(t, Options{})
+		read := func() Effect {
+			t.Helper()
+			w.pass(time.Second)
+			c, ok := w.inFlight("config")
+			if !ok {
+				t.Fatal("it is not read")
+			}
+			return c
+		}
+		shape := func(n uint64) { w.edit("/src/main.go", func(s *change.Snapshot) { s.Shape = digest(n) }) }
+		w.edit("/devguard.toml", func(s *change.Snapshot) { s.Config = digest(2) })
+		c := read()
+		if during {
+			shape(2)
+			w.answer(c, true)
+		} else {
+			w.answer(c, true)
+			w.calm()
+			shape(2)
+		}
+		w.answer(read(), true)
+		w.calm()
+		if n := w.said(LogConfigInvalid); n != 1 {
+			t.Errorf("one fault is said %d times", n)
+		}
+		shape(3)
+		w.answer(read(), false)
+		w.calm()
+		if w.said(LogConfigApplied) != 1 || len(w.st.Snapshot().Failures) > 0 {
+			t.Errorf("it is not applied: %+v", w.st.Snapshot())
+		}
+		w.end()
+	}
+}
+
 func TestSecondInterruptKillsNow(t *testing.T) {
 	w := served(t, Options{})
 	w.step(Interrupt{})
@@ -533,6 +572,35 @@ func TestInterruptOfTheAppEndsDevguard(t *testing.T) {
 	}
 	if !w.st.Snapshot().Done || len(w.starts) != 1 || w.st.Snapshot().Err != nil {
 		t.Errorf("%d starts, %+v", len(w.starts), w.st.Snapshot())
+	}
+}
+
+// A Go file that nobody knew of broke the build and is gone when that ends; or it came and went
+// before it was looked at.
+func TestFailedBuildIsRepeatedWhenAnotherGoFileCameAndWent(t *testing.T) {
+	for name, tt := range map[string]struct {
+		event func(*change.Snapshot)
+		fails bool
+		more  int // builds
+	}{
+		"of no package":       {func(s *change.Snapshot) { s.Unlisted++ }, true, 1},
+		"of a package":        {func(s *change.Snapshot) { s.Headers++ }, true, 1},
+		"none":                {func(*change.Snapshot) {}, true, 0},
+		"beside a good build": {func(s *change.Snapshot) { s.Unlisted++; s.Headers++ }, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := served(t, Options{})
+			w.editSource(2)
+			w.pass(5 * time.Millisecond)
+			b, _ := w.inFlight("build")
+			tt.event(&w.tree) // no event tells of it
+			w.answer(b, tt.fails)
+			w.calm()
+			if n := w.said(LogBuildStarted) - 2; n != tt.more {
+				t.Errorf("%d more builds, want %d", n, tt.more)
+			}
+			w.end()
+		})
 	}
 }
 

@@ -41,29 +41,29 @@ func TestAdoptedTellsWhenNewFilesChanged(t *testing.T) {
 
 func TestHeadersGrowWithWhatAListingReads(t *testing.T) {
 	d := newWorld(t)
-	before := d.start(Options{}).Headers
+	before := d.start(Options{CookieDir: d.cookieDir(stateDir)}).Headers
 	for _, tt := range []struct {
 		name string
 		do   func()
 		more bool
 	}{
-		{"a body", func() { d.write("main.go", "package main\n\nfunc main() { println() }\n") }, false},
-		{"an import", func() { d.write("main.go", "package main\nimport _ \"os\"\n\nfunc main() {}\n") }, true},
+		{"a body", func() { d.replace("main.go", "package main\n\nfunc main() { println() }\n") }, false},
+		{"an import", func() { d.replace("main.go", "package main\nimport _ \"os\"\n\nfunc main() {}\n") }, true},
 		{"an import and back", func() {
-			d.write("a/a.go", "package a\nimport _ \"os\"\n")
-			d.sync()
-			d.write("a/a.go", "package a\n")
+			d.replace("a/a.go", "package a\nimport _ \"os\"\n")
+			d.caughtUp()
+			d.replace("a/a.go", "package a\n")
 		}, true},
-		{"a new file", func() { d.write("a/new.go", "package a\n") }, true},
+		{"a new file", func() { d.replace("a/new.go", "package a\n") }, true},
 		{"a file that goes", func() { d.remove("a/new.go") }, true},
-		{"a test file", func() { d.write("a/a_test.go", "package a\n") }, true},
-		{"the body of a test file", func() { d.write("a/a_test.go", "package a\n\nvar x = 1\n") }, false},
-		{"the package clause of a test file", func() { d.write("a/a_test.go", "package b\n\nvar x = 1\n") }, true},
-		{"an embedded file", func() { d.write("a/page/x.html", "<b>") }, false},
-		{"go.mod", func() { d.write("go.mod", "module example.com/m\n\ngo 1.25\n") }, true},
+		{"a test file", func() { d.replace("a/a_test.go", "package a\n") }, true},
+		{"the body of a test file", func() { d.replace("a/a_test.go", "package a\n\nvar x = 1\n") }, false},
+		{"the package clause of a test file", func() { d.replace("a/a_test.go", "package b\n\nvar x = 1\n") }, true},
+		{"an embedded file", func() { d.replace("a/page/x.html", "<b>") }, false},
+		{"go.mod", func() { d.replace("go.mod", "module example.com/m\n\ngo 1.25\n") }, true},
 	} {
 		tt.do()
-		after := d.sync().Headers
+		after := d.caughtUp().Headers
 		if (after != before) != tt.more {
 			t.Errorf("%s: headers from %d to %d, want growth %v", tt.name, before, after, tt.more)
 		}

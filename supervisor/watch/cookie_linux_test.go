@@ -272,3 +272,24 @@ func TestCookieWithoutAWatch(t *testing.T) {
 		s.check(s.save(i))
 	}
 }
+
+// The go command may have read a file that is gone before anybody here has looked at it.
+func TestFilesThatComeAndGoAreCounted(t *testing.T) {
+	d := newWorld(t)
+	d.mkdir("other")
+	d.start(Options{CookieDir: d.cookieDir(stateDir)})
+	before := d.caughtUp() // all directories are watched
+	for range 100 {
+		d.write("a/broken_test.go", "pack")
+		d.remove("a/broken_test.go")
+		d.write("other/x.go", "package other")
+		after := d.caughtUp()
+		if after.Headers == before.Headers {
+			t.Fatal("a test file of a package came and went, and Headers stands")
+		}
+		if after.Unlisted == before.Unlisted {
+			t.Fatal("a Go file of another directory was written, and Unlisted stands")
+		}
+		before = after
+	}
+}

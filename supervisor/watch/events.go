@@ -120,6 +120,7 @@ func (l *loop) sortUnknown(s sorted, out *findings) {
 				l.newPath(path)
 			}
 		default:
+			l.unlistedEvent(path)
 			out.ignored = append(out.ignored, change.Path{Name: path, Op: opName(op), Class: c})
 		}
 	}

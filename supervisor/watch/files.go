@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"path/filepath"
 
 	"github.com/fsnotify/fsnotify"
 
@@ -66,6 +67,7 @@ func (l *loop) settle(g target, now fileState, h hint, out *findings) {
 	h.found = h.found && f == nil
 	if f == nil {
 		if !now.present {
+			l.cameAndWent(g, h)
 			return
 		}
 		f = &file{name: g.name, class: g.class}
@@ -82,6 +84,22 @@ func (l *loop) settle(g target, now fileState, h hint, out *findings) {
 	}
 	l.wrote(f, now, h)
 	l.become(f, now, h, out)
+}
+
+// cameAndWent counts in Headers a file of a package that was gone before it was looked at: the go
+// command may have read it. The removal of a file that a sweep has seen go is told without its
+// creation.
+func (l *loop) cameAndWent(g target, h hint) {
+	if g.class.Role != 0 && h.op.Has(fsnotify.Create) {
+		l.headers++
+	}
+}
+
+// unlistedEvent counts an event about a Go file that the plan does not know.
+func (l *loop) unlistedEvent(path string) {
+	if filepath.Ext(path) == ".go" {
+		l.unlisted++
+	}
 }
 
 // wrote counts a write to a file of the graph, in Seq. An event about attributes alone is none if

@@ -25,10 +25,11 @@ type loop struct {
 	git    gitState
 	ignore *ignorer
 
-	version uint64
-	seq     uint64
-	headers uint64
-	last    change.Snapshot // the newest one made
+	version  uint64
+	seq      uint64
+	headers  uint64
+	unlisted uint64
+	last     change.Snapshot // the newest one made
 
 	postponed      map[string]time.Time // files that look half saved, since when
 	postponedTick  <-chan time.Time     // when to look at them again; nil while there are none

@@ -10,7 +10,7 @@ import (
 func (l *loop) snapshot() change.Snapshot {
 	s := change.Snapshot{
 		Seq:     l.seq,
-		Headers: l.headers,
+		Headers: l.headers, Unlisted: l.unlisted,
 		Source:  l.sums.source.Digest(),
 		Shape:   l.sums.shape.Digest(),
 		Runtime: l.sums.runtime.Digest(),

@@ -104,6 +104,14 @@ func (d *world) write(name, contents string) {
 	}
 }
 
+// replace has the file change at once: there is no moment at which it is empty.
+func (d *world) replace(name, contents string) {
+	d.Helper()
+	aside := filepath.Join(d.TempDir(), "aside")
+	d.must(os.WriteFile(aside, []byte(contents), 0o644))
+	d.must(os.Rename(aside, d.path(name)))
+}
+
 func (d *world) must(err error) {
 	d.Helper()
 	if err != nil {
@@ -168,6 +176,15 @@ func (d *world) apply() change.Snapshot {
 func (d *world) sync() change.Snapshot {
 	d.Helper()
 	snap, err := d.w.Sync(context.Background())
+	d.must(err)
+	d.seen.add(change.Set{Snapshot: snap})
+	return snap
+}
+
+// caughtUp is sync that waits for the events, too.
+func (d *world) caughtUp() change.Snapshot {
+	d.Helper()
+	snap, err := d.w.CatchUp(context.Background())
 	d.must(err)
 	d.seen.add(change.Set{Snapshot: snap})
 	return snap
