@@ -34,8 +34,9 @@ func explain(err error, r Request, res Result) error {
 		return logline.WithHint(fmt.Errorf("the disk is full: %w", err),
 			fmt.Sprintf("make room where the build writes: %s, %s, and the directory of `go env GOCACHE`, which `go clean -cache` empties", filepath.Dir(r.Out), r.Tmp))
 	case unreadable(res) != "":
+		// The go command (1.26) keeps this error in its cache until the file has another time.
 		return logline.WithHint(fmt.Errorf("a source file cannot be read: %s: %w", first(res), err),
-			"give yourself the right to read it: ls -l "+unreadable(res)+" shows whose it is")
+			"give yourself the right to read it: ls -l "+unreadable(res)+" shows whose it is; then, or `go build` goes on to say so: touch "+unreadable(res))
 	case says(res, "read-only file system"), says(res, "permission denied"):
 		return logline.WithHint(fmt.Errorf("the build may not write or read a file: %s: %w", first(res), err),
 			"give yourself the right to it, or set GOCACHE and GOMODCACHE to directories of yours")

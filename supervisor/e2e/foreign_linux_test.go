@@ -103,7 +103,10 @@ func TestUnreadableSource(t *testing.T) {
 		t.Error(l.Raw)
 	}
 	tr.must(os.Chmod(tr.at("app/main.go"), 0o644))
-	tr.write("app/main.go", program("")+"\n")
+	_, command, _ := strings.Cut(l.str("hint"), "say so: ")
+	if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", command, err, out)
+	}
 	d.serving("nothing")
 }
 
