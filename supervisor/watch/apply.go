@@ -24,7 +24,7 @@ func (l *loop) apply(ctx context.Context, plan Plan) (change.Snapshot, error) {
 	l.plan = plan
 	out := findings{at: began}
 	l.recount(&out)
-	old := scope{l.rules, l.watchedDirs()}
+	old := scope{l.rules, l.dirKinds()}
 	l.rules = nil
 	l.dirs.setWanted(plan.dirs())
 	l.choosePolling()
@@ -84,12 +84,12 @@ func (s scope) has(name string) bool {
 	return false
 }
 
-func (l *loop) watchedDirs() map[string]dirKind {
-	out := map[string]dirKind{}
+// dirKinds returns the directories that are watched, and those that are awaited because they are
+// missing.
+func (l *loop) dirKinds() map[string]dirKind {
+	out := make(map[string]dirKind, len(l.dirs.byName))
 	for path, d := range l.dirs.byName {
-		if d.watch != nil {
-			out[path] = d.kind
-		}
+		out[path] = d.kind
 	}
 	return out
 }
@@ -101,8 +101,8 @@ func (l *loop) foundDirs(old map[string]dirKind, out *findings) {
 		if d.kind&listed == 0 || old[path]&listed != 0 {
 			continue
 		}
-		if _, _, missing := trace(path); missing != "" {
-			path = filepath.Dir(missing)
+		if w := trace(path); w.missing != "" {
+			path = filepath.Dir(w.missing)
 		}
 		if info, err := os.Stat(path); err == nil {
 			out.find(stampOf(path, info).ctime)

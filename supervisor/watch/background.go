@@ -43,7 +43,7 @@ func (l *loop) walkAgain(since time.Time) {
 func (l *loop) newWalk(since time.Time) *walk {
 	return &walk{
 		rules: l.plan.Rules, git: l.ignore, read: l.reader(), since: since,
-		limit: maxDirs, dirs: map[string]int{},
+		limit: maxDirs, dirs: map[string]int{}, came: map[string]struct{}{},
 	}
 }
 
@@ -167,7 +167,16 @@ func (l *loop) full(w *walk) {
 func (l *loop) watchWalked(dirs []string, w *walk) []string {
 	var out []string
 	for _, path := range dirs {
-		if l.circular(path) {
+		is := placeOf(path)
+		_, awaited := l.dirs.awaited[path]
+		switch {
+		case is == nowhere:
+			l.dirs.await(path)
+			continue
+		case is == aFile || awaited: // it led nowhere before, so all in it is new
+			l.dirs.arrive(path)
+			continue
+		case is == nothing || l.circular(path):
 			continue
 		}
 		d := l.dirs.want(path, walked)
@@ -192,6 +201,7 @@ func (l *loop) found(ctx context.Context, w *walk, work []target, looks []fileSt
 		case f != nil:
 			f.epoch = max(f.epoch, w.epoch)
 			if w.fresh {
+				l.foundOld(f, &out)
 				again[g.name] = hint{trust: true}
 			}
 		case counts(l.plan.Rules.Classify(g.name)): // a new plan has it in the graph now
@@ -202,6 +212,28 @@ func (l *loop) found(ctx context.Context, w *walk, work []target, looks []fileSt
 	}
 	if l.check(ctx, again, &out) == nil && len(out.paths) > 0 {
 		l.publish(out)
+	}
+}
+
+// foundOld tells of a file that is new, though a walk may have taken it for old.
+func (l *loop) foundOld(f *file, out *findings) {
+	if !f.old || !f.present {
+		return
+	}
+	f.old = false
+	l.sums.shift(f, fileState{}, f.fileState)
+	out.paths = append(out.paths, change.Path{Name: f.name, Op: change.Create, Class: f.class})
+}
+
+// tellOld tells of the files in directories that are new.
+func (l *loop) tellOld(dirs map[string]struct{}, out *findings) {
+	if len(dirs) == 0 {
+		return
+	}
+	for name, f := range l.files {
+		if f.old && within(name, dirs) {
+			l.foundOld(f, out)
+		}
 	}
 }
 
@@ -219,9 +251,9 @@ func (l *loop) foundNew(ctx context.Context, w *walk, g target, out *findings) {
 		l.follow(g.name)
 	}
 	l.sums.put(f)
-	if w.fresh || now.stamp.after(w.since) {
-		l.sums.shift(f, fileState{}, now)
-		out.paths = append(out.paths, change.Path{Name: g.name, Op: change.Create, Class: c})
+	f.old = true
+	if w.fresh || now.stamp.after(w.since) || within(g.name, w.came) {
+		l.foundOld(f, out)
 	}
 	if parent := filepath.Dir(g.name); l.dirs.byName[parent] == nil {
 		l.newPath(parent) // its directory was exchanged meanwhile, so nobody watches it

@@ -45,6 +45,10 @@ type dirSet struct {
 	rewatched map[string]struct{}
 	renewing  bool // renew is at work: its caller looks at all directories that it returns
 
+	// awaited are the symbolic links that dangle and whose targets would count. arrived are those of
+	// them that lead somewhere now, and files that are directories now, until loop.meet sees them.
+	awaited, arrived map[string]struct{}
+
 	refused error // of the first watch that the system refused; nil if none
 
 	// unreadable are directories that this user may not read, which loop.leaveOut has not seen yet.
@@ -58,6 +62,8 @@ func newDirSet() *dirSet {
 		byPath:    map[string]*watch{},
 		via:       map[string]map[string]struct{}{},
 		rewatched: map[string]struct{}{},
+		awaited:   map[string]struct{}{},
+		arrived:   map[string]struct{}{},
 
 		unreadable: map[string]struct{}{},
 	}
@@ -109,63 +115,68 @@ func (s *dirSet) drop(d *dir) {
 	delete(s.byName, d.path)
 }
 
-// setWanted makes want the directories that are watched, beside those of walks.
+// setWanted makes want the directories that are watched, beside those of walks. No watch that is
+// still needed ends meanwhile: nobody would hear what happens then.
 func (s *dirSet) setWanted(want map[string]dirKind) {
 	s.via = map[string]map[string]struct{}{}
 	for path, d := range s.byName {
 		d.kind = d.kind&(walked|fallback|cookieDir) | want[path]
-		if d.kind&^fallback == 0 {
-			s.drop(d)
-		}
+	}
+	for _, d := range s.with(^(fallback | cookieDir)) {
+		s.retrace(d)
 	}
 	for path, kind := range want {
 		if d := s.byName[path]; d != nil {
-			d.kind |= kind
-			if d.watch == nil {
-				s.attach(d)
-			} else {
-				s.retrace(d)
-			}
-			continue
+			d.kind |= kind // it may have come as the parent of another one
+		} else {
+			s.want(path, kind)
 		}
-		s.want(path, kind)
 	}
-	for path, d := range s.byName {
-		if _, ok := want[path]; !ok && d.kind&walked != 0 {
-			s.retrace(d)
+	for path := range s.awaited {
+		if d := s.byName[filepath.Dir(path)]; d != nil && d.kind != 0 {
+			s.await(path)
+		} else {
+			delete(s.awaited, path)
 		}
 	}
 	s.prune()
-}
-
-// retrace notes again through which symbolic links a directory is reached.
-func (s *dirSet) retrace(d *dir) {
-	if d.watch.isPath(d.path) {
-		return
-	}
-	links, _, _ := trace(d.path)
-	for _, l := range links {
-		s.lead(l, d.path, chained)
-	}
-}
-
-// prune forgets directories that walks have found and that are gone, and fallbacks that no missing
-// directory needs any more.
-func (s *dirSet) prune() {
-	needed := map[string]bool{}
 	for _, d := range s.byName {
-		if d.watch != nil {
+		if d.kind == 0 {
+			s.drop(d)
+		}
+	}
+}
+
+// retrace notes again through what a directory is reached, or what it waits for.
+func (s *dirSet) retrace(d *dir) {
+	switch {
+	case d.watch == nil:
+		if s.attach(d); d.watch != nil {
+			s.rewatched[d.path] = struct{}{}
+		}
+	case !d.watch.isPath(d.path):
+		w := trace(d.path)
+		if s.leads(w, d.path); d.watch == nil || !isID(w.real, d.watch.id) {
+			s.rewatched[d.path] = struct{}{}
+		}
+	}
+}
+
+// prune forgets directories that walks have found and that are gone, and fallbacks that nothing
+// missing needs any more. Of a directory that was reached through a symbolic link the link may have
+// stayed: then it is awaited.
+func (s *dirSet) prune() {
+	for _, d := range s.with(walked) {
+		if d.watch != nil || d.kind&^fallback != walked || trace(d.path).missing == "" {
 			continue
 		}
-		_, _, missing := trace(d.path)
-		switch {
-		case missing == "": // refused
-		case d.kind&^fallback == walked:
-			delete(s.byName, d.path)
-		default:
-			needed[filepath.Dir(missing)] = true
+		delete(s.byName, d.path)
+		if placeOf(d.path) != nothing { // a link that dangles, or something has come this instant
+			s.await(d.path)
 		}
 	}
+	s.awaitAgain()
+	needed := s.neededFallbacks()
 	for path, d := range s.byName {
 		if d.kind&fallback == 0 || needed[path] {
 			continue
@@ -174,6 +185,22 @@ func (s *dirSet) prune() {
 			s.drop(d)
 		}
 	}
+}
+
+// neededFallbacks returns the directories in which something may come that is waited for. What is
+// there by now does not matter: the events that tell of it may not have been read yet.
+func (s *dirSet) neededFallbacks() map[string]bool {
+	needed := map[string]bool{}
+	for path, tos := range s.via {
+		for to := range tos {
+			_, awaited := s.awaited[to]
+			if d := s.byName[to]; awaited || d != nil && d.watch == nil {
+				needed[filepath.Dir(path)] = true
+				break
+			}
+		}
+	}
+	return needed
 }
 
 // reachedThrough adds to touched the directories that are reached through touched ones by symbolic

@@ -25,7 +25,7 @@
 // Where things are: what an event is about (events.go), a queue overflow (overflow.go), polling
 // (poll.go, sweep.go), files that are half saved (postpone.go), whether contents differ (files.go,
 // read.go), directories and their inotify watches (dirs.go, watches.go), those that may not be read
-// (unreadable.go), the search for include globs
-// (walk.go, background.go), what git ignores (gitignore.go) and why that is not known
+// (unreadable.go), symbolic links that lead nowhere yet (awaited.go, trace.go), the search for include
+// globs (walk.go, background.go), what git ignores (gitignore.go) and why that is not known
 // (gitsilence.go), whether git is in the middle of something (repository.go, gitstate.go).
 package watch

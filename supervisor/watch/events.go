@@ -2,7 +2,6 @@ package watch
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -19,12 +18,14 @@ func (l *loop) events(ctx context.Context, b batch) {
 	}
 	out := findings{at: b.at}
 	s := l.sort(b)
-	if s.empty() {
+	if s.empty() && len(l.dirs.arrived) == 0 {
 		return // a cookie, or devguard's own files beside it
 	}
 	if len(s.touched) > 0 {
+		l.tellOld(s.came, &out)
 		l.rewatch(s.touched, s.hints)
 	}
+	l.meet(s.hints)
 	l.sortUnknown(s, &out)
 	if l.check(ctx, s.hints, &out) != nil {
 		return // closing
@@ -49,6 +50,7 @@ type sorted struct {
 	touched map[string]struct{}    // directories with an event of their own: perhaps exchanged
 	hints   map[string]hint        // files to look at
 	unknown map[string]fsnotify.Op // paths not known yet
+	came    map[string]struct{}    // directories that walks have met before they were told of
 	git     bool                   // a rebase, merge or bisect may have begun or ended
 	rules   bool                   // a .gitignore may have changed
 }
@@ -58,7 +60,9 @@ func (s *sorted) empty() bool {
 }
 
 func (l *loop) sort(b batch) sorted {
-	s := sorted{touched: map[string]struct{}{}, hints: map[string]hint{}, unknown: map[string]fsnotify.Op{}}
+	s := sorted{
+		touched: map[string]struct{}{}, hints: map[string]hint{}, unknown: map[string]fsnotify.Op{}, came: map[string]struct{}{},
+	}
 	for event, op := range b.names {
 		for _, path := range l.dirs.names(event) {
 			l.sortPath(path, op, &s)
@@ -78,6 +82,9 @@ func (l *loop) sortPath(path string, op fsnotify.Op, s *sorted) {
 		} else if l.files[to] != nil {
 			s.hints[to] = hint{op: op}
 		}
+		if _, ok := l.dirs.awaited[to]; ok {
+			l.dirs.await(to)
+		}
 	}
 	s.rules = s.rules || filepath.Base(path) == ".gitignore"
 	d := l.dirs.byName[path]
@@ -85,6 +92,9 @@ func (l *loop) sortPath(path string, op fsnotify.Op, s *sorted) {
 	case d != nil && d.kind == gitDir && d.watch != nil && op == fsnotify.Chmod:
 	case d != nil:
 		s.touched[path] = struct{}{}
+		if d.kind&walked != 0 && op.Has(fsnotify.Create) && !op.Has(fsnotify.Remove) && !op.Has(fsnotify.Rename) {
+			l.came(path, s)
+		}
 	case l.inGitDir(path):
 		s.git = s.git || gitName(filepath.Base(path))
 	case l.files[path] != nil:
@@ -94,32 +104,28 @@ func (l *loop) sortPath(path string, op fsnotify.Op, s *sorted) {
 	}
 }
 
+// came is for a directory that a walk has met before the event that told of it: the walk may take
+// what is in it for old.
+func (l *loop) came(path string, s *sorted) {
+	s.came[path] = struct{}{}
+	if l.walking() {
+		l.newPath(path) // the files that the walk is about to hand over
+	}
+}
+
 func (l *loop) inGitDir(path string) bool {
 	return l.plan.GitDir != "" && filepath.Dir(path) == filepath.Clean(l.plan.GitDir)
 }
 
-// sortUnknown sorts the paths that are not known: a directory is entered, a file that counts is
-// looked at, about one that an include glob names git is asked, any other is ignored.
+// sortUnknown goes on with the paths that are not known, and notes which are ignored.
 func (l *loop) sortUnknown(s sorted, out *findings) {
 	l.orphaned(s)
 	g := listing{now: time.Now(), hints: s.hints, event: true}
 	for path, op := range s.unknown {
-		info, err := os.Stat(path)
-		if err == nil && info.IsDir() {
-			if parent := l.dirs.byName[filepath.Dir(path)]; parent != nil && !l.circular(path) {
-				l.enter(parent, path, g)
-			}
+		if l.appeared(path, op, g) == aDirectory {
 			continue
 		}
-		c := l.plan.Rules.Classify(path)
-		switch {
-		case counts(c):
-			s.hints[path] = hint{op: op}
-		case c.Runtime:
-			if err == nil {
-				l.newPath(path)
-			}
-		default:
+		if c := l.plan.Rules.Classify(path); !counts(c) && !c.Runtime {
 			l.unlistedEvent(path)
 			out.ignored = append(out.ignored, change.Path{Name: path, Op: opName(op), Class: c})
 		}

@@ -15,7 +15,8 @@ type file struct {
 	fileState
 	name  string
 	class classify.Class
-	epoch int // of the last walk that met it
+	epoch int  // of the last walk that met it
+	old   bool // that walk took it for one that the running app has read
 }
 
 // hint says why a file is looked at.
@@ -67,6 +68,9 @@ func (l *loop) settle(g target, now fileState, h hint, out *findings) {
 	h.found = h.found && f == nil
 	if f == nil {
 		if !now.present {
+			if now.link {
+				l.dirs.await(g.name)
+			}
 			l.cameAndWent(g, h)
 			return
 		}
@@ -78,6 +82,9 @@ func (l *loop) settle(g target, now fileState, h hint, out *findings) {
 	}
 	if now.link {
 		l.follow(f.name)
+	}
+	if now.dir && !f.dir {
+		l.dirs.arrive(f.name)
 	}
 	if now.same {
 		return
@@ -121,6 +128,7 @@ func (l *loop) become(f *file, now fileState, h hint, out *findings) {
 	if f.class.Role != 0 && f.head != now.head && !h.found {
 		l.headers++
 	}
+	f.old = f.old && op == change.Chmod
 	l.sums.take(f)
 	l.sums.shift(f, f.fileState, now)
 	f.fileState = now
@@ -130,6 +138,9 @@ func (l *loop) become(f *file, now fileState, h hint, out *findings) {
 	l.sums.put(f)
 	if !now.present && !now.link { // a symbolic link that dangles stays: what it leads to may come
 		delete(l.files, f.name)
+		if d := l.dirs.byName[filepath.Dir(f.name)]; d != nil {
+			d.mtime = 0 // the directory itself may have gone, and come back unchanged
+		}
 	}
 	p := change.Path{Name: f.name, Op: op, Class: f.class}
 	switch {
@@ -168,16 +179,16 @@ func (l *loop) reclassify(f *file) {
 	f.class = c
 }
 
-// follow watches all that a symbolic link leads through.
+// follow watches all that a symbolic link leads through. It has the file looked at again if some of
+// that was not watched: it was read before.
 func (l *loop) follow(name string) {
-	links, real, missing := trace(name)
-	for _, link := range links {
-		if link != name {
-			l.dirs.lead(link, name, chained)
-		}
+	w := trace(name)
+	if w.missing != "" {
+		l.dirs.await(name)
+		return
 	}
-	if missing != "" {
-		real = missing
+	anew := l.dirs.leads(w, name)
+	if l.dirs.lead(w.real, name, chained) || anew {
+		l.dirs.rewatched[name] = struct{}{}
 	}
-	l.dirs.lead(real, name, chained)
 }

@@ -14,14 +14,17 @@ import (
 // looked at: between the end of the old watch and the beginning of the new one nobody was
 // listening.
 func (l *loop) rewatch(touched map[string]struct{}, hints map[string]hint) {
-	for _, name := range l.dirs.reachedThrough(touched) {
+	dirs, files := l.dirs.affected(touched)
+	for _, name := range files {
+		if _, ok := l.dirs.awaited[name]; ok {
+			l.dirs.await(name)
+		}
 		hints[name] = hint{op: fsnotify.Write}
 	}
-	for _, d := range l.dirs.renew(touched) {
-		touched[d.path] = struct{}{} // the other names of an exchanged directory too
-	}
-	for name := range l.files {
+	l.dirs.renew(dirs)
+	for name, f := range l.files {
 		if within(name, touched) {
+			f.old = false // from here on its contents tell
 			hints[name] = hint{op: fsnotify.Write}
 		}
 	}
@@ -31,6 +34,7 @@ func (l *loop) rewatch(touched map[string]struct{}, hints map[string]hint) {
 		}
 	}
 	l.listRewatched(touched, hints)
+	l.meet(hints)
 	l.limits()
 }
 
@@ -42,6 +46,9 @@ func (l *loop) listRewatched(touched map[string]struct{}, hints map[string]hint)
 		}
 		if d.kind&(listed|walked) != 0 {
 			l.list(d, g)
+		}
+		if is := placeOf(path); d.watch == nil && (is == aFile || is == nowhere) {
+			l.appeared(path, fsnotify.Create, g) // a file has taken its place, or may do so
 		}
 		if parent := l.dirs.byName[filepath.Dir(path)]; parent != nil && d.watch != nil {
 			l.enter(parent, path, g) // now that it is there, it may hold more than it was awaited for
@@ -70,11 +77,15 @@ func (l *loop) list(d *dir, g listing) {
 		if f := l.files[path]; f != nil && f.present {
 			continue
 		}
-		leads := e.IsDir() || e.Type()&os.ModeSymlink != 0 && isDir(path)
+		is := placeOfEntry(e, path)
 		switch {
-		case leads && !l.circular(path):
+		case is == aDirectory && !l.circular(path):
 			l.enter(d, path, g)
-		case leads:
+		case is == aDirectory:
+		case is == nowhere:
+			if l.expects(d, path) {
+				l.dirs.await(path)
+			}
 		case counts(l.plan.Rules.Classify(path)):
 			g.hints[path] = hint{op: fsnotify.Create}
 		case d.kind&walked != 0 && l.wanted(path):

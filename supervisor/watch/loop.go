@@ -81,11 +81,11 @@ func (l *loop) run(ctx context.Context) {
 }
 
 // rescanNew lists the directories whose watch was set anew while another one was: nobody heard what
-// happened in them before that.
+// happened in them before that. It also looks at links that were awaited and have arrived meanwhile.
 func (l *loop) rescanNew(ctx context.Context) {
 	for range maxAttach { // an exchange that goes on after that makes events
 		touched := l.dirs.rewatched
-		if len(touched) == 0 {
+		if len(touched)+len(l.dirs.arrived) == 0 {
 			return
 		}
 		l.dirs.rewatched = map[string]struct{}{}

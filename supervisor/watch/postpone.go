@@ -23,6 +23,7 @@ func (l *loop) postpone(f *file, now fileState, h hint) bool {
 		delete(l.postponed, f.name)
 		return false
 	}
+	f.old = false // it was gone: from here on its contents tell
 	if !waiting {
 		l.postponed[f.name] = time.Now()
 	}

@@ -24,6 +24,7 @@ type fileState struct {
 	stamp   stamp
 	present bool // a regular file, perhaps behind symbolic links
 	link    bool // the name itself is a symbolic link
+	dir     bool // a directory has the name
 	racy    bool // a later write could leave the same stamp: read it again
 	sum     change.Digest
 	head    change.Digest // of what `go list` depends on; zero for a file that is not of the graph
@@ -78,7 +79,7 @@ func (r reader) look(ctx context.Context, g target) fileState {
 		info, err = os.Stat(g.name)
 	}
 	if err != nil || !info.Mode().IsRegular() {
-		return fileState{link: link}
+		return fileState{link: link, dir: err == nil && info.IsDir()}
 	}
 	s := stampOf(g.name, info)
 	if k := g.known; k.present && !k.racy && k.stamp == s && k.link == link {

@@ -26,9 +26,11 @@ func (l *loop) sweep(ctx context.Context, kind dirKind, all bool, out *findings)
 	if dead := l.dirs.dead(kind); len(dead) > 0 {
 		l.rewatch(dead, hints)
 	}
+	l.dirs.awaitAgain()
+	l.meet(hints)
 	g := listing{now: time.Now(), hints: hints}
-	for _, d := range l.dirs.byName {
-		if d.kind&kind != 0 && d.changedSince(g.now) {
+	for _, d := range l.dirs.with(kind) {
+		if d.changedSince(g.now) {
 			l.list(d, g)
 		}
 	}

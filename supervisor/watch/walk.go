@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,6 +30,8 @@ type walk struct {
 	dirs  map[string]int // how many were walked, by the directory right beneath a root
 	count int            // how many were walked
 	full  bool           // the limit was reached
+
+	came map[string]struct{} // directories that have come to their place since
 }
 
 // run walks breadth first, so that the limit cuts off what is deepest.
@@ -82,12 +85,10 @@ func (w *walk) start(ctx context.Context, to *Watcher) (dirs, files []string) {
 		roots = slices.DeleteFunc(slices.Clone(roots), func(p string) bool { return ignored[p] && !w.rules.Named(p) })
 	}
 	for _, r := range roots {
-		info, err := os.Stat(r)
-		switch {
-		case err != nil:
-		case info.IsDir():
+		switch placeOf(r) {
+		case aDirectory, nowhere:
 			dirs = append(dirs, r)
-		default:
+		case aFile:
 			files = append(files, r)
 		}
 	}
@@ -110,6 +111,9 @@ func (w *walk) level(ctx context.Context, to *Watcher, dirs []string) (next, fil
 		}
 		for _, d := range part {
 			w.dirs[w.below(d)]++
+			if w.cameSince(d) {
+				w.came[d] = struct{}{}
+			}
 			n, f := w.list(d)
 			next, files = append(next, n...), append(files, f...)
 		}
@@ -136,6 +140,28 @@ func (w *walk) rest(ctx context.Context, worked time.Duration) {
 	}
 }
 
+// cameSince reports whether a directory has come to its place since the walk was asked for: then the
+// files in it are new, however old they are. A directory that was moved shows it in its ctime; one in
+// which a name has come or gone has that time as its mtime, too.
+func (w *walk) cameSince(dir string) bool {
+	if w.fresh {
+		return false // everything is new
+	}
+	since := func(path string) bool {
+		info, err := os.Lstat(path)
+		if err != nil {
+			return false
+		}
+		s := stampOf(path, info)
+		return s.after(w.since) && (s.ctime > s.mtime+int64(kernelTick) || info.Mode()&fs.ModeSymlink != 0)
+	}
+	if info, err := os.Lstat(dir); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return since(dir)
+	}
+	way := trace(dir)
+	return slices.ContainsFunc(way.links, since) || slices.ContainsFunc(way.passed, since)
+}
+
 func (w *walk) list(dir string) (dirs, files []string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -143,7 +169,7 @@ func (w *walk) list(dir string) (dirs, files []string) {
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		if e.IsDir() || e.Type()&os.ModeSymlink != 0 && isDir(path) {
+		if is := placeOfEntry(e, path); is == aDirectory || is == nowhere {
 			if !classify.SkipDir(e.Name()) && !moduleCache(path) && !w.rules.Excludes(path) {
 				dirs = append(dirs, path)
 			}

@@ -3,7 +3,6 @@ package watch
 import (
 	"errors"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 )
@@ -27,32 +26,46 @@ const maxAttach = 5
 func (s *dirSet) attach(d *dir) {
 	for range maxAttach {
 		s.detach(d)
-		links, real, missing := trace(d.path)
-		for _, l := range links {
-			s.lead(l, d.path, chained)
+		w := trace(d.path)
+		s.leads(w, d.path)
+		if w.missing == "" && !s.add(d, w.real) {
+			continue
 		}
-		if missing != "" {
-			s.lead(missing, d.path, fallback)
-			if _, err := os.Lstat(missing); err != nil {
-				return
-			}
-			continue // it appeared just before its parent was watched
-		}
-		if s.add(d, real) {
-			return
+		if w.real == d.path && w.missing == "" || w.same(trace(d.path)) {
+			return // nothing was exchanged before it was watched
 		}
 	}
 }
 
+// leads makes a change of anything on the way to what to leads to count as a change of to. It
+// reports whether some of it was not watched before.
+func (s *dirSet) leads(w way, to string) (anew bool) {
+	for _, path := range w.links {
+		anew = s.lead(path, to, chained) || anew
+	}
+	for _, path := range w.passed {
+		anew = s.lead(path, to, chained) || anew
+	}
+	if w.missing != "" {
+		anew = s.lead(w.missing, to, fallback) || anew
+	}
+	return anew
+}
+
 // lead makes a change of path count as a change of to, and watches the directory that path is in.
-func (s *dirSet) lead(path, to string, kind dirKind) {
+// It reports whether that was not watched before.
+func (s *dirSet) lead(path, to string, kind dirKind) (anew bool) {
 	if s.via[path] == nil {
 		s.via[path] = map[string]struct{}{}
 	}
 	s.via[path][to] = struct{}{}
-	if parent := filepath.Dir(path); parent != to && parent != path {
-		s.want(parent, kind)
+	parent := filepath.Dir(path)
+	if parent == to || parent == path {
+		return false
 	}
+	d := s.byName[parent]
+	anew = d == nil || d.watch == nil
+	return s.want(parent, kind).watch != nil && anew
 }
 
 // add watches the directory real for d. It returns false when that was exchanged meanwhile.
@@ -154,36 +167,45 @@ func (s *dirSet) unwatch(w *watch) {
 	}
 }
 
-// renew sets the watches of directories that were touched, and of all beneath them, anew, and
-// returns these directories. All old watches end before the first new one begins: fsnotify would
-// otherwise take a directory that was renamed for the one that it knew under that name, and lose
-// both.
-func (s *dirSet) renew(touched map[string]struct{}) []*dir {
-	s.renewing = true
-	defer func() { s.renewing = false }()
-	affected := map[string]*dir{}
-	for path, d := range s.byName {
-		if within(path, touched) {
-			affected[path] = d
-			if d.watch != nil {
-				maps.Copy(affected, d.watch.dirs)
+// affected returns the directories that are touched: those beneath touched ones, those reached
+// through them by symbolic links, and their other names, which all are added to touched. The files
+// are those reached by links alone.
+func (s *dirSet) affected(touched map[string]struct{}) (dirs []*dir, files []string) {
+	for before := -1; before < len(touched); {
+		before = len(touched)
+		dirs, files = nil, s.reachedThrough(touched)
+		for path, d := range s.byName {
+			if !within(path, touched) {
+				continue
+			}
+			dirs = append(dirs, d)
+			if d.watch != nil && len(d.watch.dirs) > 1 {
+				for name := range d.watch.dirs {
+					touched[name] = struct{}{}
+				}
 			}
 		}
 	}
-	for _, d := range affected {
+	return dirs, files
+}
+
+// renew sets the watches of directories anew. All old watches end before the first new one begins:
+// fsnotify would otherwise take a directory that was renamed for the one that it knew under that
+// name, and lose both.
+func (s *dirSet) renew(dirs []*dir) {
+	s.renewing = true
+	defer func() { s.renewing = false }()
+	for _, d := range dirs {
 		if d.watch != nil {
 			s.unwatch(d.watch)
 		}
 	}
-	out := make([]*dir, 0, len(affected))
-	for _, d := range affected {
+	for _, d := range dirs {
 		if d.watch == nil { // else another name of it has just been attached: a second time would drop events
 			s.attach(d)
 		}
-		out = append(out, d)
 	}
 	s.prune()
-	return out
 }
 
 // dead returns the directories of some kinds that are not watched as they should be, without an
@@ -207,7 +229,7 @@ func (s *dirSet) dead(kinds dirKind) map[string]struct{} {
 			if err == nil && info.IsDir() && s.refused == nil {
 				out[path] = struct{}{}
 			}
-		case err != nil || stampOf(d.watch.path, info).id != d.watch.id || s.source != nil && !alive[d.watch.path]:
+		case err != nil || !info.IsDir() || stampOf(d.watch.path, info).id != d.watch.id || s.source != nil && !alive[d.watch.path]:
 			out[path] = struct{}{}
 		}
 	}
