@@ -10,6 +10,7 @@ import (
 
 	"github.com/devguard/devguard/supervisor/build"
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/reload"
 )
@@ -30,6 +31,7 @@ func (s *Supervisor) build(e reload.Build) doer {
 		Env:     s.Environ,
 		Tmp:     s.StateDir.TmpDir(),
 		Goflags: s.goflags,
+		Sources: s.editable(),
 		Cgo:     s.cgo(), Contents: s.sources,
 		Again: !first,
 	}
@@ -82,6 +84,25 @@ func (s *Supervisor) lookAgain(ctx context.Context, failed bool) (change.Snapsho
 		snap = caughtUp
 	}
 	return snap, nil
+}
+
+// editable are the sources that may be written while they are compiled.
+func (s *Supervisor) editable() build.Sources {
+	if s.graph == nil {
+		return build.Sources{}
+	}
+	g := s.graph
+	out := build.Sources{Files: func(yield func(string) bool) {
+		for name, role := range g.Files {
+			if compiled := role == classify.GoFile || role == classify.Embedded || role == classify.OtherSource; compiled && !yield(name) {
+				return
+			}
+		}
+	}}
+	for _, d := range g.Dirs {
+		out.Packages = append(out.Packages, build.Package{Path: d.Package, Dir: d.Path})
+	}
+	return out
 }
 
 // cgo returns the packages that read more than the go command looks at.

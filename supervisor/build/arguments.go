@@ -14,7 +14,7 @@ func arguments(r Request, env string) ([]string, error) {
 		return nil, fmt.Errorf("build.flags: %w", problems[0])
 	}
 	all := goflags.Effective(env, r.Flags)
-	args := []string{"build"}
+	args := []string{"build", keepWork}
 	if !all.Has("buildvcs") {
 		args = append(args, "-buildvcs=false")
 	}

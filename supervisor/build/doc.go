@@ -9,6 +9,8 @@
 //   - a cancelled or failed build leaves neither a work directory nor a binary;
 //   - the user's compile cache stays shared: only flags that concern the link
 //     are added to the user's own;
+//   - of packages whose files were written while it ran, that cache keeps nothing
+//     of it (see forgetMixed);
 //   - two builds of sources that differ in nothing a running program can
 //     observe have the same Digest (see digest);
 //   - no line the go command printed is lost: Output has them all, and so do the

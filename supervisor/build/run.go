@@ -27,6 +27,7 @@ type Request struct {
 	Env     []string // nil is this process's own
 	Tmp     string   // absolute: a directory of ours alone, made if missing, empty when Run returns
 
+	Sources  Sources  // files that may be written while they are compiled
 	Cgo      []Cgo    // packages that the go command does not know all inputs of
 	Contents Contents // of those; nil reads them all
 
@@ -94,12 +95,19 @@ func run(ctx context.Context, r Request) Result {
 	if err != nil {
 		return Result{Err: err}
 	}
+	begin := time.Now()
 	output, err := execute(ctx, r, tool, args)
+	forgotten := make(chan error, 1) // beside the digest: it looks at each file
+	go func() { forgotten <- forgetMixed(r, begin) }()
+	output = withoutWork(output, r, env)
 	res := Result{Out: r.Out, Output: output, Diagnostics: Parse(output, r.Dir)}
 	if err == nil {
 		res.Digest, err = digest(r.Out)
 	}
 	res.Err = explain(err, r, res)
+	if err := <-forgotten; res.Err == nil {
+		res.Err = err
+	}
 	return res
 }
 

@@ -133,7 +133,8 @@ func (s *storm) served(build bool) {
 	}
 	if !poll(limit/3, func() bool { return s.serving() == want }) {
 		s.say("--- not served: %s", want)
-		s.t.Fatalf("the tree is quiet, but %q is served, not %q\n%s", s.serving(), want, s.d.log())
+		s.t.Errorf("the tree is quiet, but %q is served, not %q\n%s", s.serving(), want, s.d.log())
+		s.t.Fatalf("a plain go build says %q", s.oracle())
 	}
 }
 
