@@ -47,6 +47,7 @@ func (s *Supervisor) build(e reload.Build) doer {
 		res := build.Run(ctx, req)
 		pruned.Wait()
 		s.Screen.Clear()
+		s.warn(res.Warning)
 		var snap change.Snapshot // none: the next build looks
 		var err error
 		if !res.Cancelled {

@@ -53,6 +53,7 @@ type Result struct {
 	Diagnostics []Diagnostic  // Output, parsed; also warnings of a build that succeeded
 	Output      string        // all that the go command printed
 	Err         error         // nil, or one sentence and what to do next
+	Warning     error         // nil, or what did not work that the program does not depend on
 	Cancelled   bool          // ctx ended first; Err is then context.Cause(ctx)
 }
 
@@ -105,9 +106,7 @@ func run(ctx context.Context, r Request) Result {
 		res.Digest, err = digest(r.Out)
 	}
 	res.Err = explain(err, r, res)
-	if err := <-forgotten; res.Err == nil {
-		res.Err = err
-	}
+	res.Warning = <-forgotten
 	return res
 }
 
