@@ -35,12 +35,13 @@ type devguard struct {
 	cmd    *exec.Cmd
 	marker string // in the environment of all its processes
 	out    lockedBuffer
-	stderr *os.File // what d.read reads
+	stderr *os.File      // what d.read reads
+	heard  chan struct{} // closed when d.read has ended; nil when it does not read
 
 	mu    sync.Mutex
 	lines []line
 	more  chan struct{} // closed and replaced with every line
-	ended chan struct{}
+	ended chan struct{} // closed when it has ended, and all that it said was read
 	err   error
 }
 
@@ -113,6 +114,7 @@ func (d *devguard) start() {
 		d.t.Fatal(err)
 	}
 	d.stderr, d.cmd.Stderr = r, w
+	d.heard = make(chan struct{})
 	d.launch()
 	w.Close()
 	go d.read(r)
@@ -124,7 +126,16 @@ func (d *devguard) launch() {
 	if err := d.cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}
-	go func() { d.err = d.cmd.Wait(); close(d.ended) }()
+	go func() {
+		defer close(d.ended)
+		if d.err = d.cmd.Wait(); d.heard == nil {
+			return
+		}
+		select {
+		case <-d.heard:
+		case <-time.After(d.cmd.WaitDelay): // somebody else has the pipe, too
+		}
+	}()
 	d.t.Cleanup(d.cleanUp)
 }
 
@@ -142,6 +153,7 @@ func cleanEnv() []string {
 
 // read keeps every line of stderr; what is not JSON has an empty Msg.
 func (d *devguard) read(r io.Reader) {
+	defer close(d.heard)
 	scan := bufio.NewScanner(r)
 	scan.Buffer(nil, 1<<20)
 	for scan.Scan() {
@@ -188,7 +200,9 @@ func (d *devguard) wait(mark int, msg string, ok func(line) bool) line {
 		select {
 		case <-more:
 		case <-d.ended:
-			d.t.Fatalf("devguard ended (%v) before %q\n%s", d.err, msg, d.log())
+			if d.mark() == at {
+				d.t.Fatalf("devguard ended (%v) before %q\n%s", d.err, msg, d.log())
+			}
 		case <-timeout:
 			d.t.Fatalf("no %q within %v\n%s", msg, limit, d.log())
 		}

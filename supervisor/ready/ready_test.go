@@ -126,7 +126,11 @@ func TestHTTPStatus(t *testing.T) {
 				w.Header().Set("Location", "/elsewhere")
 				w.WriteHeader(tt.status)
 			})
-			_, err := Wait(t.Context(), Rule{HTTP: "/healthz", Timeout: 300 * time.Millisecond}, target(addrOf(l)))
+			limit := unmet
+			if tt.last == "" {
+				limit = 10 * time.Second
+			}
+			_, err := Wait(t.Context(), Rule{HTTP: "/healthz", Timeout: limit}, target(addrOf(l)))
 			checkTimeout(t, err, "GET /healthz on "+l.Addr().String(), tt.last, tt.hint)
 			if followed.Load() {
 				t.Error("followed a redirect")
@@ -134,6 +138,9 @@ func TestHTTPStatus(t *testing.T) {
 		})
 	}
 }
+
+// unmet is the timeout of rules that are never met: long enough for one look on a busy machine.
+const unmet = 1500 * time.Millisecond
 
 // checkTimeout checks a TimeoutError; an empty last means no error.
 func checkTimeout(t *testing.T, err error, awaited, last, hint string) {
@@ -208,7 +215,7 @@ func TestHTTPAsksAllThatAreFirst(t *testing.T) {
 func TestHTTPOfABusyServer(t *testing.T) {
 	noGoroutines(t)
 	l := listen(t, "127.0.0.1:0") // accepts in the kernel, answers never
-	_, err := Wait(t.Context(), Rule{HTTP: "/healthz", Timeout: 300 * time.Millisecond}, target(addrOf(l)))
+	_, err := Wait(t.Context(), Rule{HTTP: "/healthz", Timeout: unmet}, target(addrOf(l)))
 	checkTimeout(t, err, "GET /healthz on "+l.Addr().String(), "no answer", "")
 }
 
@@ -236,7 +243,7 @@ func TestHTTPURL(t *testing.T) {
 			"if the server speaks TLS, write the full https:// URL in ready.http", secure.URL},
 		"http://u:secret@127.0.0.1:" + closedPort(t): {"connection refused", "", plain.URL},
 	} {
-		_, err := Wait(t.Context(), Rule{HTTP: u, Timeout: 100 * time.Millisecond}, target())
+		_, err := Wait(t.Context(), Rule{HTTP: u, Timeout: unmet}, target())
 		var te *TimeoutError
 		if !errors.As(err, &te) || te.Last != want.last || te.Hint() != want.hint || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", u, err)
@@ -271,7 +278,7 @@ func TestHTTPCertificate(t *testing.T) {
 	} else {
 		c.Close()
 	}
-	_, err = Wait(t.Context(), Rule{HTTP: "https://" + net.JoinHostPort(name, port), Timeout: 500 * time.Millisecond}, target())
+	_, err = Wait(t.Context(), Rule{HTTP: "https://" + net.JoinHostPort(name, port), Timeout: unmet}, target())
 	var te *TimeoutError
 	if !errors.As(err, &te) || !strings.Contains(te.Last, "certificate") {
 		t.Errorf("%v", err)
@@ -298,7 +305,7 @@ func TestTCP(t *testing.T) {
 		}
 	}
 	closed := "127.0.0.1:" + closedPort(t)
-	_, err := Wait(t.Context(), Rule{TCP: closed, Timeout: 100 * time.Millisecond}, target())
+	_, err := Wait(t.Context(), Rule{TCP: closed, Timeout: unmet}, target())
 	checkTimeout(t, err, "a TCP connect to "+closed, "connection refused", "")
 }
 
