@@ -52,6 +52,9 @@ func Guardian() {
 	// The parent-death signal of the app is tied to the thread that forks it:
 	// it must live as long as the process.
 	runtime.LockOSThread()
+	// A Ctrl-Z that came before this process had a group of its own waits behind the block. It would
+	// stop us for ever: `fg` continues another group. SIGCONT drops it (POSIX, 2.4.1).
+	_ = unix.Kill(unix.Getpid(), unix.SIGCONT)
 	blockJobStop(false) // the app must not inherit it
 	setUp()
 	surviveSignals()
