@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv("PROC_TEST_DEVGUARD"); path != "" {
 		actAsDevguard(path)
 	}
+	if os.Getenv("PROC_TEST_CTRL_Z") != "" {
+		becomeGuardian()
+	}
 	if os.Getenv("PROC_TEST_ORPHANS") != "" {
 		makeOrphans()
 	}
