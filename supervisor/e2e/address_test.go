@@ -46,7 +46,7 @@ drain_timeout = %q
 	d.ready()
 	must(t, session(t, at), "select 1")
 
-	write(t, toml, config("100ms", "3s"))
+	saveWhole(t, toml, config("100ms", "3s"))
 	stopping := d.wait(0, "instance stopping", ofGen(1))
 	exited := d.wait(0, "instance exited", ofGen(1))
 	if took := exited.when(t).Sub(stopping.when(t)); took.Seconds() < 11 {
@@ -64,7 +64,7 @@ drain_timeout = %q
 	t.Cleanup(func() { conn.Close(context.Background()) })
 	must(t, conn, "create temporary table mine (n int)")
 
-	write(t, toml, config("200ms", "3s"))
+	saveWhole(t, toml, config("200ms", "3s"))
 	d.wait(0, "instance ready", ofGen(3))
 	must(t, conn, "insert into mine values (1)")
 	must(t, session(t, at), "select 1")

@@ -47,7 +47,7 @@ func TestBrokenSaveKeepsTheApp(t *testing.T) {
 			if body := get(url); body != before {
 				t.Errorf("%q is served, before it was %q", body, before)
 			}
-			write(t, file, strings.Replace(string(good), `"v1"`, `"v2"`, 1))
+			saveWhole(t, file, strings.Replace(string(good), `"v1"`, `"v2"`, 1))
 			if !strings.Contains(string(good), `"v1"`) {
 				edit(t, filepath.Join(dir, "internal/text/text.go"), `"v1"`, `"v2"`)
 			}
@@ -72,7 +72,7 @@ func TestBrokenAtStart(t *testing.T) {
 	dir := project(t, map[string]string{"main.go": strings.Replace(server, `"v1"`, `v1`, 1)})
 	d := run(t, dir, []string{"PORT=" + port})
 	d.wait(0, "build failed", nil)
-	write(t, filepath.Join(dir, "main.go"), server)
+	saveWhole(t, filepath.Join(dir, "main.go"), server)
 	d.serves("http://127.0.0.1:"+port, "v1")
 	if n := d.count(0, "build failed"); n != 1 {
 		t.Errorf("%d failed builds", n)

@@ -125,7 +125,7 @@ func (d *devguard) says(text string) {
 // one file that changes right after each start would be taken for one that the app writes itself.
 func restartByPage(t *testing.T, dir string, gen int) {
 	t.Helper()
-	write(t, filepath.Join(dir, fmt.Sprintf("page%d.html", gen)), "restarts the app")
+	saveWhole(t, filepath.Join(dir, fmt.Sprintf("page%d.html", gen)), "restarts the app")
 }
 
 // ofGen chooses lines of one generation.
@@ -474,6 +474,7 @@ func TestDatabaseEnvironment(t *testing.T) {
 			if !strings.Contains(out, c.env2) || !strings.Contains(out, c.named) {
 				t.Errorf("generation 2 says %q", out)
 			}
+			d.wait(0, "instance started", ofGen(2)) // which comes after the drain
 			if want := map[bool]int{true: 0, false: 1}[c.db == "off"]; d.count(0, "drained") != want {
 				t.Errorf("%d lines drained, want %d", d.count(0, "drained"), want)
 			}

@@ -270,7 +270,7 @@ func (d *devguard) cleanUp() {
 func (d *devguard) nothingLeft() {
 	d.t.Helper()
 	var left []string
-	ok := poll(10*time.Second, func() bool { left = d.processes(); return len(left) == 0 })
+	ok := poll(limit, func() bool { left = d.processes(); return len(left) == 0 })
 	if !ok {
 		d.t.Errorf("processes left behind: %v", left)
 	}
@@ -369,14 +369,19 @@ func write(t *testing.T, path, text string) {
 // while it is still empty is one more state, and so is one beside it that is to be renamed.
 func saveWhole(t *testing.T, path, text string) {
 	t.Helper()
+	saveWholeAs(t, path, text, 0o644)
+}
+
+func saveWholeAs(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
 	whole := filepath.Join(t.TempDir(), "whole")
 	write(t, whole, text)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.Rename(whole, path)); err != nil {
+	if err := errors.Join(os.Chmod(whole, mode), os.MkdirAll(filepath.Dir(path), 0o755), os.Rename(whole, path)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// edit replaces old by new in a file, as an editor saves it.
+// edit replaces old by new in a file, as an editor does that saves it whole.
 func edit(t *testing.T, path, old, new string) {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -386,7 +391,11 @@ func edit(t *testing.T, path, old, new string) {
 	if !strings.Contains(string(data), old) {
 		t.Fatalf("%s does not contain %q", path, old)
 	}
-	write(t, path, strings.Replace(string(data), old, new, 1))
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		t.Fatalf("%s is not a file of its own: %v", path, err)
+	}
+	saveWholeAs(t, path, strings.Replace(string(data), old, new, 1), info.Mode().Perm())
 }
 
 // freePort returns a port that nothing listens on.
@@ -402,7 +411,7 @@ func freePort(t *testing.T) string {
 
 // get returns the body of a page, or "" when there is no good answer.
 func get(url string) string {
-	client := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: limit / 3, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Get(url)
 	if err != nil {
 		return ""

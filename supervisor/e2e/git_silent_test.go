@@ -194,7 +194,7 @@ func TestStampOfAnotherUsersRepository(t *testing.T) {
 		t.Fatal(failed.Raw)
 	}
 	config := filepath.Join(dir, "devguard.toml")
-	write(t, config, "[build]\n"+line+"\n"+readFile(t, config))
+	saveWhole(t, config, "[build]\n"+line+"\n"+readFile(t, config))
 	d.serving("v0 page0")
 }
 
@@ -223,7 +223,7 @@ func (d *devguard) silentGit(dir, why string) {
 	}
 	config := filepath.Join(dir, "devguard.toml")
 	mark = d.mark()
-	write(d.t, config, "[watch]\n"+line+"\n"+readFile(d.t, config))
+	saveWhole(d.t, config, "[watch]\n"+line+"\n"+readFile(d.t, config))
 	d.wait(mark, "instance ready", nil)
 }
 

@@ -65,7 +65,7 @@ func TestHookThenBuildThenRestart(t *testing.T) {
 		t.Errorf("at start: %s", got)
 	}
 	mark := d.mark()
-	write(t, filepath.Join(dir, "schema.txt"), "two")
+	saveWhole(t, filepath.Join(dir, "schema.txt"), "two")
 	d.serves(url, "v1 schema=two ")
 	d.wait(mark, "instance ready", ofGen(2))
 	// What came too much would come before the next edit is served.
@@ -90,7 +90,7 @@ func TestFailingHookKeepsTheApp(t *testing.T) {
 	d.ready()
 	before := get(url)
 	mark := d.mark()
-	write(t, filepath.Join(dir, "schema.txt"), "two, bad")
+	saveWhole(t, filepath.Join(dir, "schema.txt"), "two, bad")
 	failed := d.wait(mark, "hook failed", nil)
 	if failed.int("code") != 3 || failed.int("serving") != 1 || failed.str("hook") != "schema" {
 		t.Errorf("%s", failed.Raw)
@@ -108,7 +108,7 @@ func TestFailingHookKeepsTheApp(t *testing.T) {
 		t.Errorf("with a failed hook: %s", got)
 	}
 	mark = d.mark()
-	write(t, filepath.Join(dir, "schema.txt"), "three")
+	saveWhole(t, filepath.Join(dir, "schema.txt"), "three")
 	d.serves(url, "v2 schema=three")
 	d.wait(mark, "instance ready", nil)
 	if got := d.counts(mark); got != "hook started 1, build started 1, instance started 1" {
@@ -150,6 +150,7 @@ func TestHookIsNotRunAgainAtTheNextStart(t *testing.T) {
 	write(t, filepath.Join(dir, "schema.txt"), "two")
 	fourth := run(t, dir, env)
 	fourth.serves(url, "schema=two")
+	fourth.ready() // which comes after the hooks
 	if third.count(0, "hook started") != 1 || fourth.count(0, "hook started") != 1 {
 		t.Errorf("without its output the hook ran %d times, with an edit meanwhile %d times", third.count(0, "hook started"), fourth.count(0, "hook started"))
 	}
@@ -182,7 +183,7 @@ then = "%[1]s"
 			d := run(t, dir, []string{"PORT=" + port})
 			d.ready()
 			mark := d.mark()
-			write(t, filepath.Join(dir, "in.txt"), "2")
+			saveWhole(t, filepath.Join(dir, "in.txt"), "2")
 			d.wait(mark, "hook finished", func(l line) bool { return l.str("hook") == c.then })
 			switch c.then {
 			case "restart":
@@ -377,7 +378,7 @@ outputs = ["schema.go"]
 			d.serves(url, "schema=one! ")
 			d.ready()
 			mark := d.mark()
-			write(t, filepath.Join(dir, "schema.txt"), "two")
+			saveWhole(t, filepath.Join(dir, "schema.txt"), "two")
 			d.serves(url, "schema=two! ")
 			edit(t, filepath.Join(dir, "main.go"), "v1", "v2")
 			d.serves(url, "v2 schema=two! ")

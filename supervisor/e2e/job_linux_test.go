@@ -88,9 +88,10 @@ func TestRawTerminalIsTakenBack(t *testing.T) {
 			edit(t, filepath.Join(dir, "main.go"), "v1", "v2")
 			d.waitOutput("v2 begins with icanon=true isig=true")
 			poll(limit, func() bool { return strings.Count(d.out.String(), "listens") == 2 })
+			d.wait(0, "instance started", ofGen(2)) // devguard knows of it, too
 			mark := d.mark()
 			term.typed(keys)
-			d.wait(mark, "instance exited", nil)
+			d.wait(mark, "instance exited", ofGen(2))
 			if got := term.modes(); got != before {
 				t.Errorf("after the exit %+v, before the start %+v", got, before)
 			}
@@ -152,6 +153,16 @@ func writtenPid(t *testing.T, dir string) (pid int) {
 	return pid
 }
 
+// taken waits until devguard, whose log goes to a file, has taken up the start of its app.
+func taken(t *testing.T, dir string) {
+	t.Helper()
+	if !poll(limit, func() bool {
+		return strings.Contains(readFile(t, filepath.Join(dir, "log")), `"msg":"instance started"`)
+	}) {
+		t.Fatalf("the start is not told\n%s", readFile(t, filepath.Join(dir, "log")))
+	}
+}
+
 // state is the process state of proc_pid_stat(5), like T for stopped.
 func state(pid int) string {
 	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -169,6 +180,7 @@ func TestCtrlZ(t *testing.T) {
 	d := inBash(t, term, dir)
 	term.shows("hello")
 	pid := writtenPid(t, dir)
+	taken(t, dir)
 	for i := range 2 {
 		term.typed("\x1a")
 		if !poll(limit, func() bool { return strings.Count(term.screen.String(), "Stopped") == i+1 }) {
@@ -198,6 +210,7 @@ func TestCtrlZAtTheApp(t *testing.T) {
 	d := inBash(t, term, dir, "MODES=-icanon -echo")
 	term.shows("listens")
 	pid := writtenPid(t, dir)
+	taken(t, dir)
 	term.typed("1")
 	term.shows(`read "1"`)
 	term.typed("\x1a")

@@ -51,7 +51,7 @@ func (d *devguard) edits(tr tree, dir, page string) {
 	d.t.Helper()
 	for i := range 2 {
 		text := fmt.Sprint(page, "-", i)
-		tr.write(dir+"/"+page+".html", text)
+		saveWhole(tr.t, tr.at(dir+"/"+page+".html"), text)
 		d.shows(text)
 	}
 }

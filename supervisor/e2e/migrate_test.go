@@ -220,6 +220,7 @@ func TestMigrationThroughAPoolerIsSaid(t *testing.T) {
 			}
 			d := runApp(t, dir, env)
 			d.serves(addr, "v1")
+			d.ready() // the log may lag behind the app
 			said := strings.Contains(d.log(), "hooks that migrate go through a transaction pooler, as DIRECT_URL is not set")
 			if said != (direct == "") {
 				t.Errorf("said: %v\n%s", said, d.log())

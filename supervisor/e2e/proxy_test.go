@@ -54,7 +54,7 @@ func TestRestartsThroughTheGuard(t *testing.T) {
 			awaitQuery(t, s, 1)
 		}
 		if gen == len(guarded)-1 {
-			write(t, dir+"/devguard.toml", "[app]\ngrace = \"10s\"\n[[database]]\ndrain_timeout = \"3s\"\n")
+			saveWhole(t, dir+"/devguard.toml", "[app]\ngrace = \"10s\"\n[[database]]\ndrain_timeout = \"3s\"\n")
 		} else {
 			restartByPage(t, dir, gen)
 		}
@@ -145,7 +145,7 @@ func TestMigrationUnderTheApp(t *testing.T) {
 			d.reads(addr, 1)
 			awaitQuery(t, s, 1)
 			mark := d.mark()
-			write(t, dir+"/migrations/1.txt", "alter table readings alter v type text; alter table things alter n type bigint")
+			saveWhole(t, dir+"/migrations/1.txt", "alter table readings alter v type text; alter table things alter n type bigint")
 			begun := time.Now()
 			d.wait(mark, "hook finished", nil)
 			// Blocked by the query it would fail after the 10 s of lock_timeout.
@@ -160,7 +160,7 @@ func TestMigrationUnderTheApp(t *testing.T) {
 
 			pid := d.wait(mark, "instance started", ofGen(2)).int("pid")
 			mark = d.mark()
-			write(t, dir+"/migrations/2.txt", "alter table nothing add column n int")
+			saveWhole(t, dir+"/migrations/2.txt", "alter table nothing add column n int")
 			d.wait(mark, "hook failed", nil)
 			if again, failed := d.reads(addr, 2); again != session || failed != "[]" {
 				t.Errorf("a failed migration: session %d was %d, failed %s", again, session, failed)

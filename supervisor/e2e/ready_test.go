@@ -71,10 +71,10 @@ func TestNotReadyInTime(t *testing.T) {
 			if strings.Contains(tt.awaited, "%s") {
 				tt.awaited = fmt.Sprintf(tt.awaited, port)
 			}
-			dir := project(t, map[string]string{"main.go": late, "devguard.toml": "[ready]\ntimeout = '400ms'\n" + tt.toml + "\n"})
+			dir := project(t, map[string]string{"main.go": late, "devguard.toml": "[ready]\ntimeout = '5s'\n" + tt.toml + "\n"})
 			d := run(t, dir, []string{"PORT=" + port})
 			said := d.wait(0, "instance not ready", nil)
-			if s := said.str("error"); !strings.Contains(s, "400ms") || !strings.Contains(s, tt.awaited) || !strings.Contains(s, tt.seen) {
+			if s := said.str("error"); !strings.Contains(s, "5s") || !strings.Contains(s, tt.awaited) || !strings.Contains(s, tt.seen) {
 				t.Errorf("says %s", said.Raw)
 			}
 			d.serves("http://127.0.0.1:"+port, "v1")

@@ -131,7 +131,7 @@ func (s *storm) served(build bool) {
 			s.t.Fatalf("BUG in this test: go build says %q, the model says %q", got, want)
 		}
 	}
-	if !poll(limit/3, func() bool { return s.serving() == want }) {
+	if !poll(limit, func() bool { return s.serving() == want }) {
 		s.say("--- not served: %s", want)
 		s.t.Errorf("the tree is quiet, but %q is served, not %q\n%s", s.serving(), want, s.d.log())
 		s.t.Fatalf("a plain go build says %q", s.oracle())

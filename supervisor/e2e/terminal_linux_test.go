@@ -160,6 +160,7 @@ func TestAppWithStdin(t *testing.T) {
 	d.waitOutput("v2")
 	term.typed("again\n")
 	d.waitOutput("read <again>")
+	d.wait(0, "instance started", ofGen(2)) // devguard knows of it, too
 	term.typed("\x03")
 	if code := d.waitEnd(); code != 0 {
 		t.Errorf("exit code %d", code)

@@ -83,16 +83,18 @@ func TestFullDisk(t *testing.T) {
 	ballast := filepath.Join(dir, "ballast")
 	fill(t, dir, ballast)
 	mark := d.mark()
-	edit(t, filepath.Join(dir, "main.go"), `"v1"`, `"v2"`)
-	failed := d.wait(mark, "build failed", nil)
-	if !strings.Contains(failed.Raw, "no space left on device") || !strings.Contains(failed.str("hint"), "make room") {
+	source := filepath.Join(dir, "main.go") // written in place: nothing can be moved into a file system
+	write(t, source, strings.Replace(server, `"v1"`, `"v2"`, 1))
+	noSpace := func(l line) bool { return strings.Contains(l.Raw, "no space left on device") } // not when it is half written
+	failed := d.wait(mark, "build failed", noSpace)
+	if !strings.Contains(failed.str("hint"), "make room") {
 		t.Errorf("does not say why and what next: %s", failed.Raw)
 	}
 	if now := get(url); now != before {
 		t.Errorf("serves %q, before %q", now, before)
 	}
 	os.Remove(ballast)
-	edit(t, filepath.Join(dir, "main.go"), `"v2"`, `"v3"`)
+	write(t, source, strings.Replace(server, `"v1"`, `"v3"`, 1))
 	d.serves(url, "v3")
 }
 
@@ -252,8 +254,7 @@ func TestBinaryThatCannotStart(t *testing.T) {
 		t.Errorf("says %s", failed.Raw)
 	}
 	mark := d.mark()
-	os.Chmod(script, 0o755)
-	write(t, script, "#!/nonexistent/shell\n")
+	saveWholeAs(t, script, "#!/nonexistent/shell\n", 0o755)
 	failed = d.wait(mark, "instance start failed", nil)
 	if !strings.Contains(failed.Raw, "interpreter") {
 		t.Errorf("says %s", failed.Raw)
@@ -305,7 +306,7 @@ func TestBrokenEnvFile(t *testing.T) {
 	d.waitOutput("hello you")
 	d.ready()
 	mark := d.mark()
-	write(t, env, "WHO='you\n")
+	saveWhole(t, env, "WHO='you\n")
 	d.waitRaw(mark, "dev.env:1:1: ")
 	if n := d.count(mark, "instance stopping"); n > 0 {
 		t.Error("the app was lost")

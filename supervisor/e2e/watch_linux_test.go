@@ -93,6 +93,7 @@ func TestLimitsOfInotify(t *testing.T) {
 			tr := newTree(t, map[string]string{"app/main.go": program("example.com/app/a/b"), "app/a/b/part.go": part("before")})
 			d := tr.limited(tt.limit, tt.value)
 			d.serving("before")
+			d.ready() // the log may lag behind the app
 			said := 0
 			for _, l := range d.since(0) {
 				if strings.Contains(l.Msg, tt.says) && strings.Contains(l.Msg, "polling every second") && strings.Contains(l.str("hint"), tt.hint) {
@@ -167,7 +168,7 @@ func TestCommandInATree(t *testing.T) {
 		for _, name := range tt.nothing {
 			tr.write("app/"+name, fmt.Sprint(mark))
 		}
-		tr.write("app/"+tt.file, tt.text)
+		saveWhole(t, tr.at("app/"+tt.file), tt.text)
 		d.wait(mark, "instance started", nil)
 		d.serving(tt.serves)
 		d.wait(mark, "instance ready", nil)

@@ -231,12 +231,12 @@ func TestNoWorkForNothing(t *testing.T) {
 		{"identical template", same("other/other.html"), "other/other.html", "same bytes", 0},
 		{"touch", func() { os.Chtimes(at("go.mod"), time.Now(), time.Now()) }, "go.mod", "same bytes", 0},
 		{"chmod", func() { os.Chmod(at("part/part.go"), 0o600) }, "part/part.go", "same bytes", 0},
-		{"a test file", func() { write(t, at("part/part_test.go"), "package part\n\nvar x = 1\n") }, "part/part_test.go", "test file: not part of the binary", 0},
-		{"a new test file", func() { write(t, at("part/new_test.go"), "package part_test\n") }, "part/new_test.go", "test file: not part of the binary", 0},
+		{"a test file", func() { saveWhole(t, at("part/part_test.go"), "package part\n\nvar x = 1\n") }, "part/part_test.go", "test file: not part of the binary", 0},
+		{"a new test file", func() { saveWhole(t, at("part/new_test.go"), "package part_test\n") }, "part/new_test.go", "test file: not part of the binary", 0},
 		{"a generated file, same content", same("part/gen.go"), "part/gen.go", "same bytes", 0},
 		{"a swap file", func() { write(t, at("part/.part.go.swp"), "x") }, "part/.part.go.swp", "a temporary file of an editor", 0},
 		{"a file of no use", func() { write(t, at("part/notes.txt"), "x") }, "part/notes.txt", "not part of the binary, and matches no watch.include pattern", 0},
-		{"an unrelated package", func() { write(t, at("other/other.go"), "package other\n\nvar X = 1\n") }, "", "", 0},
+		{"an unrelated package", func() { saveWhole(t, at("other/other.go"), "package other\n\nvar X = 1\n") }, "", "", 0},
 		{"a comment on the same lines", func() { edit(t, at("main.go"), "// A comment.", "// Another one.") }, "", "the build produced the same program", 1},
 	} {
 		before, mark := d.lastServed(), d.mark()
@@ -257,7 +257,7 @@ func TestNoWorkForNothing(t *testing.T) {
 		}
 		mark = d.mark()
 		page := fmt.Sprint("page", i+1)
-		write(t, at("page.html"), page)
+		saveWhole(t, at("page.html"), page)
 		d.serving("v0 " + page)
 		d.wait(mark, "instance started", nil)
 		if n, builds := d.count(mark, "instance started"), d.count(mark, "build started"); n != 1 || builds != 0 {

@@ -36,7 +36,7 @@ func TestAppThatWritesWhatRestartsIt(t *testing.T) {
 		t.Errorf("%d starts, want the first, three by the file and one by the edit\n%s", n, d.log())
 	}
 	mark = d.mark()
-	write(t, filepath.Join(dir, "devguard.toml"), exclude+"\n")
+	saveWhole(t, filepath.Join(dir, "devguard.toml"), exclude+"\n")
 	first := d.wait(mark, "instance started", nil).int("gen")
 	edit(t, filepath.Join(dir, "main.go"), `"v2"`, `"v3"`)
 	d.serves(url, "v3 ")
@@ -61,7 +61,7 @@ func TestCommandThatWritesItsLog(t *testing.T) {
 			d := run(t, dir, nil, "--", "sh", "-c", script)
 			d.wait(0, "restart suspended", nil)
 			mark := d.mark()
-			write(t, filepath.Join(dir, "other.txt"), "edited")
+			saveWhole(t, filepath.Join(dir, "other.txt"), "edited")
 			d.wait(mark, "instance started", nil)
 			if n := d.count(0, "instance started"); n > 6 {
 				t.Errorf("%d starts\n%s", n, d.log())
