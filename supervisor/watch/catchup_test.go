@@ -69,7 +69,7 @@ func (d *world) catchUp() change.Snapshot {
 // noCookieTold reads what was told so far, up to a last edit.
 func (d *world) noCookieTold() {
 	d.Helper()
-	d.write("a/last.go", "package a\n")
+	d.replace("a/last.go", "package a\n")
 	d.catchUp()
 	d.untilTold("a/last.go")
 	for name := range d.seen.ops {

@@ -82,8 +82,8 @@ func TestNoChange(t *testing.T) {
 	for name, do := range map[string]func(d *world){
 		"touch":               func(d *world) { d.must(os.Chtimes(d.path("a/a.go"), time.Time{}, time.Now().Add(time.Hour))) },
 		"chmod":               func(d *world) { d.must(os.Chmod(d.path("a/a.go"), 0o600)) },
-		"identical rewrite":   func(d *world) { d.write("a/a.go", "package a\n") },
-		"test file":           func(d *world) { d.write("a/old_test.go", "package a\n\nvar x = 1\n") },
+		"identical rewrite":   func(d *world) { d.replace("a/a.go", "package a\n") },
+		"test file":           func(d *world) { d.replace("a/old_test.go", "package a\n\nvar x = 1\n") },
 		"unrelated directory": func(d *world) { d.write("b/b.go", "package b\n"); d.write("README.md", "x") },
 	} {
 		t.Run(name, func(t *testing.T) {
