@@ -3,6 +3,7 @@
 package proc_test
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"testing"
@@ -49,9 +50,7 @@ func TestManyCyclesLeaveNothing(t *testing.T) {
 	if err := l.Prepare(); err == nil {
 		t.Error("a closed launcher prepares")
 	}
-	if got := openFiles(t); got > files {
-		t.Errorf("%d open files, before %d", got, files)
-	}
+	eventually(t, fmt.Sprintf("no more open files than %d", files), func() bool { return openFiles(t) <= files })
 	eventually(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= goroutines })
 	if left := descendants(os.Getpid()); len(left) > 0 {
 		t.Errorf("left: %v", left)
