@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -183,6 +184,23 @@ func (s *session) says(want ...string) {
 	}
 }
 
+// both waits for a line of the shell's and one of the reader's, of which either may come first.
+func (s *session) both(want ...string) {
+	s.t.Helper()
+	for range len(want) {
+		select {
+		case got := <-s.lines:
+			i := slices.Index(want, got)
+			if i < 0 {
+				s.t.Fatalf("it says %q, want %q", got, want)
+			}
+			want = slices.Delete(want, i, i+1)
+		case <-time.After(10 * time.Second):
+			s.t.Fatalf("it never says %q", want)
+		}
+	}
+}
+
 func (s *session) types(keys string) {
 	s.t.Helper()
 	if _, err := s.pty.WriteString(keys); err != nil {
@@ -312,7 +330,7 @@ func TestBackgroundTouchesNothing(t *testing.T) {
 	// No SIGCONT: a shell sends none to a job that runs. What was typed
 	// before is the line that the shell would have read.
 	s.eventually("keys in the foreground", s.cbreak)
-	s.says("done fg", "key r")
+	s.both("done fg", "key r")
 	if _, err := s.commands.WriteString("bg\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -324,9 +342,8 @@ func TestBackgroundTouchesNothing(t *testing.T) {
 	if _, err := s.commands.WriteString("fg\n"); err != nil {
 		t.Fatal(err)
 	}
-	s.says("done fg")
 	s.eventually("keys in the foreground", s.cbreak)
-	s.says("key x")
+	s.both("done fg", "key x")
 }
 
 func TestHangUpEndsTheKeys(t *testing.T) {
