@@ -97,7 +97,7 @@ func TestHTTPPathOnIPv4BehindIPv6(t *testing.T) {
 	serve(t, l, ok)
 	for _, ip := range []string{"::", "::ffff:127.0.0.1", "::ffff:0.0.0.0"} {
 		at := netip.AddrPortFrom(netip.MustParseAddr(ip), addrOf(l).Port())
-		if _, err := Wait(t.Context(), Rule{HTTP: "/healthz?full=1", Timeout: 5 * time.Second}, target(at)); err != nil {
+		if _, err := Wait(t.Context(), Rule{HTTP: "/healthz?full=1", Timeout: 20 * time.Second}, target(at)); err != nil {
 			t.Errorf("%s: %v", ip, err)
 		}
 	}
@@ -207,7 +207,7 @@ func TestHTTPAsksAllThatAreFirst(t *testing.T) {
 	metrics, app := listen(t, "127.0.0.1:0"), listen(t, "127.0.0.1:0")
 	serve(t, metrics, http.NotFound)
 	serve(t, app, ok)
-	if _, err := Wait(t.Context(), Rule{HTTP: "/healthz?full=1", Timeout: 5 * time.Second}, target(addrOf(metrics), addrOf(app))); err != nil {
+	if _, err := Wait(t.Context(), Rule{HTTP: "/healthz?full=1", Timeout: 20 * time.Second}, target(addrOf(metrics), addrOf(app))); err != nil {
 		t.Error(err)
 	}
 }
@@ -232,7 +232,7 @@ func TestHTTPURL(t *testing.T) {
 	_, port, _ := net.SplitHostPort(secure.Listener.Addr().String())
 
 	for _, u := range []string{plain.URL, secure.URL, "https://localhost:" + port, "HTTPS://LOCALHOST:" + port} {
-		got, err := Wait(t.Context(), Rule{HTTP: u + "/healthz?full=1", Timeout: 5 * time.Second}, target())
+		got, err := Wait(t.Context(), Rule{HTTP: u + "/healthz?full=1", Timeout: 20 * time.Second}, target())
 		if err != nil || got.Rule != "http" {
 			t.Errorf("%s: %+v %v", u, got, err)
 		}
@@ -248,7 +248,7 @@ func TestHTTPURL(t *testing.T) {
 		if !errors.As(err, &te) || te.Last != want.last || te.Hint() != want.hint || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", u, err)
 		}
-		if _, err := Wait(t.Context(), Rule{HTTP: want.advised + "/healthz?full=1", Timeout: 5 * time.Second}, target()); err != nil {
+		if _, err := Wait(t.Context(), Rule{HTTP: want.advised + "/healthz?full=1", Timeout: 20 * time.Second}, target()); err != nil {
 			t.Errorf("as advised, %s: %v", want.advised, err)
 		}
 	}
@@ -299,7 +299,7 @@ func TestTCP(t *testing.T) {
 	l := listen(t, "127.0.0.1:0")
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	for _, addr := range []string{l.Addr().String(), ":" + port, port, "localhost:" + port} {
-		got, err := Wait(t.Context(), Rule{TCP: addr, Timeout: 5 * time.Second}, target())
+		got, err := Wait(t.Context(), Rule{TCP: addr, Timeout: 20 * time.Second}, target())
 		if err != nil || got.Rule != "tcp" || got.Awaited == "" {
 			t.Errorf("%s: %+v %v", addr, got, err)
 		}
@@ -336,7 +336,7 @@ func TestDefaultListening(t *testing.T) {
 	noGoroutines(t)
 	var looked atomic.Int32
 	tg := Target{Listening: func() []netip.AddrPort {
-		if looked.Add(1) < 10 {
+		if looked.Add(1) < 3 {
 			return nil
 		}
 		return []netip.AddrPort{netip.MustParseAddrPort("[::ffff:127.0.0.1]:8080")}
