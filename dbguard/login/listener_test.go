@@ -64,11 +64,13 @@ func TestSilenceEndsALogin(t *testing.T) {
 		"half a response": joined(startupPacket(3<<16, "user", "a"), first[:20]),
 		"no proof":        joined(startupPacket(3<<16, "user", "a"), first),
 	} {
+		begun := time.Now() // before the listener knows of it
 		conn := s.dial(t)
 		if _, err := conn.Write(said); err != nil {
 			t.Fatal(err)
 		}
-		if took := hangsUp(t, conn); took < limit/2 {
+		hangsUp(t, conn)
+		if took := time.Since(begun); took < limit {
 			t.Errorf("%s: closed after %v", name, took)
 		}
 	}
@@ -92,6 +94,7 @@ func TestTalkIsLimited(t *testing.T) {
 		t.Errorf("a slow one was closed after %v", took)
 	}
 	<-stop
+	s = tcpStub(t, Options{}) // with the time that a busy machine needs for that much talk
 	answers := exchangeRaw(t, s.dial(t), []byte(strings.Repeat(string(packet(codeSSL)), 1250)))
 	if string(answers) != strings.Repeat("N", 1250) {
 		t.Errorf("%d answers to 1,250 SSLRequests", len(answers))
@@ -135,12 +138,12 @@ func TestClientThatLeavesDuringLogin(t *testing.T) {
 // Sixty-four that say nothing, then honest clients.
 func TestSilentOnesMakeRoom(t *testing.T) {
 	clearPG(t)
-	s := tcpStub(t, Options{patience: 50 * time.Millisecond})
+	s := tcpStub(t, Options{patience: 50 * time.Millisecond, timeout: time.Minute})
 	logged := connection(t, s.url(firstPassword, "sslmode=disable"))
 	for range Slots {
 		s.dial(t)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for range 5 {
 		conn, err := pgconn.Connect(ctx, s.url(secondPassword, "sslmode=prefer"))
@@ -185,14 +188,14 @@ func trickle(t *testing.T, address string, n int, every time.Duration) {
 // of a server, nor of a listener.
 func TestSlowOnesMakeRoom(t *testing.T) {
 	clearPG(t)
-	listener, server := tcpStub(t, Options{patience: 50 * time.Millisecond}), devServer(t)
+	listener, server := tcpStub(t, Options{patience: 50 * time.Millisecond, timeout: time.Minute}), devServer(t)
 	for name, door := range map[string]struct{ address, url string }{
 		"server":   {net.JoinHostPort(server.Host, strconv.Itoa(server.Port)), server.URL(pgtest.Conn{})},
 		"listener": {listener.Addr().String(), listener.url(firstPassword, "sslmode=disable")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			trickle(t, door.address, 100, 20*time.Millisecond)
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			for range 3 {
 				conn, err := pgconn.Connect(ctx, door.url)

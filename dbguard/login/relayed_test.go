@@ -352,7 +352,7 @@ func TestRelayedLoginToWhatIsNoServer(t *testing.T) {
 // An upstream that is silent holds up neither close, which the stub checks, nor
 // does it make its clients look silent.
 func TestRelayedLoginToSilentUpstream(t *testing.T) {
-	s := relayedStub(t, fakeUpstream(t, nil), Options{logins: 2, patience: 50 * time.Millisecond, timeout: 100 * time.Millisecond})
+	s := relayedStub(t, fakeUpstream(t, nil), Options{logins: 2, patience: 50 * time.Millisecond, timeout: time.Second})
 	for range 2 {
 		conn := s.dial(t)
 		if _, err := conn.Write(startupPacket(3<<16, "user", "a")); err != nil {
@@ -360,7 +360,7 @@ func TestRelayedLoginToSilentUpstream(t *testing.T) {
 		}
 	}
 	eventually(t, "two logins under way", func() bool { return running("login.(*relayedLogin).read") == 2 })
-	<-time.After(300 * time.Millisecond) // well over every limit of the client's own
+	<-time.After(1500 * time.Millisecond) // well over every limit of the client's own
 	if n := running("login.(*relayedLogin).read"); n != 2 {
 		t.Errorf("%d logins wait for the upstream", n)
 	}
@@ -373,8 +373,8 @@ func TestRelayedLoginThatCannotBegin(t *testing.T) {
 		edit     func(*pgconn.Config)
 		why      string
 	}{
-		"no answer to SSLRequest":  {silent, func(c *pgconn.Config) { c.ConnectTimeout = 50 * time.Millisecond }, "(127.0.0.1): tls error: timeout"},
-		"no answer to a hello":     {silent + "&sslnegotiation=direct", func(c *pgconn.Config) { c.ConnectTimeout = 50 * time.Millisecond }, "(127.0.0.1): timeout"},
+		"no answer to SSLRequest":  {silent, func(c *pgconn.Config) { c.ConnectTimeout = time.Second }, "(127.0.0.1): tls error: timeout"},
+		"no answer to a hello":     {silent + "&sslnegotiation=direct", func(c *pgconn.Config) { c.ConnectTimeout = time.Second }, "(127.0.0.1): timeout"},
 		"a name that nobody knows": {silent, func(c *pgconn.Config) { c.LookupFunc = lookUpNothing }, "no such host"},
 		"it hangs up at once": {silent, func(c *pgconn.Config) {
 			c.DialFunc = func(context.Context, string, string) (net.Conn, error) {
