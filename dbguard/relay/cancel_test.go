@@ -52,7 +52,7 @@ func testLateCancel(t *testing.T, s *pgtest.Server) {
 		}
 	})
 	o := observe(t, s)
-	l.say(&pgproto3.Query{String: "select pg_sleep(0.1)"})
+	l.say(&pgproto3.Query{String: "select pg_sleep(2)"}) // it must run still when the cancel begins
 	o.until("PgSleep", waits(l))
 	var wg sync.WaitGroup
 	wg.Go(func() { l.Cancel(context.Background()) })

@@ -172,7 +172,7 @@ func testTerminateAfterInsert(t *testing.T, s *pgtest.Server) {
 		t.Run(how, func(t *testing.T) {
 			o.ask("truncate things")
 			l := open(t, s.URL(pgtest.Conn{}))
-			l.say(&pgproto3.Query{String: "select pg_sleep(0.2); insert into things values (1)"}, &pgproto3.Terminate{})
+			l.say(&pgproto3.Query{String: "select pg_sleep(1); insert into things values (1)"}, &pgproto3.Terminate{})
 			if how == "waits" {
 				if types, _ := l.rest(); types != "TDCCZ" {
 					t.Errorf("the client got %q", types)
