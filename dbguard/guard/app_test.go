@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // The test binary is also the app: a program that opens sessions to
@@ -44,7 +45,10 @@ func appMain(states []string) error {
 			return err
 		}
 		if state == "query" {
-			go conn.Exec(context.Background(), "select pg_sleep(600)").ReadAll()
+			conn.Frontend().SendQuery(&pgproto3.Query{String: "select pg_sleep(600)"})
+			if err := conn.Frontend().Flush(); err != nil { // it is on its way before we say that we are ready
+				return err
+			}
 		}
 	}
 	fmt.Println("ready")
