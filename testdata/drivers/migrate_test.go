@@ -16,7 +16,7 @@ import (
 // its statement; through devguard both are gone at once, nobody is given that server, and the next
 // run hears of the dirty version instead of waiting for the lock.
 func TestMigrationKilled(t *testing.T) {
-	length := 4 * time.Second
+	length := 10 * time.Second
 	if *campaign {
 		length = 20 * time.Second
 	}
