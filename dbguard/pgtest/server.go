@@ -3,6 +3,7 @@ package pgtest
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -180,15 +182,26 @@ func (s *Server) awaitReady() error {
 	}
 }
 
-// freePort asks the kernel for a port that nobody uses at this moment.
+// firstPort and ports make each port that freePort returns another one.
+var (
+	firstPort = rand.Uint32N(10000)
+	ports     atomic.Uint32
+)
+
+// freePort returns a port that nobody uses at this moment. It lies below the range from which Linux
+// and macOS take the ports of outgoing connections and of who asks for any: a server that is started
+// again finds it free.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("a free port: %v", err)
+	for range 100 {
+		port := int(10000 + (firstPort+ports.Add(1))%10000)
+		if l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
 
 // Conn says whom a URL connects as; the zero Conn is the superuser in the database postgres.
