@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -398,15 +400,26 @@ func edit(t *testing.T, path, old, new string) {
 	saveWholeAs(t, path, strings.Replace(string(data), old, new, 1), info.Mode().Perm())
 }
 
-// freePort returns a port that nothing listens on.
+// firstPort and ports make each port that freePort returns another one.
+var (
+	firstPort = rand.Uint32N(10000)
+	ports     atomic.Uint32
+)
+
+// freePort returns a port that nothing listens on. It lies below the range from which Linux and
+// macOS take the ports of outgoing connections and of who asks for any: until the app has it, and
+// between two generations, nobody else is given it.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := strconv.Itoa(int(10000 + (firstPort+ports.Add(1))%10000))
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	t.Fatal("no port is free")
+	return ""
 }
 
 // get returns the body of a page, or "" when there is no good answer.

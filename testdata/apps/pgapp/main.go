@@ -166,7 +166,7 @@ func quit(ctx context.Context, conn *pgx.Conn) {
 	c := conn.PgConn()
 	c.Frontend().Send(&pgproto3.Terminate{})
 	_ = c.Frontend().Flush()
-	_ = c.Conn().SetDeadline(time.Now().Add(2 * time.Second))
+	_ = c.Conn().SetDeadline(time.Now().Add(20 * time.Second))
 	_, _ = io.Copy(io.Discard, c.Conn())
 	conn.Close(ctx)
 }
