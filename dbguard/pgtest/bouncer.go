@@ -62,7 +62,7 @@ func PgBouncer(t testing.TB, s *Server, pool Pool) *Bouncer {
 	dir := s.in.tempDir(t)
 	b := &Bouncer{Host: "127.0.0.1", server: s, bin: bin, minor: minor, ini: filepath.Join(dir, "pgbouncer.ini"),
 		log: filepath.Join(dir, "pgbouncer.log")}
-	b.Port = freePort(t)
+	b.Port = FreePort(t)
 	if err := b.configure(dir, pool); err != nil {
 		t.Fatalf("configure pgbouncer: %v", err)
 	}

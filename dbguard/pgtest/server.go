@@ -134,7 +134,7 @@ func (s *Server) start(t testing.TB) {
 	fixed := s.Port != 0
 	for {
 		if !fixed {
-			s.Port = freePort(t)
+			s.Port = FreePort(t)
 		}
 		seen := len(s.Log())
 		s.launch(t)
@@ -182,16 +182,16 @@ func (s *Server) awaitReady() error {
 	}
 }
 
-// firstPort and ports make each port that freePort returns another one.
+// firstPort and ports make each port that FreePort returns another one.
 var (
 	firstPort = rand.Uint32N(10000)
 	ports     atomic.Uint32
 )
 
-// freePort returns a port that nobody uses at this moment. It lies below the range from which Linux
-// and macOS take the ports of outgoing connections and of who asks for any: a server that is started
-// again finds it free.
-func freePort(t testing.TB) int {
+// FreePort returns a port of 127.0.0.1 that nobody listens on at this moment. It lies below the range
+// from which Linux and macOS take the ports of outgoing connections and of who asks for any: until
+// it is used, and between two who use it in turn, nobody else is given it.
+func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := int(10000 + (firstPort+ports.Add(1))%10000)

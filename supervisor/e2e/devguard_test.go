@@ -8,8 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,10 +15,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/devguard/devguard/dbguard/pgtest"
 )
 
 // limit bounds every wait of these tests: far more than anything needs on a
@@ -400,26 +399,10 @@ func edit(t *testing.T, path, old, new string) {
 	saveWholeAs(t, path, strings.Replace(string(data), old, new, 1), info.Mode().Perm())
 }
 
-// firstPort and ports make each port that freePort returns another one.
-var (
-	firstPort = rand.Uint32N(10000)
-	ports     atomic.Uint32
-)
-
-// freePort returns a port that nothing listens on. It lies below the range from which Linux and
-// macOS take the ports of outgoing connections and of who asks for any: until the app has it, and
-// between two generations, nobody else is given it.
+// freePort returns a port that nothing listens on, and that nobody else is given.
 func freePort(t *testing.T) string {
 	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(int(10000 + (firstPort+ports.Add(1))%10000))
-		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			l.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
+	return strconv.Itoa(pgtest.FreePort(t))
 }
 
 // get returns the body of a page, or "" when there is no good answer.
