@@ -11,7 +11,6 @@ import (
 	"iter"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -60,7 +59,7 @@ func forgetMixed(r Request, since time.Time) error {
 	if len(actions) == 0 {
 		return nil
 	}
-	cache, err := r.cache()
+	cache, err := goEnv(context.Background(), r.Dir, r.Env, "GOCACHE") // the build's own context may have ended
 	for _, action := range actions {
 		err = errors.Join(err, forget(cache, action))
 	}
@@ -93,7 +92,7 @@ func (r Request) written(since time.Time) []Package {
 		}
 	}
 	for name := range r.Sources.files() {
-		if !writtenSince(name, since) && !gone(name) {
+		if !writtenOrGone(name, since) {
 			continue
 		}
 		for dir := range paths.Up(filepath.Dir(name)) {
@@ -130,19 +129,20 @@ func hasNew(dir string, since time.Time) bool {
 
 func writtenSince(name string, since time.Time) bool {
 	info, err := os.Stat(name)
-	if err != nil {
-		return false
-	}
+	return err == nil && newer(info, since)
+}
+
+func writtenOrGone(name string, since time.Time) bool {
+	info, err := os.Stat(name)
+	return err == nil && newer(info, since) || errors.Is(err, fs.ErrNotExist)
+}
+
+func newer(info fs.FileInfo, since time.Time) bool {
 	at := changed(info)
 	if at.Nanosecond() == 0 {
 		at = at.Add(settled) // the file system keeps whole seconds
 	}
 	return at.After(since)
-}
-
-func gone(name string) bool {
-	_, err := os.Stat(name)
-	return errors.Is(err, fs.ErrNotExist)
 }
 
 // buildID is at the beginning of an object: the hash of what it is made of, then that of its contents.
@@ -185,15 +185,6 @@ func namesGoFile(object []byte, dir string) bool {
 
 // maxName is the longest name of a file, on all file systems in use.
 const maxName = 255
-
-// cache asks the go command where its cache is.
-func (r Request) cache() (string, error) {
-	cmd := exec.CommandContext(context.Background(), "go", "env", "-json=false", "GOCACHE") // the build's own context may have ended
-	cmd.Dir, cmd.Env = r.Dir, environ(r.Env, r.Dir)
-	cmd.WaitDelay = killWait
-	out, err := cmd.Output()
-	return strings.TrimSpace(string(out)), err
-}
 
 // forget removes the entry of an action. The go command removes entries, too, when they are old.
 // (cmd/go/internal/cache, DiskCache.fileName)

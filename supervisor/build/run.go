@@ -140,14 +140,19 @@ func checkDir(dir string) error {
 // Goflags returns what the go command takes from GOFLAGS in dir: of the
 // environment, else of the file that `go env -w` writes.
 func Goflags(ctx context.Context, dir string, env []string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", "env", "-json=false", "GOFLAGS") // GOFLAGS=-json is obeyed here too
+	return goEnv(ctx, dir, env, "GOFLAGS")
+}
+
+// goEnv asks the go command for one of its variables.
+func goEnv(ctx context.Context, dir string, env []string, name string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "env", "-json=false", name) // GOFLAGS=-json is obeyed here too
 	cmd.Dir, cmd.Env = dir, environ(env, dir)
 	cmd.WaitDelay = killWait
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("ask for GOFLAGS (go env GOFLAGS): %w: %s", err, strings.TrimSpace(stderr.String()))
+		return "", fmt.Errorf("ask for %[1]s (go env %[1]s): %[2]w: %[3]s", name, err, strings.TrimSpace(stderr.String()))
 	}
 	return strings.TrimSpace(string(out)), nil
 }
