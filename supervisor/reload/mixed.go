@@ -10,8 +10,8 @@ import (
 // back to what it was (a checkout, an undo), the digests are again those that the generation was
 // started with, and say nothing of what it has read: it is replaced whatever they say.
 
-// noteMixed takes down that a file has changed while a generation started that reads it. Files that
-// come and go within one burst (a lock, a journal) are none to anybody.
+// noteMixed owes a restart when a file was rewritten while a generation started that reads it. One
+// that comes or goes may be a lock or a journal of the app: that counts once the burst is over.
 func (m *machine) noteMixed(asking []change.Path, set change.Set) {
 	if m.serving() && m.fresh(set.At) && slices.ContainsFunc(asking, rewritten) {
 		m.again = true
@@ -24,7 +24,8 @@ func rewritten(p change.Path) bool {
 	return p.Op == change.Write && (p.Class.Runtime || p.Class.Env)
 }
 
-// noteMixedBurst does the same for what a burst has left.
+// noteMixedBurst owes a restart when a burst that is over has left other files than the generation
+// was started with.
 func (m *machine) noteMixedBurst() {
 	made := m.inst.made
 	if m.serving() && m.fresh(m.now) && (made.runtime != m.tree.Runtime || made.env != m.tree.Env) {
