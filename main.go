@@ -30,6 +30,7 @@ import (
 	"github.com/devguard/devguard/supervisor/cmd"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/console"
+	"github.com/devguard/devguard/supervisor/listeners"
 	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/osproc"
 	"github.com/devguard/devguard/supervisor/proc"
@@ -38,6 +39,9 @@ import (
 )
 
 func main() {
+	if listeners.Keeper() { // of the sockets of an app, until devguard is gone
+		return
+	}
 	proc.Guardian()     // does not return in the guardian of an app
 	embedded.Guardian() // nor in that of an embedded server
 	os.Exit(execute(os.Args))

@@ -39,6 +39,7 @@ func (s *Supervisor) build(e reload.Build) doer {
 		req.Progress = s.Screen.Packages
 	}
 	return func(ctx context.Context) reload.Event {
+		s.holder.Active()
 		if err := s.mendFolder(); err != nil {
 			return reload.Built{ID: e.ID, Err: err}
 		}

@@ -127,6 +127,12 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, g *generation) 
 		return err
 	}
 	g.tree, g.port, g.since = tree, lookup(spec.Env, "PORT"), time.Now()
+	if spec.Filter {
+		filter, refused := tree.Filter()
+		s.holder.Started(e.Gen, filter, refused, tree.Pids)
+	} else {
+		s.holder.Unfiltered(e.Gen)
+	}
 	if err := s.StateDir.RecordInstance(e.Gen, tree.PID(), tree.Guardians()...); err != nil {
 		s.warn(fmt.Errorf("if devguard is killed now, the app may be left running: %w", err))
 	}
@@ -147,6 +153,7 @@ func (s *Supervisor) spec(ctx context.Context, gen int, binary string, cfg *conf
 		Path: binary, Args: cfg.App.Args, Dir: cfg.Work,
 		Env:    with(env, "DEVGUARD=1", "DEVGUARD_NAME="+cfg.Name, "DEVGUARD_GEN="+strconv.Itoa(gen), "PWD="+cfg.Work),
 		Stdout: os.Stdout, Stderr: os.Stderr,
+		Filter: cfg.App.HoldSockets && s.holder.Wanted(),
 	}
 	if len(cfg.App.Command) > 0 {
 		spec.Path, spec.Args = cfg.App.Command[0], append(cfg.App.Command[1:len(cfg.App.Command):len(cfg.App.Command)], cfg.App.Args...)
@@ -215,6 +222,7 @@ func (s *Supervisor) await(e reload.Await) doer {
 		if !g.awaitExit(ctx) {
 			return reload.Exited{ID: e.ID, Code: -1, Cancelled: true}
 		}
+		s.holder.Exited(e.Gen)
 		exit := g.tree.Exit()
 		ev := reload.Exited{ID: e.ID, Code: exit.Code, Signal: exit.Signal, Interrupt: g.interrupted(exit)}
 		if exit.Code > 0 {
@@ -254,6 +262,9 @@ func (g *generation) interrupted(exit proc.Exit) bool {
 // not say who. Nil when nobody does.
 func (s *Supervisor) portTaken(ports []int) any {
 	for _, port := range ports {
+		if s.holder.Holds(port) {
+			continue // it was handed to the app, or would have been
+		}
 		if pid, name, ok := s.PortOwner(port); ok {
 			return change.Note{
 				Warn: true,
@@ -289,15 +300,21 @@ func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 	target := ready.Target{
 		Exited:  g.tree.Done(),
 		Started: g.since,
+		Untaken: s.holder.Untaken,
 	}
-	target.Listening = func() []netip.AddrPort { return s.Listening(g.tree.Pids()) }
+	target.Listening = func() []netip.AddrPort {
+		return slices.DeleteFunc(s.Listening(g.tree.Pids()), s.holder.Untaken)
+	}
 	return func(ctx context.Context) reload.Event {
 		res, err := ready.Wait(ctx, rule, target)
 		ev := reload.ReadyDone{ID: e.ID, Rule: res.Rule, Took: res.Took, Err: err, Cancelled: ctx.Err() != nil || g.exited()}
 		if ev.Cancelled {
 			return ev
 		}
-		if err == nil {
+		if err != nil {
+			s.holder.NotReady(e.Gen)
+		} else {
+			s.holder.Ready(e.Gen)
 			var ports []int
 			for _, addr := range target.Listening() {
 				ports = append(ports, int(addr.Port()))
@@ -322,6 +339,8 @@ func (g *generation) exited() bool {
 func (s *Supervisor) stop(e reload.Stop) doer {
 	g := s.generation(e.Gen)
 	return func(ctx context.Context) reload.Event {
+		s.holder.Stopping(e.Gen)
+		defer s.holder.Ended(e.Gen)
 		res := g.tree.Stop(ctx, proc.StopSpec{
 			Signal: g.cfg.App.StopSignal,
 			Grace:  g.cfg.App.Grace,

@@ -12,6 +12,8 @@ import (
 	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/console"
+	"github.com/devguard/devguard/supervisor/listeners"
+	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/proc"
 	"github.com/devguard/devguard/supervisor/reload"
 	"github.com/devguard/devguard/supervisor/statedir"
@@ -73,6 +75,7 @@ type Supervisor struct {
 
 	watch    *watch.Watcher
 	launcher *proc.Launcher
+	holder   *listeners.Holder
 }
 
 // Run supervises until the user ends it or nothing can be done; the error is
@@ -104,7 +107,9 @@ func newSupervisor(opts Options) (*Supervisor, error) {
 		return nil, err
 	}
 	s.db = &db
+	s.holder = listeners.New(func(l logline.Line) { l.To(s.Log) })
 	if s.watch, err = watch.New(watchOptions(s.cfg, s.StateDir.Path())); err != nil {
+		s.holder.Close()
 		return nil, errors.Join(err, s.db.close())
 	}
 	return s, nil
@@ -114,6 +119,7 @@ func newSupervisor(opts Options) (*Supervisor, error) {
 // begun since has ended: package reload decides that, and run waits for it.
 func (s *Supervisor) shutdown() {
 	s.launcher.Close()
+	s.holder.Close()
 	s.watch.Close()
 	s.warn(s.db.close())
 }

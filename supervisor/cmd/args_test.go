@@ -100,11 +100,11 @@ func TestRunLine(t *testing.T) {
 
 func TestOverridesAreWhatWasGiven(t *testing.T) {
 	_, none, err := runApp([]string{"devguard", "run", "."})
-	if err != nil || none.Verbose != nil || none.EmbeddedDB != nil || none.Name+none.DB+none.LogFormat != "" {
+	if err != nil || none.Verbose != nil || none.EmbeddedDB != nil || none.Hold != nil || none.Name+none.DB+none.LogFormat != "" {
 		t.Errorf("got %+v, %v", none, err)
 	}
-	_, all, err := runApp([]string{"devguard", "run", "-v", "--embedded-db=false", "--db", "off", "--name=n", "--log-format", "json"})
-	if err != nil || !*all.Verbose || *all.EmbeddedDB || all.DB != "off" || all.Name != "n" || all.LogFormat != "json" {
+	_, all, err := runApp([]string{"devguard", "run", "-v", "--embedded-db=false", "--hold-sockets", "--db", "off", "--name=n", "--log-format", "json"})
+	if err != nil || !*all.Verbose || *all.EmbeddedDB || !*all.Hold || all.DB != "off" || all.Name != "n" || all.LogFormat != "json" {
 		t.Errorf("got %+v, %v", all, err)
 	}
 }

@@ -43,6 +43,7 @@ type App struct {
 	Grace          time.Duration // from StopSignal to SIGKILL of the tree; 0 kills at once
 	Stdin          bool          // the app gets the terminal
 	RestartOnCrash bool
+	HoldSockets    bool // listening sockets outlive a generation (Linux)
 }
 
 // Build is how the package is built.

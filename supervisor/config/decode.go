@@ -106,6 +106,7 @@ func readApp(t *table, cfg *Config) {
 	t.duration("grace", &app.Grace, 0)
 	t.boolean("stdin", &app.Stdin)
 	t.boolean("restart_on_crash", &app.RestartOnCrash)
+	t.boolean("hold_sockets", &app.HoldSockets)
 }
 
 func readBuild(t *table, build *Build) {

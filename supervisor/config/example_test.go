@@ -114,6 +114,7 @@ stop_signal = "INT"
 grace = "0s"
 stdin = true
 restart_on_crash = false
+hold_sockets = true
 [build]
 flags = ["-race"]
 [watch]

@@ -21,6 +21,7 @@ type Overrides struct {
 
 	Verbose    *bool // nil leaves the file's
 	EmbeddedDB *bool // of every database
+	Hold       *bool // App.HoldSockets
 
 	Package string   // the positional PACKAGE; "" when not given
 	Build   []string // flags of go build; they follow those of the file, so that they win
@@ -160,6 +161,9 @@ func (c *Config) with(flags Overrides) (*Config, error) {
 	}
 	if flags.Verbose != nil {
 		out.Verbose = *flags.Verbose
+	}
+	if flags.Hold != nil {
+		out.App.HoldSockets = *flags.Hold
 	}
 	out.Build.Flags = slices.Concat(c.Build.Flags, flags.Build)
 	out.Databases = slices.Clone(c.Databases)

@@ -67,7 +67,7 @@ func TestLoadAppliesFlagsOverTheFile(t *testing.T) {
 	root := tree(t, "devguard.toml", "name='file'\nlog_format='text'\nverbose=true\n[app]\npackage='./a'\nargs=['x']\n[[database]]\nurl_env=['A']\n[[database]]\nurl_env=['B']\nmode='off'\n", "sub/", "")
 	path, work := filepath.Join(root, File), filepath.Join(root, "sub")
 	no, yes := false, true
-	cfg, err := Load(path, work, Overrides{Name: "flag", LogFormat: "json", DB: "drain", Verbose: &no, EmbeddedDB: &yes, Package: "./b", Args: []string{"y"}, HasArgs: true})
+	cfg, err := Load(path, work, Overrides{Name: "flag", LogFormat: "json", DB: "drain", Verbose: &no, EmbeddedDB: &yes, Hold: &yes, Package: "./b", Args: []string{"y"}, HasArgs: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestLoadAppliesFlagsOverTheFile(t *testing.T) {
 			t.Errorf("got %+v", db)
 		}
 	}
-	if cfg.App.Package != "./b" || cfg.App.BuildDir != work || !reflect.DeepEqual(cfg.App.Args, []string{"y"}) {
+	if cfg.App.Package != "./b" || cfg.App.BuildDir != work || !cfg.App.HoldSockets || !reflect.DeepEqual(cfg.App.Args, []string{"y"}) {
 		t.Errorf("got %+v", cfg.App)
 	}
 	same, err := Load(path, work, Overrides{})

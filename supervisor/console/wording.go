@@ -89,6 +89,12 @@ var wording = map[string]func(s *sentence, f *fields, p palette){
 	logline.MsgCrashWaiting: func(s *sentence, f *fields, _ palette) {
 		s.text = "starting again in " + f.took("ms") + ", or at the next save"
 	},
+	logline.MsgSocketLetGo: func(s *sentence, f *fields, p palette) {
+		s.text, s.style = "not holding "+f.text("address")+" any more: "+f.text("reason"), p.faint
+	},
+	logline.MsgSocketsNotHeld: func(s *sentence, f *fields, _ palette) {
+		s.text = "listening sockets are not held from one restart to the next: " + f.text("reason")
+	},
 	logline.MsgStartFailed:   func(s *sentence, _ *fields, _ palette) { s.text = "the app did not start" },
 	logline.MsgStopTrouble:   func(s *sentence, _ *fields, _ palette) { s.text = "the app did not stop as it should" },
 	logline.MsgConfigApplied: func(s *sentence, _ *fields, _ palette) { s.text = "devguard.toml read again" },

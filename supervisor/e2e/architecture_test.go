@@ -25,7 +25,7 @@ const module = "github.com/devguard/devguard"
 // of every operating system, tests included. A package that is not here fails.
 var mayImport = table(map[string]string{
 	".":                          "*",
-	"supervisor":                 "supervisor/config supervisor/classify supervisor/change supervisor/reload supervisor/watch supervisor/graph supervisor/build supervisor/hook supervisor/proc supervisor/ready supervisor/term supervisor/statedir supervisor/console",
+	"supervisor":                 "supervisor/config supervisor/classify supervisor/change supervisor/reload supervisor/watch supervisor/graph supervisor/build supervisor/hook supervisor/proc supervisor/listeners supervisor/ready supervisor/term supervisor/statedir supervisor/console",
 	"supervisor/reload":          "supervisor/change supervisor/classify",
 	"supervisor/change":          "supervisor/classify",
 	"supervisor/classify":        "",
@@ -35,6 +35,9 @@ var mayImport = table(map[string]string{
 	"supervisor/hook":            "",
 	"supervisor/proc":            "",
 	"supervisor/ready":           "",
+	"supervisor/hold":            "",
+	"supervisor/listeners":       "supervisor/hold",
+	"supervisor/seccomp":         "",
 	"supervisor/config":          "",
 	"supervisor/cmd":             "supervisor/config supervisor/classify",
 	"supervisor/console":         "",
@@ -62,13 +65,13 @@ var mayImport = table(map[string]string{
 
 // leaves import nothing of ours, and every package but dbguard may import them, on both
 // sides of the seam between supervisor and dbguard.
-var leaves = []string{"supervisor/logline", "supervisor/osproc", "supervisor/paths", "supervisor/goflags", "supervisor/dotenv"}
+var leaves = []string{"supervisor/logline", "supervisor/osproc", "supervisor/paths", "supervisor/goflags", "supervisor/dotenv", "supervisor/seccomp"}
 
 // forTests are for tests alone: theirs may import them everywhere, nothing else may.
 var forTests = []string{"dbguard/pgtest", "supervisor/testneed", "supervisor/logline/logtest"}
 
 // pure packages decide: no I/O, no clock, no goroutines.
-var pure = []string{"supervisor/change", "supervisor/classify", "supervisor/reload", "dbguard/session"}
+var pure = []string{"supervisor/change", "supervisor/classify", "supervisor/reload", "supervisor/hold", "dbguard/session"}
 
 // Limits of size. A function above 60 lines wants a reason and a file above
 // 500 lines is worth splitting; from here on it is not a matter of taste.

@@ -41,6 +41,8 @@ const (
 	MsgStartFailed      = "instance start failed"
 	MsgStopTrouble      = "instance stop failed"
 	MsgCrashWaiting     = "instance waiting" // after a crash, to be started again
+	MsgSocketLetGo      = "listening socket let go"
+	MsgSocketsNotHeld   = "listening sockets are not held"
 	MsgConfigApplied    = "configuration applied"
 	MsgConfigInvalid    = "configuration invalid"
 	MsgListFailed       = "listing packages failed"
@@ -97,6 +99,8 @@ var Contract = map[string]Attrs{
 	MsgInstanceNotReady: {"gen": "int", "error": "string", "hint?": "string"},
 	MsgInstanceExited:   {"gen": "int", "code": "int", "signal?": "string"},
 	MsgCrashWaiting:     {"gen": "int", "ms": "int"},
+	MsgSocketLetGo:      {"address": "string", "reason": "string"},
+	MsgSocketsNotHeld:   {"reason": "string"},
 	MsgStartFailed:      {"gen": "int", "error": "string", "hint?": "string"},
 	MsgStopTrouble:      {"gen": "int", "error": "string", "hint?": "string"},
 	MsgLeftoverEnded:    {"pid": "int"},

@@ -143,6 +143,16 @@ func InstanceExited(g, code int, signal string, asked bool) Line {
 	return line(level, MsgInstanceExited, gen(g), slog.Int("code", code)).withString("signal", signal)
 }
 
+// SocketLetGo says why a listening socket is not held for the next generation any more.
+func SocketLetGo(address, reason string) Line {
+	return line(slog.LevelInfo, MsgSocketLetGo, slog.String("address", address), slog.String("reason", reason))
+}
+
+// SocketsNotHeld says why no listening socket is held any more in this run.
+func SocketsNotHeld(reason string) Line {
+	return line(slog.LevelWarn, MsgSocketsNotHeld, slog.String("reason", reason))
+}
+
 // CrashWaiting says when an app that crashed is started again.
 func CrashWaiting(g int, wait time.Duration) Line {
 	return line(slog.LevelWarn, MsgCrashWaiting, gen(g), ms(wait))

@@ -29,7 +29,7 @@ const (
 
 // Operations of an event, guardian to devguard.
 const (
-	opStarted = "started" // PID, Guardian
+	opStarted = "started" // PID, Guardian; a file with it, or NoFilter, if startSpec.Filter
 	opFailed  = "failed"  // Errno, or Text
 	opExited  = "exited"  // Code, Signal
 	opGone    = "gone"    // last
@@ -50,6 +50,7 @@ type startSpec struct {
 	Dir        []byte   `json:"dir"`
 	Env        [][]byte `json:"env"`
 	Foreground bool     `json:"foreground,omitempty"`
+	Filter     bool     `json:"filter,omitempty"`
 	Group      int      `json:"group,omitempty"` // devguard's own, to give the terminal back to
 }
 
@@ -57,6 +58,7 @@ type event struct {
 	Op       string `json:"op"`
 	PID      int    `json:"pid,omitempty"`
 	Guardian int    `json:"guardian,omitempty"`
+	NoFilter string `json:"no_filter,omitempty"` // why there is none
 	Errno    int    `json:"errno,omitempty"`
 	Text     string `json:"text,omitempty"`
 	Code     int    `json:"code,omitempty"`

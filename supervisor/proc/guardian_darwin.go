@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"errors"
 	"os"
 	"syscall"
 
@@ -48,6 +49,8 @@ func killTree(group int, _ bool) {
 	}
 	_ = unix.Kill(-group, unix.SIGKILL)
 }
+
+func installFilter(string) (fd int, err error) { return -1, errors.ErrUnsupported }
 
 // noexec reports whether the file's file system refuses to execute.
 func noexec(path string) bool {

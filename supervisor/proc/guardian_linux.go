@@ -1,11 +1,14 @@
 package proc
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/devguard/devguard/supervisor/seccomp"
 )
 
 const outermost = stageWarden
@@ -49,6 +52,20 @@ func blockJobStop(block bool) {
 // appAttr: the app leads a group, and dies with the guardian.
 func appAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// installFilter has the calling thread, and what it forks, ask devguard before bind and
+// listen. Not for a program that runs with other privileges than ours: without CAP_SYS_ADMIN
+// the filter would take them from it.
+func installFilter(path string) (fd int, err error) {
+	info, err := os.Stat(path)
+	if err == nil && info.Mode()&(os.ModeSetuid|os.ModeSetgid) != 0 {
+		return -1, fmt.Errorf("%s is setuid or setgid", path)
+	}
+	if n, err := unix.Getxattr(path, "security.capability", nil); err == nil && n > 0 {
+		return -1, fmt.Errorf("%s has file capabilities", path)
+	}
+	return seccomp.Install()
 }
 
 // noexec reports whether the file's file system refuses to execute.

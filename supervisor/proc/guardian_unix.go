@@ -153,6 +153,19 @@ func (g *guard) say(ev event) {
 	}
 }
 
+// sayWith sends a descriptor along, unless it is negative. Only devguard keeps it: when
+// that dies, a call that waits for it fails, and the tree is killed.
+func (g *guard) sayWith(ev event, fd int) {
+	if fd < 0 {
+		g.say(ev)
+		return
+	}
+	if msg, err := frame(ev); err == nil {
+		_ = sendRights(g.conn, msg, fd) // as for say
+	}
+	unix.Close(fd)
+}
+
 // orphan kills everything: nobody is left who could ask for anything else.
 func (g *guard) orphan() {
 	g.phase = g.phase.kill()
@@ -202,6 +215,10 @@ func (g *guard) start(s *startSpec, files []*os.File) bool {
 		terminal = newTerminal(files[0], s.Group)
 		terminal.save()
 	}
+	filter, refused := -1, error(nil)
+	if s.Filter {
+		filter, refused = installFilter(string(s.Path))
+	}
 	pid, err := syscall.ForkExec(string(s.Path), toStrings(s.Argv), &syscall.ProcAttr{
 		Dir: string(s.Dir), Env: toStrings(s.Env), Files: fds, Sys: appAttr(),
 	})
@@ -220,7 +237,11 @@ func (g *guard) start(s *startSpec, files []*os.File) bool {
 		g.say(failed(err))
 		return false
 	}
-	g.say(event{Op: opStarted, PID: pid, Guardian: os.Getpid()})
+	ev := event{Op: opStarted, PID: pid, Guardian: os.Getpid()}
+	if refused != nil {
+		ev.NoFilter = refused.Error()
+	}
+	g.sayWith(ev, filter)
 	return true
 }
 

@@ -2,6 +2,7 @@ package proc
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -23,6 +24,9 @@ type Instance struct {
 	pid   int  // of the app; written by run before started has its value
 	inner int  // pid of the process that started the app, likewise; on macOS that is guardian.child
 	exit  Exit // written by run before done is closed
+
+	filter   *os.File // notifications of the filter; like pid
+	noFilter string   // why there is none; like pid
 
 	writeMu   sync.Mutex    // frames are not interleaved
 	suspended chan struct{} // holds the guardian's answer to Suspend
@@ -60,6 +64,16 @@ func (i *Instance) Guardians() []int {
 	return slices.Compact([]int{i.guardian.child.Pid, i.inner})
 }
 
+// Filter returns the notifications of the tree's seccomp filter, which are the caller's
+// from then on and must be answered, or says why there is none. It is called at most once,
+// and only with Spec.Filter.
+func (i *Instance) Filter() (*os.File, error) {
+	if i.filter == nil {
+		return nil, errors.New(i.noFilter)
+	}
+	return i.filter, nil
+}
+
 // Done is closed when the main process has exited and Exit is known.
 func (i *Instance) Done() <-chan struct{} { return i.done }
 
@@ -85,13 +99,13 @@ func (i *Instance) run() {
 	i.exit = Exit{Code: -1, Lost: true}
 	said, exited := false, false
 	for !said {
-		var ev event
-		if err := readFrame(i.guardian.conn, &ev); err != nil {
+		ev, file, err := receiveEvent(i.guardian.conn)
+		if err != nil {
 			break
 		}
 		switch ev.Op {
 		case opStarted:
-			i.pid, i.inner = ev.PID, ev.Guardian
+			i.pid, i.inner, i.filter, i.noFilter = ev.PID, ev.Guardian, file, ev.NoFilter
 			i.started <- nil
 		case opFailed:
 			i.started <- ev.failure()

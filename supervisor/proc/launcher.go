@@ -146,6 +146,9 @@ func (l *Launcher) startOn(ctx context.Context, g *guardian, start *startSpec, m
 		return i, nil
 	}
 	<-i.gone
+	if i.filter != nil {
+		i.filter.Close()
+	}
 	var errno startErrno
 	if errors.As(err, &errno) {
 		return nil, newStartError(string(start.Path), string(start.Dir), errno)
@@ -182,6 +185,7 @@ func (s Spec) resolve() (*startSpec, error) {
 		Dir:        []byte(dir),
 		Env:        toBytes(env),
 		Foreground: s.Foreground,
+		Filter:     s.Filter,
 		Group:      ownGroup(),
 	}, nil
 }

@@ -19,6 +19,10 @@ type Spec struct {
 	// is no terminal; while devguard is in the background, not before a Continue
 	// in the foreground.
 	Foreground bool
+
+	// Filter has every bind and listen of the tree ask devguard: see package seccomp
+	// and Instance.Filter.
+	Filter bool
 }
 
 // Exit is how the main process ended.

@@ -30,21 +30,23 @@ type httpCheck struct {
 	client *http.Client
 	limit  time.Duration // of one attempt
 
+	untaken func(host, port string) bool
+
 	// For a path: where to ask.
 	listening func() []netip.AddrPort
 	first     []netip.AddrPort
 }
 
-func newHTTPCheck(raw string, listening func() []netip.AddrPort) (*httpCheck, error) {
+func newHTTPCheck(raw string, target Target) (*httpCheck, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		// url.Error repeats the whole URL, with its password.
 		return nil, fmt.Errorf("ready.http is not a URL: %w", errors.Unwrap(err))
 	}
-	c := &httpCheck{url: u, limit: attempt}
+	c := &httpCheck{url: u, limit: attempt, untaken: target.untaken}
 	switch {
 	case strings.HasPrefix(raw, "/") && u.Host == "":
-		c.listening = listening
+		c.listening = target.Listening
 	case (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "":
 	default:
 		return nil, logline.WithHint(fmt.Errorf("ready.http = %q is neither a path nor a full URL", u.Redacted()),
@@ -77,6 +79,9 @@ func (c *httpCheck) rule() string { return "http" }
 
 func (c *httpCheck) look(ctx context.Context) look {
 	if c.listening == nil {
+		if c.untaken(c.url.Hostname(), portOf(c.url)) {
+			return look{awaited: "GET " + c.url.Redacted(), last: notListening}
+		}
 		return c.ask(ctx, c.url, nil)
 	}
 	now := c.listening()
@@ -96,6 +101,17 @@ func (c *httpCheck) look(ctx context.Context) look {
 		}
 	}
 	return l
+}
+
+// portOf is the port that a URL leads to.
+func portOf(u *url.URL) string {
+	switch port := u.Port(); {
+	case port != "":
+		return port
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
 }
 
 // ask makes one request, to the first of the addresses that takes a connection,

@@ -28,6 +28,10 @@ type Target struct {
 	// Listening returns the listening TCP sockets of the instance's process
 	// tree. It is called from one goroutine, many times.
 	Listening func() []netip.AddrPort
+	// Untaken reports whether a connect to the address succeeds although the
+	// instance does not listen there: its listening socket is held for it. An
+	// address without an IP is any one of this machine. Nil: never.
+	Untaken func(netip.AddrPort) bool
 	// Exited is closed when the process has ended.
 	Exited <-chan struct{}
 	// Started is when the process was started; zero means now.
@@ -108,9 +112,9 @@ func Wait(ctx context.Context, rule Rule, target Target) (Result, error) {
 func newCheck(rule Rule, target Target) (check, error) {
 	switch {
 	case rule.HTTP != "":
-		return newHTTPCheck(rule.HTTP, target.Listening)
+		return newHTTPCheck(rule.HTTP, target)
 	case rule.TCP != "":
-		return newTCPCheck(rule.TCP)
+		return newTCPCheck(rule.TCP, target)
 	}
 	return &socketCheck{listening: target.Listening, deadline: target.Started.Add(Alive)}, nil
 }

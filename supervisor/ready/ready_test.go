@@ -435,7 +435,7 @@ func FuzzRule(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if c, err := newHTTPCheck(s, nil); err == nil && c.url.Host == "" && !strings.HasPrefix(s, "/") {
+		if c, err := newHTTPCheck(s, Target{}); err == nil && c.url.Host == "" && !strings.HasPrefix(s, "/") {
 			t.Errorf("%q accepted as %v", s, c.url)
 		}
 		if c, err := newTCPCheck(s); err == nil {

@@ -38,9 +38,12 @@ func (c *socketCheck) look(context.Context) look {
 }
 
 // tcpCheck connects to an address.
-type tcpCheck struct{ addr string }
+type tcpCheck struct {
+	addr    string
+	untaken func(host, port string) bool
+}
 
-func newTCPCheck(addr string) (*tcpCheck, error) {
+func newTCPCheck(addr string, target Target) (*tcpCheck, error) {
 	if addr != "" && strings.Trim(addr, "0123456789") == "" {
 		addr = ":" + addr
 	}
@@ -51,13 +54,17 @@ func newTCPCheck(addr string) (*tcpCheck, error) {
 	if _, err := net.LookupPort("tcp", port); err != nil {
 		return nil, fmt.Errorf("ready.tcp = %q: there is no TCP port %q", addr, port)
 	}
-	return &tcpCheck{addr}, nil
+	return &tcpCheck{addr, target.untaken}, nil
 }
 
 func (c *tcpCheck) rule() string { return "tcp" }
 
 func (c *tcpCheck) look(ctx context.Context) look {
 	l := look{awaited: "a TCP connect to " + c.addr}
+	if host, port, _ := net.SplitHostPort(c.addr); c.untaken(host, port) {
+		l.last = notListening
+		return l
+	}
 	ctx, cancel := context.WithTimeout(ctx, attempt)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", c.addr)
@@ -68,6 +75,26 @@ func (c *tcpCheck) look(ctx context.Context) look {
 	conn.Close()
 	l.ok = true
 	return l
+}
+
+// notListening is seen where a connect would succeed, and prove nothing.
+const notListening = "the app does not listen there yet"
+
+// untaken reports whether a connect to that host would reach a socket that is only held for
+// the instance. A name other than localhost is not looked up: it may be another machine.
+func (t Target) untaken(host, port string) bool {
+	number, err := net.LookupPort("tcp", port)
+	if t.Untaken == nil || err != nil {
+		return false
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil && host != "" && !strings.EqualFold(host, "localhost") {
+		return false
+	}
+	if addr.IsUnspecified() {
+		addr = netip.Addr{}
+	}
+	return t.Untaken(netip.AddrPortFrom(addr, uint16(number)))
 }
 
 // firstSockets picks, of the sockets listening now, the first: those that were

@@ -1,0 +1,204 @@
+package hold
+
+import (
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Request is a bind of a TCP socket.
+type Request struct {
+	Gen     int // the generation that calls
+	Inode   uint64
+	Place   Place
+	Options Options
+
+	// Open says of the sockets that Near has named which ones a process of the tree
+	// has open.
+	Open map[uint64]bool
+	// Fixed says why another socket cannot be put in the place of this one: its
+	// descriptor is in an epoll set, or was duplicated. "" when it can. It is looked at
+	// only when Near has named a socket.
+	Fixed string
+}
+
+// Verdict is how a bind is answered.
+type Verdict int
+
+// The verdicts.
+const (
+	// Continue has the kernel do it.
+	Continue Verdict = iota
+	// HandOver puts the kept socket in the place of the caller's; bind has then succeeded.
+	// When that fails, the caller is told to Continue after HandFailed.
+	HandOver
+	// Confirm says that bind has succeeded: the socket was handed over before, and the
+	// answer was lost, because a signal interrupted the call.
+	Confirm
+)
+
+// Near returns the kept sockets that a bind of that place has to do with. When there are
+// none, a Request needs nothing but its first fields.
+func (t *Table) Near(p Place) []uint64 {
+	var inodes []uint64
+	for _, s := range t.all(isKept) {
+		if s.place.Net == p.Net && s.place.Addr.Port() == p.Addr.Port() {
+			inodes = append(inodes, s.inode)
+		}
+	}
+	return inodes
+}
+
+// runs reports whether that generation is the newest and has processes.
+func (t *Table) runs(gen int) bool {
+	if t.off != "" || gen != t.gen {
+		return false
+	}
+	switch t.phase.(type) {
+	case starting, ready, unready, stopping:
+		return true
+	}
+	return false
+}
+
+// Bind decides about one call. With HandOver or Confirm, inode is the kept socket.
+// Actions are to be done before the answer.
+func (t *Table) Bind(r Request) (verdict Verdict, inode uint64, acts []Action) {
+	if !t.runs(r.Gen) {
+		return Continue, 0, nil
+	}
+	if s := t.sockets[r.Inode]; s != nil && s.state.kept() {
+		if s.state == (handed{r.Gen}) && s.place == r.Place {
+			return Confirm, s.inode, nil
+		}
+		return Continue, 0, nil // the kernel knows that it is bound already
+	}
+	if r.Place.Addr.Port() == 0 {
+		return Continue, 0, nil // the next generation gets another port
+	}
+	if slices.Contains(t.waited, r.Place) {
+		return Continue, 0, t.turnOff("generation " + strconv.Itoa(t.gen) + " bound " + r.Place.String() + " only when devguard had let go of it")
+	}
+	match, acts := t.makeWay(r)
+	if match == nil {
+		t.note(r)
+		return Continue, 0, acts
+	}
+	match.state, t.took = handed{t.gen}, true
+	return HandOver, match.inode, acts
+}
+
+// makeWay returns the socket to hand over, if there is one, and lets go of those that
+// stand in the way.
+func (t *Table) makeWay(r Request) (match *socket, acts []Action) {
+	for _, s := range t.all(isKept) {
+		if !overlap(s.place, s.options, r.Place, r.Options) || r.Open[s.inode] {
+			continue
+		}
+		reason := ""
+		switch differs := s.options.difference(r.Options); {
+		case s.place != r.Place:
+			reason = "generation " + strconv.Itoa(t.gen) + " binds " + r.Place.String()
+		case differs != "":
+			reason = "generation " + strconv.Itoa(t.gen) + " sets another " + differs
+		case r.Fixed != "":
+			reason = "it cannot be handed over: " + r.Fixed
+		default:
+			match = s
+			continue
+		}
+		acts = append(acts, t.letGo([]*socket{s}, reason)...)
+	}
+	return match, acts
+}
+
+// note remembers a bind that the kernel does, for the listen that may follow. Sockets
+// with SO_REUSEPORT are left alone: several workers may have one each.
+func (t *Table) note(r Request) {
+	delete(t.sockets, r.Inode)
+	if r.Options.ReusePort || len(t.all(isBound)) >= maxBound {
+		return
+	}
+	if t.sockets == nil {
+		t.sockets = map[uint64]*socket{}
+	}
+	t.sockets[r.Inode] = &socket{r.Inode, r.Place, r.Options, bound{t.gen}}
+}
+
+// HandFailed says that HandOver did not work: the copy stands in the way then.
+func (t *Table) HandFailed(inode uint64, reason string) []Action {
+	s := t.sockets[inode]
+	if s == nil {
+		return nil
+	}
+	return t.letGo([]*socket{s}, "it cannot be handed over: "+reason)
+}
+
+// Listen says that a process of gen calls listen on a socket that is bound to place. The
+// answer is always to have the kernel do it.
+func (t *Table) Listen(gen int, inode uint64, place Place) []Action {
+	s := t.sockets[inode]
+	if !t.runs(gen) || s == nil || s.place != place {
+		return nil // one that nobody has seen bind: to port 0, or before devguard was there
+	}
+	switch s.state.(type) {
+	case bound:
+		s.state = listening{gen}
+		delete(t.gone, place)
+		return []Action{Keep{inode}}
+	case handed, held:
+		s.state = listening{gen}
+		delete(t.gone, place)
+	}
+	return nil
+}
+
+// Closed says of which sockets Look has found that clients wait on them and no process of
+// the tree has them open.
+func (t *Table) Closed(inodes []uint64) []Action {
+	var acts []Action
+	for _, inode := range inodes {
+		if s := t.sockets[inode]; s != nil && isTaken(s.state) && t.serves() {
+			acts = append(acts, t.letGo([]*socket{s}, "generation "+strconv.Itoa(t.gen)+" has closed it")...)
+		}
+	}
+	return acts
+}
+
+// serves reports whether the newest generation has had its time to bind.
+func (t *Table) serves() bool {
+	switch t.phase.(type) {
+	case ready, unready:
+		return true
+	}
+	return false
+}
+
+// Deadline is when Tick has something to do; zero for never.
+func (t *Table) Deadline() time.Time {
+	isKeptNow, isHeldNow, listens := len(t.all(isKept)) > 0, len(t.all(isHeld)) > 0, len(t.all(isTaken)) > 0
+	switch p := t.phase.(type) {
+	case ready:
+		var first time.Time
+		if isHeldNow {
+			first = p.since.Add(untaken)
+		}
+		if listens && (first.IsZero() || p.look.Before(first)) {
+			first = p.look
+		}
+		return first
+	case unready:
+		if listens {
+			return p.look
+		}
+	case stopping:
+		if listens {
+			return p.lengthen
+		}
+	case down:
+		if isKeptNow {
+			return p.since.Add(downLimit)
+		}
+	}
+	return time.Time{}
+}

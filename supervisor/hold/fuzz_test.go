@@ -1,0 +1,189 @@
+package hold
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// FuzzTable plays any order of events, as the supervisor may bring them, against a model of
+// what the kernel and the app have, and holds what must be true of all of them.
+func FuzzTable(f *testing.F) {
+	f.Add([]byte{0, 1, 8, 2, 8, 3, 4, 5, 0, 1, 8, 2, 8, 3})
+	f.Add([]byte{0, 1, 8, 2, 8, 3, 4, 5, 6, 200, 0, 1, 9, 7, 3, 4})
+	f.Add([]byte{0, 1, 8, 2, 8, 4, 5, 0, 10, 5, 0, 1, 8, 2, 8, 3, 6, 250})
+	f.Fuzz(func(t *testing.T, script []byte) {
+		w := world{t: t, now: zero, table: new(Table), open: map[uint64]bool{}, kept: map[uint64]bool{}}
+		for len(script) > 0 {
+			script = w.play(script)
+		}
+		w.rest()
+	})
+}
+
+type world struct {
+	t     *testing.T
+	now   time.Time
+	table *Table
+	gen   int
+	alive bool
+	ends  bool
+	inode uint64
+	fresh []fresh         // sockets of the app that are bound
+	open  map[uint64]bool // kept sockets that the app has open
+	kept  map[uint64]bool // copies that we have
+	off   bool
+}
+
+type fresh struct {
+	inode uint64
+	place Place
+}
+
+var addresses = []Place{place(local), place("0.0.0.0:8080"), place("[::1]:8080"), place("[::]:8080"), place("127.0.0.1:9"), place("127.0.0.1:0")}
+
+func (w *world) play(script []byte) []byte {
+	op, rest := script[0]%11, script[1:]
+	arg := byte(0)
+	if len(rest) > 0 {
+		arg = rest[0]
+	}
+	switch {
+	case op == 6:
+		w.now = w.now.Add(time.Duration(arg) * 100 * time.Millisecond)
+		w.do(w.table.Tick(w.now))
+		return rest[min(1, len(rest)):]
+	case op == 0 && !w.alive:
+		w.gen++
+		w.alive, w.ends = true, false
+		w.table.Started(w.gen)
+	case op == 7:
+		w.table.Active(w.now)
+	case !w.alive:
+	case op == 1:
+		w.bind(addresses[int(arg)%len(addresses)], arg)
+		return rest[min(1, len(rest)):]
+	case op == 2:
+		w.listen(int(arg))
+		return rest[min(1, len(rest)):]
+	case op == 3 && !w.ends:
+		w.do(w.table.Ready(w.now, w.gen))
+	case op == 8 && !w.ends:
+		w.do(w.table.NotReady(w.now, w.gen))
+	case op == 9: // the app closes what it has
+		w.fresh, w.open = nil, map[uint64]bool{}
+	case op == 10 && !w.ends:
+		w.ends = true
+		w.do(w.table.Exited(w.now, w.gen))
+	case op == 4:
+		w.ends = true
+		w.do(w.table.Stopping(w.now, w.gen))
+	case op == 5 && w.ends:
+		w.alive, w.fresh, w.open = false, nil, map[uint64]bool{}
+		w.do(w.table.Ended(w.now, w.gen))
+	}
+	return rest
+}
+
+func (w *world) bind(p Place, arg byte) {
+	w.inode++
+	r := Request{Gen: w.gen, Inode: w.inode, Place: p, Open: w.open, Options: Options{KeepAlive: arg > 200, V6Only: arg > 100 && arg < 150}}
+	verdict, inode, acts := w.table.Bind(r)
+	w.do(acts)
+	switch verdict {
+	case Confirm:
+		w.t.Fatal("a new socket was not handed over before")
+	case HandOver:
+		switch {
+		case !w.kept[inode]:
+			w.t.Fatalf("handed over %d, of which there is no copy", inode)
+		case w.open[inode]:
+			w.t.Fatalf("handed over %d, which the app has open", inode)
+		}
+		w.open[inode] = true
+		w.fresh = append(w.fresh, fresh{inode, p})
+		return
+	}
+	// What the kernel would say but for our copies.
+	for _, s := range w.table.all(isKept) {
+		if overlap(s.place, s.options, p, r.Options) && !w.open[s.inode] && w.table.runs(w.gen) && p.Addr.Port() != 0 {
+			w.t.Fatalf("bind of %v fails because of a copy of %v", p, s.place)
+		}
+	}
+	w.fresh = append(w.fresh, fresh{w.inode, p})
+}
+
+func (w *world) listen(i int) {
+	if len(w.fresh) == 0 {
+		return
+	}
+	s := w.fresh[i%len(w.fresh)]
+	acts := w.table.Listen(w.gen, s.inode, s.place)
+	for _, a := range acts {
+		if k, ok := a.(Keep); ok {
+			w.kept[k.Inode], w.open[k.Inode] = true, true
+		}
+	}
+	w.do(acts)
+}
+
+// do checks what is asked for.
+func (w *world) do(acts []Action) {
+	for _, a := range acts {
+		switch a := a.(type) {
+		case LetGo:
+			if !w.kept[a.Inode] || a.Reason == "" {
+				w.t.Fatalf("let go of %d (%q), kept: %v", a.Inode, a.Reason, w.kept)
+			}
+			delete(w.kept, a.Inode)
+		case Lengthen:
+			if !w.kept[a.Inode] {
+				w.t.Fatalf("lengthen %d, of which there is no copy", a.Inode)
+			}
+		case Look:
+			var closed []uint64
+			for _, i := range a.Inodes {
+				if !w.open[i] {
+					closed = append(closed, i)
+				}
+			}
+			w.do(w.table.Closed(closed))
+		case TurnOff:
+			if w.off {
+				w.t.Fatal("turned off twice")
+			}
+			w.off = true
+		}
+	}
+	if w.off && len(w.kept) > 0 {
+		w.t.Fatalf("off, and copies are left: %v", w.kept)
+	}
+	for _, s := range w.table.Snapshot() {
+		if s.Place.Addr == (netip.AddrPort{}) || s.State == "" {
+			w.t.Fatalf("status %v", s)
+		}
+	}
+}
+
+// rest lets time pass: whoever has nothing open in the end must have nothing held, too, but
+// while a generation starts, for which its readiness sets an end.
+func (w *world) rest() {
+	if w.alive && !w.ends {
+		w.do(w.table.NotReady(w.now, w.gen))
+	}
+	for range 200 {
+		d := w.table.Deadline()
+		if d.IsZero() {
+			break
+		}
+		if d.After(w.now) {
+			w.now = d
+		}
+		w.do(w.table.Tick(w.now))
+	}
+	for inode := range w.kept {
+		if stops := w.alive && w.ends; !w.open[inode] && !stops { // a stop ends, and is followed by a start or by nothing
+			w.t.Fatalf("%d is kept for ever: %v", inode, w.table.sockets[inode].state.describe())
+		}
+	}
+}

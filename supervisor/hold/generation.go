@@ -1,0 +1,173 @@
+package hold
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Started says that the process of a generation exists. The one before must have ended.
+func (t *Table) Started(gen int) {
+	switch t.phase.(type) {
+	case nil, down:
+	default:
+		panic(fmt.Sprintf("BUG: generation %d starts while generation %d is there", gen, t.gen))
+	}
+	t.gen, t.phase, t.took, t.waited = gen, starting{}, false, nil
+}
+
+// Ready says that a generation was found ready.
+func (t *Table) Ready(now time.Time, gen int) []Action {
+	if !t.runs(gen) {
+		return nil
+	}
+	if _, ends := t.phase.(stopping); ends {
+		return nil
+	}
+	t.phase = ready{since: now, look: now.Add(lookEvery)}
+	switch {
+	case t.took:
+		t.trust, t.suspicion = proven, none
+	case t.suspicion == repeated:
+		return t.turnOff("a generation ended without having taken what was held for it, and generation " + strconv.Itoa(gen) + ", for which nothing was held, is ready")
+	default:
+		t.suspicion = none
+	}
+	return nil
+}
+
+// NotReady says that a generation was not ready in time. It goes on.
+func (t *Table) NotReady(now time.Time, gen int) []Action {
+	if _, is := t.phase.(starting); !is || !t.runs(gen) {
+		return nil
+	}
+	t.phase = unready{look: now.Add(lookEvery)}
+	return t.untaken("generation " + strconv.Itoa(gen) + " was not ready in time, and has not taken it")
+}
+
+// untaken lets go of what the newest generation has not taken, and makes of it what that
+// says of the app.
+func (t *Table) untaken(reason string) []Action {
+	left := t.all(isHeld)
+	switch {
+	case len(left) == 0:
+		t.suspicion = none // it fails with nothing held for it, too
+	case !t.took && t.trust == proven:
+		t.trust, t.suspicion = untested, once
+	case !t.took:
+		t.suspicion = repeated
+	}
+	for _, s := range left {
+		t.waited = append(t.waited, s.place)
+	}
+	return t.letGo(left, reason)
+}
+
+// Exited says that the main process of a generation has ended. When nobody had asked it to,
+// it comes before Stopping.
+func (t *Table) Exited(now time.Time, gen int) []Action {
+	if !t.runs(gen) {
+		return nil
+	}
+	var acts []Action
+	reason := "generation " + strconv.Itoa(gen) + " ended, and has not taken it"
+	switch t.phase.(type) {
+	case starting:
+		acts = t.untaken(reason)
+	case ready, unready:
+		acts = t.letGo(t.all(isHeld), reason)
+	}
+	return append(acts, t.end(now)...)
+}
+
+// Stopping says that a generation is being ended, also what is left of it when its main
+// process is gone.
+func (t *Table) Stopping(now time.Time, gen int) []Action {
+	if !t.runs(gen) {
+		return nil
+	}
+	return t.end(now)
+}
+
+// end has new connections wait in a long queue: the generation accepts none for much longer.
+func (t *Table) end(now time.Time) []Action {
+	if _, is := t.phase.(stopping); is {
+		return nil
+	}
+	t.phase = stopping{now.Add(lengthenEvery)}
+	return t.lengthen()
+}
+
+func (t *Table) lengthen() []Action {
+	var acts []Action
+	for _, s := range t.all(isListening) {
+		acts = append(acts, Lengthen{s.inode})
+	}
+	return acts
+}
+
+// Ended says that no process of a generation is left, or none that can be ended.
+func (t *Table) Ended(now time.Time, gen int) []Action {
+	if gen != t.gen || t.phase == nil {
+		return nil
+	}
+	acts := t.lengthen()
+	t.letGo(t.all(isBound), "") // says nothing: there is no copy
+	for _, s := range t.all(isKept) {
+		if _, is := s.state.(held); !is {
+			s.state = held{now}
+		}
+	}
+	t.phase = down{now}
+	return acts
+}
+
+// Active says that something is done about an app that is down: an edit, a build.
+func (t *Table) Active(now time.Time) {
+	if _, is := t.phase.(down); is {
+		t.phase = down{now}
+	}
+}
+
+// Tick does what is due.
+func (t *Table) Tick(now time.Time) []Action {
+	if d := t.Deadline(); d.IsZero() || now.Before(d) {
+		return nil
+	}
+	switch p := t.phase.(type) {
+	case ready:
+		var acts []Action
+		if left := t.all(isHeld); len(left) > 0 && !now.Before(p.since.Add(untaken)) {
+			for _, s := range left {
+				t.waited = append(t.waited, s.place)
+			}
+			acts = t.letGo(left, fmt.Sprintf("generation %d is ready for %v, and has not taken it", t.gen, untaken))
+		}
+		if !now.Before(p.look) {
+			p.look = now.Add(lookEvery)
+			t.phase = p
+			acts = append(acts, t.look()...)
+		}
+		return acts
+	case unready:
+		t.phase = unready{now.Add(lookEvery)}
+		return t.look()
+	case stopping:
+		t.phase = stopping{now.Add(lengthenEvery)}
+		return t.lengthen()
+	case down:
+		return t.letGo(t.all(isKept), fmt.Sprintf("the app is down for %v", downLimit))
+	}
+	return nil
+}
+
+func (t *Table) look() []Action {
+	var inodes []uint64
+	for _, s := range t.all(isTaken) {
+		inodes = append(inodes, s.inode)
+	}
+	if inodes == nil {
+		return nil
+	}
+	return []Action{Look{inodes}}
+}

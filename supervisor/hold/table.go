@@ -1,0 +1,212 @@
+package hold
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+const (
+	// untaken is how long a generation that is ready may take to bind what is held
+	// for it: apps open several ports one after the other. A guess.
+	untaken = 5 * time.Second
+
+	// downLimit is how long sockets are held while the app is down and nothing is
+	// done about it. Nobody answers on them meanwhile, so it is only a little longer
+	// than the longest pause after a crash, 8 s.
+	downLimit = 10 * time.Second
+
+	// lookEvery is how often the queues of a generation that runs are looked at: one
+	// getsockopt for each socket.
+	lookEvery = 2 * time.Second
+
+	// lengthenEvery is how often a socket is made to listen again while its
+	// generation is stopping, which may have shut it down.
+	lengthenEvery = 50 * time.Millisecond
+
+	// maxBound bounds what is remembered of sockets that were bound and have not
+	// listened yet: most of them are clients with a fixed port.
+	maxBound = 256
+)
+
+// Table is what is known of the app's listening sockets. Its zero value is ready.
+type Table struct {
+	gen     int // the newest generation
+	phase   phase
+	took    bool // it was given a socket that was held
+	sockets map[uint64]*socket
+	waited  []Place // let go because it had not taken them in time
+
+	trust     trust
+	suspicion suspicion
+	off       string // why nothing is held any more; "" while it is
+
+	gone map[Place]string // why a place was let go, until somebody listens there again
+}
+
+// phase is what the newest generation does: one of the types below.
+type phase interface{ phase() }
+
+type (
+	// starting: its process exists.
+	starting struct{}
+
+	// ready: it was found ready at that time.
+	ready struct {
+		since time.Time
+		look  time.Time // when to look at the queues again
+	}
+
+	// unready: it was not ready in time, and goes on.
+	unready struct{ look time.Time }
+
+	// stopping: its main process is gone, or was asked to go.
+	stopping struct{ lengthen time.Time }
+
+	// down: no process of it is left. since is when that or the last edit was.
+	down struct{ since time.Time }
+)
+
+func (starting) phase() {}
+func (ready) phase()    {}
+func (unready) phase()  {}
+func (stopping) phase() {}
+func (down) phase()     {}
+
+// trust is whether the app was seen to take what is held for it.
+type trust int
+
+const (
+	untested trust = iota
+	proven         // a generation took a held socket and became ready
+)
+
+// suspicion is what the end of a generation that had taken nothing says of the app.
+type suspicion int
+
+const (
+	none     suspicion = iota
+	once               // the one before had taken what was held: it may have been a mistake of the user's
+	repeated           // it was the first, or the second in a row: an app that dials its own port does that
+)
+
+// Action is what the caller has to do, in order. One of the types below.
+type Action interface{ action() }
+
+type (
+	// Keep the copy of the socket that calls listen.
+	Keep struct{ Inode uint64 }
+
+	// Lengthen has a kept socket listen with a long queue: nobody accepts now.
+	Lengthen struct{ Inode uint64 }
+
+	// Look whether clients wait on kept sockets that no process of the tree has open,
+	// and say so by Closed.
+	Look struct{ Inodes []uint64 }
+
+	// LetGo closes the copy, before the call that it was decided at is answered.
+	LetGo struct {
+		Inode  uint64
+		Place  Place
+		Reason string
+	}
+
+	// TurnOff has later generations started without the filter.
+	TurnOff struct{ Reason string }
+)
+
+func (Keep) action()     {}
+func (Lengthen) action() {}
+func (Look) action()     {}
+func (LetGo) action()    {}
+func (TurnOff) action()  {}
+
+// Off says why nothing is held any more; "" while it is.
+func (t *Table) Off() string { return t.off }
+
+// all returns the sockets in one of the wanted states, in the order of their places.
+func (t *Table) all(want func(state) bool) []*socket {
+	var out []*socket
+	for _, s := range t.sockets {
+		if want(s.state) {
+			out = append(out, s)
+		}
+	}
+	slices.SortFunc(out, func(a, b *socket) int {
+		if c := comparePlaces(a.place, b.place); c != 0 {
+			return c
+		}
+		return int(min(max(int64(a.inode)-int64(b.inode), -1), 1))
+	})
+	return out
+}
+
+func isKept(s state) bool      { return s.kept() }
+func isBound(s state) bool     { _, is := s.(bound); return is }
+func isHeld(s state) bool      { _, is := s.(held); return is }
+func isListening(s state) bool { _, is := s.(listening); return is }
+
+// isTaken reports whether the newest generation has it: devguard's copy is not the only one
+// as long as it does not close it.
+func isTaken(s state) bool { return s.kept() && !isHeld(s) }
+
+// letGo forgets the sockets and has their copies closed.
+func (t *Table) letGo(sockets []*socket, reason string) []Action {
+	var acts []Action
+	for _, s := range sockets {
+		if s.state.kept() {
+			acts = append(acts, LetGo{s.inode, s.place, reason})
+			t.remember(s.place, reason)
+		}
+		delete(t.sockets, s.inode)
+	}
+	return acts
+}
+
+func (t *Table) remember(p Place, reason string) {
+	if t.gone == nil {
+		t.gone = map[Place]string{}
+	}
+	t.gone[p] = reason
+}
+
+// turnOff ends holding for the run.
+func (t *Table) turnOff(reason string) []Action {
+	if t.off != "" {
+		return nil
+	}
+	acts := t.letGo(t.all(isKept), reason)
+	t.off, t.sockets = reason, nil
+	return append(acts, TurnOff{reason})
+}
+
+// Failed ends holding for the run: something did not work that has to.
+func (t *Table) Failed(reason string) []Action { return t.turnOff(reason) }
+
+// Release lets go of everything and goes on: the settings say so, or devguard ends.
+func (t *Table) Release(reason string) []Action { return t.letGo(t.all(isKept), reason) }
+
+// Lost says that the copies are gone: what keeps them was killed. Nothing is left to be
+// closed.
+func (t *Table) Lost(reason string) []Action { return t.letGo(t.all(isKept), reason) }
+
+// Status is one place and what is known of it.
+type Status struct {
+	Place Place
+	State string // "listening by generation 3", "held since 12:04:05", "let go: ..."
+	Taken bool   // the newest generation listens there
+	Kept  bool   // devguard has a copy
+}
+
+// Snapshot describes every place, in a stable order.
+func (t *Table) Snapshot() []Status {
+	var out []Status
+	for _, s := range t.all(func(s state) bool { return !isBound(s) }) {
+		l, _ := s.state.(listening)
+		out = append(out, Status{s.place, s.state.describe(), l.gen == t.gen, s.state.kept()})
+	}
+	for _, p := range slices.SortedFunc(maps.Keys(t.gone), comparePlaces) {
+		out = append(out, Status{Place: p, State: "let go: " + t.gone[p]})
+	}
+	return out
+}

@@ -1,0 +1,306 @@
+package hold
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+// step is one thing that happens, and what the table makes of it.
+type step struct {
+	at   time.Duration // since the step before
+	what string
+	do   func(t *Table, now time.Time) string
+	want string
+}
+
+var zero = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+func text(acts []Action) string {
+	var words []string
+	for _, a := range acts {
+		switch a := a.(type) {
+		case Keep:
+			words = append(words, fmt.Sprintf("keep %d", a.Inode))
+		case Lengthen:
+			words = append(words, fmt.Sprintf("lengthen %d", a.Inode))
+		case Look:
+			words = append(words, fmt.Sprint("look ", a.Inodes))
+		case LetGo:
+			words = append(words, fmt.Sprintf("let go %d: %s", a.Inode, a.Reason))
+		case TurnOff:
+			words = append(words, "off: "+a.Reason)
+		}
+	}
+	return strings.Join(words, "; ")
+}
+
+func place(addr string) Place { return Place{Addr: netip.MustParseAddrPort(addr)} }
+
+// made is a bind: of a socket with that inode, to an address; more changes the rest.
+func bind(gen int, inode uint64, addr, want string, more ...func(*Request)) step {
+	r := Request{Gen: gen, Inode: inode, Place: place(addr), Options: Options{Protocol: 6}}
+	for _, m := range more {
+		m(&r)
+	}
+	return step{what: "bind " + addr, want: want, do: func(t *Table, _ time.Time) string {
+		verdict, got, acts := t.Bind(r)
+		out := map[Verdict]string{Continue: "", HandOver: fmt.Sprintf("hand %d", got), Confirm: fmt.Sprintf("confirm %d", got)}[verdict]
+		return strings.Trim(text(acts)+"; "+out, "; ")
+	}}
+}
+
+func open(inodes ...uint64) func(*Request) {
+	return func(r *Request) {
+		r.Open = map[uint64]bool{}
+		for _, i := range inodes {
+			r.Open[i] = true
+		}
+	}
+}
+
+func option(set func(*Options)) func(*Request) { return func(r *Request) { set(&r.Options) } }
+
+func fixed(why string) func(*Request) { return func(r *Request) { r.Fixed = why } }
+
+func inNet(net uint64) func(*Request) { return func(r *Request) { r.Place.Net = net } }
+
+func listen(gen int, inode uint64, addr, want string) step {
+	return step{what: "listen " + addr, want: want, do: func(t *Table, _ time.Time) string {
+		return text(t.Listen(gen, inode, place(addr)))
+	}}
+}
+
+func on(what string, do func(t *Table, now time.Time) []Action, want string) step {
+	return step{what: what, want: want, do: func(t *Table, now time.Time) string { return text(do(t, now)) }}
+}
+
+func started(gen int) step {
+	return on("started", func(t *Table, _ time.Time) []Action { t.Started(gen); return nil }, "")
+}
+func becomesReady(gen int, want string) step {
+	return on("ready", func(t *Table, now time.Time) []Action { return t.Ready(now, gen) }, want)
+}
+func notReady(gen int, want string) step {
+	return on("not ready", func(t *Table, now time.Time) []Action { return t.NotReady(now, gen) }, want)
+}
+func exited(gen int, want string) step {
+	return on("exited", func(t *Table, now time.Time) []Action { return t.Exited(now, gen) }, want)
+}
+func stops(gen int, want string) step {
+	return on("stopping", func(t *Table, now time.Time) []Action { return t.Stopping(now, gen) }, want)
+}
+func ended(gen int, want string) step {
+	return on("ended", func(t *Table, now time.Time) []Action { return t.Ended(now, gen) }, want)
+}
+func tick(want string) step {
+	return on("tick", func(t *Table, now time.Time) []Action { return t.Tick(now) }, want)
+}
+func active() step {
+	return on("active", func(t *Table, now time.Time) []Action { t.Active(now); return nil }, "")
+}
+func closed(inode uint64, want string) step {
+	return on("closed", func(t *Table, _ time.Time) []Action { return t.Closed([]uint64{inode}) }, want)
+}
+
+func after(d time.Duration, s step) step { s.at = d; return s }
+
+// served is a generation 1 that has listened on an address by socket 1 and is gone.
+func served(addr string, more ...func(*Request)) []step {
+	return []step{
+		started(1), bind(1, 1, addr, "", more...), listen(1, 1, addr, "keep 1"), becomesReady(1, ""),
+		stops(1, "lengthen 1"), ended(1, "lengthen 1"), started(2),
+	}
+}
+
+// taken goes on with a generation 2 that has taken it and is gone.
+func taken(addr string) []step {
+	return append(served(addr),
+		bind(2, 20, addr, "hand 1"), listen(2, 1, addr, ""), becomesReady(2, ""),
+		stops(2, "lengthen 1"), ended(2, "lengthen 1"), started(3))
+}
+
+const local = "127.0.0.1:8080"
+
+func TestTable(t *testing.T) {
+	v6only := option(func(o *Options) { o.V6Only = true })
+	gives := func(gen int) string { return fmt.Sprintf("let go 1: generation %d ended, and has not taken it", gen) }
+	const dialled = "a generation ended without having taken what was held for it, and generation %d, for which nothing was held, is ready"
+	for name, steps := range map[string][]step{
+		"a socket goes from one generation to the next": append(taken(local),
+			bind(3, 30, local, "hand 1"), listen(3, 1, local, ""), becomesReady(3, "")),
+		"dual stack, IPv6": append(served("[::]:80"), bind(2, 20, "[::]:80", "hand 1")),
+		"two addresses of one port": {
+			started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), bind(1, 2, "[::1]:8080", ""), listen(1, 2, "[::1]:8080", "keep 2"),
+			stops(1, "lengthen 1; lengthen 2"), ended(1, "lengthen 1; lengthen 2"), started(2),
+			bind(2, 20, "[::1]:8080", "hand 2"), bind(2, 21, local, "hand 1"),
+		},
+
+		"the answer was lost, and the app calls again": append(served(local),
+			bind(2, 20, local, "hand 1"), bind(2, 1, local, "confirm 1"), listen(2, 1, local, ""), bind(2, 1, local, "")),
+		"the call was interrupted before the socket was there": append(served(local),
+			bind(2, 20, local, "hand 1"), bind(2, 20, local, "hand 1")),
+		"listen twice": append(served(local), bind(2, 20, local, "hand 1"), listen(2, 1, local, ""), listen(2, 1, local, "")),
+
+		"not held: port 0": {started(1), bind(1, 1, "127.0.0.1:0", ""), listen(1, 1, "127.0.0.1:40000", "")},
+		"not held: bound before, or by nobody that was seen": {started(1), listen(1, 1, local, "")},
+		"not held: another address than was bound":           {started(1), bind(1, 1, local, ""), listen(1, 1, "127.0.0.1:4000", "")},
+		"not held: SO_REUSEPORT": {started(1), bind(1, 1, local, "", option(func(o *Options) { o.ReusePort = true })),
+			listen(1, 1, local, "")},
+		"not held: bound and never listening": {started(1), bind(1, 1, local, ""), becomesReady(1, ""), stops(1, ""), ended(1, ""), started(2),
+			bind(2, 20, local, "")},
+		"a bind that failed, and the next address": {started(1), bind(1, 1, local, ""), bind(1, 1, "127.0.0.1:8081", ""),
+			listen(1, 1, "127.0.0.1:8081", "keep 1")},
+
+		// In the way.
+		"in the way: the wildcard after loopback": append(served(local), bind(2, 20, "0.0.0.0:8080", "let go 1: generation 2 binds 0.0.0.0:8080"),
+			listen(2, 20, "0.0.0.0:8080", "keep 20")),
+		"in the way: dual stack after loopback":    append(served(local), bind(2, 20, "[::]:8080", "let go 1: generation 2 binds [::]:8080")),
+		"in the way: loopback after the wildcard":  append(served("0.0.0.0:8080"), bind(2, 20, local, "let go 1: generation 2 binds "+local)),
+		"in the way: loopback after dual stack":    append(served("[::]:8080"), bind(2, 20, local, "let go 1: generation 2 binds "+local)),
+		"in the way: IPv4 wildcard after the dual": append(served("[::]:8080"), bind(2, 20, "0.0.0.0:8080", "let go 1: generation 2 binds 0.0.0.0:8080")),
+		"in the way: dual after the IPv4 wildcard": append(served("0.0.0.0:8080"), bind(2, 20, "[::]:8080", "let go 1: generation 2 binds [::]:8080")),
+		"in the way: the IPv4 form in IPv6":        append(served(local), bind(2, 20, "[::ffff:127.0.0.1]:8080", "let go 1: generation 2 binds [::ffff:127.0.0.1]:8080")),
+		"beside: IPv4 and IPv6 loopback":           append(served(local), bind(2, 20, "[::1]:8080", "")),
+		"beside: IPv4 and an IPv6 wildcard alone":  append(served(local), bind(2, 20, "[::]:8080", "", v6only)),
+		"beside: another port":                     append(served(local), bind(2, 20, "127.0.0.1:8081", "")),
+		"beside: another network namespace":        append(served(local), bind(2, 20, local, "", inNet(7))),
+		"beside: another device": append(served(local, option(func(o *Options) { o.Device = "lo" })),
+			bind(2, 20, local, "", option(func(o *Options) { o.Device = "eth0" }))),
+
+		// Other options.
+		"options: V6ONLY": append(served("[::]:80"), bind(2, 20, "[::]:80", "let go 1: generation 2 sets another IPV6_V6ONLY", v6only)),
+		"options: REUSEPORT": append(served(local), bind(2, 20, local, "let go 1: generation 2 sets another SO_REUSEPORT",
+			option(func(o *Options) { o.ReusePort = true }))),
+		"options: MPTCP": append(served(local), bind(2, 20, local, "let go 1: generation 2 sets another SO_PROTOCOL",
+			option(func(o *Options) { o.Protocol = 262 }))),
+		"options: KEEPALIVE": append(served(local), bind(2, 20, local, "let go 1: generation 2 sets another SO_KEEPALIVE",
+			option(func(o *Options) { o.KeepAlive = true }))),
+		"options: FREEBIND": append(served(local), bind(2, 20, local, "let go 1: generation 2 sets another IP_FREEBIND",
+			option(func(o *Options) { o.FreeBind = true }))),
+		"options: TRANSPARENT": append(served(local), bind(2, 20, local, "let go 1: generation 2 sets another IP_TRANSPARENT",
+			option(func(o *Options) { o.Transparent = true }))),
+		"options: SNDBUF": append(served(local), bind(2, 20, local, "let go 1: generation 2 sets another SO_SNDBUF",
+			option(func(o *Options) { o.SendBuffer = 1 }))),
+		"options: RCVBUF": append(served(local), bind(2, 20, local, "let go 1: generation 2 sets another SO_RCVBUF",
+			option(func(o *Options) { o.ReceiveBuffer = 1 }))),
+		"options: BINDTODEVICE": append(served(local), bind(2, 20, local, "let go 1: generation 2 sets another SO_BINDTODEVICE",
+			option(func(o *Options) { o.Device = "lo" }))),
+		"the descriptor cannot be replaced": append(served(local), bind(2, 20, local, "let go 1: it cannot be handed over: it is in an epoll set",
+			fixed("it is in an epoll set"))),
+		"handing over failed": append(served(local), bind(2, 20, local, "hand 1"),
+			on("failed", func(t *Table, _ time.Time) []Action { return t.HandFailed(1, "EBADF") }, "let go 1: it cannot be handed over: EBADF"),
+			bind(2, 20, local, "")),
+
+		// Somebody of the tree has it.
+		"two servers that fall back to the next port": append(served(local), bind(2, 20, local, "hand 1"), listen(2, 1, local, ""),
+			bind(2, 21, local, "", open(1)), bind(2, 21, "127.0.0.1:8081", ""), listen(2, 21, "127.0.0.1:8081", "keep 21")),
+		"the same address twice in the first generation": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), bind(1, 2, local, "", open(1))},
+		"an overlapping one while it serves":             {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), bind(1, 2, "0.0.0.0:8080", "", open(1))},
+		"closed and bound again": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"),
+			bind(1, 2, local, "hand 1"), listen(1, 1, local, "")},
+		"bound again while it stops": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), stops(1, "lengthen 1"),
+			bind(1, 2, local, "hand 1")},
+		"another generation calls": append(served(local), bind(1, 20, local, ""), listen(1, 1, local, "")),
+
+		// A generation that has not taken it.
+		"it dials its own port first": append(served(local), exited(2, gives(2)), stops(2, ""), ended(2, ""),
+			started(3), bind(3, 30, local, ""), listen(3, 30, local, "keep 30"),
+			becomesReady(3, "let go 30: "+fmt.Sprintf(dialled, 3)+"; off: "+fmt.Sprintf(dialled, 3)),
+			bind(3, 31, "127.0.0.1:99", ""), stops(3, ""), ended(3, ""), started(4), bind(4, 40, local, "")),
+		"a start that fails for another reason": append(served(local), exited(2, gives(2)), stops(2, ""), ended(2, ""),
+			started(3), exited(3, ""), stops(3, ""), ended(3, ""), // with nothing held it fails as well
+			started(4), bind(4, 40, local, ""), listen(4, 40, local, "keep 40"), becomesReady(4, "")),
+		"a mistake after generations that took it": append(taken(local), exited(3, gives(3)), ended(3, ""),
+			started(4), bind(4, 40, local, ""), listen(4, 40, local, "keep 40"), becomesReady(4, "")),
+		"an app that has begun to dial its own port": append(taken(local), exited(3, gives(3)), ended(3, ""),
+			started(4), bind(4, 40, local, ""), listen(4, 40, local, "keep 40"), becomesReady(4, ""), stops(4, "lengthen 40"), ended(4, "lengthen 40"),
+			started(5), exited(5, "let go 40: generation 5 ended, and has not taken it"), ended(5, ""),
+			started(6), becomesReady(6, "off: "+fmt.Sprintf(dialled, 6))),
+		"stopped by an edit before it could": append(served(local), stops(2, ""), ended(2, ""), started(3), bind(3, 30, local, "hand 1")),
+		"it took it and crashed": append(served(local), bind(2, 20, local, "hand 1"), listen(2, 1, local, ""),
+			exited(2, "lengthen 1"), stops(2, ""), ended(2, "lengthen 1"), started(3), bind(3, 30, local, "hand 1")),
+		"it took it and crashed before listen": append(served(local), bind(2, 20, local, "hand 1"),
+			exited(2, ""), ended(2, ""), started(3), bind(3, 30, local, "hand 1")),
+		"not ready in time": append(served(local), notReady(2, "let go 1: generation 2 was not ready in time, and has not taken it"),
+			stops(2, ""), ended(2, ""), started(3), becomesReady(3, "off: "+fmt.Sprintf(dialled, 3))),
+		"it waits until its port is free": append(served(local), notReady(2, "let go 1: generation 2 was not ready in time, and has not taken it"),
+			bind(2, 20, local, "off: generation 2 bound 127.0.0.1:8080 only when devguard had let go of it")),
+
+		// Ready and not taken.
+		"ready and not taken": append(served(local), becomesReady(2, ""), after(untaken-1, tick("")),
+			after(1, tick("let go 1: generation 2 is ready for 5s, and has not taken it")), tick("")),
+		"ready and taken late": append(served(local), becomesReady(2, ""), after(untaken-1, bind(2, 20, local, "hand 1")), listen(2, 1, local, ""),
+			after(1, tick("look [1]"))),
+		"ready, and takes it once it is free": append(served(local), becomesReady(2, ""),
+			after(untaken, tick("let go 1: generation 2 is ready for 5s, and has not taken it")),
+			bind(2, 20, local, "off: generation 2 bound 127.0.0.1:8080 only when devguard had let go of it")),
+		"ready, and ends by itself": append(served(local), becomesReady(2, ""), exited(2, gives(2))),
+
+		// Down.
+		"down": append(served(local)[:6], after(downLimit-1, tick("")), after(1, tick("let go 1: the app is down for 10s"))),
+		"down, with edits": append(served(local)[:6], after(downLimit-1, active()), after(downLimit-1, tick("")), started(2),
+			bind(2, 20, local, "hand 1")),
+
+		// While it runs.
+		"closed while it runs": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), after(lookEvery, tick("look [1]")),
+			closed(1, "let go 1: generation 1 has closed it"), tick("")},
+		"taken and closed without a listen": append(served(local), bind(2, 20, local, "hand 1"), becomesReady(2, ""), after(lookEvery, tick("look [1]")),
+			closed(1, "let go 1: generation 2 has closed it")),
+		"closed, but it stops": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), after(lookEvery, tick("look [1]")),
+			stops(1, "lengthen 1"), closed(1, "")},
+		"not ready, and closed": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), notReady(1, ""), after(lookEvery, tick("look [1]")),
+			closed(1, "let go 1: generation 1 has closed it")},
+		"shut down while it stops": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), stops(1, "lengthen 1"),
+			after(lengthenEvery, tick("lengthen 1")), ended(1, "lengthen 1")},
+
+		// The end of holding.
+		"something failed": append(served(local), on("failed", func(t *Table, _ time.Time) []Action { return t.Failed("EPERM") }, "let go 1: EPERM; off: EPERM"),
+			bind(2, 20, local, ""), on("again", func(t *Table, _ time.Time) []Action { return t.Failed("EPERM") }, ""), exited(2, ""), ended(2, ""), started(3)),
+		"what keeps them was killed": append(served(local), on("lost", func(t *Table, _ time.Time) []Action { return t.Lost("killed") }, "let go 1: killed"),
+			bind(2, 20, local, ""), listen(2, 20, local, "keep 20")),
+	} {
+		t.Run(name, func(t *testing.T) { play(t, steps) })
+	}
+}
+
+func play(t *testing.T, steps []step) {
+	t.Helper()
+	table, now := new(Table), zero
+	for i, s := range steps {
+		now = now.Add(s.at)
+		if got := s.do(table, now); got != s.want {
+			t.Fatalf("step %d, %s:\n got %q\nwant %q", i, s.what, got, s.want)
+		}
+	}
+}
+
+func TestStartedTwiceIsABug(t *testing.T) {
+	defer func() {
+		if p := fmt.Sprint(recover()); !strings.Contains(p, "BUG: generation 2 starts while generation 1 is there") {
+			t.Errorf("panic %q", p)
+		}
+	}()
+	play(t, []step{started(1), started(2)})
+}
+
+func TestSnapshot(t *testing.T) {
+	table, now := new(Table), zero
+	for _, s := range append(served(local), bind(2, 21, "127.0.0.1:9", ""), listen(2, 21, "127.0.0.1:9", "keep 21")) {
+		s.do(table, now)
+	}
+	want := []Status{
+		{Place: place("127.0.0.1:9"), State: "listening by generation 2", Taken: true, Kept: true},
+		{Place: place(local), State: "held since 12:00:00", Kept: true},
+	}
+	if got := table.Snapshot(); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	table.Exited(now, 2)
+	last := table.Snapshot()[1]
+	if last != (Status{Place: place(local), State: "let go: generation 2 ended, and has not taken it"}) {
+		t.Errorf("after letting go: %v", last)
+	}
+}

@@ -1,0 +1,167 @@
+package listeners
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/devguard/devguard/supervisor/hold"
+	"github.com/devguard/devguard/supervisor/seccomp"
+)
+
+// answer answers one call. The app waits for it: whatever happens here, it gets an answer.
+func (h *Holder) answer(c call) {
+	answered := false
+	defer func() {
+		if !answered {
+			_ = c.Continue(c.Notification) // ErrGone: it asks again, or is dead
+		}
+	}()
+	h.guarded(func() { answered = h.tryAnswer(c) })
+}
+
+// tryAnswer reports whether the call is answered; it is not when the kernel is to do it.
+func (h *Holder) tryAnswer(c call) (answered bool) {
+	var err error
+	switch c.Call {
+	case seccomp.Bind:
+		answered, err = h.bind(c)
+	case seccomp.Listen:
+		answered, err = h.listen(c)
+	}
+	switch {
+	case err == nil, errors.Is(err, errNothing):
+	case errors.Is(err, errLost):
+		h.lost()
+	case errors.Is(err, unix.EPERM):
+		h.do(h.table.Failed(err.Error() + "; in a container it needs --cap-add SYS_PTRACE"))
+	case !errors.Is(err, seccomp.ErrGone):
+		h.do(h.table.Failed(err.Error()))
+	}
+	return answered
+}
+
+// bind answers a bind. answered is false when the kernel is to do it.
+func (h *Holder) bind(c call) (answered bool, err error) {
+	if h.table.Off() != "" {
+		return false, nil
+	}
+	addr, err := addressOf(c.Notification)
+	if err != nil {
+		return false, err
+	}
+	own, err := socketOf(c.Notification)
+	if err != nil {
+		return false, err
+	}
+	defer unix.Close(own)
+	if family, _ := unix.GetsockoptInt(own, unix.SOL_SOCKET, unix.SO_DOMAIN); (family == unix.AF_INET6) != addr.Addr().Is6() {
+		return false, errNothing // the kernel refuses it
+	}
+	if !c.Waiting(c.Notification) {
+		return false, seccomp.ErrGone
+	}
+	r := hold.Request{Gen: c.gen, Place: hold.Place{Net: netOf(own), Addr: addr}, Options: optionsOf(own)}
+	if r.Inode, err = inodeOf(own); err != nil {
+		return false, err
+	}
+	if near := h.table.Near(r.Place); len(near) > 0 {
+		h.look(&r, near, c.Notification)
+	}
+	verdict, inode, acts := h.table.Bind(r)
+	h.do(acts)
+	switch verdict {
+	case hold.HandOver:
+		return h.handOver(c, own, inode)
+	case hold.Confirm:
+		return true, c.Succeed(c.Notification)
+	}
+	return false, nil
+}
+
+// look finds out what a bind that a kept socket has to do with is decided by.
+func (h *Holder) look(r *hold.Request, near []uint64, n seccomp.Notification) {
+	count := descriptors(h.pids())
+	r.Open = map[uint64]bool{}
+	for _, inode := range near {
+		r.Open[inode] = count[inode] > 0
+	}
+	switch {
+	case count[r.Inode] > 1:
+		r.Fixed = "the descriptor of the new socket was duplicated before bind"
+	case polled(n.Thread, n.FD, r.Inode):
+		r.Fixed = "the new socket was in an epoll set before bind"
+	}
+}
+
+// handOver puts a kept socket in the place of the app's own, with what belongs to the descriptor
+// and to the open file.
+func (h *Holder) handOver(c call, own int, inode uint64) (answered bool, err error) {
+	h.publish()
+	_, kept, err := h.keep(opGet, inode, -1)
+	if err != nil {
+		return false, err
+	}
+	defer unix.Close(kept)
+	err = copyNonblock(kept, own)
+	closeOnExec := false
+	if err == nil {
+		closeOnExec, err = closesOnExec(c.Thread, c.FD)
+	}
+	if err == nil {
+		err = c.Replace(c.Notification, kept, closeOnExec)
+	}
+	switch {
+	case errors.Is(err, seccomp.ErrGone):
+		return true, nil
+	case err != nil:
+		h.do(h.table.HandFailed(inode, err.Error()))
+		return false, nil
+	}
+	return true, c.Succeed(c.Notification)
+}
+
+// copyNonblock gives one open file the O_NONBLOCK of another.
+func copyNonblock(to, from int) error {
+	flags, err := unix.FcntlInt(uintptr(from), unix.F_GETFL, 0)
+	if err != nil {
+		return err
+	}
+	return unix.SetNonblock(to, flags&unix.O_NONBLOCK != 0)
+}
+
+// listen has the kernel do a listen, and keeps a copy of the socket when it is one to keep. The
+// first copy starts the process that keeps them: the app does not wait for that.
+func (h *Holder) listen(c call) (answered bool, err error) {
+	if h.table.Off() != "" {
+		return false, nil
+	}
+	own, err := socketOf(c.Notification)
+	if err != nil {
+		return false, err
+	}
+	kept := false
+	defer func() {
+		if !kept {
+			unix.Close(own)
+		}
+	}()
+	place, err := boundTo(own)
+	if err != nil {
+		return false, err
+	}
+	inode, err := inodeOf(own)
+	if err != nil {
+		return false, err
+	}
+	if !c.Waiting(c.Notification) {
+		return false, seccomp.ErrGone
+	}
+	acts := h.table.Listen(c.gen, inode, place)
+	h.do(acts)
+	err = c.Continue(c.Notification)
+	if kept = len(acts) > 0; kept {
+		return true, errors.Join(err, h.put(inode, own))
+	}
+	return true, err
+}

@@ -1,0 +1,67 @@
+//go:build !linux
+
+package listeners
+
+import (
+	"net/netip"
+	"os"
+	"sync"
+
+	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/seccomp"
+)
+
+// Keeper returns false: nothing is kept on this system.
+func Keeper() bool { return false }
+
+// Holder holds nothing on this system, and says so once when it is asked to.
+type Holder struct {
+	say  func(logline.Line)
+	once sync.Once
+}
+
+// New returns a Holder that holds nothing.
+func New(say func(logline.Line)) *Holder { return &Holder{say: say} }
+
+// Wanted reports false, and says why.
+func (h *Holder) Wanted() bool {
+	h.once.Do(func() { h.say(logline.SocketsNotHeld(seccomp.ErrUnsupported.Error())) })
+	return false
+}
+
+// Untaken reports false: nothing is held.
+func (*Holder) Untaken(netip.AddrPort) bool { return false }
+
+// Holds reports false: nothing is held.
+func (*Holder) Holds(int) bool { return false }
+
+// Started is not called: nobody has a filter.
+func (*Holder) Started(_ int, filter *os.File, _ error, _ func() []int) {
+	if filter != nil {
+		filter.Close()
+	}
+}
+
+// Unfiltered does nothing.
+func (*Holder) Unfiltered(int) {}
+
+// Ready does nothing.
+func (*Holder) Ready(int) {}
+
+// NotReady does nothing.
+func (*Holder) NotReady(int) {}
+
+// Exited does nothing.
+func (*Holder) Exited(int) {}
+
+// Stopping does nothing.
+func (*Holder) Stopping(int) {}
+
+// Ended does nothing.
+func (*Holder) Ended(int) {}
+
+// Active does nothing.
+func (*Holder) Active() {}
+
+// Close does nothing.
+func (*Holder) Close() {}

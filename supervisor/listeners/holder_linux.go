@@ -1,0 +1,355 @@
+package listeners
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/devguard/devguard/supervisor/hold"
+	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/seccomp"
+)
+
+// Holder keeps the app's listening sockets from one generation to the next. Its methods may be
+// called from several goroutines; those that tell of a generation return when what follows
+// from it is done.
+type Holder struct {
+	say    func(logline.Line)
+	asks   chan func()
+	calls  chan call
+	quit   chan struct{} // closed by Close
+	done   chan struct{} // closed when nothing of ours runs any more
+	places atomic.Pointer[[]hold.Status]
+	off    atomic.Bool
+
+	// Of the one goroutine that run is.
+	table  hold.Table
+	keeper *keeper // nil until a socket is kept
+	pids   func() []int
+	trees  map[*seccomp.Listener]chan struct{} // those that are received from; closed when that has ended
+}
+
+// call is a system call of generation gen that waits for its answer.
+type call struct {
+	gen int
+	*seccomp.Listener
+	seccomp.Notification
+}
+
+// New returns a Holder that holds nothing yet. say is called from one goroutine, and must not
+// wait for it.
+func New(say func(logline.Line)) *Holder {
+	h := &Holder{
+		say: say, asks: make(chan func()), calls: make(chan call),
+		quit: make(chan struct{}), done: make(chan struct{}), trees: map[*seccomp.Listener]chan struct{}{},
+	}
+	go h.run()
+	return h
+}
+
+// Wanted reports whether the next generation is to have the filter.
+func (h *Holder) Wanted() bool { return !h.off.Load() }
+
+// Untaken reports whether a socket is kept that the newest generation does not listen on, and
+// to which a connect to addr leads, or any at that port when addr has no IP. Such a connect
+// proves nothing.
+func (h *Holder) Untaken(addr netip.AddrPort) bool {
+	return h.any(func(s hold.Status) bool {
+		at := s.Place.Addr
+		same := !addr.Addr().IsValid() || at.Addr().Unmap() == addr.Addr().Unmap() || at.Addr().IsUnspecified()
+		return s.Kept && !s.Taken && at.Port() == addr.Port() && same
+	})
+}
+
+// Holds reports whether a socket of that port is kept here.
+func (h *Holder) Holds(port int) bool {
+	return h.any(func(s hold.Status) bool { return s.Kept && int(s.Place.Addr.Port()) == port })
+}
+
+func (h *Holder) any(is func(hold.Status) bool) bool {
+	places := h.places.Load()
+	if places == nil {
+		return false
+	}
+	for _, s := range *places {
+		if is(s) {
+			return true
+		}
+	}
+	return false
+}
+
+// Started says that a generation runs, with the descriptor of its filter's notifications, or the
+// reason why it has none. pids are the processes of its tree.
+func (h *Holder) Started(gen int, filter *os.File, refused error, pids func() []int) {
+	h.ask(func() {
+		h.table.Started(gen)
+		h.pids = pids
+		var l *seccomp.Listener
+		if refused == nil {
+			l, refused = seccomp.NewListener(filter)
+		}
+		if refused != nil {
+			if filter != nil {
+				filter.Close()
+			}
+			h.do(h.table.Failed(refused.Error()))
+			return
+		}
+		ended := make(chan struct{})
+		h.trees[l] = ended
+		go h.receive(gen, l, ended)
+	}, func() {
+		if filter != nil {
+			filter.Close() // devguard ends
+		}
+	})
+}
+
+// Unfiltered says that a generation runs whose sockets are not to be held.
+func (h *Holder) Unfiltered(gen int) {
+	h.tell(func(time.Time) []hold.Action {
+		acts := h.table.Release("it is switched off")
+		h.table.Started(gen)
+		return acts
+	})
+}
+
+// Ready says that a generation was found ready.
+func (h *Holder) Ready(gen int) {
+	h.tell(func(now time.Time) []hold.Action { return h.table.Ready(now, gen) })
+}
+
+// NotReady says that a generation was not ready in time.
+func (h *Holder) NotReady(gen int) {
+	h.tell(func(now time.Time) []hold.Action { return h.table.NotReady(now, gen) })
+}
+
+// Exited says that the main process of a generation has ended; of one that was asked to, Stopping
+// comes first.
+func (h *Holder) Exited(gen int) {
+	h.tell(func(now time.Time) []hold.Action { return h.table.Exited(now, gen) })
+}
+
+// Stopping says that a generation is about to be ended.
+func (h *Holder) Stopping(gen int) {
+	h.tell(func(now time.Time) []hold.Action { return h.table.Stopping(now, gen) })
+}
+
+// Ended says that no process of a generation is left.
+func (h *Holder) Ended(gen int) {
+	h.tell(func(now time.Time) []hold.Action { return h.table.Ended(now, gen) })
+}
+
+// Active says that something is done about an app that may be down.
+func (h *Holder) Active() {
+	h.tell(func(now time.Time) []hold.Action { h.table.Active(now); return nil })
+}
+
+// Close lets go of everything and waits until nothing of ours runs. No process of the app may be
+// left: its next bind would fail.
+func (h *Holder) Close() {
+	close(h.quit)
+	<-h.done
+}
+
+// tell has the owner of the table do f and what follows from it.
+func (h *Holder) tell(f func(now time.Time) []hold.Action) {
+	h.ask(func() { h.do(f(time.Now())) }, func() {})
+}
+
+// ask has the owner of the table do f, and waits for it; instead is done when there is none any
+// more.
+func (h *Holder) ask(f, instead func()) {
+	finished := make(chan struct{})
+	select {
+	case h.asks <- func() { defer close(finished); f() }:
+		<-finished
+	case <-h.quit:
+		instead()
+	}
+}
+
+// run is the one goroutine that has the table, the keeper and the answers.
+func (h *Holder) run() {
+	defer close(h.done)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		timer.Stop()
+		if d := h.table.Deadline(); !d.IsZero() {
+			timer.Reset(max(time.Until(d), 0))
+		}
+		select {
+		case f := <-h.asks:
+			h.guarded(f)
+		case c := <-h.calls:
+			h.answer(c)
+		case <-h.keeperEnded():
+			h.lost()
+		case now := <-timer.C:
+			h.guarded(func() { h.do(h.table.Tick(now)) })
+		case <-h.quit:
+			h.shutdown()
+			return
+		}
+	}
+}
+
+// guarded ends holding, and not devguard, when there is a bug in it.
+func (h *Holder) guarded(f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.do(h.table.Failed(fmt.Sprintf("BUG in devguard, please report: %v", p)))
+		}
+	}()
+	f()
+}
+
+func (h *Holder) keeperEnded() <-chan struct{} {
+	if h.keeper == nil {
+		return nil
+	}
+	return h.keeper.ended
+}
+
+// lost forgets what a keeper had that is gone.
+func (h *Holder) lost() {
+	if h.keeper != nil {
+		h.keeper.process.Kill() // one that does not answer may still have the ports
+		h.keeper.close()
+		h.keeper = nil
+	}
+	h.do(h.table.Lost("the process that kept it was killed"))
+}
+
+func (h *Holder) shutdown() {
+	if h.keeper != nil {
+		h.keeper.close()
+	}
+	for l, ended := range h.trees {
+		l.Close()
+		<-ended
+	}
+}
+
+// receive passes on the calls of one tree until no process has its filter any more.
+func (h *Holder) receive(gen int, l *seccomp.Listener, ended chan struct{}) {
+	defer close(ended)
+	for {
+		n, err := l.Receive()
+		if errors.Is(err, os.ErrClosed) {
+			return
+		}
+		if err != nil { // there is nobody left to answer, or it cannot be heard
+			h.ask(func() {
+				delete(h.trees, l)
+				l.Close()
+				if !errors.Is(err, io.EOF) {
+					h.do(h.table.Failed(err.Error()))
+				}
+			}, func() {})
+			return
+		}
+		select {
+		case h.calls <- call{gen, l, n}:
+		case <-h.quit:
+			return
+		}
+	}
+}
+
+// publish makes the table visible to Untaken and Holds.
+func (h *Holder) publish() {
+	places := h.table.Snapshot()
+	h.places.Store(&places)
+	h.off.Store(h.table.Off() != "")
+}
+
+// do does what the table has decided and shows the table as it is then. A failure is news for the
+// table.
+func (h *Holder) do(acts []hold.Action) {
+	for _, a := range acts {
+		var err error
+		switch a := a.(type) {
+		case hold.LetGo:
+			err = h.letGo(a, acts)
+		case hold.TurnOff:
+			h.say(logline.SocketsNotHeld(a.Reason))
+		case hold.Lengthen:
+			_, _, err = h.keep(opLengthen, a.Inode, -1)
+			if err != nil && !errors.Is(err, errLost) { // shut down by the app, and its port is somebody else's by now
+				h.do(h.table.HandFailed(a.Inode, err.Error()))
+				err = nil
+			}
+		case hold.Look:
+			h.do(h.table.Closed(h.abandoned(a.Inodes)))
+		}
+		if errors.Is(err, errLost) {
+			h.lost()
+		}
+	}
+	h.publish()
+}
+
+// letGo closes a copy and says so, unless all is let go for the same reason.
+func (h *Holder) letGo(a hold.LetGo, acts []hold.Action) error {
+	if off, is := acts[len(acts)-1].(hold.TurnOff); !is || off.Reason != a.Reason {
+		h.say(logline.SocketLetGo(a.Place.String(), a.Reason))
+	}
+	if h.keeper == nil {
+		return nil
+	}
+	_, _, err := h.keep(opDrop, a.Inode, -1)
+	return err
+}
+
+// abandoned returns those sockets on which connections wait and which no process of the tree has
+// open.
+func (h *Holder) abandoned(inodes []uint64) []uint64 {
+	var waits []uint64
+	for _, inode := range inodes {
+		if n, _, err := h.keep(opWaiting, inode, -1); err == nil && n > 0 {
+			waits = append(waits, inode)
+		}
+	}
+	if waits == nil {
+		return nil
+	}
+	var out []uint64
+	open := descriptors(h.pids())
+	for _, inode := range waits {
+		if open[inode] == 0 {
+			out = append(out, inode)
+		}
+	}
+	return out
+}
+
+// keep asks the keeper for something.
+func (h *Holder) keep(op byte, inode uint64, fd int) (value, got int, err error) {
+	if h.keeper == nil {
+		return 0, -1, errLost
+	}
+	return h.keeper.ask(op, inode, fd)
+}
+
+// put has the keeper keep a copy of fd, which it may have to be started for.
+func (h *Holder) put(inode uint64, fd int) error {
+	defer unix.Close(fd)
+	if h.keeper == nil {
+		k, err := startKeeper()
+		if err != nil {
+			return err
+		}
+		h.keeper = k
+	}
+	_, _, err := h.keeper.ask(opPut, inode, fd)
+	return err
+}

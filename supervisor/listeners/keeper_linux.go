@@ -1,0 +1,221 @@
+package listeners
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// How a keeper knows itself. lsof and ss show its name beside a port, so it is one that
+// says what it is about; it has at most 15 bytes.
+const (
+	keeperName = "devguard-holds"
+	keeperFlag = "--listening-sockets"
+	keeperFD   = 3
+)
+
+// Operations of a keeper. Each request is answered.
+const (
+	opPut      = iota + 1 // a socket comes with it
+	opGet                 // the answer brings a copy
+	opDrop                // closes it
+	opLengthen            // listens with a long queue
+	opWaiting             // how many connections wait to be accepted
+)
+
+// queue is how many connections wait while nobody accepts. The kernel bounds it by
+// net.core.somaxconn, 4096 by default.
+const queue = 4096
+
+// patience is how long the keeper may take for an answer: microseconds, unless the machine
+// is busy with everything else.
+const patience = 3 * time.Second
+
+const (
+	requestSize = 1 + 8 // operation, inode
+	answerSize  = 4 + 4 // errno, value
+)
+
+// Keeper must be called by main before anything else. In an ordinary process it returns
+// false at once. In a process that a Holder has made it keeps sockets until devguard is
+// gone, and returns true.
+func Keeper() bool {
+	if len(os.Args) != 2 || os.Args[0] != keeperName || os.Args[1] != keeperFlag {
+		return false
+	}
+	if kind, err := unix.GetsockoptInt(keeperFD, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind != unix.SOCK_SEQPACKET {
+		return false
+	}
+	_ = os.WriteFile("/proc/self/comm", []byte(keeperName), 0) // else it shows as "exe"
+	unix.CloseOnExec(keeperFD)
+	kept := map[uint64]int{}
+	for {
+		var b [requestSize]byte
+		n, fd, err := receive(keeperFD, b[:])
+		if err != nil || n != requestSize {
+			return true
+		}
+		if err := reply(kept, b[0], binary.NativeEndian.Uint64(b[1:]), fd); err != nil {
+			return true
+		}
+	}
+}
+
+// reply does what is asked for and answers.
+func reply(kept map[uint64]int, op byte, inode uint64, came int) error {
+	fd, has := kept[inode]
+	var failed error
+	value, gives := 0, -1
+	switch {
+	case op == opPut && came >= 0:
+		if has {
+			unix.Close(fd)
+		}
+		kept[inode] = came
+	case !has:
+		failed = unix.ENOENT
+	case op == opGet:
+		gives = fd
+	case op == opDrop:
+		unix.Close(fd)
+		delete(kept, inode)
+	case op == opLengthen:
+		failed = unix.Listen(fd, queue)
+	case op == opWaiting:
+		value, failed = waiting(fd)
+	default:
+		failed = unix.EINVAL
+	}
+	var b [answerSize]byte
+	var errno syscall.Errno
+	errors.As(failed, &errno)
+	binary.NativeEndian.PutUint32(b[:], uint32(errno))
+	binary.NativeEndian.PutUint32(b[4:], uint32(value))
+	return send(keeperFD, b[:], gives)
+}
+
+// waiting is how many connections of a listening socket are not accepted yet: that is what
+// the field is for a socket that listens.
+func waiting(fd int) (int, error) {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil || info.State != tcpListen {
+		return 0, err
+	}
+	return int(info.Unacked), nil
+}
+
+const tcpListen = 10 // TCP_LISTEN of the kernel's tcp_states.h
+
+func send(socket int, b []byte, fd int) error {
+	var rights []byte
+	if fd >= 0 {
+		rights = unix.UnixRights(fd)
+	}
+	for {
+		err := unix.Sendmsg(socket, b, rights, nil, unix.MSG_NOSIGNAL)
+		if err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// receive returns the length of one message, 0 at the end of the connection, and the
+// descriptor that came with it, or -1.
+func receive(socket int, b []byte) (n, fd int, err error) {
+	oob := make([]byte, unix.CmsgSpace(4))
+	n, oobn := 0, 0
+	for {
+		n, oobn, _, _, err = unix.Recvmsg(socket, b, oob, unix.MSG_CMSG_CLOEXEC)
+		if err != unix.EINTR {
+			break
+		}
+	}
+	if err != nil || oobn == 0 {
+		return n, -1, err
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
+	if err != nil || len(messages) != 1 {
+		return n, -1, err
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		return n, -1, err
+	}
+	return n, fds[0], nil
+}
+
+// keeper is the process that keeps the copies, as devguard sees it. One goroutine has it.
+type keeper struct {
+	process *os.Process
+	socket  int
+	ended   chan struct{} // closed when it has ended
+}
+
+// startKeeper starts one.
+func startKeeper() (*keeper, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("start the process that keeps sockets: %w", err)
+	}
+	theirs := os.NewFile(uintptr(pair[1]), "devguard")
+	defer theirs.Close()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err == nil {
+		defer null.Close()
+		limit := unix.NsecToTimeval(patience.Nanoseconds())
+		err = errors.Join(
+			unix.SetsockoptTimeval(pair[0], unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit),
+			unix.SetsockoptTimeval(pair[0], unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit))
+	}
+	k := &keeper{socket: pair[0], ended: make(chan struct{})}
+	if err == nil {
+		// A group of its own: Ctrl-C at a terminal does not reach it.
+		k.process, err = os.StartProcess("/proc/self/exe", []string{keeperName, keeperFlag}, &os.ProcAttr{
+			Env: os.Environ(), Files: []*os.File{null, null, null, theirs}, Sys: &syscall.SysProcAttr{Setpgid: true},
+		})
+	}
+	if err != nil {
+		unix.Close(pair[0])
+		return nil, fmt.Errorf("start the process that keeps sockets: %w", err)
+	}
+	go func() {
+		k.process.Wait() // how it ended does not matter
+		close(k.ended)
+	}()
+	return k, nil
+}
+
+// close ends it and what it keeps, and waits for it.
+func (k *keeper) close() {
+	unix.Close(k.socket)
+	<-k.ended
+}
+
+// errLost says that the keeper does not answer: somebody has killed it.
+var errLost = errors.New("the process that keeps sockets was killed")
+
+// ask makes one request. fd is sent along unless it is negative; got is the descriptor that
+// came back, or -1.
+func (k *keeper) ask(op byte, inode uint64, fd int) (value, got int, err error) {
+	b := binary.NativeEndian.AppendUint64([]byte{op}, inode)
+	if err := send(k.socket, b, fd); err != nil {
+		return 0, -1, fmt.Errorf("%w: %w", errLost, err)
+	}
+	var answer [answerSize]byte
+	n, got, err := receive(k.socket, answer[:])
+	switch {
+	case err != nil:
+		return 0, -1, fmt.Errorf("%w: %w", errLost, err)
+	case n != answerSize:
+		return 0, -1, errLost
+	}
+	if errno := syscall.Errno(binary.NativeEndian.Uint32(answer[:])); errno != 0 {
+		return 0, got, errno
+	}
+	return int(binary.NativeEndian.Uint32(answer[4:])), got, nil
+}

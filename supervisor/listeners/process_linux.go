@@ -1,0 +1,185 @@
+package listeners
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/devguard/devguard/supervisor/seccomp"
+)
+
+// errNothing says that a call is none of ours: no TCP socket, a descriptor or an address
+// that the kernel is going to refuse, a process that is gone.
+var errNothing = errors.New("no TCP socket")
+
+// socketOf brings a copy of the socket that a call is about.
+func socketOf(n seccomp.Notification) (fd int, err error) {
+	process, err := pidfd(n.Thread)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(process)
+	fd, err = unix.PidfdGetfd(process, n.FD, 0)
+	switch {
+	case errors.Is(err, unix.EBADF), errors.Is(err, unix.ESRCH):
+		return -1, errNothing
+	case err != nil:
+		return -1, fmt.Errorf("look at a socket of the app: pidfd_getfd: %w", err)
+	case !isTCP(fd):
+		unix.Close(fd)
+		return -1, errNothing
+	}
+	return fd, nil
+}
+
+// pidfd opens a thread, or before Linux 6.9 its process. Only a thread that has unshared its
+// descriptors has others than its process.
+func pidfd(thread int) (int, error) {
+	const pidfdThread = unix.O_EXCL
+	fd, err := unix.PidfdOpen(thread, pidfdThread)
+	if errors.Is(err, unix.EINVAL) {
+		var leader int
+		if leader, err = leaderOf(thread); err == nil {
+			fd, err = unix.PidfdOpen(leader, 0)
+		}
+	}
+	switch {
+	case errors.Is(err, unix.ESRCH), errors.Is(err, os.ErrNotExist):
+		return -1, errNothing
+	case err != nil:
+		return -1, fmt.Errorf("look at a process of the app: pidfd_open: %w", err)
+	}
+	return fd, nil
+}
+
+// leaderOf is the process that a thread is of.
+func leaderOf(thread int) (int, error) {
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(thread) + "/status")
+	if err != nil {
+		return 0, err
+	}
+	_, after, _ := strings.Cut(string(status), "\nTgid:")
+	line, _, _ := strings.Cut(after, "\n")
+	return strconv.Atoi(strings.TrimSpace(line))
+}
+
+// addressOf reads the address of a bind from the memory of the process.
+func addressOf(n seccomp.Notification) (netip.AddrPort, error) {
+	b := make([]byte, min(max(n.Length, 0), unix.SizeofSockaddrInet6))
+	if len(b) < unix.SizeofSockaddrInet4 {
+		return netip.AddrPort{}, errNothing
+	}
+	local := []unix.Iovec{{Base: &b[0]}}
+	local[0].SetLen(len(b))
+	got, err := unix.ProcessVMReadv(n.Thread, local, []unix.RemoteIovec{{Base: uintptr(n.Address), Len: len(b)}}, 0)
+	switch {
+	case errors.Is(err, unix.EFAULT), errors.Is(err, unix.ESRCH), err == nil && got < len(b):
+		return netip.AddrPort{}, errNothing
+	case err != nil:
+		return netip.AddrPort{}, fmt.Errorf("read an address of the app: process_vm_readv: %w", err)
+	}
+	return parseSockaddr(b)
+}
+
+// parseSockaddr reads a struct sockaddr_in or sockaddr_in6.
+func parseSockaddr(b []byte) (netip.AddrPort, error) {
+	port := binary.BigEndian.Uint16(b[2:])
+	switch family := binary.NativeEndian.Uint16(b); {
+	case family == unix.AF_INET:
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[4:8])), port), nil
+	case family == unix.AF_INET6 && len(b) >= unix.SizeofSockaddrInet6:
+		a := netip.AddrFrom16([16]byte(b[8:24]))
+		if zone := binary.NativeEndian.Uint32(b[24:]); zone != 0 && (a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast()) {
+			a = inZone(a, zone)
+		}
+		return netip.AddrPortFrom(a, port), nil
+	}
+	return netip.AddrPort{}, errNothing
+}
+
+// descriptors counts the descriptors that processes have of each socket.
+func descriptors(pids []int) map[uint64]int {
+	count := map[uint64]int{}
+	for _, pid := range pids {
+		eachLink(pid, func(_, target string) {
+			if name, ok := strings.CutPrefix(target, "socket:["); ok {
+				if inode, err := strconv.ParseUint(strings.TrimSuffix(name, "]"), 10, 64); err == nil {
+					count[inode]++
+				}
+			}
+		})
+	}
+	return count
+}
+
+// eachLink yields the descriptors of a process and what they lead to; none of a process that
+// is gone.
+func eachLink(pid int, yield func(fd, target string)) {
+	dir, err := os.Open("/proc/" + strconv.Itoa(pid) + "/fd")
+	if err != nil {
+		return
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	var link [128]byte
+	for _, name := range names {
+		if n, err := unix.Readlinkat(int(dir.Fd()), name, link[:]); err == nil {
+			yield(name, string(link[:n]))
+		}
+	}
+}
+
+// polled reports whether a descriptor is in an epoll set of its process already: put another
+// socket in its place, and it is in none any more.
+func polled(thread, fd int, inode uint64) bool {
+	found := false
+	eachLink(thread, func(name, target string) {
+		if target != "anon_inode:[eventpoll]" || found {
+			return
+		}
+		text, _ := os.ReadFile("/proc/" + strconv.Itoa(thread) + "/fdinfo/" + name)
+		found = watches(text, fd, inode)
+	})
+	return found
+}
+
+// watches reads the fdinfo of an epoll set: a line `tfd: 7 events: 19 data: 7 pos:0 ino:2a1f
+// sdev:8` for each descriptor; ino is there since Linux 4.13.
+func watches(fdinfo []byte, fd int, inode uint64) bool {
+	for line := range bytes.Lines(fdinfo) {
+		fields := strings.Fields(strings.ReplaceAll(string(line), ":", ": "))
+		if len(fields) < 2 || fields[0] != "tfd:" {
+			continue
+		}
+		same := fields[1] == strconv.Itoa(fd)
+		for i, name := range fields[:len(fields)-1] {
+			if name == "ino:" {
+				n, err := strconv.ParseUint(fields[i+1], 16, 64)
+				same = err == nil && n == inode
+			}
+		}
+		if same {
+			return true
+		}
+	}
+	return false
+}
+
+// closesOnExec reports whether a descriptor of a process has the flag close-on-exec.
+func closesOnExec(thread, fd int) (bool, error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(thread) + "/fdinfo/" + strconv.Itoa(fd))
+	if err != nil {
+		return false, err
+	}
+	_, after, _ := strings.Cut(string(text), "flags:")
+	line, _, _ := strings.Cut(after, "\n")
+	flags, err := strconv.ParseUint(strings.TrimSpace(line), 8, 64)
+	return flags&unix.O_CLOEXEC != 0, err
+}

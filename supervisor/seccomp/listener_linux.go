@@ -1,0 +1,184 @@
+//go:build linux && (amd64 || arm64)
+
+package seccomp
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Listener receives the notifications of one filter. Receive is for one goroutine;
+// the answers may come from another.
+type Listener struct {
+	file *os.File
+	conn syscall.RawConn
+
+	request, response int // bytes of the kernel's structures, which may have grown
+}
+
+// The structures of linux/seccomp.h.
+type (
+	data struct {
+		Number  int32
+		Arch    uint32
+		Pointer uint64
+		Args    [6]uint64
+	}
+	request struct {
+		ID    uint64
+		PID   uint32
+		Flags uint32
+		Data  data
+	}
+	response struct {
+		ID    uint64
+		Value int64
+		Error int32
+		Flags uint32
+	}
+	addFD struct {
+		ID       uint64
+		Flags    uint32
+		Source   uint32
+		New      uint32
+		NewFlags uint32
+	}
+	sizes struct{ Request, Response, Data uint16 }
+)
+
+// NewListener takes over the descriptor that Install returned in another process. It must be
+// non-blocking, so that Close ends a Receive. After an error the file is the caller's.
+func NewListener(file *os.File) (*Listener, error) {
+	var s sizes
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_NOTIF_SIZES, 0, uintptr(unsafe.Pointer(&s)))
+	if errno != 0 {
+		return nil, fmt.Errorf("ask for the size of notifications: %w", errno)
+	}
+	l := &Listener{
+		file:     file,
+		request:  max(int(s.Request), int(unsafe.Sizeof(request{}))),
+		response: max(int(s.Response), int(unsafe.Sizeof(response{}))),
+	}
+	err := file.SetReadDeadline(time.Time{}) // fails for one that is not polled
+	if err == nil {
+		l.conn, err = file.SyscallConn()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("take over the notifications: %w", err)
+	}
+	return l, nil
+}
+
+// Close gives up: calls that wait, and later ones, fail with ENOSYS. It ends Receive.
+func (l *Listener) Close() error { return l.file.Close() }
+
+// Receive returns the next notification; io.EOF when no process has the filter any
+// more, os.ErrClosed after Close.
+func (l *Listener) Receive() (Notification, error) {
+	var n Notification
+	var failed error
+	err := l.conn.Read(func(fd uintptr) (done bool) {
+		n, done, failed = l.receive(fd)
+		return done
+	})
+	if err != nil { // of package poll, and always that
+		return n, os.ErrClosed
+	}
+	return n, failed
+}
+
+// receive looks without waiting; done is false when there is nothing yet.
+func (l *Listener) receive(fd uintptr) (n Notification, done bool, err error) {
+	for {
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		if _, err := unix.Poll(poll, 0); errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if poll[0].Revents&unix.POLLIN == 0 {
+			if poll[0].Revents&(unix.POLLHUP|unix.POLLERR|unix.POLLNVAL) != 0 {
+				return n, true, io.EOF
+			}
+			return n, false, nil
+		}
+		// The kernel wants it zeroed, and may write more than we know of.
+		buf := make([]uint64, (l.request+7)/8)
+		req := (*request)(unsafe.Pointer(&buf[0]))
+		switch errno := ioctl(fd, unix.SECCOMP_IOCTL_NOTIF_RECV, unsafe.Pointer(&buf[0])); errno {
+		case 0:
+			return req.notification(), true, nil
+		case unix.EINTR, unix.ENOENT, unix.ENOTCONN: // the caller is gone: look again
+		default:
+			return n, true, fmt.Errorf("receive a notification: %w", errno)
+		}
+	}
+}
+
+func (r *request) notification() Notification {
+	n := Notification{id: r.ID, Thread: int(r.PID), Call: Listen, FD: int(int32(r.Data.Args[0]))}
+	if r.Data.Number == unix.SYS_BIND {
+		n.Call, n.Address, n.Length = Bind, r.Data.Args[1], int(int32(r.Data.Args[2]))
+	}
+	return n
+}
+
+// Waiting reports whether the call still waits. What was read from the process before
+// is then of the process that made the call, and not of one that has its pid now.
+func (l *Listener) Waiting(n Notification) bool {
+	id := n.id
+	return l.ioctl(unix.SECCOMP_IOCTL_NOTIF_ID_VALID, unsafe.Pointer(&id)) == nil
+}
+
+// Continue has the kernel do the call as if nobody had asked.
+func (l *Listener) Continue(n Notification) error {
+	return l.send(response{ID: n.id, Flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE})
+}
+
+// Succeed has the call return 0 without having been done.
+func (l *Listener) Succeed(n Notification) error { return l.send(response{ID: n.id}) }
+
+func (l *Listener) send(r response) error {
+	buf := make([]uint64, (l.response+7)/8)
+	*(*response)(unsafe.Pointer(&buf[0])) = r
+	return l.ioctl(unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&buf[0]))
+}
+
+// Replace puts the file of descriptor fd of ours in the place of the descriptor that
+// the call was made with. It does not answer the call.
+func (l *Listener) Replace(n Notification, fd int, closeOnExec bool) error {
+	a := addFD{ID: n.id, Flags: unix.SECCOMP_ADDFD_FLAG_SETFD, Source: uint32(fd), New: uint32(n.FD)}
+	if closeOnExec {
+		a.NewFlags = unix.O_CLOEXEC
+	}
+	return l.ioctl(unix.SECCOMP_IOCTL_NOTIF_ADDFD, unsafe.Pointer(&a))
+}
+
+// ioctl answers ErrGone when the kernel does not know the call any more.
+func (l *Listener) ioctl(request uint, arg unsafe.Pointer) error {
+	errno := unix.EINTR
+	err := l.conn.Control(func(fd uintptr) {
+		for errno == unix.EINTR {
+			errno = ioctl(fd, request, arg)
+		}
+	})
+	switch {
+	case err != nil:
+		return err
+	case errno == unix.ENOENT:
+		return ErrGone
+	case errno != 0:
+		return errno
+	}
+	return nil
+}
+
+func ioctl(fd uintptr, request uint, arg unsafe.Pointer) unix.Errno {
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, uintptr(request), uintptr(arg))
+	return errno
+}
