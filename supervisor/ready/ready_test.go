@@ -438,7 +438,7 @@ func FuzzRule(f *testing.F) {
 		if c, err := newHTTPCheck(s, Target{}); err == nil && c.url.Host == "" && !strings.HasPrefix(s, "/") {
 			t.Errorf("%q accepted as %v", s, c.url)
 		}
-		if c, err := newTCPCheck(s); err == nil {
+		if c, err := newTCPCheck(s, Target{}); err == nil {
 			if _, _, err := net.SplitHostPort(c.addr); err != nil {
 				t.Errorf("%q accepted as %q", s, c.addr)
 			}
