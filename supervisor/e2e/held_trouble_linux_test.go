@@ -1,0 +1,226 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/devguard/devguard/supervisor/testneed"
+)
+
+// heldApp starts devguard with held sockets and the app that listens on a free port.
+func heldApp(t *testing.T, change func(d *devguard)) (d *devguard, dir, addr string) {
+	t.Helper()
+	app, err := listensApp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr = "127.0.0.1:" + freePort(t)
+	dir = project(t, map[string]string{"sockets": "tag save0\nlisten " + addr, "devguard.toml": fmt.Sprintf(
+		"[app]\nhold_sockets = true\ncommand = [%q, 'sockets']\n[watch]\ninclude = ['sockets']\n", app)})
+	d = prepare(t, dir, nil)
+	if change != nil {
+		change(d)
+	}
+	d.start()
+	d.ready()
+	d.serves("http://"+addr, "save0")
+	return d, dir, addr
+}
+
+// save has the app restarted, to serve another tag.
+func (d *devguard) save(dir, addr string, n int) {
+	d.t.Helper()
+	mark := d.mark()
+	write(d.t, filepath.Join(dir, "sockets"), fmt.Sprintf("tag save%d\nlisten %s", n, addr))
+	d.wait(mark, "instance ready", nil)
+	d.serves("http://"+addr, fmt.Sprintf("save%d", n))
+}
+
+// TestHeldSocketsForbidden: where the system allows less, the app runs as it would without held
+// sockets, and the reason is said once.
+func TestHeldSocketsForbidden(t *testing.T) {
+	denies := filepath.Join(scratch, "denies")
+	build := exec.Command("go", "build", "-o", denies, "main.go")
+	build.Dir = filepath.Join("testdata", "apps", "denies")
+	if out, err := build.CombinedOutput(); err != nil {
+		testneed.Skip(t, "amd64", fmt.Sprintf("%v\n%s", err, out))
+	}
+	for call, says := range map[string]string{
+		"seccomp":          "install a seccomp filter: operation not permitted",
+		"pidfd_open":       "look at a process of the app: pidfd_open: operation not permitted; in a container it needs --cap-add SYS_PTRACE",
+		"pidfd_getfd":      "look at a socket of the app: pidfd_getfd: operation not permitted; in a container it needs --cap-add SYS_PTRACE",
+		"process_vm_readv": "read an address of the app: process_vm_readv: operation not permitted; in a container it needs --cap-add SYS_PTRACE",
+	} {
+		t.Run(call, func(t *testing.T) {
+			t.Parallel()
+			d, dir, addr := heldApp(t, func(d *devguard) {
+				d.cmd.Args = append([]string{denies, call}, d.cmd.Args...)
+				d.cmd.Path = denies
+			})
+			d.save(dir, addr, 1)
+			d.save(dir, addr, 2)
+			if said := d.reasons(); len(said) != 1 || said[0] != says {
+				t.Errorf("says %q\nwant %q", said, says)
+			}
+			d.stop()
+		})
+	}
+}
+
+// TestHeldSocketsOfSetuid: a program that runs with other privileges than ours keeps them.
+func TestHeldSocketsOfSetuid(t *testing.T) {
+	app, err := listensApp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Join(t.TempDir(), "listens")
+	write(t, own, string(data))
+	if err := os.Chmod(own, 0o755|os.ModeSetuid); err != nil {
+		t.Fatal(err)
+	}
+	addr := "127.0.0.1:" + freePort(t)
+	dir := project(t, map[string]string{"sockets": "tag save0\nlisten " + addr, "devguard.toml": fmt.Sprintf(
+		"[app]\nhold_sockets = true\ncommand = [%q, 'sockets']\n[watch]\ninclude = ['sockets']\n", own)})
+	d := run(t, dir, nil)
+	d.ready()
+	d.save(dir, addr, 1)
+	if said := d.reasons(); len(said) != 1 || said[0] != own+" is setuid or setgid" {
+		t.Errorf("says %q", said)
+	}
+	d.stop()
+}
+
+// TestHeldSocketsUnderDevguard: one devguard in another, as a test of an app may have it. The inner
+// one cannot watch what the outer one watches.
+func TestHeldSocketsUnderDevguard(t *testing.T) {
+	app, err := listensApp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := "127.0.0.1:" + freePort(t)
+	inner := project(t, map[string]string{"sockets": "tag save0\nlisten " + addr})
+	outer := project(t, map[string]string{"devguard.toml": fmt.Sprintf(
+		"[app]\nhold_sockets = true\ncommand = [%q, 'run', '--hold-sockets', '-C', %q, '--', %q, 'sockets']\n", binary(t), inner, app)})
+	d := run(t, outer, nil)
+	d.serves("http://"+addr, "save0")
+	d.stop()
+}
+
+// TestHeldSocketsKeeper: the process that has the copies has a name that tells, is none of the app's,
+// and is gone with devguard, however that ends.
+func TestHeldSocketsKeeper(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
+		t.Run(sig.String(), func(t *testing.T) {
+			d, dir, addr := heldApp(t, nil)
+			d.save(dir, addr, 1)
+			_, port, _ := strings.Cut(addr, ":")
+			if keeper := d.keeper(t); !holdsPort(keeper, port) {
+				t.Errorf("process %d does not have port %s", keeper, port)
+			}
+			if holdsPort(d.cmd.Process.Pid, port) {
+				t.Error("devguard has the port itself")
+			}
+			d.cmd.Process.Signal(sig)
+			<-d.ended
+			d.nothingLeft()
+			if !poll(limit, func() bool { return refuses(addr) }) {
+				t.Error("somebody still has the port")
+			}
+		})
+	}
+}
+
+// keeper returns the process that has the copies.
+func (d *devguard) keeper(t *testing.T) int {
+	t.Helper()
+	for _, p := range d.processes() {
+		pid, _, _ := strings.Cut(p, ":")
+		comm, _ := os.ReadFile("/proc/" + pid + "/comm")
+		if strings.TrimSpace(string(comm)) == "devguard-holds" {
+			n, _ := strconv.Atoi(pid)
+			return n
+		}
+	}
+	t.Fatal("no process is called devguard-holds")
+	return 0
+}
+
+// holdsPort reports whether a process has a socket that listens on the port.
+func holdsPort(pid int, port string) bool {
+	number, _ := strconv.Atoi(port)
+	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	table, _ := os.ReadFile("/proc/net/tcp")
+	for _, link := range links {
+		target, _ := os.Readlink(link)
+		inode, isSocket := strings.CutPrefix(target, "socket:[")
+		if !isSocket {
+			continue
+		}
+		for line := range strings.Lines(string(table)) {
+			f := strings.Fields(line)
+			if len(f) > 9 && f[9] == strings.TrimSuffix(inode, "]") && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", number)) && f[3] == "0A" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TestHeldSocketsKilled: whoever is killed while the app is busy binding, nothing of it is left and
+// nothing hangs.
+func TestHeldSocketsKilled(t *testing.T) {
+	for _, victim := range []string{"devguard", "guardian", "app", "keeper"} {
+		t.Run(victim, func(t *testing.T) {
+			d, dir, addr := heldApp(t, nil)
+			for n := 1; n < 6; n++ {
+				d.save(dir, addr, n)
+			}
+			pid := d.cmd.Process.Pid
+			switch victim {
+			case "keeper":
+				pid = d.keeper(t)
+			case "guardian":
+				pid = d.named(t, "--stage guardian")
+			case "app":
+				pid = d.named(t, "sockets")
+			}
+			mark := d.mark()
+			// The start is under way when the file was seen to change.
+			write(t, filepath.Join(dir, "sockets"), "tag save9\nmany 20000 50\nlisten "+addr)
+			d.wait(mark, "instance stopping", nil)
+			syscall.Kill(pid, syscall.SIGKILL)
+			if victim == "devguard" {
+				<-d.ended
+				return // cleanUp looks whether anything is left
+			}
+			d.serves("http://"+addr, "save9")
+			if code := d.stop(); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+		})
+	}
+}
+
+// named returns the process of this devguard whose command line contains that.
+func (d *devguard) named(t *testing.T, text string) int {
+	t.Helper()
+	for _, p := range d.processes() {
+		pid, line, _ := strings.Cut(p, ":")
+		if strings.Contains(line, text) && !strings.Contains(line, "run --log-format") {
+			n, _ := strconv.Atoi(pid)
+			return n
+		}
+	}
+	t.Fatalf("no process with %q: %v", text, d.processes())
+	return 0
+}

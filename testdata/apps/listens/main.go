@@ -1,0 +1,279 @@
+//go:build linux
+
+// Command listens does what the file that it is given says, a line a command: it opens
+// listening sockets in every way that apps do, and some that none should. Every connection
+// is answered with the tag of the file. At SIGTERM it closes its listeners, waits a little,
+// as for its clients, and exits.
+//
+//	tag WORD
+//	listen ADDR [OPTION...]   reuseport v6only keepalive rcvbuf tcp dup epoll
+//	fallback PORT             127.0.0.1:PORT, or the next port that is free
+//	dial ADDR                 "already running": exit 1 when somebody answers there
+//	waitfree ADDR             until nobody answers there
+//	probe ADDR                listen and close it again, as tools do that look for a free port
+//	close                     the listeners, and go on
+//	shutdown                  at the stop, shutdown(2) of the listeners before their close
+//	inherit                   a child process serves from the listeners as well
+//	child FILE ARGS...        start another program
+//	reexec                    the program once more in this process, without its listeners
+//	many PORT COUNT           listens on that many ports from there on
+//	kill PORT                 kill -9 whoever has the port, as kill-port does
+//	sleep DURATION
+//	exit CODE
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+var (
+	tag       = "none"
+	listeners []int
+	shutdown  bool
+)
+
+func main() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	if os.Args[1] == "-inherited" {
+		tag = os.Args[2]
+		serve(3)
+	} else {
+		script, err := os.ReadFile(os.Args[1])
+		check(err)
+		for _, line := range strings.Split(strings.TrimSpace(string(script)), "\n") {
+			do(strings.Fields(line))
+		}
+	}
+	<-signals
+	for _, fd := range listeners {
+		if shutdown {
+			syscall.Shutdown(fd, syscall.SHUT_RDWR)
+		}
+		syscall.Close(fd)
+	}
+	time.Sleep(150 * time.Millisecond)
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Println("listens:", err)
+		os.Exit(1)
+	}
+}
+
+func do(words []string) {
+	if len(words) == 0 {
+		return
+	}
+	args := words[1:]
+	switch words[0] {
+	case "tag":
+		tag = args[0]
+	case "listen":
+		fd, err := listen(args[0], args[1:])
+		check(err)
+		serve(fd)
+	case "fallback":
+		port, err := strconv.Atoi(args[0])
+		check(err)
+		fd, err := listen("127.0.0.1:"+args[0], nil)
+		for err != nil {
+			port++
+			fd, err = listen(fmt.Sprintf("127.0.0.1:%d", port), nil)
+		}
+		serve(fd)
+	case "dial":
+		if answers(args[0]) {
+			fmt.Println("listens: already running")
+			os.Exit(1)
+		}
+	case "waitfree":
+		for answers(args[0]) {
+			time.Sleep(10 * time.Millisecond)
+		}
+	case "probe":
+		fd, err := listen(args[0], nil)
+		check(err)
+		syscall.Close(fd)
+	case "close":
+		for _, fd := range listeners {
+			syscall.Close(fd)
+		}
+		listeners = nil
+	case "shutdown":
+		shutdown = true
+	case "inherit":
+		cmd := exec.Command(os.Args[0], "-inherited", tag)
+		fd, err := syscall.Dup(listeners[0])
+		check(err)
+		cmd.ExtraFiles = []*os.File{os.NewFile(uintptr(fd), "listener")}
+		check(cmd.Start())
+		syscall.Close(fd)
+	case "child":
+		cmd := exec.Command(args[0], args[1:]...)
+		cmd.Stdout = os.Stdout
+		check(cmd.Start())
+	case "reexec":
+		if os.Getenv("REEXECUTED") == "" {
+			check(syscall.Exec(os.Args[0], os.Args, append(os.Environ(), "REEXECUTED=1")))
+		}
+	case "many":
+		from, _ := strconv.Atoi(args[0])
+		count, _ := strconv.Atoi(args[1])
+		for i := range count {
+			fd, err := listen(fmt.Sprintf("127.0.0.1:%d", from+i), nil)
+			check(err)
+			serve(fd)
+		}
+	case "kill":
+		kill(args[0])
+	case "sleep":
+		d, err := time.ParseDuration(args[0])
+		check(err)
+		time.Sleep(d)
+	case "exit":
+		code, _ := strconv.Atoi(args[0])
+		os.Exit(code)
+	default:
+		check(fmt.Errorf("unknown command %q", words[0]))
+	}
+}
+
+// answers reports whether a connect succeeds.
+func answers(addr string) bool {
+	c, err := net.DialTimeout("tcp", addr, time.Second)
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
+}
+
+// listen makes a socket by hand: the net package hides what is tried here.
+func listen(addr string, options []string) (int, error) {
+	host, port, err := net.SplitHostPort(addr)
+	check(err)
+	number, err := strconv.Atoi(port)
+	check(err)
+	family := syscall.AF_INET
+	if strings.Contains(host, ":") {
+		family = syscall.AF_INET6
+	}
+	const mptcp = 262
+	protocol := mptcp
+	for _, o := range options {
+		if o == "tcp" {
+			protocol = syscall.IPPROTO_TCP
+		}
+	}
+	fd, err := syscall.Socket(family, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, protocol)
+	if err != nil && protocol == mptcp {
+		fd, err = syscall.Socket(family, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	}
+	check(err)
+	check(syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1))
+	if family == syscall.AF_INET6 {
+		check(syscall.SetsockoptInt(fd, syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY, 0))
+	}
+	for _, o := range options {
+		option(fd, o)
+	}
+	ip := net.ParseIP(host)
+	var sa syscall.Sockaddr
+	if family == syscall.AF_INET {
+		sa = &syscall.SockaddrInet4{Port: number, Addr: [4]byte(ip.To4())}
+	} else {
+		sa = &syscall.SockaddrInet6{Port: number, Addr: [16]byte(ip.To16())}
+	}
+	err = syscall.Bind(fd, sa)
+	if err == nil {
+		err = syscall.Listen(fd, 128)
+	}
+	if err != nil {
+		syscall.Close(fd)
+		return -1, fmt.Errorf("%s: %w", addr, err)
+	}
+	return fd, nil
+}
+
+func option(fd int, name string) {
+	switch name {
+	case "reuseport":
+		check(syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, 15, 1)) // SO_REUSEPORT
+	case "v6only":
+		check(syscall.SetsockoptInt(fd, syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY, 1))
+	case "keepalive":
+		check(syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1))
+	case "rcvbuf":
+		check(syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF, 100000))
+	case "dup":
+		_, err := syscall.Dup(fd)
+		check(err)
+	case "epoll":
+		ep, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+		check(err)
+		check(syscall.EpollCtl(ep, syscall.EPOLL_CTL_ADD, fd, &syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(fd)}))
+	}
+}
+
+// serve answers every connection, until the listener is closed.
+func serve(fd int) {
+	listeners = append(listeners, fd)
+	syscall.SetNonblock(fd, true)
+	go func() {
+		for {
+			c, _, err := syscall.Accept4(fd, syscall.SOCK_CLOEXEC)
+			if err == syscall.EAGAIN {
+				time.Sleep(time.Millisecond)
+				continue
+			}
+			if err != nil {
+				return
+			}
+			go func() {
+				f := os.NewFile(uintptr(c), "connection")
+				defer f.Close()
+				io.WriteString(f, "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n"+tag+"\n")
+				syscall.Shutdown(c, syscall.SHUT_WR)
+				io.Copy(io.Discard, f) // else what it has sent would reset the connection
+			}()
+		}
+	}()
+}
+
+// kill ends whoever has a socket that listens on the port, as kill-port and fuser -k do.
+func kill(port string) {
+	number, _ := strconv.Atoi(port)
+	inodes := map[string]bool{}
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		text, _ := os.ReadFile(table)
+		for _, line := range strings.Split(string(text), "\n") {
+			f := strings.Fields(line)
+			if len(f) > 9 && f[3] == "0A" && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", number)) {
+				inodes["socket:["+f[9]+"]"] = true
+			}
+		}
+	}
+	links, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+	for _, link := range links {
+		if target, err := os.Readlink(link); err == nil && inodes[target] {
+			pid, _ := strconv.Atoi(strings.Split(link, "/")[2])
+			fmt.Println("listens: kill", pid)
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	for answers("127.0.0.1:" + port) {
+		time.Sleep(time.Millisecond)
+	}
+}
