@@ -70,6 +70,7 @@ func TestHeldSocketRules(t *testing.T) {
 		"shuts its listener down":           {scripts: []string{"shutdown\n" + plain, "shutdown\n" + plain, plain}},
 		"a child inherits the listener":     {scripts: []string{plain + "\ninherit", plain + "\ninherit", plain}},
 		"executes itself again":             {scripts: []string{plain + "\nreexec", plain + "\nreexec"}},
+		"under a storm of signals":          {scripts: []string{"storm\n" + plain, "storm\n" + strings.Repeat("probe 127.0.0.1:@PORT\n", 200) + plain}},
 		"200 sockets":                       {scripts: []string{"many @PORT 200", "many @PORT 200"}},
 		"dials its own port first":          {scripts: []string{plain, "dial 127.0.0.1:@PORT\n" + plain, "dial 127.0.0.1:@PORT\n" + plain}, says: []string{ended(2), dialled(3)}},
 		"waits until its port is free":      {scripts: []string{plain, "waitfree 127.0.0.1:@PORT\n" + plain, "waitfree 127.0.0.1:@PORT\n" + plain}, says: []string{"generation 2 is ready for 5s, and has not taken it", "generation 2 bound 127.0.0.1:@PORT only when devguard had let go of it"}},

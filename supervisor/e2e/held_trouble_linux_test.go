@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,13 +17,20 @@ import (
 // heldApp starts devguard with held sockets and the app that listens on a free port.
 func heldApp(t *testing.T, change func(d *devguard)) (d *devguard, dir, addr string) {
 	t.Helper()
+	addr = "127.0.0.1:" + freePort(t)
+	d, dir = heldAt(t, addr, "", change)
+	return d, dir, addr
+}
+
+// heldAt is heldApp for an address, with more of devguard.toml.
+func heldAt(t *testing.T, addr, toml string, change func(d *devguard)) (d *devguard, dir string) {
+	t.Helper()
 	app, err := listensApp()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr = "127.0.0.1:" + freePort(t)
 	dir = project(t, map[string]string{"sockets": "tag save0\nlisten " + addr, "devguard.toml": fmt.Sprintf(
-		"[app]\nhold_sockets = true\ncommand = [%q, 'sockets']\n[watch]\ninclude = ['sockets']\n", app)})
+		"[app]\nhold_sockets = true\ncommand = [%q, 'sockets']\n[watch]\ninclude = ['sockets']\n%s", app, toml)})
 	d = prepare(t, dir, nil)
 	if change != nil {
 		change(d)
@@ -30,7 +38,7 @@ func heldApp(t *testing.T, change func(d *devguard)) (d *devguard, dir, addr str
 	d.start()
 	d.ready()
 	d.serves("http://"+addr, "save0")
-	return d, dir, addr
+	return d, dir
 }
 
 // save has the app restarted, to serve another tag.
@@ -113,6 +121,66 @@ func TestHeldSocketsUnderDevguard(t *testing.T) {
 		"[app]\nhold_sockets = true\ncommand = [%q, 'run', '--hold-sockets', '-C', %q, '--', %q, 'sockets']\n", binary(t), inner, app)})
 	d := run(t, outer, nil)
 	d.serves("http://"+addr, "save0")
+	if !strings.Contains(d.log(), "watched already, by the container's runtime or by another devguard") {
+		t.Errorf("the inner one does not say why it holds nothing\n%s", d.log())
+	}
+	d.stop()
+}
+
+// TestHeldSocketReadiness: a connect proves nothing while the socket is held. The app listens
+// 700 ms after its start, and is not ready before.
+func TestHeldSocketReadiness(t *testing.T) {
+	for rule, toml := range map[string]string{
+		"listening": "", "tcp": "[ready]\ntcp = 'ADDR'\n", "http": "[ready]\nhttp = 'http://ADDR/'\n",
+	} {
+		t.Run(rule, func(t *testing.T) {
+			t.Parallel()
+			addr := "127.0.0.1:" + freePort(t)
+			d, dir := heldAt(t, addr, strings.ReplaceAll(toml, "ADDR", addr), nil)
+			mark := d.mark()
+			write(t, filepath.Join(dir, "sockets"), "tag save1\nsleep 700ms\nlisten "+addr)
+			l := d.wait(mark, "instance ready", nil)
+			if l.str("rule") != rule || l.int("ms") < 700 {
+				t.Errorf("ready too early: %s", l.Raw)
+			}
+			d.serves("http://"+addr, "save1")
+			d.stop()
+		})
+	}
+}
+
+// TestHeldSocketQueue: while nobody accepts, more connections wait than the app's own queue has
+// places (128). When it turns out that nobody is coming, they are ended.
+func TestHeldSocketQueue(t *testing.T) {
+	d, dir, addr := heldApp(t, nil)
+	mark := d.mark()
+	write(t, filepath.Join(dir, "sockets"), "sleep 1h")
+	d.wait(mark, "instance started", nil)
+	for i := range 300 {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		defer c.Close()
+	}
+	d.wait(mark, "listening socket let go", nil)
+	if !refuses(addr) {
+		t.Error("somebody still listens")
+	}
+	d.stop()
+}
+
+// TestHeldSocketIsNotInUse: when the app fails, nobody is told that devguard has the port.
+func TestHeldSocketIsNotInUse(t *testing.T) {
+	d, dir, addr := heldApp(t, nil)
+	mark := d.mark()
+	write(t, filepath.Join(dir, "sockets"), "listen "+addr+"\nsleep 300ms\nexit 1")
+	d.wait(mark, "instance exited", func(l line) bool { return l.int("code") == 1 })
+	d.wait(mark, "instance waiting", nil)
+	d.save(dir, addr, 2)
+	if log := d.log(); strings.Contains(log, "in use by process") || len(d.reasons()) > 0 {
+		t.Errorf("log:\n%s", log)
+	}
 	d.stop()
 }
 
@@ -182,7 +250,7 @@ func TestHeldSocketsKilled(t *testing.T) {
 	for _, victim := range []string{"devguard", "guardian", "app", "keeper"} {
 		t.Run(victim, func(t *testing.T) {
 			d, dir, addr := heldApp(t, nil)
-			for n := 1; n < 6; n++ {
+			for n := 1; n < 3; n++ {
 				d.save(dir, addr, n)
 			}
 			pid := d.cmd.Process.Pid

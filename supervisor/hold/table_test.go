@@ -124,11 +124,26 @@ func taken(addr string) []step {
 
 const local = "127.0.0.1:8080"
 
+// gives is what letting go of socket 1 says after a generation that has not taken it.
+func gives(gen int) string {
+	return fmt.Sprintf("let go 1: generation %d ended, and has not taken it", gen)
+}
+
+// dialled is why holding is off for an app that dials its own port.
+const dialled = "a generation ended without having taken what was held for it, and generation %d, for which nothing was held, is ready"
+
+var v6only = option(func(o *Options) { o.V6Only = true })
+
+func playAll(t *testing.T, rows map[string][]step) {
+	t.Helper()
+	for name, steps := range rows {
+		t.Run(name, func(t *testing.T) { play(t, steps) })
+	}
+}
+
+// TestTable: a socket goes from one generation to the next.
 func TestTable(t *testing.T) {
-	v6only := option(func(o *Options) { o.V6Only = true })
-	gives := func(gen int) string { return fmt.Sprintf("let go 1: generation %d ended, and has not taken it", gen) }
-	const dialled = "a generation ended without having taken what was held for it, and generation %d, for which nothing was held, is ready"
-	for name, steps := range map[string][]step{
+	playAll(t, map[string][]step{
 		"a socket goes from one generation to the next": append(taken(local),
 			bind(3, 30, local, "hand 1"), listen(3, 1, local, ""), becomesReady(3, "")),
 		"dual stack, IPv6": append(served("[::]:80"), bind(2, 20, "[::]:80", "hand 1")),
@@ -153,8 +168,12 @@ func TestTable(t *testing.T) {
 			bind(2, 20, local, "")},
 		"a bind that failed, and the next address": {started(1), bind(1, 1, local, ""), bind(1, 1, "127.0.0.1:8081", ""),
 			listen(1, 1, "127.0.0.1:8081", "keep 1")},
+	})
+}
 
-		// In the way.
+// TestInTheWay: what overlaps a held socket has it let go, what does not leaves it alone.
+func TestInTheWay(t *testing.T) {
+	playAll(t, map[string][]step{
 		"in the way: the wildcard after loopback": append(served(local), bind(2, 20, "0.0.0.0:8080", "let go 1: generation 2 binds 0.0.0.0:8080"),
 			listen(2, 20, "0.0.0.0:8080", "keep 20")),
 		"in the way: dual stack after loopback":    append(served(local), bind(2, 20, "[::]:8080", "let go 1: generation 2 binds [::]:8080")),
@@ -169,8 +188,12 @@ func TestTable(t *testing.T) {
 		"beside: another network namespace":        append(served(local), bind(2, 20, local, "", inNet(7))),
 		"beside: another device": append(served(local, option(func(o *Options) { o.Device = "lo" })),
 			bind(2, 20, local, "", option(func(o *Options) { o.Device = "eth0" }))),
+	})
+}
 
-		// Other options.
+// TestOtherOptions: a socket is handed only to whom has the same options.
+func TestOtherOptions(t *testing.T) {
+	playAll(t, map[string][]step{
 		"options: V6ONLY": append(served("[::]:80"), bind(2, 20, "[::]:80", "let go 1: generation 2 sets another IPV6_V6ONLY", v6only)),
 		"options: REUSEPORT": append(served(local), bind(2, 20, local, "let go 1: generation 2 sets another SO_REUSEPORT",
 			option(func(o *Options) { o.ReusePort = true }))),
@@ -193,8 +216,12 @@ func TestTable(t *testing.T) {
 		"handing over failed": append(served(local), bind(2, 20, local, "hand 1"),
 			on("failed", func(t *Table, _ time.Time) []Action { return t.HandFailed(1, "EBADF") }, "let go 1: it cannot be handed over: EBADF"),
 			bind(2, 20, local, "")),
+	})
+}
 
-		// Somebody of the tree has it.
+// TestOpenInTheTree: what a process of the tree has open is neither handed over nor let go.
+func TestOpenInTheTree(t *testing.T) {
+	playAll(t, map[string][]step{
 		"two servers that fall back to the next port": append(served(local), bind(2, 20, local, "hand 1"), listen(2, 1, local, ""),
 			bind(2, 21, local, "", open(1)), bind(2, 21, "127.0.0.1:8081", ""), listen(2, 21, "127.0.0.1:8081", "keep 21")),
 		"the same address twice in the first generation": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), bind(1, 2, local, "", open(1))},
@@ -204,8 +231,12 @@ func TestTable(t *testing.T) {
 		"bound again while it stops": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), stops(1, "lengthen 1"),
 			bind(1, 2, local, "hand 1")},
 		"another generation calls": append(served(local), bind(1, 20, local, ""), listen(1, 1, local, "")),
+	})
+}
 
-		// A generation that has not taken it.
+// TestNotTaken: it ended by itself, or was not ready in time.
+func TestNotTaken(t *testing.T) {
+	playAll(t, map[string][]step{
 		"it dials its own port first": append(served(local), exited(2, gives(2)), stops(2, ""), ended(2, ""),
 			started(3), bind(3, 30, local, ""), listen(3, 30, local, "keep 30"),
 			becomesReady(3, "let go 30: "+fmt.Sprintf(dialled, 3)+"; off: "+fmt.Sprintf(dialled, 3)),
@@ -228,8 +259,12 @@ func TestTable(t *testing.T) {
 			stops(2, ""), ended(2, ""), started(3), becomesReady(3, "off: "+fmt.Sprintf(dialled, 3))),
 		"it waits until its port is free": append(served(local), notReady(2, "let go 1: generation 2 was not ready in time, and has not taken it"),
 			bind(2, 20, local, "off: generation 2 bound 127.0.0.1:8080 only when devguard had let go of it")),
+	})
+}
 
-		// Ready and not taken.
+// TestReadyAndNotTaken: after five seconds it is let go.
+func TestReadyAndNotTaken(t *testing.T) {
+	playAll(t, map[string][]step{
 		"ready and not taken": append(served(local), becomesReady(2, ""), after(untaken-1, tick("")),
 			after(1, tick("let go 1: generation 2 is ready for 5s, and has not taken it")), tick("")),
 		"ready and taken late": append(served(local), becomesReady(2, ""), after(untaken-1, bind(2, 20, local, "hand 1")), listen(2, 1, local, ""),
@@ -238,13 +273,21 @@ func TestTable(t *testing.T) {
 			after(untaken, tick("let go 1: generation 2 is ready for 5s, and has not taken it")),
 			bind(2, 20, local, "off: generation 2 bound 127.0.0.1:8080 only when devguard had let go of it")),
 		"ready, and ends by itself": append(served(local), becomesReady(2, ""), exited(2, gives(2))),
+	})
+}
 
-		// Down.
+// TestDown: nothing is held for long when nobody is coming.
+func TestDown(t *testing.T) {
+	playAll(t, map[string][]step{
 		"down": append(served(local)[:6], after(downLimit-1, tick("")), after(1, tick("let go 1: the app is down for 10s"))),
 		"down, with edits": append(served(local)[:6], after(downLimit-1, active()), after(downLimit-1, tick("")), started(2),
 			bind(2, 20, local, "hand 1")),
+	})
+}
 
-		// While it runs.
+// TestWhileItRuns: a socket that the app has closed is let go when clients wait.
+func TestWhileItRuns(t *testing.T) {
+	playAll(t, map[string][]step{
 		"closed while it runs": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), after(lookEvery, tick("look [1]")),
 			closed(1, "let go 1: generation 1 has closed it"), tick("")},
 		"taken and closed without a listen": append(served(local), bind(2, 20, local, "hand 1"), becomesReady(2, ""), after(lookEvery, tick("look [1]")),
@@ -255,15 +298,17 @@ func TestTable(t *testing.T) {
 			closed(1, "let go 1: generation 1 has closed it")},
 		"shut down while it stops": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), stops(1, "lengthen 1"),
 			after(lengthenEvery, tick("lengthen 1")), ended(1, "lengthen 1")},
+	})
+}
 
-		// The end of holding.
+// TestTheEnd: failures.
+func TestTheEnd(t *testing.T) {
+	playAll(t, map[string][]step{
 		"something failed": append(served(local), on("failed", func(t *Table, _ time.Time) []Action { return t.Failed("EPERM") }, "let go 1: EPERM; off: EPERM"),
 			bind(2, 20, local, ""), on("again", func(t *Table, _ time.Time) []Action { return t.Failed("EPERM") }, ""), exited(2, ""), ended(2, ""), started(3)),
 		"what keeps them was killed": append(served(local), on("lost", func(t *Table, _ time.Time) []Action { return t.Lost("killed") }, "let go 1: killed"),
 			bind(2, 20, local, ""), listen(2, 20, local, "keep 20")),
-	} {
-		t.Run(name, func(t *testing.T) { play(t, steps) })
-	}
+	})
 }
 
 func play(t *testing.T, steps []step) {

@@ -17,6 +17,7 @@
 //	child FILE ARGS...        start another program
 //	reexec                    the program once more in this process, without its listeners
 //	many PORT COUNT           listens on that many ports from there on
+//	storm                     signals, without end
 //	kill PORT                 kill -9 whoever has the port, as kill-port does
 //	sleep DURATION
 //	exit CODE
@@ -136,6 +137,8 @@ func do(words []string) {
 			check(err)
 			serve(fd)
 		}
+	case "storm":
+		check(exec.Command("sh", "-c", "while kill -URG $PPID && kill -CHLD $PPID; do :; done").Start())
 	case "kill":
 		kill(args[0])
 	case "sleep":
