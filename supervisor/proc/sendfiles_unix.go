@@ -36,15 +36,13 @@ func receive(conn *net.UnixConn) (command, []*os.File, error) {
 	return c, files, err
 }
 
-// receiveEvent reads one event and the file that came with it, or nil. The file is
-// non-blocking.
+// receiveEvent reads one event and the file that came with it, or nil.
 func receiveEvent(conn *net.UnixConn) (event, *os.File, error) {
 	var ev event
 	fds, err := receiveFrame(conn, &ev)
 	if len(fds) == 0 {
 		return ev, nil, err
 	}
-	_ = unix.SetNonblock(fds[0], true) // its receiver looks
 	return ev, os.NewFile(uintptr(fds[0]), "seccomp notifications"), err
 }
 

@@ -3,12 +3,11 @@
 package seccomp
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"syscall"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -18,7 +17,7 @@ import (
 // the answers may come from another.
 type Listener struct {
 	file *os.File
-	conn syscall.RawConn
+	wake *os.File // an eventfd that is readable once Close was called
 
 	request, response int // bytes of the kernel's structures, which may have grown
 }
@@ -53,8 +52,8 @@ type (
 	sizes struct{ Request, Response, Data uint16 }
 )
 
-// NewListener takes over the descriptor that Install returned in another process. It must be
-// non-blocking, so that Close ends a Receive. After an error the file is the caller's.
+// NewListener takes over the descriptor that Install returned in another process. After an
+// error it is the caller's.
 func NewListener(file *os.File) (*Listener, error) {
 	var s sizes
 	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_NOTIF_SIZES, 0, uintptr(unsafe.Pointer(&s)))
@@ -66,56 +65,76 @@ func NewListener(file *os.File) (*Listener, error) {
 		request:  max(int(s.Request), int(unsafe.Sizeof(request{}))),
 		response: max(int(s.Response), int(unsafe.Sizeof(response{}))),
 	}
-	err := file.SetReadDeadline(time.Time{}) // fails for one that is not polled
-	if err == nil {
-		l.conn, err = file.SyscallConn()
-	}
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("take over the notifications: %w", err)
 	}
+	l.wake = os.NewFile(uintptr(wake), "end of seccomp notifications")
 	return l, nil
 }
 
 // Close gives up: calls that wait, and later ones, fail with ENOSYS. It ends Receive.
-func (l *Listener) Close() error { return l.file.Close() }
-
-// Receive returns the next notification; io.EOF when no process has the filter any
-// more, os.ErrClosed after Close.
-func (l *Listener) Receive() (Notification, error) {
-	var n Notification
-	var failed error
-	err := l.conn.Read(func(fd uintptr) (done bool) {
-		n, done, failed = l.receive(fd)
-		return done
-	})
-	if err != nil { // of package poll, and always that
-		return n, os.ErrClosed
-	}
-	return n, failed
+func (l *Listener) Close() error {
+	_, _ = l.wake.Write(binary.NativeEndian.AppendUint64(nil, 1)) // fails when it is closed
+	return errors.Join(l.file.Close(), l.wake.Close())
 }
 
-// receive looks without waiting; done is false when there is nothing yet.
-func (l *Listener) receive(fd uintptr) (n Notification, done bool, err error) {
+// Receive returns the next notification; io.EOF when no process has the filter any
+// more, os.ErrClosed after Close. It takes a thread while it waits: the runtime's poller is
+// told of changes alone, and a signal to the thread that asks has the kernel answer with
+// POLLERR instead of what there is.
+func (l *Listener) Receive() (n Notification, err error) {
+	closed := control(l.file, func(fd uintptr) error {
+		return control(l.wake, func(wake uintptr) error {
+			n, err = l.receive(fd, wake)
+			return nil
+		})
+	})
+	if closed != nil {
+		return n, os.ErrClosed
+	}
+	return n, err
+}
+
+// control does f with the descriptor of a file that is open, and stays open meanwhile.
+func control(file *os.File, f func(fd uintptr) error) error {
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	if err := conn.Control(func(fd uintptr) { failed = f(fd) }); err != nil {
+		return err
+	}
+	return failed
+}
+
+func (l *Listener) receive(fd, wake uintptr) (n Notification, err error) {
 	for {
-		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		if _, err := unix.Poll(poll, 0); errors.Is(err, unix.EINTR) {
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN}}
+		_, err := unix.Poll(poll, -1)
+		switch {
+		case errors.Is(err, unix.EINTR):
 			continue
-		}
-		if poll[0].Revents&unix.POLLIN == 0 {
-			if poll[0].Revents&(unix.POLLHUP|unix.POLLERR|unix.POLLNVAL) != 0 {
-				return n, true, io.EOF
-			}
-			return n, false, nil
+		case err != nil:
+			return n, fmt.Errorf("wait for a notification: %w", err)
+		case poll[1].Revents != 0:
+			return n, os.ErrClosed
+		case poll[0].Revents&unix.POLLIN != 0:
+		case poll[0].Revents&unix.POLLHUP != 0:
+			return n, io.EOF
+		default:
+			continue // POLLERR: a signal came
 		}
 		// The kernel wants it zeroed, and may write more than we know of.
 		buf := make([]uint64, (l.request+7)/8)
 		req := (*request)(unsafe.Pointer(&buf[0]))
 		switch errno := ioctl(fd, unix.SECCOMP_IOCTL_NOTIF_RECV, unsafe.Pointer(&buf[0])); errno {
 		case 0:
-			return req.notification(), true, nil
+			return req.notification(), nil
 		case unix.EINTR, unix.ENOENT, unix.ENOTCONN: // the caller is gone: look again
 		default:
-			return n, true, fmt.Errorf("receive a notification: %w", errno)
+			return n, fmt.Errorf("receive a notification: %w", errno)
 		}
 	}
 }
@@ -161,21 +180,20 @@ func (l *Listener) Replace(n Notification, fd int, closeOnExec bool) error {
 
 // ioctl answers ErrGone when the kernel does not know the call any more.
 func (l *Listener) ioctl(request uint, arg unsafe.Pointer) error {
-	errno := unix.EINTR
-	err := l.conn.Control(func(fd uintptr) {
+	err := control(l.file, func(fd uintptr) error {
+		errno := unix.EINTR
 		for errno == unix.EINTR {
 			errno = ioctl(fd, request, arg)
 		}
+		if errno != 0 {
+			return errno
+		}
+		return nil
 	})
-	switch {
-	case err != nil:
-		return err
-	case errno == unix.ENOENT:
+	if errors.Is(err, unix.ENOENT) {
 		return ErrGone
-	case errno != 0:
-		return errno
 	}
-	return nil
+	return err
 }
 
 func ioctl(fd uintptr, request uint, arg unsafe.Pointer) unix.Errno {
