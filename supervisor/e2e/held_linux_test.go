@@ -107,8 +107,8 @@ func TestHeldSockets(t *testing.T) {
 				url := "http://127.0.0.1:" + port
 				d.ready()
 				d.serves(url, "v0")
-				c := newClients(8, url)
-				const restarts = 4
+				const load, restarts = 8, 4
+				c := newClients(load, url)
 				for i := range restarts {
 					mark := d.mark()
 					edit(t, filepath.Join(dir, app.file), fmt.Sprintf(`"v%d"`, i), fmt.Sprintf(`"v%d"`, i+1))
@@ -117,7 +117,13 @@ func TestHeldSockets(t *testing.T) {
 				}
 				res := c.stop()
 				t.Logf("%d restarts: %s", restarts, res)
-				if hold && res.failed() > 0 {
+				lost := 0
+				if app.program == "" {
+					// net/http closes connections that it has accepted, and of whose request
+					// it has not read the header, when Shutdown comes: at most one of each client.
+					lost = load * restarts
+				}
+				if hold && (res.refused > 0 || res.other > lost) {
 					t.Errorf("requests failed: %s\n%s", res, d.log())
 				}
 				if hold && d.count(0, "listening socket let go")+d.count(0, "listening sockets are not held") > 0 {
@@ -146,8 +152,6 @@ type results struct {
 	longest            time.Duration
 	first              error // of the other ones
 }
-
-func (r results) failed() int { return r.refused + r.other }
 
 func (r results) String() string {
 	return fmt.Sprintf("%d ok, %d refused, %d failed otherwise (%v), longest %v", r.ok, r.refused, r.other, r.first, r.longest.Round(time.Millisecond))

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -103,7 +104,7 @@ func (row holding) play(t *testing.T, hold bool) {
 	if strings.HasPrefix(row.scripts[0], "many") {
 		ports = 200
 	}
-	fill := places(t, ports)
+	fill := places(ports)
 	script := func(i int) string { return fmt.Sprintf("tag save%d\n%s\n", i, fill(row.scripts[i])) }
 	dir := project(t, map[string]string{"sockets": script(0), "devguard.toml": fmt.Sprintf(
 		"[app]\nhold_sockets = %v\ncommand = [\"%s\"]\n[watch]\ninclude = [\"sockets\"]\n", hold, strings.Join(program, `", "`))})
@@ -147,12 +148,14 @@ func (row holding) play(t *testing.T, hold bool) {
 	}
 }
 
-// places returns what fills in @PORT and @NEXT, so that n ports from @PORT on are free.
-func places(t *testing.T, n int) func(string) string {
+// places returns what fills in @PORT and @NEXT, so that n ports from @PORT on are free. They are none
+// of those that the system gives to connections.
+func places(n int) func(string) string {
 	for {
-		var port, next int
-		fmt.Sscan(freePort(t), &port)
-		for next = port; next < port+n && next < 65536 && refuses(fmt.Sprintf("127.0.0.1:%d", next)); next++ {
+		port := 10000 + rand.IntN(20000)
+		next := port
+		for next < port+n && refuses(fmt.Sprintf("127.0.0.1:%d", next)) {
+			next++
 		}
 		if next == port+n {
 			return strings.NewReplacer("@PORT", fmt.Sprint(port), "@NEXT", fmt.Sprint(port+1)).Replace

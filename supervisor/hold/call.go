@@ -154,10 +154,15 @@ func (t *Table) Listen(gen int, inode uint64, place Place) []Action {
 }
 
 // Closed says of which sockets Look has found that clients wait on them and no process of
-// the tree has them open.
+// the tree has them open. Found so once it may be between a close and the next bind.
 func (t *Table) Closed(inodes []uint64) []Action {
 	var acts []Action
+	before := t.empty
+	t.empty = inodes
 	for _, inode := range inodes {
+		if !slices.Contains(before, inode) {
+			continue
+		}
 		if s := t.sockets[inode]; s != nil && isTaken(s.state) && t.serves() {
 			acts = append(acts, t.letGo([]*socket{s}, "generation "+strconv.Itoa(t.gen)+" has closed it")...)
 		}

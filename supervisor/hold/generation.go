@@ -13,7 +13,7 @@ func (t *Table) Started(gen int) {
 	default:
 		panic(fmt.Sprintf("BUG: generation %d starts while generation %d is there", gen, t.gen))
 	}
-	t.gen, t.phase, t.took, t.waited = gen, starting{}, false, nil
+	t.gen, t.phase, t.took, t.waited, t.empty = gen, starting{}, false, nil, nil
 }
 
 // Ready says that a generation was found ready.

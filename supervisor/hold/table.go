@@ -35,7 +35,8 @@ type Table struct {
 	phase   phase
 	took    bool // it was given a socket that was held
 	sockets map[uint64]*socket
-	waited  []Place // let go because it had not taken them in time
+	empty   []uint64 // sockets that were found closed, with clients that wait, at the last look
+	waited  []Place  // let go because it had not taken them in time
 
 	trust     trust
 	suspicion suspicion
@@ -101,7 +102,7 @@ type (
 	Lengthen struct{ Inode uint64 }
 
 	// Look whether clients wait on kept sockets that no process of the tree has open,
-	// and say so by Closed.
+	// and answer by Closed.
 	Look struct{ Inodes []uint64 }
 
 	// LetGo closes the copy, before the call that it was decided at is answered.

@@ -289,13 +289,14 @@ func TestDown(t *testing.T) {
 func TestWhileItRuns(t *testing.T) {
 	playAll(t, map[string][]step{
 		"closed while it runs": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), after(lookEvery, tick("look [1]")),
-			closed(1, "let go 1: generation 1 has closed it"), tick("")},
+			closed(1, ""), after(lookEvery, tick("look [1]")), closed(1, "let go 1: generation 1 has closed it"), tick("")},
 		"taken and closed without a listen": append(served(local), bind(2, 20, local, "hand 1"), becomesReady(2, ""), after(lookEvery, tick("look [1]")),
-			closed(1, "let go 1: generation 2 has closed it")),
+			closed(1, ""), after(lookEvery, tick("look [1]")), closed(1, "let go 1: generation 2 has closed it")),
+		"closed for a moment": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), closed(1, ""), closed(9, ""), closed(1, "")},
 		"closed, but it stops": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), after(lookEvery, tick("look [1]")),
 			stops(1, "lengthen 1"), closed(1, "")},
 		"not ready, and closed": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), notReady(1, ""), after(lookEvery, tick("look [1]")),
-			closed(1, "let go 1: generation 1 has closed it")},
+			closed(1, ""), after(lookEvery, tick("look [1]")), closed(1, "let go 1: generation 1 has closed it")},
 		"shut down while it stops": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), stops(1, "lengthen 1"),
 			after(lengthenEvery, tick("lengthen 1")), ended(1, "lengthen 1")},
 	})
