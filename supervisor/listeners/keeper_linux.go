@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -174,10 +175,7 @@ func startKeeper() (*keeper, error) {
 	}
 	k := &keeper{socket: pair[0], ended: make(chan struct{})}
 	if err == nil {
-		// A group of its own: Ctrl-C at a terminal does not reach it.
-		k.process, err = os.StartProcess("/proc/self/exe", []string{keeperName, keeperFlag}, &os.ProcAttr{
-			Env: os.Environ(), Files: []*os.File{null, null, null, theirs}, Sys: &syscall.SysProcAttr{Setpgid: true},
-		})
+		k.process, err = execKeeper(null, null, null, theirs)
 	}
 	if err != nil {
 		unix.Close(pair[0])
@@ -188,6 +186,23 @@ func startKeeper() (*keeper, error) {
 		close(k.ended)
 	}()
 	return k, nil
+}
+
+// execKeeper starts this program again with these files, in a group of its own: Ctrl-C at a
+// terminal does not reach it. Until it is in that group Ctrl-Z would stop it, and `fg` would not
+// continue it, so that signal is blocked, and stays so: it is of no use to a keeper.
+func execKeeper(files ...*os.File) (*os.Process, error) {
+	runtime.LockOSThread() // the signal mask is the thread's
+	defer runtime.UnlockOSThread()
+	var stop, before unix.Sigset_t
+	stop.Val[0] = 1 << (unix.SIGTSTP - 1)
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &stop, &before); err != nil {
+		return nil, err
+	}
+	defer unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)
+	return os.StartProcess("/proc/self/exe", []string{keeperName, keeperFlag}, &os.ProcAttr{
+		Env: os.Environ(), Files: files, Sys: &syscall.SysProcAttr{Setpgid: true},
+	})
 }
 
 // close ends it and what it keeps, and waits for it.
