@@ -114,6 +114,7 @@ func TestHeldSockets(t *testing.T) {
 					edit(t, filepath.Join(dir, app.file), fmt.Sprintf(`"v%d"`, i), fmt.Sprintf(`"v%d"`, i+1))
 					d.wait(mark, "instance ready", func(l line) bool { return l.int("gen") == i+2 })
 					d.serves(url, fmt.Sprintf("v%d ", i+1))
+					c.serveMore(t, 100)
 				}
 				res := c.stop()
 				t.Logf("%d restarts: %s", restarts, res)
@@ -170,6 +171,20 @@ func (c *clients) stop() results {
 	c.cancel()
 	c.done.Wait()
 	return c.res
+}
+
+// serveMore waits until that many more requests were answered.
+func (c *clients) serveMore(t *testing.T, n int) {
+	t.Helper()
+	answered := func() int {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.res.ok
+	}
+	before := answered()
+	if !poll(limit, func() bool { return answered() >= before+n }) {
+		t.Fatalf("%d more requests were not answered: %d, before %d", n, answered(), before)
+	}
 }
 
 // ask makes about 100 requests a second.
