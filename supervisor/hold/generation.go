@@ -70,12 +70,10 @@ func (t *Table) Exited(now time.Time, gen int) []Action {
 		return nil
 	}
 	var acts []Action
-	reason := "generation " + strconv.Itoa(gen) + " ended, and has not taken it"
-	switch t.phase.(type) {
-	case starting:
-		acts = t.untaken(reason)
-	case ready, unready:
-		acts = t.letGo(t.all(isHeld), reason)
+	if _, asked := t.phase.(stopping); !asked {
+		// Also one that was found ready: by being alive for a second, while its connect to
+		// the port that is held for it took as long.
+		acts = t.untaken("generation " + strconv.Itoa(gen) + " ended, and has not taken it")
 	}
 	return append(acts, t.end(now)...)
 }

@@ -241,6 +241,8 @@ func TestNotTaken(t *testing.T) {
 			started(3), bind(3, 30, local, ""), listen(3, 30, local, "keep 30"),
 			becomesReady(3, "let go 30: "+fmt.Sprintf(dialled, 3)+"; off: "+fmt.Sprintf(dialled, 3)),
 			bind(3, 31, "127.0.0.1:99", ""), stops(3, ""), ended(3, ""), started(4), bind(4, 40, local, "")),
+		"it dials its own port, and is found alive meanwhile": append(served(local), becomesReady(2, ""), exited(2, gives(2)), ended(2, ""),
+			started(3), bind(3, 30, local, ""), becomesReady(3, "off: "+fmt.Sprintf(dialled, 3))),
 		"a start that fails for another reason": append(served(local), exited(2, gives(2)), stops(2, ""), ended(2, ""),
 			started(3), exited(3, ""), stops(3, ""), ended(3, ""), // with nothing held it fails as well
 			started(4), bind(4, 40, local, ""), listen(4, 40, local, "keep 40"), becomesReady(4, "")),

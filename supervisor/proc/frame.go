@@ -95,15 +95,6 @@ func readBody(r io.Reader, header [4]byte, v any) error {
 	return nil
 }
 
-// readFrame reads one frame without files.
-func readFrame(r io.Reader, v any) error {
-	var header [4]byte
-	if _, err := io.ReadFull(r, header[:]); err != nil {
-		return err
-	}
-	return readBody(r, header, v)
-}
-
 func toBytes(in []string) [][]byte {
 	out := make([][]byte, len(in))
 	for i, s := range in {
