@@ -39,7 +39,6 @@ func (s *Supervisor) build(e reload.Build) doer {
 		req.Progress = s.Screen.Packages
 	}
 	return func(ctx context.Context) reload.Event {
-		s.holder.Active()
 		if err := s.mendFolder(); err != nil {
 			return reload.Built{ID: e.ID, Err: err}
 		}

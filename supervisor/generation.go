@@ -118,6 +118,9 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, g *generation) 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if !spec.Filter {
+		s.holder.Unfiltered()
+	}
 	// Past this point the app may have begun its work: it is then stopped like
 	// any other, with its grace, and not cut off.
 	launch, cancel := outlive(ctx, launchWait)
@@ -130,8 +133,6 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, g *generation) 
 	if spec.Filter {
 		filter, refused := tree.Filter()
 		s.holder.Started(e.Gen, filter, refused, tree.Pids)
-	} else {
-		s.holder.Unfiltered(e.Gen)
 	}
 	if err := s.StateDir.RecordInstance(e.Gen, tree.PID(), tree.Guardians()...); err != nil {
 		s.warn(fmt.Errorf("if devguard is killed now, the app may be left running: %w", err))

@@ -39,7 +39,6 @@ type hookRun struct {
 func (s *Supervisor) runHook(e reload.RunHook) doer {
 	r := hookRun{e, s.cfg, s.db, s.cfg.Hooks[e.Hook]}
 	return func(ctx context.Context) reload.Event {
-		s.holder.Active()
 		began := time.Now()
 		res := s.runOnce(ctx, r)
 		ev := reload.HookDone{ID: e.ID, Took: time.Since(began), Err: res.Err, Detail: res}

@@ -18,6 +18,7 @@ type loop struct {
 	doers doers
 	say   func(reload.Log) // writes a line of the log
 	help  func()           // tells what the keys do
+	show  func(reload.Snapshot)
 
 	changes <-chan change.Set
 	replace <-chan struct{}  // see App.Replace
@@ -40,9 +41,11 @@ func (l *loop) run(st reload.State) error {
 		for _, e := range effects {
 			l.do(e)
 		}
-		if snap := st.Snapshot(); snap.Done {
+		snap := st.Snapshot()
+		if snap.Done {
 			return snap.Err
 		}
+		l.show(snap)
 		wake(timer, st.Deadline())
 		st, effects = reload.Step(st, l.next(timer.C), time.Now())
 	}

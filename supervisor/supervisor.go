@@ -87,7 +87,7 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	defer s.shutdown()
 	l := loop{
-		doers: s.doers(), say: s.log, help: s.help,
+		doers: s.doers(), say: s.log, help: s.help, show: s.show(),
 		changes: s.watch.Changes(), replace: s.replace, signals: s.Signals, keys: s.Keys, ended: ctx.Done(),
 	}
 	return l.run(reload.New(s.decisions(s.cfg)))
@@ -129,6 +129,17 @@ func (s *Supervisor) doers() doers {
 		list: s.list, loadConfig: s.loadConfig, runHook: s.runHook, build: s.build,
 		check: s.check, start: s.start, await: s.await, awaitReady: s.awaitReady, stop: s.stop, drain: s.drain,
 		forwardQuit: s.forwardQuit, stopJob: s.stopJob, prepare: s.prepare, closeRetired: s.closeRetired,
+	}
+}
+
+// show tells those who are not told by an effect what the state is. It does not wait.
+func (s *Supervisor) show() func(reload.Snapshot) {
+	told := ""
+	return func(snap reload.Snapshot) {
+		if reason := idleReason(snap); reason != told {
+			told = reason
+			s.holder.Idle(reason)
+		}
 	}
 }
 

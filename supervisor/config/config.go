@@ -140,6 +140,7 @@ func Default(work string) *Config {
 			StopSignal:     syscall.SIGTERM,
 			Grace:          5 * time.Second,
 			RestartOnCrash: true,
+			HoldSockets:    true,
 		},
 		Watch: Watch{
 			Include: []string{"**/*.{html,tmpl,tpl,gohtml,sql}"},

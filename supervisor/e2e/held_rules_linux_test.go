@@ -79,7 +79,7 @@ func TestHeldSocketRules(t *testing.T) {
 		"another port":                      {scripts: []string{plain, "listen 127.0.0.1:@NEXT"}, serves: "127.0.0.1:@NEXT", says: []string{"generation 2 is ready for 5s, and has not taken it"}, gone: "127.0.0.1:@PORT"},
 		"closed while it runs":              {scripts: []string{plain, "listen 127.0.0.1:@PORT\nlisten 127.0.0.1:@NEXT\nsleep 1s\nclose"}, serves: "-", says: []string{"generation 2 has closed it"}, gone: "127.0.0.1:@PORT"},
 		"crashes before it listens, mended": {scripts: []string{plain, plain, "exit 1", plain, plain}, says: []string{ended(3)}},
-		"takes it, and ends for good":       {scripts: []string{plain, plain + "\nsleep 1200ms\nexit 0"}, says: []string{"the app is down for 10s"}, gone: "127.0.0.1:@PORT", serves: "-"},
+		"takes it, and ends for good":       {scripts: []string{plain, plain + "\nsleep 1200ms\nexit 0"}, says: []string{"the app is down for 1m0s, and nothing was changed"}, gone: "127.0.0.1:@PORT", serves: "-"},
 		"under strace":                      {scripts: []string{plain, plain, plain}, program: []string{"strace", "-f", "-o", "/dev/null"}},
 	} {
 		for _, hold := range []bool{false, true} {
@@ -129,7 +129,7 @@ func (row holding) play(t *testing.T, hold bool) {
 			d.serves("http://"+addr, fmt.Sprintf("save%d", i))
 		}
 	}
-	if row.gone != "" && !poll(limit, func() bool { return refuses(fill(row.gone)) }) {
+	if row.gone != "" && !poll(2*limit, func() bool { return refuses(fill(row.gone)) }) {
 		t.Errorf("%s does not refuse", fill(row.gone))
 	}
 	if !hold {

@@ -2,8 +2,8 @@
 // whom they are handed, and when devguard lets go of them.
 //
 // A Table is told what the app does with its sockets (Bind, Listen) and what becomes
-// of its generations (Started, Ready, NotReady, Exited, Stopping, Ended), and answers
-// with Actions. It has no I/O and no clock: what is asked of the kernel comes with
+// of its generations (Started, Ready, NotReady, Exited, Stopping, Ended, then Idle or
+// Active), and answers with Actions. It has no I/O and no clock: what is asked of the kernel comes with
 // the call, and so does `now`.
 //
 // A socket that listens is kept: devguard has a copy of it, with which it goes on
@@ -20,7 +20,8 @@
 //     what was held for it. When the next one then becomes ready, the app dials its
 //     own port before it binds, and holding is off for the run.
 //   - A generation that is ready and has not taken it (untaken).
-//   - The app is down and nothing is done about it (downLimit).
+//   - The app is down and nothing is done about it (downLimit); until then whoever
+//     connects is answered that it is (Answer).
 //   - Clients wait on a socket that the app has closed while it runs.
 //   - What keeps the copies was killed, or something failed.
 package hold

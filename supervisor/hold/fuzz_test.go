@@ -2,6 +2,7 @@ package hold
 
 import (
 	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -13,7 +14,7 @@ func FuzzTable(f *testing.F) {
 	f.Add([]byte{0, 1, 8, 2, 8, 3, 4, 5, 6, 200, 0, 1, 9, 7, 3, 4})
 	f.Add([]byte{0, 1, 8, 2, 8, 4, 5, 0, 10, 5, 0, 1, 8, 2, 8, 3, 6, 250})
 	f.Fuzz(func(t *testing.T, script []byte) {
-		w := world{t: t, now: zero, table: new(Table), open: map[uint64]bool{}, kept: map[uint64]bool{}}
+		w := world{t: t, now: zero, table: new(Table), open: map[uint64]bool{}, kept: map[uint64]bool{}, told: map[uint64]bool{}}
 		for len(script) > 0 {
 			script = w.play(script)
 		}
@@ -32,6 +33,7 @@ type world struct {
 	fresh []fresh         // sockets of the app that are bound
 	open  map[uint64]bool // kept sockets that the app has open
 	kept  map[uint64]bool // copies that we have
+	told  map[uint64]bool // those on which we answer
 	off   bool
 }
 
@@ -43,7 +45,7 @@ type fresh struct {
 var addresses = []Place{place(local), place("0.0.0.0:8080"), place("[::1]:8080"), place("[::]:8080"), place("127.0.0.1:9"), place("127.0.0.1:0")}
 
 func (w *world) play(script []byte) []byte {
-	op, rest := script[0]%11, script[1:]
+	op, rest := script[0]%12, script[1:]
 	arg := byte(0)
 	if len(rest) > 0 {
 		arg = rest[0]
@@ -56,9 +58,11 @@ func (w *world) play(script []byte) []byte {
 	case op == 0 && !w.alive:
 		w.gen++
 		w.alive, w.ends = true, false
-		w.table.Started(w.gen)
+		w.do(w.table.Started(w.gen))
 	case op == 7:
-		w.table.Active(w.now)
+		w.do(w.table.Active())
+	case op == 11:
+		w.do(w.table.Idle(w.now, "reason "+strconv.Itoa(int(arg%2))))
 	case !w.alive:
 	case op == 1:
 		w.bind(addresses[int(arg)%len(addresses)], arg)
@@ -95,6 +99,8 @@ func (w *world) bind(p Place, arg byte) {
 		w.t.Fatal("a new socket was not handed over before")
 	case HandOver:
 		switch {
+		case w.told[inode]:
+			w.t.Fatalf("handed over %d, on which we answer", inode)
 		case !w.kept[inode]:
 			w.t.Fatalf("handed over %d, of which there is no copy", inode)
 		case w.open[inode]:
@@ -136,6 +142,7 @@ func (w *world) do(acts []Action) {
 				w.t.Fatalf("let go of %d (%q), kept: %v", a.Inode, a.Reason, w.kept)
 			}
 			delete(w.kept, a.Inode)
+			delete(w.told, a.Inode)
 		case Lengthen:
 			if !w.kept[a.Inode] {
 				w.t.Fatalf("lengthen %d, of which there is no copy", a.Inode)
@@ -148,6 +155,16 @@ func (w *world) do(acts []Action) {
 				}
 			}
 			w.do(w.table.Closed(closed))
+		case Answer:
+			if !w.kept[a.Inode] || w.alive || a.Reason == "" {
+				w.t.Fatalf("answer on %d (%q), kept: %v, while the app runs: %v", a.Inode, a.Reason, w.kept, w.alive)
+			}
+			w.told[a.Inode] = true
+		case Silence:
+			if !w.told[a.Inode] {
+				w.t.Fatalf("silence on %d, on which nobody answers", a.Inode)
+			}
+			delete(w.told, a.Inode)
 		case TurnOff:
 			if w.off {
 				w.t.Fatal("turned off twice")
@@ -171,6 +188,7 @@ func (w *world) rest() {
 	if w.alive && !w.ends {
 		w.do(w.table.NotReady(w.now, w.gen))
 	}
+	w.do(w.table.Idle(w.now, "the end"))
 	for range 200 {
 		d := w.table.Deadline()
 		if d.IsZero() {

@@ -7,13 +7,15 @@ import (
 )
 
 // Started says that the process of a generation exists. The one before must have ended.
-func (t *Table) Started(gen int) {
+func (t *Table) Started(gen int) []Action {
 	switch t.phase.(type) {
-	case nil, down:
+	case nil, away, down:
 	default:
 		panic(fmt.Sprintf("BUG: generation %d starts while generation %d is there", gen, t.gen))
 	}
+	acts := t.Active()
 	t.gen, t.phase, t.took, t.waited, t.empty = gen, starting{}, false, nil, nil
+	return acts
 }
 
 // Ready says that a generation was found ready.
@@ -116,15 +118,43 @@ func (t *Table) Ended(now time.Time, gen int) []Action {
 			s.state = held{now}
 		}
 	}
-	t.phase = down{now}
+	t.phase = away{}
 	return acts
 }
 
-// Active says that something is done about an app that is down: an edit, a build.
-func (t *Table) Active(now time.Time) {
-	if _, is := t.phase.(down); is {
-		t.phase = down{now}
+// Idle says that no generation is on its way: nothing happens before a change. reason is for
+// whoever connects meanwhile.
+func (t *Table) Idle(now time.Time, reason string) []Action {
+	since := now
+	switch p := t.phase.(type) {
+	case away:
+	case down:
+		if p.reason == reason {
+			return nil
+		}
+		since = p.since
+	default:
+		return nil
 	}
+	t.phase = down{since, reason}
+	var acts []Action
+	for _, s := range t.all(isKept) {
+		acts = append(acts, Answer{s.inode, reason})
+	}
+	return acts
+}
+
+// Active says that something is done that may bring a generation: an edit, a build.
+func (t *Table) Active() []Action {
+	if _, is := t.phase.(down); !is {
+		return nil
+	}
+	t.phase = away{}
+	var acts []Action
+	for _, s := range t.all(isKept) {
+		acts = append(acts, Silence{s.inode})
+	}
+	return acts
 }
 
 // Tick does what is due.
@@ -154,7 +184,7 @@ func (t *Table) Tick(now time.Time) []Action {
 		t.phase = stopping{now.Add(lengthenEvery)}
 		return t.lengthen()
 	case down:
-		return t.letGo(t.all(isKept), fmt.Sprintf("the app is down for %v", downLimit))
+		return t.letGo(t.all(isKept), fmt.Sprintf("the app is down for %v, and nothing was changed", downLimit))
 	}
 	return nil
 }

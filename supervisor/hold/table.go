@@ -12,9 +12,9 @@ const (
 	untaken = 5 * time.Second
 
 	// downLimit is how long sockets are held while the app is down and nothing is
-	// done about it. Nobody answers on them meanwhile, so it is only a little longer
-	// than the longest pause after a crash, 8 s.
-	downLimit = 10 * time.Second
+	// done about it: whoever has not changed a file by then may want the port for
+	// something else, a debugger say. A guess.
+	downLimit = 60 * time.Second
 
 	// lookEvery is how often the queues of a generation that runs are looked at: one
 	// getsockopt for each socket.
@@ -64,14 +64,22 @@ type (
 	// stopping: its main process is gone, or was asked to go.
 	stopping struct{ lengthen time.Time }
 
-	// down: no process of it is left. since is when that or the last edit was.
-	down struct{ since time.Time }
+	// away: no process of it is left, and something is done that may bring another.
+	away struct{}
+
+	// down: no process of it is left, and nothing is done before a change. reason says
+	// so to whoever connects.
+	down struct {
+		since  time.Time
+		reason string
+	}
 )
 
 func (starting) phase() {}
 func (ready) phase()    {}
 func (unready) phase()  {}
 func (stopping) phase() {}
+func (away) phase()     {}
 func (down) phase()     {}
 
 // trust is whether the app was seen to take what is held for it.
@@ -112,6 +120,16 @@ type (
 		Reason string
 	}
 
+	// Answer whoever connects to a kept socket that the app does not run, unless a process
+	// of the tree still has it open. A second Answer brings another reason.
+	Answer struct {
+		Inode  uint64
+		Reason string
+	}
+
+	// Silence ends Answer: connections wait again.
+	Silence struct{ Inode uint64 }
+
 	// TurnOff has later generations started without the filter.
 	TurnOff struct{ Reason string }
 )
@@ -120,6 +138,8 @@ func (Keep) action()     {}
 func (Lengthen) action() {}
 func (Look) action()     {}
 func (LetGo) action()    {}
+func (Answer) action()   {}
+func (Silence) action()  {}
 func (TurnOff) action()  {}
 
 // Off says why nothing is held any more; "" while it is.

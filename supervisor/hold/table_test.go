@@ -30,6 +30,10 @@ func text(acts []Action) string {
 			words = append(words, fmt.Sprint("look ", a.Inodes))
 		case LetGo:
 			words = append(words, fmt.Sprintf("let go %d: %s", a.Inode, a.Reason))
+		case Answer:
+			words = append(words, fmt.Sprintf("answer %d: %s", a.Inode, a.Reason))
+		case Silence:
+			words = append(words, fmt.Sprintf("silence %d", a.Inode))
 		case TurnOff:
 			words = append(words, "off: "+a.Reason)
 		}
@@ -78,7 +82,10 @@ func on(what string, do func(t *Table, now time.Time) []Action, want string) ste
 }
 
 func started(gen int) step {
-	return on("started", func(t *Table, _ time.Time) []Action { t.Started(gen); return nil }, "")
+	return restarted(gen, "")
+}
+func restarted(gen int, want string) step {
+	return on("started", func(t *Table, _ time.Time) []Action { return t.Started(gen) }, want)
 }
 func becomesReady(gen int, want string) step {
 	return on("ready", func(t *Table, now time.Time) []Action { return t.Ready(now, gen) }, want)
@@ -98,8 +105,11 @@ func ended(gen int, want string) step {
 func tick(want string) step {
 	return on("tick", func(t *Table, now time.Time) []Action { return t.Tick(now) }, want)
 }
-func active() step {
-	return on("active", func(t *Table, now time.Time) []Action { t.Active(now); return nil }, "")
+func active(want string) step {
+	return on("active", func(t *Table, _ time.Time) []Action { return t.Active() }, want)
+}
+func idle(reason, want string) step {
+	return on("idle", func(t *Table, now time.Time) []Action { return t.Idle(now, reason) }, want)
 }
 func closed(inode uint64, want string) step {
 	return on("closed", func(t *Table, _ time.Time) []Action { return t.Closed([]uint64{inode}) }, want)
@@ -281,8 +291,11 @@ func TestReadyAndNotTaken(t *testing.T) {
 // TestDown: nothing is held for long when nobody is coming.
 func TestDown(t *testing.T) {
 	playAll(t, map[string][]step{
-		"down": append(served(local)[:6], after(downLimit-1, tick("")), after(1, tick("let go 1: the app is down for 10s"))),
-		"down, with edits": append(served(local)[:6], after(downLimit-1, active()), after(downLimit-1, tick("")), started(2),
+		"down": append(served(local)[:6], after(downLimit, tick("")), idle("it crashed", "answer 1: it crashed"), idle("it crashed", ""),
+			after(downLimit-1, tick("")), idle("the build failed", "answer 1: the build failed"),
+			after(1, tick("let go 1: the app is down for 1m0s, and nothing was changed"))),
+		"down, with edits": append(served(local)[:6], idle("it crashed", "answer 1: it crashed"), after(downLimit-1, active("silence 1")),
+			after(downLimit, tick("")), idle("it crashed", "answer 1: it crashed"), after(downLimit-1, tick("")), restarted(2, "silence 1"), idle("too late", ""),
 			bind(2, 20, local, "hand 1")),
 	})
 }

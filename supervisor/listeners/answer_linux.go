@@ -98,7 +98,7 @@ func (h *Holder) look(r *hold.Request, near []uint64, n seccomp.Notification) {
 // and to the open file.
 func (h *Holder) handOver(c call, own int, inode uint64) (answered bool, err error) {
 	h.publish()
-	_, kept, err := h.keep(opGet, inode, -1)
+	_, kept, err := h.keep(request{op: opGet, inode: inode, fd: -1})
 	if err != nil {
 		return false, err
 	}

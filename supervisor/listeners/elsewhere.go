@@ -43,7 +43,7 @@ func (*Holder) Started(_ int, filter *os.File, _ error, _ func() []int) {
 }
 
 // Unfiltered does nothing.
-func (*Holder) Unfiltered(int) {}
+func (*Holder) Unfiltered() {}
 
 // Ready does nothing.
 func (*Holder) Ready(int) {}
@@ -60,8 +60,8 @@ func (*Holder) Stopping(int) {}
 // Ended does nothing.
 func (*Holder) Ended(int) {}
 
-// Active does nothing.
-func (*Holder) Active() {}
+// Idle does nothing.
+func (*Holder) Idle(string) {}
 
 // Close does nothing.
 func (*Holder) Close() {}

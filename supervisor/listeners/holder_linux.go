@@ -26,6 +26,8 @@ type Holder struct {
 	quit   chan struct{} // closed by Close
 	done   chan struct{} // closed when nothing of ours runs any more
 	places atomic.Pointer[[]hold.Status]
+	idle   atomic.Pointer[string] // see Idle; the newest counts
+	news   chan struct{}          // idle was stored
 	off    atomic.Bool
 
 	// Of the one goroutine that run is.
@@ -46,7 +48,7 @@ type call struct {
 // wait for it.
 func New(say func(logline.Line)) *Holder {
 	h := &Holder{
-		say: say, asks: make(chan func()), calls: make(chan call),
+		say: say, asks: make(chan func()), calls: make(chan call), news: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}), trees: map[*seccomp.Listener]chan struct{}{},
 	}
 	go h.run()
@@ -89,7 +91,7 @@ func (h *Holder) any(is func(hold.Status) bool) bool {
 // reason why it has none. pids are the processes of its tree.
 func (h *Holder) Started(gen int, filter *os.File, refused error, pids func() []int) {
 	h.ask(func() {
-		h.table.Started(gen)
+		h.do(h.table.Started(gen))
 		h.pids = pids
 		var l *seccomp.Listener
 		if refused == nil {
@@ -112,13 +114,10 @@ func (h *Holder) Started(gen int, filter *os.File, refused error, pids func() []
 	})
 }
 
-// Unfiltered says that a generation runs whose sockets are not to be held.
-func (h *Holder) Unfiltered(gen int) {
-	h.tell(func(time.Time) []hold.Action {
-		acts := h.table.Release("it is switched off")
-		h.table.Started(gen)
-		return acts
-	})
+// Unfiltered says that a generation is about to start whose sockets are not to be held: nothing may
+// stand in its way.
+func (h *Holder) Unfiltered() {
+	h.tell(func(time.Time) []hold.Action { return h.table.Release("it is switched off") })
 }
 
 // Ready says that a generation was found ready.
@@ -147,9 +146,23 @@ func (h *Holder) Ended(gen int) {
 	h.tell(func(now time.Time) []hold.Action { return h.table.Ended(now, gen) })
 }
 
-// Active says that something is done about an app that may be down.
-func (h *Holder) Active() {
-	h.tell(func(now time.Time) []hold.Action { h.table.Active(now); return nil })
+// Idle says why no generation runs and none is on its way, to whoever connects meanwhile; "" when one
+// runs or is on its way. It does not wait.
+func (h *Holder) Idle(reason string) {
+	h.idle.Store(&reason)
+	select {
+	case h.news <- struct{}{}:
+	default: // somebody is about to look
+	}
+}
+
+// heed has the table know what Idle was told last.
+func (h *Holder) heed(now time.Time) {
+	if reason := *h.idle.Load(); reason != "" {
+		h.do(h.table.Idle(now, reason))
+	} else {
+		h.do(h.table.Active())
+	}
 }
 
 // Close lets go of everything and waits until nothing of ours runs. No process of the app may be
@@ -191,6 +204,8 @@ func (h *Holder) run() {
 			h.guarded(f)
 		case c := <-h.calls:
 			h.answer(c)
+		case <-h.news:
+			h.guarded(func() { h.heed(time.Now()) })
 		case <-h.keeperEnded():
 			h.lost()
 		case now := <-timer.C:
@@ -276,26 +291,43 @@ func (h *Holder) publish() {
 // table.
 func (h *Holder) do(acts []hold.Action) {
 	for _, a := range acts {
-		var err error
-		switch a := a.(type) {
-		case hold.LetGo:
-			err = h.letGo(a, acts)
-		case hold.TurnOff:
-			h.say(logline.SocketsNotHeld(a.Reason))
-		case hold.Lengthen:
-			_, _, err = h.keep(opLengthen, a.Inode, -1)
-			if err != nil && !errors.Is(err, errLost) { // shut down by the app, and its port is somebody else's by now
-				h.do(h.table.HandFailed(a.Inode, err.Error()))
-				err = nil
-			}
-		case hold.Look:
-			h.do(h.table.Closed(h.abandoned(a.Inodes)))
-		}
-		if errors.Is(err, errLost) {
+		if err := h.act(a, acts); errors.Is(err, errLost) {
 			h.lost()
 		}
 	}
 	h.publish()
+}
+
+// act does one of acts. Only the loss of the keeper is an error here.
+func (h *Holder) act(a hold.Action, acts []hold.Action) (err error) {
+	switch a := a.(type) {
+	case hold.LetGo:
+		return h.letGo(a, acts)
+	case hold.TurnOff:
+		h.say(logline.SocketsNotHeld(a.Reason))
+	case hold.Lengthen:
+		err = h.try(a.Inode, request{op: opLengthen}) // fails when the app has shut it down, and its port is somebody else's by now
+	case hold.Look:
+		h.do(h.table.Closed(h.abandoned(a.Inodes)))
+	case hold.Answer:
+		if descriptors(h.pids())[a.Inode] == 0 {
+			err = h.try(a.Inode, request{op: opAnswer, reason: a.Reason})
+		}
+	case hold.Silence:
+		err = h.try(a.Inode, request{op: opSilence})
+	}
+	return err
+}
+
+// try asks the keeper for what may fail for one socket, which is let go then.
+func (h *Holder) try(inode uint64, r request) error {
+	r.inode, r.fd = inode, -1
+	_, _, err := h.keep(r)
+	if err != nil && !errors.Is(err, errLost) {
+		h.do(h.table.HandFailed(inode, err.Error()))
+		return nil
+	}
+	return err
 }
 
 // letGo closes a copy and says so, unless all is let go for the same reason.
@@ -306,7 +338,7 @@ func (h *Holder) letGo(a hold.LetGo, acts []hold.Action) error {
 	if h.keeper == nil {
 		return nil
 	}
-	_, _, err := h.keep(opDrop, a.Inode, -1)
+	_, _, err := h.keep(request{op: opDrop, inode: a.Inode, fd: -1})
 	return err
 }
 
@@ -315,7 +347,7 @@ func (h *Holder) letGo(a hold.LetGo, acts []hold.Action) error {
 func (h *Holder) abandoned(inodes []uint64) []uint64 {
 	var waits []uint64
 	for _, inode := range inodes {
-		if n, _, err := h.keep(opWaiting, inode, -1); err == nil && n > 0 {
+		if n, _, err := h.keep(request{op: opWaiting, inode: inode, fd: -1}); err == nil && n > 0 {
 			waits = append(waits, inode)
 		}
 	}
@@ -333,11 +365,11 @@ func (h *Holder) abandoned(inodes []uint64) []uint64 {
 }
 
 // keep asks the keeper for something.
-func (h *Holder) keep(op byte, inode uint64, fd int) (value, got int, err error) {
+func (h *Holder) keep(r request) (value, got int, err error) {
 	if h.keeper == nil {
 		return 0, -1, errLost
 	}
-	return h.keeper.ask(op, inode, fd)
+	return h.keeper.ask(r)
 }
 
 // put has the keeper keep a copy of fd, which it may have to be started for.
@@ -350,6 +382,6 @@ func (h *Holder) put(inode uint64, fd int) error {
 		}
 		h.keeper = k
 	}
-	_, _, err := h.keeper.ask(opPut, inode, fd)
+	_, _, err := h.keeper.ask(request{op: opPut, inode: inode, fd: fd})
 	return err
 }

@@ -27,6 +27,8 @@ const (
 	opDrop                // closes it
 	opLengthen            // listens with a long queue
 	opWaiting             // how many connections wait to be accepted
+	opAnswer              // whoever connects is told a reason, which comes with it
+	opSilence             // they wait again
 )
 
 // queue is how many connections wait while nobody accepts. The kernel bounds it by
@@ -38,7 +40,7 @@ const queue = 4096
 const patience = 3 * time.Second
 
 const (
-	requestSize = 1 + 8 // operation, inode
+	requestSize = 1 + 8 // operation, inode; a reason may follow
 	answerSize  = 4 + 4 // errno, value
 )
 
@@ -54,50 +56,94 @@ func Keeper() bool {
 	}
 	_ = os.WriteFile("/proc/self/comm", []byte(keeperName), 0) // else it shows as "exe"
 	unix.CloseOnExec(keeperFD)
-	kept := map[uint64]int{}
+	kept := shelf{}
 	for {
-		var b [requestSize]byte
+		var b [requestSize + maxReason]byte
 		n, fd, err := receive(keeperFD, b[:])
-		if err != nil || n != requestSize {
+		if err != nil || n < requestSize {
 			return true
 		}
-		if err := reply(kept, b[0], binary.NativeEndian.Uint64(b[1:]), fd); err != nil {
+		r := request{op: b[0], inode: binary.NativeEndian.Uint64(b[1:]), reason: string(b[requestSize:n]), fd: fd}
+		if err := kept.reply(r); err != nil {
 			return true
 		}
 	}
 }
 
-// reply does what is asked for and answers.
-func reply(kept map[uint64]int, op byte, inode uint64, came int) error {
-	fd, has := kept[inode]
-	var failed error
-	value, gives := 0, -1
-	switch {
-	case op == opPut && came >= 0:
-		if has {
-			unix.Close(fd)
-		}
-		kept[inode] = came
-	case !has:
-		failed = unix.ENOENT
-	case op == opGet:
-		gives = fd
-	case op == opDrop:
-		unix.Close(fd)
-		delete(kept, inode)
-	case op == opLengthen:
-		failed = unix.Listen(fd, queue)
-	case op == opWaiting:
-		value, failed = waiting(fd)
-	default:
-		failed = unix.EINVAL
+// request is what a keeper is asked for. fd came with it, or is -1.
+type request struct {
+	op     byte
+	inode  uint64
+	reason string
+	fd     int
+}
+
+// shelf is what a keeper has, by the inodes of the sockets.
+type shelf map[uint64]*keptSocket
+
+type keptSocket struct {
+	fd        int
+	answering *unavailable // nil: connections wait
+}
+
+func (k *keptSocket) silence() {
+	if k.answering != nil {
+		k.answering.stop()
+		k.answering = nil
 	}
+}
+
+func (k *keptSocket) close() {
+	k.silence()
+	unix.Close(k.fd)
+}
+
+// reply does what is asked for and answers.
+func (s shelf) reply(r request) error {
+	value, gives, failed := s.do(r)
 	var b [answerSize]byte
 	var errno syscall.Errno
-	errors.As(failed, &errno)
+	if failed != nil && !errors.As(failed, &errno) {
+		errno = unix.EIO
+	}
 	binary.NativeEndian.PutUint32(b[:], uint32(errno))
 	binary.NativeEndian.PutUint32(b[4:], uint32(value))
 	return send(keeperFD, b[:], gives)
+}
+
+// do does what is asked for. gives is a descriptor for the answer, or -1.
+func (s shelf) do(r request) (value, gives int, err error) {
+	k := s[r.inode]
+	switch {
+	case r.op == opPut && r.fd >= 0:
+		if k != nil {
+			k.close()
+		}
+		s[r.inode] = &keptSocket{fd: r.fd}
+		return 0, -1, nil
+	case k == nil:
+		return 0, -1, unix.ENOENT
+	}
+	switch r.op {
+	case opGet:
+		k.silence()
+		return 0, k.fd, nil
+	case opDrop:
+		k.close()
+		delete(s, r.inode)
+	case opLengthen:
+		err = unix.Listen(k.fd, queue)
+	case opWaiting:
+		value, err = waiting(k.fd)
+	case opAnswer:
+		k.silence()
+		k.answering, err = answerOn(k.fd, r.reason)
+	case opSilence:
+		k.silence()
+	default:
+		err = unix.EINVAL
+	}
+	return value, -1, err
 }
 
 // waiting is how many connections of a listening socket are not accepted yet: that is what
@@ -214,11 +260,12 @@ func (k *keeper) close() {
 // errLost says that the keeper does not answer: somebody has killed it.
 var errLost = errors.New("the process that keeps sockets was killed")
 
-// ask makes one request. fd is sent along unless it is negative; got is the descriptor that
+// ask makes one request. Its descriptor is sent along unless it is negative; got is the one that
 // came back, or -1.
-func (k *keeper) ask(op byte, inode uint64, fd int) (value, got int, err error) {
-	b := binary.NativeEndian.AppendUint64([]byte{op}, inode)
-	if err := send(k.socket, b, fd); err != nil {
+func (k *keeper) ask(r request) (value, got int, err error) {
+	b := binary.NativeEndian.AppendUint64([]byte{r.op}, r.inode)
+	b = append(b, r.reason[:min(len(r.reason), maxReason)]...)
+	if err := send(k.socket, b, r.fd); err != nil {
 		return 0, -1, fmt.Errorf("%w: %w", errLost, err)
 	}
 	var answer [answerSize]byte

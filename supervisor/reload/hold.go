@@ -44,6 +44,15 @@ const (
 	AfterChange        Kind = "change" // nothing else is known to be in the way
 )
 
+// AsksForChange reports whether it goes on only after a change, or key r.
+func (k Kind) AsksForChange() bool {
+	switch k {
+	case AfterHookFailed, AfterHookSuspended, AfterBuildFailed, AfterStartFailed, AfterStartRefused, AfterCrash, AfterExit, AfterChange:
+		return true
+	}
+	return false
+}
+
 // wait is what something that is due waits for.
 type wait struct {
 	kind   Kind

@@ -1,0 +1,36 @@
+package supervisor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/reload"
+)
+
+// idleReason says to clients of the app why it does not run, and what has failed; "" while it runs, or
+// something is done that may bring it.
+func idleReason(snap reload.Snapshot) string {
+	i := slices.IndexFunc(snap.Holds, func(h reload.Hold) bool { return h.What == "start" && h.Kind.AsksForChange() })
+	if i < 0 {
+		return ""
+	}
+	lines := []string{"the app does not run: " + snap.Holds[i].Reason + "; the next change starts it"}
+	for _, f := range snap.Failures {
+		lines = append(lines, failureLines(f)...)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func failureLines(f reload.Failure) []string {
+	found, _ := f.Detail.(logline.Diagnostics)
+	if len(found.Shown) == 0 {
+		return []string{fmt.Sprintf("%s: %v", f.What, f.Err)}
+	}
+	var lines []string
+	for _, d := range found.Shown {
+		lines = append(lines, d.Position()+d.Msg)
+	}
+	return lines
+}
