@@ -204,7 +204,7 @@ func TestHolds(t *testing.T) {
 		"a refused restart":           {[]func(*world){env(2), answer("check", true)}, "restart", AfterStartRefused},
 		"a failed start":              {[]func(*world){env(2), answer("check", false), answer("await", false), answer("stop", false), answer("drain", false), answer("start", true), answer("drain", false)}, "start", AfterStartFailed},
 		"a failed build":              {[]func(*world){save, settled, answer("build", true)}, "restart", AfterBuildFailed},
-		"a crash":                     {[]func(*world){answer("await", true), answer("stop", false), answer("drain", false)}, "start", ForBackOff},
+		"a crash":                     {[]func(*world){func(w *world) { w.lived(0) }, answer("await", true), answer("stop", false), answer("drain", false)}, "start", ForBackOff},
 		"an exit":                     {[]func(*world){answer("await", false), answer("stop", false), answer("drain", false)}, "start", AfterExit},
 		"a new configuration":         {[]func(*world){save, settled, func(w *world) { w.edit("/devguard.toml", func(s *change.Snapshot) { s.Config = digest(2) }) }, settled}, "configuration", ForBuild},
 		"the end":                     {[]func(*world){func(w *world) { w.step(Interrupt{}) }}, "shutdown", ForStop},

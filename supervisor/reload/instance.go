@@ -8,7 +8,8 @@ import (
 
 // The back-off after a crash: firstRetry, doubled up to maxRetry (numbers are a
 // guess: the first is short enough not to be noticed, the last quiet enough to
-// read the panic). A generation that lived for steady has not crashed in a row.
+// read the panic). A generation that lived for steady has not crashed in a row: it
+// is started again at once.
 const (
 	firstRetry = 500 * time.Millisecond
 	maxRetry   = 8 * time.Second
@@ -65,7 +66,8 @@ type (
 
 	// crashed: it ended by itself, badly.
 	crashed struct {
-		retry time.Time // when it is started again; zero: not before the next change
+		lived time.Duration // since its process existed
+		retry time.Time     // when it is started again; zero: not before the next change
 	}
 
 	// startFailed: it could not be started.
@@ -310,11 +312,12 @@ func (m *machine) exited(ev Exited) {
 		p.await = 0
 		m.inst.phase = p
 		m.tellExit(ev, p.pid, ev.Interrupt)
-		if m.now.Sub(p.since) >= steady {
+		lived := m.now.Sub(p.since)
+		if lived >= steady {
 			m.inst.crashes = 0
 		}
 		if ev.Code != 0 {
-			m.stop(crashed{})
+			m.stop(crashed{lived: lived})
 		} else {
 			m.stop(exited{})
 		}
@@ -383,17 +386,21 @@ func (m *machine) drained(ev Drained) {
 	}
 	m.warn(ev.Err)
 	m.inst.phase = d.then
-	if _, ok := d.then.(crashed); ok && m.opts.RestartOnCrash && m.isOpen() {
-		m.backOff()
+	if c, ok := d.then.(crashed); ok && m.opts.RestartOnCrash && m.isOpen() {
+		m.backOff(c)
 	}
 }
 
-// backOff has a generation that crashed started again after a while.
-func (m *machine) backOff() {
-	wait := min(firstRetry<<min(m.inst.crashes, 10), maxRetry)
-	m.inst.crashes++
-	m.inst.phase = crashed{retry: m.now.Add(wait)}
-	if !m.restartDue() {
+// backOff has a generation that crashed started again, after a while unless it lived for long.
+func (m *machine) backOff(c crashed) {
+	wait := time.Duration(0)
+	if c.lived < steady {
+		wait = min(firstRetry<<min(m.inst.crashes, 10), maxRetry)
+		m.inst.crashes++
+	}
+	c.retry = m.now.Add(wait)
+	m.inst.phase = c
+	if wait > 0 && !m.restartDue() {
 		m.log(Log{What: LogCrashWaiting, Gen: m.inst.gen, Took: wait})
 	}
 }

@@ -186,6 +186,7 @@ func (w *world) buildFor(d, took time.Duration) {
 
 func TestCrashBacksOffAndASaveResetsIt(t *testing.T) {
 	w := served(t, Options{RestartOnCrash: true})
+	w.lived(0)
 	var gaps []time.Duration
 	for range 6 {
 		a, _ := w.inFlight("await")
@@ -207,6 +208,45 @@ func TestCrashBacksOffAndASaveResetsIt(t *testing.T) {
 	w.editSource(2)
 	if w.st.inst.crashes != 0 {
 		t.Fatal("a save did not reset the back-off")
+	}
+}
+
+// lived has the generation that runs be of that age.
+func (w *world) lived(d time.Duration) {
+	r := w.st.inst.phase.(running)
+	r.since = w.now.Add(-d)
+	w.st.inst.phase = r
+}
+
+// crash ends the generation that runs badly, and goes on until the next one is started or waited for.
+func (w *world) crash() {
+	w.t.Helper()
+	a, _ := w.inFlight("await")
+	w.answer(a, true)
+	for {
+		if _, starts := w.inFlight("start"); starts || w.st.Snapshot().Phase == "crashed" {
+			return
+		}
+		w.answer(w.flight[len(w.flight)-1], false)
+	}
+}
+
+// TestCrashAfterALongLife: an app that has served for a while is started again at once, and a crash
+// soon after that is the first of a row.
+func TestCrashAfterALongLife(t *testing.T) {
+	w := served(t, Options{RestartOnCrash: true})
+	w.st.inst.crashes = 3
+	w.lived(steady)
+	w.crash()
+	s, ok := w.inFlight("start")
+	if !ok || w.said(LogCrashWaiting) > 0 {
+		t.Fatalf("not started at once: waits %v", w.st.Deadline().Sub(w.now))
+	}
+	w.answer(s, false)
+	w.lived(steady - time.Millisecond)
+	w.crash()
+	if gap := w.st.Deadline().Sub(w.now); gap != firstRetry || w.said(LogCrashWaiting) != 1 {
+		t.Fatalf("the next crash waits %v", gap)
 	}
 }
 
