@@ -77,7 +77,7 @@ func (t *Table) Bind(r Request) (verdict Verdict, inode uint64, acts []Action) {
 		return Continue, 0, nil // the next generation gets another port
 	}
 	if slices.Contains(t.waited, r.Place) {
-		return Continue, 0, t.turnOff("generation " + strconv.Itoa(t.gen) + " bound " + r.Place.String() + " only when devguard had let go of it")
+		return Continue, 0, t.turnOff("generation "+strconv.Itoa(t.gen)+" bound "+r.Place.String()+" only when devguard had let go of it", "")
 	}
 	match, acts := t.makeWay(r)
 	if match == nil {

@@ -31,7 +31,7 @@ func (t *Table) Ready(now time.Time, gen int) []Action {
 	case t.took:
 		t.trust, t.suspicion = proven, none
 	case t.suspicion == repeated:
-		return t.turnOff("a generation ended without having taken what was held for it, and generation " + strconv.Itoa(gen) + ", for which nothing was held, is ready")
+		return t.turnOff("a generation ended without having taken what was held for it, and generation "+strconv.Itoa(gen)+", for which nothing was held, is ready", "")
 	default:
 		t.suspicion = none
 	}

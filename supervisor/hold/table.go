@@ -131,7 +131,7 @@ type (
 	Silence struct{ Inode uint64 }
 
 	// TurnOff has later generations started without the filter.
-	TurnOff struct{ Reason string }
+	TurnOff struct{ Reason, Hint string }
 )
 
 func (Keep) action()     {}
@@ -192,17 +192,18 @@ func (t *Table) remember(p Place, reason string) {
 }
 
 // turnOff ends holding for the run.
-func (t *Table) turnOff(reason string) []Action {
+func (t *Table) turnOff(reason, hint string) []Action {
 	if t.off != "" {
 		return nil
 	}
 	acts := t.letGo(t.all(isKept), reason)
 	t.off, t.sockets = reason, nil
-	return append(acts, TurnOff{reason})
+	return append(acts, TurnOff{reason, hint})
 }
 
-// Failed ends holding for the run: something did not work that has to.
-func (t *Table) Failed(reason string) []Action { return t.turnOff(reason) }
+// Failed ends holding for the run: something did not work that has to. hint says what would help, if
+// anything is known to.
+func (t *Table) Failed(reason, hint string) []Action { return t.turnOff(reason, hint) }
 
 // Release lets go of everything and goes on: the settings say so, or devguard ends.
 func (t *Table) Release(reason string) []Action { return t.letGo(t.all(isKept), reason) }

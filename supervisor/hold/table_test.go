@@ -320,8 +320,8 @@ func TestWhileItRuns(t *testing.T) {
 // TestTheEnd: failures.
 func TestTheEnd(t *testing.T) {
 	playAll(t, map[string][]step{
-		"something failed": append(served(local), on("failed", func(t *Table, _ time.Time) []Action { return t.Failed("EPERM") }, "let go 1: EPERM; off: EPERM"),
-			bind(2, 20, local, ""), on("again", func(t *Table, _ time.Time) []Action { return t.Failed("EPERM") }, ""), exited(2, ""), ended(2, ""), started(3)),
+		"something failed": append(served(local), on("failed", func(t *Table, _ time.Time) []Action { return t.Failed("EPERM", "") }, "let go 1: EPERM; off: EPERM"),
+			bind(2, 20, local, ""), on("again", func(t *Table, _ time.Time) []Action { return t.Failed("EPERM", "") }, ""), exited(2, ""), ended(2, ""), started(3)),
 		"what keeps them was killed": append(served(local), on("lost", func(t *Table, _ time.Time) []Action { return t.Lost("killed") }, "let go 1: killed"),
 			bind(2, 20, local, ""), listen(2, 20, local, "keep 20")),
 	})

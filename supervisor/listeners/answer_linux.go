@@ -33,10 +33,8 @@ func (h *Holder) tryAnswer(c call) (answered bool) {
 	case err == nil, errors.Is(err, errNothing):
 	case errors.Is(err, errLost):
 		h.lost()
-	case errors.Is(err, unix.EPERM):
-		h.do(h.table.Failed(err.Error() + "; in a container it needs --cap-add SYS_PTRACE"))
 	case !errors.Is(err, seccomp.ErrGone):
-		h.do(h.table.Failed(err.Error()))
+		h.failed(err)
 	}
 	return answered
 }

@@ -5,29 +5,21 @@ package listeners
 import (
 	"net/netip"
 	"os"
-	"sync"
 
 	"github.com/devguard/devguard/supervisor/logline"
-	"github.com/devguard/devguard/supervisor/seccomp"
 )
 
 // Keeper returns false: nothing is kept on this system.
 func Keeper() bool { return false }
 
-// Holder holds nothing on this system, and says so once when it is asked to.
-type Holder struct {
-	say  func(logline.Line)
-	once sync.Once
-}
+// Holder holds nothing on this system.
+type Holder struct{}
 
 // New returns a Holder that holds nothing.
-func New(say func(logline.Line)) *Holder { return &Holder{say: say} }
+func New(func(logline.Line)) *Holder { return new(Holder) }
 
-// Wanted reports false, and says why.
-func (h *Holder) Wanted() bool {
-	h.once.Do(func() { h.say(logline.SocketsNotHeld(seccomp.ErrUnsupported.Error())) })
-	return false
-}
+// Wanted reports false.
+func (*Holder) Wanted() bool { return false }
 
 // Untaken reports false: nothing is held.
 func (*Holder) Untaken(netip.AddrPort) bool { return false }

@@ -101,7 +101,7 @@ func (h *Holder) Started(gen int, filter *os.File, refused error, pids func() []
 			if filter != nil {
 				filter.Close()
 			}
-			h.do(h.table.Failed(refused.Error()))
+			h.failed(refused)
 			return
 		}
 		ended := make(chan struct{})
@@ -221,10 +221,19 @@ func (h *Holder) run() {
 func (h *Holder) guarded(f func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			h.do(h.table.Failed(fmt.Sprintf("BUG in devguard, please report: %v", p)))
+			h.failed(fmt.Errorf("BUG in devguard, please report: %v", p))
 		}
 	}()
 	f()
+}
+
+// failed ends holding: something did not work that has to.
+func (h *Holder) failed(err error) {
+	hint := logline.HintOf(err)
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		hint = "in a container add --cap-add SYS_PTRACE; elsewhere sysctl kernel.yama.ptrace_scope must be 0 or 1"
+	}
+	h.do(h.table.Failed(err.Error(), hint))
 }
 
 func (h *Holder) keeperEnded() <-chan struct{} {
@@ -267,7 +276,7 @@ func (h *Holder) receive(gen int, l *seccomp.Listener, ended chan struct{}) {
 				delete(h.trees, l)
 				l.Close()
 				if !errors.Is(err, io.EOF) {
-					h.do(h.table.Failed(err.Error()))
+					h.failed(err)
 				}
 			}, func() {})
 			return
@@ -304,7 +313,7 @@ func (h *Holder) act(a hold.Action, acts []hold.Action) (err error) {
 	case hold.LetGo:
 		return h.letGo(a, acts)
 	case hold.TurnOff:
-		h.say(logline.SocketsNotHeld(a.Reason))
+		h.say(logline.SocketsNotHeld(a.Reason, a.Hint))
 	case hold.Lengthen:
 		err = h.try(a.Inode, request{op: opLengthen}) // fails when the app has shut it down, and its port is somebody else's by now
 	case hold.Look:

@@ -100,7 +100,7 @@ var Contract = map[string]Attrs{
 	MsgInstanceExited:   {"gen": "int", "code": "int", "signal?": "string"},
 	MsgCrashWaiting:     {"gen": "int", "ms": "int"},
 	MsgSocketLetGo:      {"address": "string", "reason": "string"},
-	MsgSocketsNotHeld:   {"reason": "string"},
+	MsgSocketsNotHeld:   {"reason": "string", "hint": "string"},
 	MsgStartFailed:      {"gen": "int", "error": "string", "hint?": "string"},
 	MsgStopTrouble:      {"gen": "int", "error": "string", "hint?": "string"},
 	MsgLeftoverEnded:    {"pid": "int"},

@@ -148,9 +148,13 @@ func SocketLetGo(address, reason string) Line {
 	return line(slog.LevelInfo, MsgSocketLetGo, slog.String("address", address), slog.String("reason", reason))
 }
 
-// SocketsNotHeld says why no listening socket is held any more in this run.
-func SocketsNotHeld(reason string) Line {
-	return line(slog.LevelWarn, MsgSocketsNotHeld, slog.String("reason", reason))
+// SocketsNotHeld says why no listening socket is held any more in this run. The app runs as it
+// would without devguard, so it is no warning.
+func SocketsNotHeld(reason, hint string) Line {
+	if hint == "" {
+		hint = "hold_sockets = false below [app] in devguard.toml asks for that"
+	}
+	return line(slog.LevelInfo, MsgSocketsNotHeld, slog.String("reason", reason), slog.String("hint", hint))
 }
 
 // CrashWaiting says when an app that crashed is started again.
