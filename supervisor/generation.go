@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
@@ -33,9 +34,10 @@ type generation struct {
 	db     *Database
 	done   chan struct{} // closed when the start has succeeded or failed
 
-	tree  *proc.Instance // nil when the start has failed
-	port  string         // PORT of its environment
-	since time.Time
+	tree   *proc.Instance // nil when the start has failed
+	hungUp atomic.Int64   // connections of clients that were ended for its stop
+	port   string         // PORT of its environment
+	since  time.Time
 }
 
 // launched waits for the end of the start, and reports whether it has succeeded.
@@ -225,7 +227,9 @@ func (s *Supervisor) await(e reload.Await) doer {
 		}
 		s.holder.Exited(e.Gen)
 		exit := g.tree.Exit()
-		ev := reload.Exited{ID: e.ID, Code: exit.Code, Signal: exit.Signal, Interrupt: g.interrupted(exit)}
+		ev := reload.Exited{
+			ID: e.ID, Code: exit.Code, Signal: exit.Signal, Interrupt: g.interrupted(exit), HungUp: int(g.hungUp.Load()),
+		}
 		if exit.Code > 0 {
 			ev.Detail = s.portTaken(ports)
 		}
@@ -342,11 +346,16 @@ func (s *Supervisor) stop(e reload.Stop) doer {
 	return func(ctx context.Context) reload.Event {
 		s.holder.Stopping(e.Gen)
 		defer s.holder.Ended(e.Gen)
+		hangUp := s.hangUp(g)
 		res := g.tree.Stop(ctx, proc.StopSpec{
 			Signal: g.cfg.App.StopSignal,
 			Grace:  g.cfg.App.Grace,
-			Note:   func(pids []int) { g.db.note(e.Gen, pids) },
+			Note: func(pids []int) {
+				g.db.note(e.Gen, pids)
+				hangUp.begin(pids)
+			},
 		})
+		hangUp.end()
 		ev := reload.Stopped{ID: e.ID, Killed: res.Killed, Took: res.Took}
 		if len(res.Left) > 0 {
 			ev.Err = fmt.Errorf("processes %v did not end after SIGKILL; they may still hold the port", res.Left)

@@ -105,7 +105,7 @@ func (s *Supervisor) instanceLines(l reload.Log) []logline.Line {
 	case reload.LogInstanceNotReady:
 		return one(logline.InstanceNotReady(l.Gen, l.Err))
 	case reload.LogInstanceExited:
-		exited := one(logline.InstanceExited(l.Gen, l.Code, l.Signal, l.Asked))
+		exited := one(logline.InstanceExited(l.Gen, l.Code, l.Signal, l.Asked, l.HungUp))
 		if note, ok := l.Detail.(change.Note); ok && !l.Asked {
 			exited = append(exited, logline.Note(note.Warn, note.Msg, note.Hint))
 		}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"github.com/devguard/devguard/supervisor/build"
@@ -76,6 +77,7 @@ type Supervisor struct {
 	watch    *watch.Watcher
 	launcher *proc.Launcher
 	holder   *listeners.Holder
+	grpc     sync.Once // said that the app has gRPC
 }
 
 // Run supervises until the user ends it or nothing can be done; the error is

@@ -23,7 +23,7 @@ func RunFlags() []cli.Flag {
 		&cli.StringFlag{Name: "name", Usage: "`NAME` of this devguard, and of its folder below .devguard (default: the package's base name)"},
 		&cli.StringFlag{Name: "db", Usage: "what to do about Postgres sessions: `auto|session|transaction|drain|off`"},
 		&cli.BoolFlag{Name: "embedded-db", Usage: "run a private Postgres under .devguard, for app and hooks"},
-		&cli.BoolFlag{Name: "hold-sockets", Usage: "keep listening sockets from one restart to the next, so that no connection is refused (Linux)"},
+		&cli.BoolFlag{Name: "hold-sockets", Value: true, Usage: "let listening sockets outlive a restart, so that no connection is refused (Linux; --hold-sockets=false: off)"},
 		&cli.StringFlag{Name: "log-format", Usage: "`pretty|text|json` (default: pretty on a terminal, else text)"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "also say what was ignored, and why"},
 	)

@@ -44,7 +44,14 @@ type App struct {
 	Stdin          bool          // the app gets the terminal
 	RestartOnCrash bool
 	HoldSockets    bool // listening sockets outlive a generation (Linux)
+
+	// HangUp is how long after StopSignal connections of clients that have their answer are ended, or
+	// Never (Linux).
+	HangUp time.Duration
 }
+
+// Never stands for a duration that does not come.
+const Never time.Duration = -1
 
 // Build is how the package is built.
 type Build struct {
@@ -141,6 +148,7 @@ func Default(work string) *Config {
 			Grace:          5 * time.Second,
 			RestartOnCrash: true,
 			HoldSockets:    true,
+			HangUp:         150 * time.Millisecond,
 		},
 		Watch: Watch{
 			Include: []string{"**/*.{html,tmpl,tpl,gohtml,sql}"},

@@ -107,6 +107,7 @@ func readApp(t *table, cfg *Config) {
 	t.boolean("stdin", &app.Stdin)
 	t.boolean("restart_on_crash", &app.RestartOnCrash)
 	t.boolean("hold_sockets", &app.HoldSockets)
+	t.hangUp("hang_up", &app.HangUp)
 }
 
 func readBuild(t *table, build *Build) {
@@ -274,6 +275,15 @@ func (t *table) globs(key string, into *[]string, example string) {
 }
 
 // poll reads auto, off or an interval.
+func (t *table) hangUp(key string, into *time.Duration) {
+	if t.values[key] == "off" {
+		t.take(key)
+		*into = Never
+		return
+	}
+	t.duration(key, into, 0)
+}
+
 func (t *table) poll(key string, into *Poll) {
 	const least = 10 * time.Millisecond // below it, stat calls are all a core would do; a guess
 	var s string

@@ -114,7 +114,8 @@ stop_signal = "INT"
 grace = "0s"
 stdin = true
 restart_on_crash = false
-hold_sockets = true
+hold_sockets = false
+hang_up = "off"
 [build]
 flags = ["-race"]
 [watch]

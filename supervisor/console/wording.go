@@ -283,5 +283,8 @@ func instanceExited(s *sentence, f *fields, p palette) {
 	if signal != "" {
 		s.text = "the app was ended by " + signal
 	}
+	if n := f.text("hung_up"); n != "" {
+		s.text += "; connections hung up on: " + n
+	}
 	s.quiet = s.level <= slog.LevelInfo // devguard asked it to
 }

@@ -25,7 +25,7 @@ const module = "github.com/devguard/devguard"
 // of every operating system, tests included. A package that is not here fails.
 var mayImport = table(map[string]string{
 	".":                          "*",
-	"supervisor":                 "supervisor/config supervisor/classify supervisor/change supervisor/reload supervisor/watch supervisor/graph supervisor/build supervisor/hook supervisor/proc supervisor/listeners supervisor/ready supervisor/term supervisor/statedir supervisor/console",
+	"supervisor":                 "supervisor/config supervisor/classify supervisor/change supervisor/reload supervisor/watch supervisor/graph supervisor/build supervisor/hook supervisor/proc supervisor/listeners supervisor/hangup supervisor/ready supervisor/term supervisor/statedir supervisor/console",
 	"supervisor/reload":          "supervisor/change supervisor/classify",
 	"supervisor/change":          "supervisor/classify",
 	"supervisor/classify":        "",
@@ -37,6 +37,7 @@ var mayImport = table(map[string]string{
 	"supervisor/ready":           "",
 	"supervisor/hold":            "",
 	"supervisor/listeners":       "supervisor/hold",
+	"supervisor/hangup":          "",
 	"supervisor/seccomp":         "",
 	"supervisor/config":          "",
 	"supervisor/cmd":             "supervisor/config supervisor/classify",

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -79,12 +80,7 @@ func (h *Holder) any(is func(hold.Status) bool) bool {
 	if places == nil {
 		return false
 	}
-	for _, s := range *places {
-		if is(s) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(*places, is)
 }
 
 // Started says that a generation runs, with the descriptor of its filter's notifications, or the

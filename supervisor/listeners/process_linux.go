@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/devguard/devguard/supervisor/osproc"
 	"github.com/devguard/devguard/supervisor/seccomp"
 )
 
@@ -32,42 +33,23 @@ func socketOf(n seccomp.Notification) (fd int, err error) {
 		return -1, errNothing
 	case err != nil:
 		return -1, fmt.Errorf("look at a socket of the app: pidfd_getfd: %w", err)
-	case !isTCP(fd):
+	case !osproc.IsTCP(fd):
 		unix.Close(fd)
 		return -1, errNothing
 	}
 	return fd, nil
 }
 
-// pidfd opens a thread, or before Linux 6.9 its process. Only a thread that has unshared its
-// descriptors has others than its process.
+// pidfd opens the process that makes a call.
 func pidfd(thread int) (int, error) {
-	const pidfdThread = unix.O_EXCL
-	fd, err := unix.PidfdOpen(thread, pidfdThread)
-	if errors.Is(err, unix.EINVAL) {
-		var leader int
-		if leader, err = leaderOf(thread); err == nil {
-			fd, err = unix.PidfdOpen(leader, 0)
-		}
-	}
+	fd, err := osproc.PidfdOfThread(thread)
 	switch {
-	case errors.Is(err, unix.ESRCH), errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, unix.ESRCH):
 		return -1, errNothing
 	case err != nil:
 		return -1, fmt.Errorf("look at a process of the app: pidfd_open: %w", err)
 	}
 	return fd, nil
-}
-
-// leaderOf is the process that a thread is of.
-func leaderOf(thread int) (int, error) {
-	status, err := os.ReadFile("/proc/" + strconv.Itoa(thread) + "/status")
-	if err != nil {
-		return 0, err
-	}
-	_, after, _ := strings.Cut(string(status), "\nTgid:")
-	line, _, _ := strings.Cut(after, "\n")
-	return strconv.Atoi(strings.TrimSpace(line))
 }
 
 // addressOf reads the address of a bind from the memory of the process.
@@ -108,39 +90,20 @@ func parseSockaddr(b []byte) (netip.AddrPort, error) {
 func descriptors(pids []int) map[uint64]int {
 	count := map[uint64]int{}
 	for _, pid := range pids {
-		eachLink(pid, func(_, target string) {
-			if name, ok := strings.CutPrefix(target, "socket:["); ok {
-				if inode, err := strconv.ParseUint(strings.TrimSuffix(name, "]"), 10, 64); err == nil {
-					count[inode]++
-				}
+		osproc.EachDescriptor(pid, func(_, target string) {
+			if inode, ok := osproc.SocketInode(target); ok {
+				count[inode]++
 			}
 		})
 	}
 	return count
 }
 
-// eachLink yields the descriptors of a process and what they lead to; none of a process that
-// is gone.
-func eachLink(pid int, yield func(fd, target string)) {
-	dir, err := os.Open("/proc/" + strconv.Itoa(pid) + "/fd")
-	if err != nil {
-		return
-	}
-	defer dir.Close()
-	names, _ := dir.Readdirnames(-1)
-	var link [128]byte
-	for _, name := range names {
-		if n, err := unix.Readlinkat(int(dir.Fd()), name, link[:]); err == nil {
-			yield(name, string(link[:n]))
-		}
-	}
-}
-
 // polled reports whether a descriptor is in an epoll set of its process already: put another
 // socket in its place, and it is in none any more.
 func polled(thread, fd int, inode uint64) bool {
 	found := false
-	eachLink(thread, func(name, target string) {
+	osproc.EachDescriptor(thread, func(name, target string) {
 		if target != "anon_inode:[eventpoll]" || found {
 			return
 		}

@@ -9,16 +9,6 @@ import (
 	"github.com/devguard/devguard/supervisor/hold"
 )
 
-// isTCP reports whether a socket can be one that listens to TCP.
-func isTCP(fd int) bool {
-	family, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	if err != nil || family != unix.AF_INET && family != unix.AF_INET6 {
-		return false
-	}
-	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
-	return err == nil && kind == unix.SOCK_STREAM
-}
-
 // inodeOf names a socket.
 func inodeOf(fd int) (uint64, error) {
 	var st unix.Stat_t

@@ -97,7 +97,7 @@ var Contract = map[string]Attrs{
 	MsgInstanceStarted:  {"gen": "int", "pid": "int"},
 	MsgInstanceReady:    {"gen": "int", "rule": "http|tcp|listening|alive", "ms": "int", "save_to_ready_ms?": "int"},
 	MsgInstanceNotReady: {"gen": "int", "error": "string", "hint?": "string"},
-	MsgInstanceExited:   {"gen": "int", "code": "int", "signal?": "string"},
+	MsgInstanceExited:   {"gen": "int", "code": "int", "signal?": "string", "hung_up?": "int"},
 	MsgCrashWaiting:     {"gen": "int", "ms": "int"},
 	MsgSocketLetGo:      {"address": "string", "reason": "string"},
 	MsgSocketsNotHeld:   {"reason": "string", "hint": "string"},

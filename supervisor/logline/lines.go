@@ -131,8 +131,9 @@ func InstanceNotReady(g int, err error) Line {
 }
 
 // InstanceExited says how a process ended: code is -1 with a signal, which is
-// named like "SIGKILL". asked means that devguard ended it.
-func InstanceExited(g, code int, signal string, asked bool) Line {
+// named like "SIGKILL". asked means that devguard ended it, and hungUp is how many connections of
+// clients it ended for that, said unless it is 0.
+func InstanceExited(g, code int, signal string, asked bool, hungUp int) Line {
 	level := slog.LevelError
 	switch {
 	case asked:
@@ -140,7 +141,11 @@ func InstanceExited(g, code int, signal string, asked bool) Line {
 	case code == 0:
 		level = slog.LevelWarn
 	}
-	return line(level, MsgInstanceExited, gen(g), slog.Int("code", code)).withString("signal", signal)
+	l := line(level, MsgInstanceExited, gen(g), slog.Int("code", code)).withString("signal", signal)
+	if hungUp > 0 {
+		l = l.With(slog.Int("hung_up", hungUp))
+	}
+	return l
 }
 
 // SocketLetGo says why a listening socket is not held for the next generation any more.

@@ -128,6 +128,7 @@ type Log struct {
 	Code        int
 	Signal      string
 	Asked       bool // the exit was devguard's wish
+	HungUp      int  // connections of clients that were ended for it
 	Err         error
 	Detail      any
 }

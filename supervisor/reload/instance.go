@@ -339,7 +339,7 @@ func (m *machine) tellExit(ev Exited, pid int, asked bool) {
 	if !ev.Cancelled {
 		m.log(Log{
 			What: LogInstanceExited, Gen: m.inst.gen, PID: pid, Code: ev.Code, Signal: ev.Signal,
-			Asked: asked, Detail: ev.Detail,
+			Asked: asked, HungUp: ev.HungUp, Detail: ev.Detail,
 		})
 	}
 	if ev.Interrupt && m.isOpen() {

@@ -1,0 +1,309 @@
+package e2e_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// streaming is a server that stops as net/http tells, and waits for whoever is connected. What asks
+// for /slow gets its answer 3 s after the signal.
+const streaming = `package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const version = "v0"
+
+var waiting atomic.Int64
+
+func main() {
+	signals, release := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, syscall.SIGTERM)
+	flush := func(w http.ResponseWriter) { w.(http.Flusher).Flush() }
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, version) })
+	http.HandleFunc("/waiting", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, waiting.Load()) })
+	http.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
+		waiting.Add(1)
+		select {
+		case <-release:
+			fmt.Fprint(w, "slow")
+		case <-r.Context().Done():
+		}
+	})
+	http.HandleFunc("/quiet", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "data: first\n\n")
+		flush(w)
+		<-r.Context().Done()
+	})
+	http.HandleFunc("/ticks", func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			fmt.Fprint(w, "data: tick\n\n")
+			flush(w)
+			time.Sleep(20 * time.Millisecond)
+		}
+	})
+	http.HandleFunc("/download", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "2000")
+		for i := 0; i < 20; i++ {
+			fmt.Fprint(w, strings.Repeat("x", 100))
+			flush(w)
+			if i == 0 {
+				waiting.Add(1)
+				<-stopping
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	})
+	db, err := net.Dial("tcp", os.Getenv("DB"))
+	check(err)
+	fmt.Fprintln(db, "hello")
+	back := bufio.NewReader(db)
+	back.ReadString('\n')
+	srv := &http.Server{Addr: os.Getenv("ADDR")}
+	secure := &http.Server{Addr: os.Getenv("TLS"), TLSNextProto: noHTTP2}
+	go func() { check(secure.ListenAndServeTLS("cert.pem", "key.pem")) }()
+	go func() { check(srv.ListenAndServe()) }()
+	<-signals
+	close(stopping)
+	time.AfterFunc(3*time.Second, func() { close(release) })
+	done := make(chan struct{})
+	go func() { secure.Shutdown(context.Background()); close(done) }()
+	srv.Shutdown(context.Background())
+	<-done
+	fmt.Fprintln(db, "bye")
+	if answer, err := back.ReadString('\n'); answer != "bye\n" {
+		fmt.Println("the database is gone:", answer, err)
+		os.Exit(3)
+	}
+}
+
+func check(err error) {
+	if err != nil && err != http.ErrServerClosed {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+}
+`
+
+const streamingTLS = `package main
+
+import (
+	"crypto/tls"
+	"net/http"
+)
+
+var (
+	stopping  = make(chan struct{})
+	noHTTP2 = map[string]func(*http.Server, *tls.Conn, http.Handler){}
+)
+`
+
+// streams is the app of TestHangUp under devguard, and a database to which it is connected.
+type streams struct {
+	*devguard
+	dir, addr, secure string
+}
+
+func runStreams(t *testing.T, app string) streams {
+	t.Helper()
+	db, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	go echoLines(db)
+	cert, key := certificate(t)
+	s := streams{addr: "127.0.0.1:" + freePort(t), secure: "127.0.0.1:" + freePort(t)}
+	s.dir = project(t, map[string]string{
+		"main.go": streaming, "tls.go": streamingTLS, "cert.pem": cert, "key.pem": key, "devguard.toml": "[app]\n" + app,
+	})
+	s.devguard = run(t, s.dir, []string{"ADDR=" + s.addr, "TLS=" + s.secure, "DB=" + db.Addr().String()})
+	s.serves("http://"+s.addr, "v0")
+	if !poll(limit, func() bool { return !refuses(s.secure) }) {
+		t.Fatal("no TLS")
+	}
+	return s
+}
+
+// echoLines is a database of one command.
+func echoLines(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go io.Copy(c, c)
+	}
+}
+
+// restart saves, and returns how the first generation has ended and how long that took.
+func (s streams) restart() (exited line, took time.Duration) {
+	s.t.Helper()
+	mark := s.mark()
+	edit(s.t, filepath.Join(s.dir, "main.go"), `"v0"`, `"v1"`)
+	stopping := s.wait(mark, "instance stopping", nil)
+	exited = s.wait(mark, "instance exited", nil)
+	return exited, exited.time(s.t).Sub(stopping.time(s.t))
+}
+
+// time is when the line was written.
+func (l line) time(t *testing.T) time.Time {
+	at, err := time.Parse(time.RFC3339Nano, l.str("time"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+// certificate returns one for this machine, and its key, as PEM.
+func certificate(t *testing.T) (cert, key string) {
+	t.Helper()
+	srv := httptest.NewTLSServer(nil)
+	defer srv.Close()
+	pair := srv.TLS.Certificates[0]
+	private, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(kind string, b []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}))
+	}
+	return text("CERTIFICATE", pair.Certificate[0]), text("PRIVATE KEY", private)
+}
+
+// ask makes a request on a connection of its own and returns when the first byte of the answer is
+// there.
+func ask(t *testing.T, addr, path string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(2 * limit))
+	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path)
+	r := bufio.NewReader(c)
+	if _, err := r.Peek(1); err != nil {
+		t.Fatal(err)
+	}
+	return c, r
+}
+
+// TestHangUp: streams, kept connections and those that were opened ahead do not hold a graceful stop
+// up. Without it they take the whole grace.
+func TestHangUp(t *testing.T) {
+	for _, row := range []struct{ hangUp, grace string }{{"150ms", "2m"}, {"off", "2s"}} {
+		t.Run(row.hangUp, func(t *testing.T) {
+			t.Parallel()
+			s := runStreams(t, fmt.Sprintf("grace = %q\nhang_up = %q\n", row.grace, row.hangUp))
+			const each = 3
+			for range each {
+				ask(t, s.addr, "/quiet")
+				ask(t, s.addr, "/ticks")
+				ask(t, s.addr, "/") // kept alive
+				ahead, err := net.Dial("tcp", s.addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer ahead.Close()
+			}
+			exited, took := s.restart()
+			t.Logf("%d streams of each kind: stopped in %v, %d hung up on", each, took, exited.int("hung_up"))
+			if row.hangUp == "off" {
+				if exited.str("signal") != "SIGKILL" {
+					t.Errorf("the control shows nothing: %s", exited.Raw)
+				}
+			} else if exited.int("code") != 0 || exited.int("hung_up") < 3*each { // net/http closes the kept ones itself
+				t.Errorf("%s\n%s", exited.Raw, s.log())
+			}
+			s.serves("http://"+s.addr, "v1")
+			s.stop()
+		})
+	}
+}
+
+// TestHangUpLeavesRequests: a request that has no answer yet gets it, on a fresh connection, on one
+// that was used before, and over TLS; a download that has begun is finished; and the app's own
+// connections are left to it.
+func TestHangUpLeavesRequests(t *testing.T) {
+	t.Parallel()
+	s := runStreams(t, "grace = '2m'\n")
+	const each = 100
+	var lost []string
+	var mu sync.Mutex
+	var answered sync.WaitGroup
+	get := func(kind, scheme, addr, path, want string, warm bool) {
+		answered.Go(func() {
+			client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, Timeout: 2 * limit}
+			if warm {
+				if err := body(&client, scheme+"://"+addr+"/", "v0"); err != nil {
+					t.Error(err)
+				}
+				<-time.After(20 * time.Millisecond) // what it tells apart is more than 8 ms
+			}
+			if err := body(&client, scheme+"://"+addr+path, want); err != nil {
+				mu.Lock()
+				lost = append(lost, kind+": "+err.Error())
+				mu.Unlock()
+			}
+		})
+	}
+	for range each {
+		get("fresh", "http", s.addr, "/slow", "slow", false)
+		get("kept alive", "http", s.addr, "/slow", "slow", true)
+		get("TLS", "https", s.secure, "/slow", "slow", false)
+		get("TLS, kept alive", "https", s.secure, "/slow", "slow", true)
+		get("download", "http", s.addr, "/download", strings.Repeat("x", 2000), false)
+	}
+	if !poll(limit, func() bool { return body(http.DefaultClient, "http://"+s.addr+"/waiting", fmt.Sprint(5*each)) == nil }) {
+		t.Fatal("not every request came")
+	}
+	exited, took := s.restart()
+	answered.Wait()
+	t.Logf("stopped in %v: %s", took, exited.Raw)
+	if len(lost) > 0 {
+		t.Errorf("%d of %d requests were lost, the first: %s\n%s", len(lost), 5*each, lost[0], s.log())
+	}
+	if exited.int("code") != 0 {
+		t.Errorf("%s", exited.Raw)
+	}
+	s.serves("http://"+s.addr, "v1")
+	s.stop()
+}
+
+// body makes a request and expects that answer.
+func body(client *http.Client, url, want string) error {
+	resp, err := client.Get(url)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if err == nil && string(got) != want {
+		err = fmt.Errorf("%s: %d bytes", resp.Status, len(got))
+	}
+	return err
+}

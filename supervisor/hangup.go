@@ -1,0 +1,71 @@
+package supervisor
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/hangup"
+	"github.com/devguard/devguard/supervisor/logline"
+)
+
+// hangingUp ends connections of the clients of one generation while it is being stopped.
+type hangingUp struct {
+	app       hangup.App
+	listening func(pids []int) []netip.AddrPort // nil: nothing is ended
+
+	cancel context.CancelFunc // nil: it has not begun
+	ended  chan struct{}      // closed when it has ended
+}
+
+func (s *Supervisor) hangUp(g *generation) *hangingUp {
+	h := &hangingUp{app: hangup.App{
+		Pids: g.tree.Pids, After: g.cfg.App.HangUp,
+		Ended: func() { g.hungUp.Add(1) },
+	}}
+	if g.cfg.App.HangUp != config.Never && !s.speaksGRPC() {
+		h.listening = s.Listening
+	}
+	return h
+}
+
+// begin is called right before each signal. The first one counts.
+func (h *hangingUp) begin(pids []int) {
+	if h.listening == nil || h.cancel != nil {
+		return
+	}
+	h.app.At = h.listening(pids)
+	ctx, cancel := context.WithCancel(context.Background())
+	h.cancel, h.ended = cancel, make(chan struct{})
+	go func() {
+		defer close(h.ended)
+		hangup.Run(ctx, h.app)
+	}()
+}
+
+func (h *hangingUp) end() {
+	if h.cancel != nil {
+		h.cancel()
+		<-h.ended
+	}
+}
+
+// speaksGRPC reports whether the app has gRPC, and says so the first time. It goes over HTTP/2, of
+// which the counters of a connection do not tell whether a request is unanswered.
+func (s *Supervisor) speaksGRPC() bool {
+	imports := s.imports.Load()
+	if imports == nil || !slices.ContainsFunc(*imports, isGRPC) {
+		return false
+	}
+	s.grpc.Do(func() {
+		logline.Note(false, "the app has gRPC: its open connections are not hung up on when it stops, and may take the whole grace",
+			`hang_up = "off" below [app] in devguard.toml asks for that`).To(s.Log)
+	})
+	return true
+}
+
+func isGRPC(path string) bool {
+	return path == "google.golang.org/grpc" || strings.HasPrefix(path, "connectrpc.com/")
+}

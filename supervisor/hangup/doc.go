@@ -1,0 +1,43 @@
+// Package hangup ends the client connections of an app that is being stopped, and that the app has
+// answered already: event streams, websockets, connections that a browser keeps or has opened ahead.
+// A graceful shutdown waits for these, mostly until its grace is over.
+//
+// Only connections that were accepted at the app's own listening addresses are looked at; those that
+// it has opened itself (to its database, to other services) never. A request that has not been
+// answered is left alone until grace, by the rule of Traffic.Ends, which has only the kernel's counters
+// to go by. HTTP/2 cannot be decided that way.
+//
+// A connection is ended with shutdown(2) on a copy of its descriptor: for the app its client has gone.
+//
+// Linux 5.6; elsewhere nothing is ended.
+package hangup
+
+import (
+	"net/netip"
+	"time"
+)
+
+// App is what is being stopped.
+type App struct {
+	// Pids returns the processes of its tree.
+	Pids func() []int
+	// At is where it listened when it was asked to stop.
+	At []netip.AddrPort
+	// After is how long after Run began connections are first looked at.
+	After time.Duration
+	// Ended is called for each connection that was ended.
+	Ended func()
+}
+
+// again is how often they are looked at.
+const again = 50 * time.Millisecond
+
+// has reports whether a connection with that local address was accepted there.
+func (a App) has(local netip.AddrPort) bool {
+	for _, at := range a.At {
+		if at.Port() == local.Port() && (at.Addr().IsUnspecified() || at.Addr().Unmap() == local.Addr().Unmap()) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,101 @@
+package hangup
+
+import (
+	"context"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/devguard/devguard/supervisor/osproc"
+)
+
+// Run ends connections until ctx is done. It begins with the stop signal.
+func Run(ctx context.Context, app App) {
+	if len(app.At) == 0 {
+		return
+	}
+	began := time.Now()
+	timer := time.NewTimer(app.After)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			app.look(ctx, time.Since(began))
+			timer.Reset(again)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// look ends what may be ended now, once whoever has a descriptor of it.
+func (a App) look(ctx context.Context, since time.Duration) {
+	seen := map[uint64]bool{}
+	for _, pid := range a.Pids() {
+		process, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			continue // gone
+		}
+		osproc.EachDescriptor(pid, func(name, target string) {
+			inode, ok := osproc.SocketInode(target)
+			if !ok || seen[inode] || ctx.Err() != nil {
+				return
+			}
+			seen[inode] = true
+			if fd, err := strconv.Atoi(name); err == nil {
+				a.try(process, fd, since)
+			}
+		})
+		unix.Close(process)
+	}
+}
+
+// try ends one connection when it is one of a client and may be ended. The copy of its descriptor
+// lives for some microseconds: as long as there is one, the app's close does not end the connection.
+func (a App) try(process, fd int, since time.Duration) {
+	own, err := unix.PidfdGetfd(process, fd, 0)
+	if err != nil {
+		return // closed since, or forbidden: then the app has its grace
+	}
+	defer unix.Close(own)
+	if !osproc.IsTCP(own) {
+		return
+	}
+	if local, ok := localOf(own); !ok || !a.has(local) {
+		return
+	}
+	if t, ok := trafficOf(own); ok && t.Ends(since) && unix.Shutdown(own, unix.SHUT_RDWR) == nil {
+		a.Ended()
+	}
+}
+
+func localOf(fd int) (netip.AddrPort, bool) {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return netip.AddrPort{}, false
+	}
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)), true
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port)), true
+	}
+	return netip.AddrPort{}, false
+}
+
+const established = 1 // TCP_ESTABLISHED of the kernel's tcp_states.h
+
+// trafficOf reads the counters of an established connection; not ok for any other socket.
+func trafficOf(fd int) (Traffic, bool) {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil || info.State != established {
+		return Traffic{}, false
+	}
+	return Traffic{
+		Received: info.Bytes_received, Acked: info.Bytes_acked, In: info.Data_segs_in, Out: info.Data_segs_out,
+		LastReceived: time.Duration(info.Last_data_recv) * time.Millisecond,
+		LastSent:     time.Duration(info.Last_data_sent) * time.Millisecond,
+	}, true
+}

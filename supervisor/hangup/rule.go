@@ -1,0 +1,66 @@
+package hangup
+
+import "time"
+
+// Traffic is what the kernel tells of a connection, as its server sees it.
+type Traffic struct {
+	Received, Acked uint64 // bytes that came, and bytes of ours that the client has
+	In, Out         uint32 // segments with data
+
+	LastReceived, LastSent time.Duration // ago; of data
+}
+
+const (
+	// tie: the times of the last send and the last receive are the kernel's jiffies, 4 ms on many
+	// machines, so that an answer within a few milliseconds of the request cannot be told from a
+	// request just behind an answer.
+	tie = 8 * time.Millisecond
+
+	// undecided is how long after such a tie a connection counts as answered: most requests are, by
+	// then.
+	undecided = 2 * time.Second
+
+	// flows: whoever was sent something within this time is in the middle of a download, or of a
+	// stream that ticks. A download gets until download after the signal.
+	flows    = 150 * time.Millisecond
+	download = time.Second
+
+	// event is how many bytes the events of a stream have less than, on average. A guess: a download
+	// has segments of up to 64 kB on this machine, and of 1,400 bytes on a network.
+	event = 1024
+)
+
+// Ends reports whether the connection may be ended, since that time after the stop signal.
+func (t Traffic) Ends(since time.Duration) bool {
+	switch {
+	case t.Received == 0:
+		return true // opened ahead: there is no request
+	case t.Acked == 0 || !t.answered():
+		return false
+	}
+	return t.LastSent >= flows || t.ticks() || since >= download
+}
+
+// ticks reports whether what flows is a stream of events, and no download: it came in small pieces for
+// long enough.
+func (t Traffic) ticks() bool {
+	return t.LastReceived >= undecided && t.Acked < event*uint64(t.Out)
+}
+
+// answered reports whether what came last has an answer, or part of one.
+func (t Traffic) answered() bool {
+	newer := t.LastReceived - t.LastSent // what was sent last is newer by that
+	if newer > tie {
+		return true
+	}
+	quiet := newer >= -tie && min(t.LastReceived, t.LastSent) >= undecided
+	// With fewer segments out than in, the last one in may be a request just behind an answer.
+	return quiet && t.Out >= t.In && !t.mayBeHandshake()
+}
+
+// mayBeHandshake reports whether all that was sent may be the handshake of TLS: the server's flight,
+// and session tickets that cross the first request. The numbers are those of TLS 1.2 and 1.3 by Go,
+// OpenSSL and what is built on it; a ClientHello has 180 bytes at least, a certificate 300.
+func (t Traffic) mayBeHandshake() bool {
+	return t.Out <= 4 && t.In >= 2 && t.Received >= 180 && t.Acked >= 500
+}

@@ -1,0 +1,51 @@
+package hangup
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// TestEnds: what is ended, and from when on after the signal.
+func TestEnds(t *testing.T) {
+	const ms, never = time.Millisecond, time.Hour
+	first := 150 * ms
+	for name, row := range map[string]struct {
+		traffic Traffic
+		from    time.Duration
+	}{
+		"opened ahead":                         {Traffic{}, first},
+		"opened ahead, the server has spoken":  {Traffic{Acked: 80, Out: 1, LastReceived: time.Minute, LastSent: time.Minute}, first},
+		"a fresh request without an answer":    {Traffic{Received: 100, In: 1, LastReceived: 3 * time.Second, LastSent: 3 * time.Second}, never},
+		"an old one without an answer":         {Traffic{Received: 900, Acked: 900, In: 9, Out: 8, LastReceived: 3 * time.Second, LastSent: 4 * time.Second}, never},
+		"answered, kept alive":                 {Traffic{Received: 900, Acked: 900, In: 9, Out: 9, LastReceived: 4020 * ms, LastSent: 4 * time.Second}, first},
+		"a stream that has begun to tick":      {Traffic{Received: 100, Acked: 9000, In: 1, Out: 90, LastReceived: time.Second, LastSent: 20 * ms}, download},
+		"a download":                           {Traffic{Received: 100, Acked: 90000, In: 1, Out: 60, LastReceived: time.Minute, LastSent: 20 * ms}, download},
+		"a stream that ticks":                  {Traffic{Received: 100, Acked: 9000, In: 1, Out: 90, LastReceived: time.Minute, LastSent: 20 * ms}, first},
+		"a stream that ticked":                 {Traffic{Received: 100, Acked: 9000, In: 1, Out: 90, LastReceived: time.Minute, LastSent: 400 * ms}, first},
+		"a quiet stream, old":                  {Traffic{Received: 100, Acked: 100, In: 1, Out: 1, LastReceived: undecided, LastSent: undecided}, first},
+		"a quiet stream, young":                {Traffic{Received: 100, Acked: 100, In: 1, Out: 1, LastReceived: undecided - ms, LastSent: undecided - ms}, never},
+		"a request just behind an answer":      {Traffic{Received: 900, Acked: 900, In: 9, Out: 8, LastReceived: 1900 * ms, LastSent: 1904 * ms}, never},
+		"a request just behind an answer, old": {Traffic{Received: 900, Acked: 900, In: 9, Out: 8, LastReceived: 2900 * ms, LastSent: 2904 * ms}, never},
+		"the first request of TLS":             {Traffic{Received: 800, Acked: 2300, In: 2, Out: 2, LastReceived: time.Minute, LastSent: time.Minute}, never},
+		"an upload that goes on":               {Traffic{Received: 1 << 20, Acked: 900, In: 99, Out: 8, LastReceived: 0, LastSent: 4 * time.Second}, never},
+		"a download to who reads slowly":       {Traffic{Received: 100, Acked: 1 << 20, In: 1, Out: 99, LastReceived: 4 * time.Second, LastSent: 160 * ms}, first},
+	} {
+		for _, since := range []time.Duration{first, download - 1, download, 5 * time.Second} {
+			if got, want := row.traffic.Ends(since), since >= row.from; got != want {
+				t.Errorf("%s: ended %v after the signal: %v", name, since, got)
+			}
+		}
+	}
+}
+
+func TestAppHas(t *testing.T) {
+	app := App{At: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:80"), netip.MustParseAddrPort("[::]:81")}}
+	for addr, want := range map[string]bool{
+		"127.0.0.1:80": true, "127.0.0.2:80": false, "127.0.0.1:81": true, "[::1]:81": true, "[::1]:80": false, "127.0.0.1:50000": false,
+	} {
+		if got := app.has(netip.MustParseAddrPort(addr)); got != want {
+			t.Errorf("%s: %v", addr, got)
+		}
+	}
+}
