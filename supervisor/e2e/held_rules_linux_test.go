@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -37,9 +38,13 @@ type holding struct {
 	says    []string // why sockets are let go or not held, in order
 	gone    string   // an address that refuses in the end
 	program []string // before the app's own
+	build   []string // environment of go build for the app
 }
 
 const plain = "listen 127.0.0.1:@PORT"
+
+// inShells runs the app two shells below.
+var inShells = []string{"sh", "-c", `sh -c '"$0" "$@"; exit $?' "$0" "$@"; exit $?`}
 
 // TestHeldSocketRules: whatever the app does with its sockets, it serves in the end what it
 // serves without devguard's help, and devguard says why it has let go of one.
@@ -72,7 +77,14 @@ func TestHeldSocketRules(t *testing.T) {
 		"a child inherits the listener":     {scripts: []string{plain + "\ninherit", plain + "\ninherit", plain}},
 		"executes itself again":             {scripts: []string{plain + "\nreexec", plain + "\nreexec"}},
 		"under a storm of signals":          {scripts: []string{"storm\n" + plain, "storm\n" + strings.Repeat("probe 127.0.0.1:@PORT\n", 200) + plain}},
-		"200 sockets":                       {scripts: []string{"many @PORT 200", "many @PORT 200"}},
+		"1,000 sockets":                     {scripts: []string{"many @PORT 1000", "many @PORT 1000"}},
+		"a Unix socket beside":              {scripts: []string{"unix app.sock\n" + plain, "unix app.sock\n" + plain, "unix app.sock\n" + plain}},
+		"a 32-bit child":                    {scripts: []string{plain, plain, plain}, build: []string{"GOARCH=386", "CGO_ENABLED=0"}, program: inShells},
+		"with cgo":                          {scripts: []string{plain, plain, plain}, build: []string{"CGO_ENABLED=1", "GOFLAGS=-tags=netcgo"}},
+		"without cgo":                       {scripts: []string{plain, plain, plain}, build: []string{"CGO_ENABLED=0"}},
+		"a seccomp filter of its own":       {scripts: []string{plain, plain, plain}, program: []string{"denies", "pidfd_open"}},
+		"a tree of shells":                  {scripts: []string{plain, plain, plain}, program: inShells},
+		"prefork workers":                   {scripts: []string{plain + "\ninherit\ninherit\ninherit", plain + "\ninherit\ninherit", plain}},
 		"dials its own port first":          {scripts: []string{plain, "dial 127.0.0.1:@PORT\n" + plain, "dial 127.0.0.1:@PORT\n" + plain}, says: []string{ended(2), dialled(3)}},
 		"waits until its port is free":      {scripts: []string{plain, "waitfree 127.0.0.1:@PORT\n" + plain, "waitfree 127.0.0.1:@PORT\n" + plain}, says: []string{"generation 2 is ready for 5s, and has not taken it", "generation 2 bound 127.0.0.1:@PORT only when devguard had let go of it"}},
 		"kills who has its port":            {scripts: []string{plain, "kill @PORT\n" + plain, plain, plain}, says: []string{"the process that kept it was killed"}},
@@ -91,23 +103,39 @@ func TestHeldSocketRules(t *testing.T) {
 	}
 }
 
-func (row holding) play(t *testing.T, hold bool) {
+// command is what devguard runs.
+func (row holding) command(t *testing.T) []string {
 	app, err := listensApp()
+	if len(row.build) > 0 {
+		app, err = buildListens("listens-"+strings.NewReplacer("=", "-", "/", "-").Replace(strings.Join(row.build, "-")), row.build...)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	var exit *exec.ExitError
+	if err := exec.Command(app).Run(); !errors.As(err, &exit) { // it wants an argument, and exits
+		testneed.Skip(t, "programs of 32 bits", err)
+	}
 	program := append(slices.Clone(row.program), app, "sockets")
+	if program[0] == "denies" {
+		program[0] = deniesApp(t)
+	}
 	if program[0], err = exec.LookPath(program[0]); err != nil {
 		testneed.Skip(t, row.program[0], err)
 	}
+	return program
+}
+
+func (row holding) play(t *testing.T, hold bool) {
+	program := row.command(t)
 	ports := 2
 	if strings.HasPrefix(row.scripts[0], "many") {
-		ports = 200
+		ports = 1000
 	}
 	fill := places(ports)
 	script := func(i int) string { return fmt.Sprintf("tag save%d\n%s\n", i, fill(row.scripts[i])) }
 	dir := project(t, map[string]string{"sockets": script(0), "devguard.toml": fmt.Sprintf(
-		"[app]\nhold_sockets = %v\ncommand = [\"%s\"]\n[watch]\ninclude = [\"sockets\"]\n", hold, strings.Join(program, `", "`))})
+		"[app]\nhold_sockets = %v\ncommand = [%s]\n[watch]\ninclude = [\"sockets\"]\n", hold, quoted(program))})
 	d := run(t, dir, nil)
 	for i := range row.scripts {
 		addr, mark := fill("127.0.0.1:@PORT"), d.mark()
@@ -146,6 +174,15 @@ func (row holding) play(t *testing.T, hold bool) {
 	if code := d.stop(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// quoted is a list of TOML.
+func quoted(words []string) string {
+	var out []string
+	for _, w := range words {
+		out = append(out, "'''"+w+"'''")
+	}
+	return strings.Join(out, ", ")
 }
 
 // places returns what fills in @PORT and @NEXT, so that n ports from @PORT on are free. They are none

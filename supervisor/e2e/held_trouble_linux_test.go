@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -50,15 +51,30 @@ func (d *devguard) save(dir, addr string, n int) {
 	d.serves("http://"+addr, fmt.Sprintf("save%d", n))
 }
 
+var buildDenies = sync.OnceValues(func() (string, error) {
+	out := filepath.Join(scratch, "denies")
+	build := exec.Command("go", "build", "-o", out, "main.go")
+	build.Dir = filepath.Join("testdata", "apps", "denies")
+	if text, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, text)
+	}
+	return out, nil
+})
+
+// deniesApp is a program that forbids system calls to what it starts.
+func deniesApp(t *testing.T) string {
+	t.Helper()
+	path, err := buildDenies()
+	if err != nil {
+		testneed.Skip(t, "amd64", err)
+	}
+	return path
+}
+
 // TestHeldSocketsForbidden: where the system allows less, the app runs as it would without held
 // sockets, and the reason is said once.
 func TestHeldSocketsForbidden(t *testing.T) {
-	denies := filepath.Join(scratch, "denies")
-	build := exec.Command("go", "build", "-o", denies, "main.go")
-	build.Dir = filepath.Join("testdata", "apps", "denies")
-	if out, err := build.CombinedOutput(); err != nil {
-		testneed.Skip(t, "amd64", fmt.Sprintf("%v\n%s", err, out))
-	}
+	denies := deniesApp(t)
 	for call, says := range map[string]string{
 		"seccomp":          "install a seccomp filter: operation not permitted",
 		"pidfd_open":       "look at a process of the app: pidfd_open: operation not permitted",

@@ -41,10 +41,8 @@ const (
 // none, a Request needs nothing but its first fields.
 func (t *Table) Near(p Place) []uint64 {
 	var inodes []uint64
-	for _, s := range t.all(isKept) {
-		if s.place.Net == p.Net && s.place.Addr.Port() == p.Addr.Port() {
-			inodes = append(inodes, s.inode)
-		}
+	for _, s := range t.keptAt(p) {
+		inodes = append(inodes, s.inode)
 	}
 	return inodes
 }
@@ -91,7 +89,7 @@ func (t *Table) Bind(r Request) (verdict Verdict, inode uint64, acts []Action) {
 // makeWay returns the socket to hand over, if there is one, and lets go of those that
 // stand in the way.
 func (t *Table) makeWay(r Request) (match *socket, acts []Action) {
-	for _, s := range t.all(isKept) {
+	for _, s := range t.keptAt(r.Place) {
 		if !overlap(s.place, s.options, r.Place, r.Options) || r.Open[s.inode] {
 			continue
 		}
@@ -116,7 +114,7 @@ func (t *Table) makeWay(r Request) (match *socket, acts []Action) {
 // with SO_REUSEPORT are left alone: several workers may have one each.
 func (t *Table) note(r Request) {
 	delete(t.sockets, r.Inode)
-	if r.Options.ReusePort || len(t.all(isBound)) >= maxBound {
+	if r.Options.ReusePort || t.count(isBound) >= maxBound {
 		return
 	}
 	if t.sockets == nil {
@@ -143,6 +141,10 @@ func (t *Table) Listen(gen int, inode uint64, place Place) []Action {
 	}
 	switch s.state.(type) {
 	case bound:
+		if t.count(isKept) >= maxKept {
+			delete(t.sockets, inode)
+			return nil
+		}
 		s.state = listening{gen}
 		delete(t.gone, place)
 		return []Action{Keep{inode}}
@@ -181,7 +183,7 @@ func (t *Table) serves() bool {
 
 // Deadline is when Tick has something to do; zero for never.
 func (t *Table) Deadline() time.Time {
-	isKeptNow, isHeldNow, listens := len(t.all(isKept)) > 0, len(t.all(isHeld)) > 0, len(t.all(isTaken)) > 0
+	isKeptNow, isHeldNow, listens := t.count(isKept) > 0, t.count(isHeld) > 0, t.count(isTaken) > 0
 	switch p := t.phase.(type) {
 	case ready:
 		var first time.Time

@@ -27,6 +27,10 @@ const (
 	// maxBound bounds what is remembered of sockets that were bound and have not
 	// listened yet: most of them are clients with a fixed port.
 	maxBound = 256
+
+	// maxKept bounds what is held. At the bind of each, all descriptors of the tree are looked at:
+	// an app with a thousand sockets would start 3 s later. Those beyond are left alone.
+	maxKept = 128
 )
 
 // Table is what is known of the app's listening sockets. Its zero value is ready.
@@ -147,9 +151,32 @@ func (t *Table) Off() string { return t.off }
 
 // all returns the sockets in one of the wanted states, in the order of their places.
 func (t *Table) all(want func(state) bool) []*socket {
-	var out []*socket
+	return t.find(func(s *socket) bool { return want(s.state) })
+}
+
+// keptAt returns the kept sockets of the port of a place.
+func (t *Table) keptAt(p Place) []*socket {
+	return t.find(func(s *socket) bool {
+		return s.place.Addr.Port() == p.Addr.Port() && s.place.Net == p.Net && s.state.kept()
+	})
+}
+
+// count is how many sockets are in one of the wanted states.
+func (t *Table) count(want func(state) bool) int {
+	n := 0
 	for _, s := range t.sockets {
 		if want(s.state) {
+			n++
+		}
+	}
+	return n
+}
+
+// find returns the sockets that are wanted, in the order of their places.
+func (t *Table) find(want func(*socket) bool) []*socket {
+	var out []*socket
+	for _, s := range t.sockets {
+		if want(s) {
 			out = append(out, s)
 		}
 	}
@@ -212,20 +239,35 @@ func (t *Table) Release(reason string) []Action { return t.letGo(t.all(isKept), 
 // closed.
 func (t *Table) Lost(reason string) []Action { return t.letGo(t.all(isKept), reason) }
 
-// Status is one place and what is known of it.
+// Kept is a place that devguard has a copy of the socket of.
+type Kept struct {
+	Place Place
+	Taken bool // the newest generation listens there
+}
+
+// Kept returns every kept socket, in no order.
+func (t *Table) Kept() []Kept {
+	var out []Kept
+	for _, s := range t.sockets {
+		if s.state.kept() {
+			l, _ := s.state.(listening)
+			out = append(out, Kept{s.place, l.gen == t.gen})
+		}
+	}
+	return out
+}
+
+// Status is one place and what is known of it, for people.
 type Status struct {
 	Place Place
 	State string // "listening by generation 3", "held since 12:04:05", "let go: ..."
-	Taken bool   // the newest generation listens there
-	Kept  bool   // devguard has a copy
 }
 
 // Snapshot describes every place, in a stable order.
 func (t *Table) Snapshot() []Status {
 	var out []Status
 	for _, s := range t.all(func(s state) bool { return !isBound(s) }) {
-		l, _ := s.state.(listening)
-		out = append(out, Status{s.place, s.state.describe(), l.gen == t.gen, s.state.kept()})
+		out = append(out, Status{s.place, s.state.describe()})
 	}
 	for _, p := range slices.SortedFunc(maps.Keys(t.gone), comparePlaces) {
 		out = append(out, Status{Place: p, State: "let go: " + t.gone[p]})

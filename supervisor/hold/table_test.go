@@ -288,6 +288,19 @@ func TestReadyAndNotTaken(t *testing.T) {
 	})
 }
 
+// TestManySockets: those beyond a bound are left to the kernel.
+func TestManySockets(t *testing.T) {
+	steps := []step{started(1)}
+	for i := range uint64(maxKept + 2) {
+		addr, want := fmt.Sprintf("127.0.0.1:%d", 2000+i), fmt.Sprintf("keep %d", i+1)
+		if i >= maxKept {
+			want = ""
+		}
+		steps = append(steps, bind(1, i+1, addr, ""), listen(1, i+1, addr, want))
+	}
+	play(t, steps)
+}
+
 // TestDown: nothing is held for long when nobody is coming.
 func TestDown(t *testing.T) {
 	playAll(t, map[string][]step{
@@ -353,11 +366,19 @@ func TestSnapshot(t *testing.T) {
 		s.do(table, now)
 	}
 	want := []Status{
-		{Place: place("127.0.0.1:9"), State: "listening by generation 2", Taken: true, Kept: true},
-		{Place: place(local), State: "held since 12:00:00", Kept: true},
+		{Place: place("127.0.0.1:9"), State: "listening by generation 2"},
+		{Place: place(local), State: "held since 12:00:00"},
 	}
 	if got := table.Snapshot(); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	for _, k := range table.Kept() {
+		if taken := k.Place != place(local); k.Taken != taken {
+			t.Errorf("%v is taken: %v", k.Place, k.Taken)
+		}
+	}
+	if n := len(table.Kept()); n != 2 {
+		t.Errorf("%d are kept", n)
 	}
 	table.Exited(now, 2)
 	last := table.Snapshot()[1]

@@ -79,7 +79,7 @@ func (h *Holder) bind(c call) (answered bool, err error) {
 
 // look finds out what a bind that a kept socket has to do with is decided by.
 func (h *Holder) look(r *hold.Request, near []uint64, n seccomp.Notification) {
-	count := descriptors(h.pids())
+	count, sets := survey(h.pids())
 	r.Open = map[uint64]bool{}
 	for _, inode := range near {
 		r.Open[inode] = count[inode] > 0
@@ -87,7 +87,7 @@ func (h *Holder) look(r *hold.Request, near []uint64, n seccomp.Notification) {
 	switch {
 	case count[r.Inode] > 1:
 		r.Fixed = "the descriptor of the new socket was duplicated before bind"
-	case polled(n.Thread, n.FD, r.Inode):
+	case polled(sets, n.FD, r.Inode):
 		r.Fixed = "the new socket was in an epoll set before bind"
 	}
 }

@@ -21,15 +21,15 @@ import (
 // called from several goroutines; those that tell of a generation return when what follows
 // from it is done.
 type Holder struct {
-	say    func(logline.Line)
-	asks   chan func()
-	calls  chan call
-	quit   chan struct{} // closed by Close
-	done   chan struct{} // closed when nothing of ours runs any more
-	places atomic.Pointer[[]hold.Status]
-	idle   atomic.Pointer[string] // see Idle; the newest counts
-	news   chan struct{}          // idle was stored
-	off    atomic.Bool
+	say   func(logline.Line)
+	asks  chan func()
+	calls chan call
+	quit  chan struct{} // closed by Close
+	done  chan struct{} // closed when nothing of ours runs any more
+	kept  atomic.Pointer[[]hold.Kept]
+	idle  atomic.Pointer[string] // see Idle; the newest counts
+	news  chan struct{}          // idle was stored
+	off   atomic.Bool
 
 	// Of the one goroutine that run is.
 	table  hold.Table
@@ -63,24 +63,24 @@ func (h *Holder) Wanted() bool { return !h.off.Load() }
 // to which a connect to addr leads, or any at that port when addr has no IP. Such a connect
 // proves nothing.
 func (h *Holder) Untaken(addr netip.AddrPort) bool {
-	return h.any(func(s hold.Status) bool {
+	return h.any(func(s hold.Kept) bool {
 		at := s.Place.Addr
 		same := !addr.Addr().IsValid() || at.Addr().Unmap() == addr.Addr().Unmap() || at.Addr().IsUnspecified()
-		return s.Kept && !s.Taken && at.Port() == addr.Port() && same
+		return !s.Taken && at.Port() == addr.Port() && same
 	})
 }
 
 // Holds reports whether a socket of that port is kept here.
 func (h *Holder) Holds(port int) bool {
-	return h.any(func(s hold.Status) bool { return s.Kept && int(s.Place.Addr.Port()) == port })
+	return h.any(func(s hold.Kept) bool { return int(s.Place.Addr.Port()) == port })
 }
 
-func (h *Holder) any(is func(hold.Status) bool) bool {
-	places := h.places.Load()
-	if places == nil {
+func (h *Holder) any(is func(hold.Kept) bool) bool {
+	kept := h.kept.Load()
+	if kept == nil {
 		return false
 	}
-	return slices.ContainsFunc(*places, is)
+	return slices.ContainsFunc(*kept, is)
 }
 
 // Started says that a generation runs, with the descriptor of its filter's notifications, or the
@@ -287,8 +287,8 @@ func (h *Holder) receive(gen int, l *seccomp.Listener, ended chan struct{}) {
 
 // publish makes the table visible to Untaken and Holds.
 func (h *Holder) publish() {
-	places := h.table.Snapshot()
-	h.places.Store(&places)
+	kept := h.table.Kept()
+	h.kept.Store(&kept)
 	h.off.Store(h.table.Off() != "")
 }
 

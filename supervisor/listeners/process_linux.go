@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -88,29 +89,39 @@ func parseSockaddr(b []byte) (netip.AddrPort, error) {
 
 // descriptors counts the descriptors that processes have of each socket.
 func descriptors(pids []int) map[uint64]int {
-	count := map[uint64]int{}
-	for _, pid := range pids {
-		osproc.EachDescriptor(pid, func(_, target string) {
-			if inode, ok := osproc.SocketInode(target); ok {
-				count[inode]++
-			}
-		})
-	}
+	count, _ := survey(pids)
 	return count
 }
 
-// polled reports whether a descriptor is in an epoll set of its process already: put another
-// socket in its place, and it is in none any more.
-func polled(thread, fd int, inode uint64) bool {
-	found := false
-	osproc.EachDescriptor(thread, func(name, target string) {
-		if target != "anon_inode:[eventpoll]" || found {
-			return
-		}
-		text, _ := os.ReadFile("/proc/" + strconv.Itoa(thread) + "/fdinfo/" + name)
-		found = watches(text, fd, inode)
+// epollSet is a descriptor of an epoll set in a process.
+type epollSet struct {
+	pid  int
+	name string
+}
+
+// survey is descriptors, and the epoll sets of those processes: in one pass, because the app waits for
+// it and may have a thousand descriptors.
+func survey(pids []int) (count map[uint64]int, sets []epollSet) {
+	count = map[uint64]int{}
+	for _, pid := range pids {
+		osproc.EachDescriptor(pid, func(name, target string) {
+			if inode, ok := osproc.SocketInode(target); ok {
+				count[inode]++
+			} else if target == "anon_inode:[eventpoll]" {
+				sets = append(sets, epollSet{pid, name})
+			}
+		})
+	}
+	return count, sets
+}
+
+// polled reports whether a descriptor is in one of the epoll sets already: put another socket in its
+// place, and it is in none any more.
+func polled(sets []epollSet, fd int, inode uint64) bool {
+	return slices.ContainsFunc(sets, func(s epollSet) bool {
+		text, _ := os.ReadFile("/proc/" + strconv.Itoa(s.pid) + "/fdinfo/" + s.name)
+		return watches(text, fd, inode)
 	})
-	return found
 }
 
 // watches reads the fdinfo of an epoll set: a line `tfd: 7 events: 19 data: 7 pos:0 ino:2a1f

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
+	"strings"
 	"syscall"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 
@@ -55,17 +58,48 @@ func appAttr() *syscall.SysProcAttr {
 }
 
 // installFilter has the calling thread, and what it forks, ask devguard before bind and
-// listen. Not for a program that runs with other privileges than ours: without CAP_SYS_ADMIN
-// the filter would take them from it.
-func installFilter(path string) (fd int, err error) {
-	info, err := os.Stat(path)
-	if err == nil && info.Mode()&(os.ModeSetuid|os.ModeSetgid) != 0 {
-		return -1, fmt.Errorf("%s is setuid or setgid", path)
+// listen. Not for a program that runs with other privileges than ours, nor for a command that
+// has one in it (sh -c "sudo ..."): without CAP_SYS_ADMIN the filter would take them from it.
+func installFilter(path string, args []string) (fd int, err error) {
+	if err := unprivileged(path); err != nil {
+		return -1, err
 	}
-	if n, err := unix.Getxattr(path, "security.capability", nil); err == nil && n > 0 {
-		return -1, fmt.Errorf("%s has file capabilities", path)
+	for _, program := range programsIn(args) {
+		if err := unprivileged(program); err != nil {
+			return -1, err
+		}
 	}
 	return seccomp.Install()
+}
+
+// unprivileged returns an error for a program that runs with other privileges than who starts it.
+func unprivileged(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && info.Mode()&(os.ModeSetuid|os.ModeSetgid) != 0 {
+		return fmt.Errorf("%s is setuid or setgid", path)
+	}
+	if n, err := unix.Getxattr(path, "security.capability", nil); err == nil && n > 0 {
+		return fmt.Errorf("%s has file capabilities", path)
+	}
+	return nil
+}
+
+// maxWords bounds what is looked for in PATH before a start.
+const maxWords = 64
+
+// programsIn returns the programs that a command line may name, also within the text of a shell.
+func programsIn(args []string) []string {
+	var found []string
+	words := strings.FieldsFunc(strings.Join(args, " "), func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`;&|()'"`+"`", r) })
+	for _, word := range words[:min(len(words), maxWords)] {
+		if strings.HasPrefix(word, "-") {
+			continue
+		}
+		if path, err := exec.LookPath(word); err == nil {
+			found = append(found, path)
+		}
+	}
+	return found
 }
 
 // noexec reports whether the file's file system refuses to execute.

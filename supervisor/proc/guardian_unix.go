@@ -217,7 +217,7 @@ func (g *guard) start(s *startSpec, files []*os.File) bool {
 	}
 	filter, refused := -1, error(nil)
 	if s.Filter {
-		filter, refused = installFilter(string(s.Path))
+		filter, refused = installFilter(string(s.Path), toStrings(s.Argv)[1:])
 	}
 	pid, err := syscall.ForkExec(string(s.Path), toStrings(s.Argv), &syscall.ProcAttr{
 		Dir: string(s.Dir), Env: toStrings(s.Env), Files: fds, Sys: appAttr(),

@@ -7,6 +7,7 @@
 //
 //	tag WORD
 //	listen ADDR [OPTION...]   reuseport v6only keepalive rcvbuf tcp dup epoll
+//	unix PATH                 a Unix socket, as the net package opens one
 //	fallback PORT             127.0.0.1:PORT, or the next port that is free
 //	dial ADDR                 "already running": exit 1 when somebody answers there
 //	waitfree ADDR             until nobody answers there
@@ -41,6 +42,7 @@ var (
 	tag       = "none"
 	listeners []int
 	shutdown  bool
+	unixFile  *os.File // else it is closed when it is garbage
 )
 
 func main() {
@@ -85,6 +87,16 @@ func do(words []string) {
 		fd, err := listen(args[0], args[1:])
 		check(err)
 		serve(fd)
+	case "unix":
+		os.Remove(args[0])
+		l, err := net.Listen("unix", args[0])
+		check(err)
+		file, err := l.(*net.UnixListener).File()
+		check(err)
+		l.(*net.UnixListener).SetUnlinkOnClose(false)
+		check(l.Close())
+		serve(int(file.Fd()))
+		unixFile = file
 	case "fallback":
 		port, err := strconv.Atoi(args[0])
 		check(err)
@@ -233,12 +245,13 @@ func option(fd int, name string) {
 // serve answers every connection, until the listener is closed.
 func serve(fd int) {
 	listeners = append(listeners, fd)
+	pause := time.Duration(10+len(listeners)) * 100 * time.Microsecond // they share the processor
 	syscall.SetNonblock(fd, true)
 	go func() {
 		for {
 			c, _, err := syscall.Accept4(fd, syscall.SOCK_CLOEXEC)
 			if err == syscall.EAGAIN {
-				time.Sleep(time.Millisecond)
+				time.Sleep(pause)
 				continue
 			}
 			if err != nil {
