@@ -39,6 +39,7 @@ type holding struct {
 	gone    string   // an address that refuses in the end
 	program []string // before the app's own
 	build   []string // environment of go build for the app
+	needs   string   // a program that program starts
 }
 
 const plain = "listen 127.0.0.1:@PORT"
@@ -92,7 +93,9 @@ func TestHeldSocketRules(t *testing.T) {
 		"closed while it runs":              {scripts: []string{plain, "listen 127.0.0.1:@PORT\nlisten 127.0.0.1:@NEXT\nsleep 1s\nclose"}, serves: "-", says: []string{"generation 2 has closed it"}, gone: "127.0.0.1:@PORT"},
 		"crashes before it listens, mended": {scripts: []string{plain, plain, "exit 1", plain, plain}, says: []string{ended(3)}},
 		"takes it, and ends for good":       {scripts: []string{plain, plain + "\nsleep 1200ms\nexit 0"}, says: []string{"the app is down for 1m0s, and nothing was changed"}, gone: "127.0.0.1:@PORT", serves: "-"},
-		"under strace":                      {scripts: []string{plain, plain, plain}, program: []string{"strace", "-f", "-o", "/dev/null"}},
+		"under delve": {scripts: []string{plain, plain, plain}, program: []string{"sh", "-c",
+			`exec dlv exec --headless --continue --accept-multiclient --check-go-version=false --listen=127.0.0.1:0 "$0" -- "$@"`}, needs: "dlv"},
+		"under strace": {scripts: []string{plain, plain, plain}, program: []string{"strace", "-f", "-o", "/dev/null"}},
 	} {
 		for _, hold := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/hold=%v", name, hold), func(t *testing.T) {
@@ -115,6 +118,11 @@ func (row holding) command(t *testing.T) []string {
 	var exit *exec.ExitError
 	if err := exec.Command(app).Run(); !errors.As(err, &exit) { // it wants an argument, and exits
 		testneed.Skip(t, "programs of 32 bits", err)
+	}
+	if row.needs != "" {
+		if _, err := exec.LookPath(row.needs); err != nil {
+			testneed.Skip(t, row.needs, err)
+		}
 	}
 	program := append(slices.Clone(row.program), app, "sockets")
 	if program[0] == "denies" {

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -104,28 +105,137 @@ func TestHeldSocketsForbidden(t *testing.T) {
 	}
 }
 
-// TestHeldSocketsOfSetuid: a program that runs with other privileges than ours keeps them.
+// TestHeldSocketsOfSetuid: a program that runs with other privileges than ours keeps them, also one
+// that a shell starts.
 func TestHeldSocketsOfSetuid(t *testing.T) {
 	app, err := listensApp()
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(app)
+	own := copyOf(t, app, t.TempDir(), 0o755|os.ModeSetuid)
+	for name, command := range map[string]string{
+		"itself":   fmt.Sprintf("[%q, 'sockets']", own),
+		"by shell": fmt.Sprintf("['sh', '-c', \"true; exec '%s' sockets\"]", own),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			addr := "127.0.0.1:" + freePort(t)
+			dir := project(t, map[string]string{"sockets": "tag save0\nlisten " + addr, "devguard.toml": fmt.Sprintf(
+				"[app]\nhold_sockets = true\ncommand = %s\n[watch]\ninclude = ['sockets']\n", command)})
+			d := run(t, dir, nil)
+			d.ready()
+			d.save(dir, addr, 1)
+			if said := d.reasons(); len(said) != 1 || said[0] != own+" is setuid or setgid" {
+				t.Errorf("says %q", said)
+			}
+			d.stop()
+		})
+	}
+}
+
+// copyOf copies a program into a folder.
+func copyOf(t *testing.T, program, dir string, mode os.FileMode) string {
+	t.Helper()
+	data, err := os.ReadFile(program)
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := filepath.Join(t.TempDir(), "listens")
-	write(t, own, string(data))
-	if err := os.Chmod(own, 0o755|os.ModeSetuid); err != nil {
+	path := filepath.Join(dir, filepath.Base(program))
+	if err := errors.Join(os.WriteFile(path, data, 0o700), os.Chmod(path, mode)); err != nil {
 		t.Fatal(err)
 	}
-	addr := "127.0.0.1:" + freePort(t)
+	return path
+}
+
+// TestHeldSocketsUnprivileged: sockets are held for who has no power over others, too.
+func TestHeldSocketsUnprivileged(t *testing.T) {
+	const nobody = 65534
+	for name, change := range map[string]func(d *devguard){
+		"user namespace": func(d *devguard) { d.inUserNamespace() },
+		"another account": func(d *devguard) {
+			if os.Getuid() != 0 {
+				testneed.Skip(d.t, "root", "only root is another account at will")
+			}
+			own := d.cmd.Dir
+			if err := os.Chmod(filepath.Dir(own), 0o755); err != nil { // of t.TempDir
+				d.t.Fatal(err)
+			}
+			d.cmd.Path = copyOf(d.t, d.cmd.Path, own, 0o755)
+			app, _ := listensApp()
+			toml := filepath.Join(own, "devguard.toml")
+			edit(d.t, toml, app, copyOf(d.t, app, own, 0o755))
+			if out, err := exec.Command("chown", "-R", strconv.Itoa(nobody), own).CombinedOutput(); err != nil {
+				d.t.Fatalf("chown: %v: %s", err, out)
+			}
+			d.cmd.Env = append(d.cmd.Env, "HOME="+own)
+			d.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, dir, addr := heldApp(t, change)
+			for n := 1; n < 4; n++ {
+				d.save(dir, addr, n)
+			}
+			if said := d.reasons(); len(said) > 0 {
+				t.Errorf("says %q", said)
+			}
+			if _, port, _ := strings.Cut(addr, ":"); !holdsPort(d.keeper(t), port) {
+				t.Error("it is not held")
+			}
+			d.stop()
+		})
+	}
+}
+
+// TestPortOfAnother: an app whose port another process has fails as it would by itself, is told who
+// has it, and serves once that is gone.
+func TestPortOfAnother(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	app, err := listensApp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
 	dir := project(t, map[string]string{"sockets": "tag save0\nlisten " + addr, "devguard.toml": fmt.Sprintf(
-		"[app]\nhold_sockets = true\ncommand = [%q, 'sockets']\n[watch]\ninclude = ['sockets']\n", own)})
+		"[app]\ncommand = [%q, 'sockets']\n[watch]\ninclude = ['sockets']\n[ready]\ntcp = %q\n", app, addr)})
 	d := run(t, dir, nil)
-	d.ready()
+	d.wait(0, "instance exited", func(l line) bool { return l.int("code") == 1 })
+	_, port, _ := strings.Cut(addr, ":")
+	comm, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.wait(0, fmt.Sprintf("port %s is in use by process %d (%s)", port, os.Getpid(), strings.TrimSpace(string(comm))), nil)
+	l.Close()
+	d.serves("http://"+addr, "save0")
 	d.save(dir, addr, 1)
-	if said := d.reasons(); len(said) != 1 || said[0] != own+" is setuid or setgid" {
+	if said := d.reasons(); len(said) > 0 {
+		t.Errorf("says %q", said)
+	}
+	d.stop()
+}
+
+// TestHeldSocketsSwitchedOff: devguard.toml may say something else while the app runs.
+func TestHeldSocketsSwitchedOff(t *testing.T) {
+	t.Parallel()
+	d, dir, addr := heldApp(t, nil)
+	d.save(dir, addr, 1)
+	toml := filepath.Join(dir, "devguard.toml")
+	for _, hold := range []bool{false, true} {
+		mark := d.mark()
+		edit(t, toml, fmt.Sprintf("hold_sockets = %v", !hold), fmt.Sprintf("hold_sockets = %v", hold))
+		d.wait(mark, "instance ready", nil)
+		for n := 2; n < 4; n++ {
+			d.save(dir, addr, n)
+		}
+	}
+	if said := d.reasons(); len(said) != 1 || said[0] != "it is switched off" {
 		t.Errorf("says %q", said)
 	}
 	d.stop()
