@@ -16,13 +16,14 @@ func Run(ctx context.Context, app App) {
 	if len(app.At) == 0 {
 		return
 	}
+	w := watch{App: app, first: map[uint64]Traffic{}}
 	began := time.Now()
 	timer := time.NewTimer(app.After)
 	defer timer.Stop()
 	for {
 		select {
 		case <-timer.C:
-			app.look(ctx, time.Since(began))
+			w.look(ctx, time.Since(began))
 			timer.Reset(again)
 		case <-ctx.Done():
 			return
@@ -30,10 +31,16 @@ func Run(ctx context.Context, app App) {
 	}
 }
 
+// watch is one Run.
+type watch struct {
+	App
+	first map[uint64]Traffic // of each connection at its first look, by inode
+}
+
 // look ends what may be ended now, once whoever has a descriptor of it.
-func (a App) look(ctx context.Context, since time.Duration) {
+func (w *watch) look(ctx context.Context, since time.Duration) {
 	seen := map[uint64]bool{}
-	for _, pid := range a.Pids() {
+	for _, pid := range w.Pids() {
 		process, err := unix.PidfdOpen(pid, 0)
 		if err != nil {
 			continue // gone
@@ -45,7 +52,7 @@ func (a App) look(ctx context.Context, since time.Duration) {
 			}
 			seen[inode] = true
 			if fd, err := strconv.Atoi(name); err == nil {
-				a.try(process, fd, since)
+				w.try(process, fd, inode, since)
 			}
 		})
 		unix.Close(process)
@@ -54,7 +61,7 @@ func (a App) look(ctx context.Context, since time.Duration) {
 
 // try ends one connection when it is one of a client and may be ended. The copy of its descriptor
 // lives for some microseconds: as long as there is one, the app's close does not end the connection.
-func (a App) try(process, fd int, since time.Duration) {
+func (w *watch) try(process, fd int, inode uint64, since time.Duration) {
 	own, err := unix.PidfdGetfd(process, fd, 0)
 	if err != nil {
 		return // closed since, or forbidden: then the app has its grace
@@ -63,11 +70,19 @@ func (a App) try(process, fd int, since time.Duration) {
 	if !osproc.IsTCP(own) {
 		return
 	}
-	if local, ok := localOf(own); !ok || !a.has(local) {
+	if local, ok := localOf(own); !ok || !w.has(local) {
 		return
 	}
-	if t, ok := trafficOf(own); ok && t.Ends(since) && unix.Shutdown(own, unix.SHUT_RDWR) == nil {
-		a.Ended()
+	t, ok := trafficOf(own)
+	if !ok {
+		return
+	}
+	first, known := w.first[inode]
+	if !known {
+		first, w.first[inode] = t, t
+	}
+	if t.Ends(first, since) && unix.Shutdown(own, unix.SHUT_RDWR) == nil {
+		w.Ended()
 	}
 }
 

@@ -20,6 +20,10 @@ const (
 	// then.
 	undecided = 2 * time.Second
 
+	// ahead is how old a connection without a byte has to be: a younger one may be about to make its
+	// request, on a machine that is busy. A guess.
+	ahead = 500 * time.Millisecond
+
 	// flows: whoever was sent something within this time is in the middle of a download, or of a
 	// stream that ticks. A download gets until download after the signal.
 	flows    = 150 * time.Millisecond
@@ -30,15 +34,25 @@ const (
 	event = 1024
 )
 
-// Ends reports whether the connection may be ended, since that time after the stop signal.
-func (t Traffic) Ends(since time.Duration) bool {
+// Ends reports whether the connection may be ended, since that time after the stop signal. first is
+// what its traffic was when it was looked at first, after the signal.
+func (t Traffic) Ends(first Traffic, since time.Duration) bool {
 	switch {
+	case t.talks(first):
+		return true
 	case t.Received == 0:
-		return true // opened ahead: there is no request
+		return t.LastReceived >= ahead // without data, that is the age of the connection
 	case t.Acked == 0 || !t.answered():
 		return false
 	}
 	return t.LastSent >= flows || t.ticks() || since >= download
+}
+
+// talks reports whether requests and answers went on since the first look, and the last thing was an
+// answer: a websocket does that, and a server that goes on with the connections that it has.
+func (t Traffic) talks(first Traffic) bool {
+	const few = 2 // a server that ends well makes one more answer, and closes
+	return t.In >= first.In+few && t.Out >= first.Out+few && t.LastSent <= t.LastReceived
 }
 
 // ticks reports whether what flows is a stream of events, and no download: it came in small pieces for

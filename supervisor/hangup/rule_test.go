@@ -14,7 +14,8 @@ func TestEnds(t *testing.T) {
 		traffic Traffic
 		from    time.Duration
 	}{
-		"opened ahead":                         {Traffic{}, first},
+		"opened ahead":                         {Traffic{LastReceived: ahead, LastSent: ahead}, first},
+		"about to make its request":            {Traffic{LastReceived: ahead - ms, LastSent: ahead - ms}, never},
 		"opened ahead, the server has spoken":  {Traffic{Acked: 80, Out: 1, LastReceived: time.Minute, LastSent: time.Minute}, first},
 		"a fresh request without an answer":    {Traffic{Received: 100, In: 1, LastReceived: 3 * time.Second, LastSent: 3 * time.Second}, never},
 		"an old one without an answer":         {Traffic{Received: 900, Acked: 900, In: 9, Out: 8, LastReceived: 3 * time.Second, LastSent: 4 * time.Second}, never},
@@ -32,9 +33,29 @@ func TestEnds(t *testing.T) {
 		"a download to who reads slowly":       {Traffic{Received: 100, Acked: 1 << 20, In: 1, Out: 99, LastReceived: 4 * time.Second, LastSent: 160 * ms}, first},
 	} {
 		for _, since := range []time.Duration{first, download - 1, download, 5 * time.Second} {
-			if got, want := row.traffic.Ends(since), since >= row.from; got != want {
+			if got, want := row.traffic.Ends(row.traffic, since), since >= row.from; got != want {
 				t.Errorf("%s: ended %v after the signal: %v", name, since, got)
 			}
+		}
+	}
+}
+
+// TestEndsOfATalk: what goes on after the signal is ended when the last thing was an answer.
+func TestEndsOfATalk(t *testing.T) {
+	const ms = time.Millisecond
+	first := Traffic{Received: 1000, Acked: 2000, In: 10, Out: 10, LastReceived: 20 * ms, LastSent: 20 * ms}
+	for name, row := range map[string]struct {
+		now  Traffic
+		want bool
+	}{
+		"a websocket":                     {Traffic{Received: 1100, Acked: 2100, In: 12, Out: 12, LastReceived: 4 * ms, LastSent: 4 * ms}, true},
+		"in the middle of a request":      {Traffic{Received: 1150, Acked: 2100, In: 13, Out: 12, LastReceived: 0, LastSent: 4 * ms}, false},
+		"one more request":                {Traffic{Received: 1050, Acked: 2050, In: 11, Out: 11, LastReceived: 4 * ms, LastSent: 4 * ms}, false},
+		"an upload":                       {Traffic{Received: 9000, Acked: 2000, In: 99, Out: 10, LastReceived: 0, LastSent: time.Second}, false},
+		"an upload with an interim reply": {Traffic{Received: 9000, Acked: 2030, In: 99, Out: 11, LastReceived: 0, LastSent: 900 * ms}, false},
+	} {
+		if got := row.now.Ends(first, 200*ms); got != row.want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

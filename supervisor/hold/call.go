@@ -132,27 +132,36 @@ func (t *Table) HandFailed(inode uint64, reason string) []Action {
 	return t.letGo([]*socket{s}, "it cannot be handed over: "+reason)
 }
 
-// Listen says that a process of gen calls listen on a socket that is bound to place. The
-// answer is always to have the kernel do it.
-func (t *Table) Listen(gen int, inode uint64, place Place) []Action {
+// Listen says that a process of gen calls listen on a socket that is bound to place. The verdict is
+// Continue, or Confirm for one that was handed over: it listens already, and its queue stays long.
+// Those who wait are more than the backlog of many servers (5 in Python's http.server), and the
+// kernel resets new clients of a queue that is longer than its backlog.
+func (t *Table) Listen(gen int, inode uint64, place Place) (Verdict, []Action) {
 	s := t.sockets[inode]
 	if !t.runs(gen) || s == nil || s.place != place {
-		return nil // one that nobody has seen bind: to port 0, or before devguard was there
+		return Continue, nil // one that nobody has seen bind: to port 0, or before devguard was there
 	}
 	switch s.state.(type) {
 	case bound:
 		if t.count(isKept) >= maxKept {
 			delete(t.sockets, inode)
-			return nil
+			return Continue, nil
 		}
 		s.state = listening{gen}
 		delete(t.gone, place)
-		return []Action{Keep{inode}}
+		return Continue, []Action{Keep{inode}}
 	case handed, held:
 		s.state = listening{gen}
 		delete(t.gone, place)
+		return Confirm, []Action{Lengthen{inode}}
 	}
-	return nil
+	return Continue, nil
+}
+
+// Keeps reports whether devguard has a copy of the socket.
+func (t *Table) Keeps(inode uint64) bool {
+	s := t.sockets[inode]
+	return s != nil && s.state.kept()
 }
 
 // Closed says of which sockets Look has found that clients wait on them and no process of

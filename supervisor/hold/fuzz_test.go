@@ -124,7 +124,7 @@ func (w *world) listen(i int) {
 		return
 	}
 	s := w.fresh[i%len(w.fresh)]
-	acts := w.table.Listen(w.gen, s.inode, s.place)
+	_, acts := w.table.Listen(w.gen, s.inode, s.place)
 	for _, a := range acts {
 		if k, ok := a.(Keep); ok {
 			w.kept[k.Inode], w.open[k.Inode] = true, true

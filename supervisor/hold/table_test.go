@@ -73,7 +73,11 @@ func inNet(net uint64) func(*Request) { return func(r *Request) { r.Place.Net = 
 
 func listen(gen int, inode uint64, addr, want string) step {
 	return step{what: "listen " + addr, want: want, do: func(t *Table, _ time.Time) string {
-		return text(t.Listen(gen, inode, place(addr)))
+		verdict, acts := t.Listen(gen, inode, place(addr))
+		if verdict == Confirm {
+			return "confirm; " + text(acts)
+		}
+		return text(acts)
 	}}
 }
 
@@ -128,7 +132,7 @@ func served(addr string, more ...func(*Request)) []step {
 // taken goes on with a generation 2 that has taken it and is gone.
 func taken(addr string) []step {
 	return append(served(addr),
-		bind(2, 20, addr, "hand 1"), listen(2, 1, addr, ""), becomesReady(2, ""),
+		bind(2, 20, addr, "hand 1"), listen(2, 1, addr, "confirm; lengthen 1"), becomesReady(2, ""),
 		stops(2, "lengthen 1"), ended(2, "lengthen 1"), started(3))
 }
 
@@ -155,7 +159,7 @@ func playAll(t *testing.T, rows map[string][]step) {
 func TestTable(t *testing.T) {
 	playAll(t, map[string][]step{
 		"a socket goes from one generation to the next": append(taken(local),
-			bind(3, 30, local, "hand 1"), listen(3, 1, local, ""), becomesReady(3, "")),
+			bind(3, 30, local, "hand 1"), listen(3, 1, local, "confirm; lengthen 1"), becomesReady(3, "")),
 		"dual stack, IPv6": append(served("[::]:80"), bind(2, 20, "[::]:80", "hand 1")),
 		"two addresses of one port": {
 			started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), bind(1, 2, "[::1]:8080", ""), listen(1, 2, "[::1]:8080", "keep 2"),
@@ -164,10 +168,10 @@ func TestTable(t *testing.T) {
 		},
 
 		"the answer was lost, and the app calls again": append(served(local),
-			bind(2, 20, local, "hand 1"), bind(2, 1, local, "confirm 1"), listen(2, 1, local, ""), bind(2, 1, local, "")),
+			bind(2, 20, local, "hand 1"), bind(2, 1, local, "confirm 1"), listen(2, 1, local, "confirm; lengthen 1"), bind(2, 1, local, "")),
 		"the call was interrupted before the socket was there": append(served(local),
 			bind(2, 20, local, "hand 1"), bind(2, 20, local, "hand 1")),
-		"listen twice": append(served(local), bind(2, 20, local, "hand 1"), listen(2, 1, local, ""), listen(2, 1, local, "")),
+		"listen twice": append(served(local), bind(2, 20, local, "hand 1"), listen(2, 1, local, "confirm; lengthen 1"), listen(2, 1, local, "")),
 
 		"not held: port 0": {started(1), bind(1, 1, "127.0.0.1:0", ""), listen(1, 1, "127.0.0.1:40000", "")},
 		"not held: bound before, or by nobody that was seen": {started(1), listen(1, 1, local, "")},
@@ -232,12 +236,12 @@ func TestOtherOptions(t *testing.T) {
 // TestOpenInTheTree: what a process of the tree has open is neither handed over nor let go.
 func TestOpenInTheTree(t *testing.T) {
 	playAll(t, map[string][]step{
-		"two servers that fall back to the next port": append(served(local), bind(2, 20, local, "hand 1"), listen(2, 1, local, ""),
+		"two servers that fall back to the next port": append(served(local), bind(2, 20, local, "hand 1"), listen(2, 1, local, "confirm; lengthen 1"),
 			bind(2, 21, local, "", open(1)), bind(2, 21, "127.0.0.1:8081", ""), listen(2, 21, "127.0.0.1:8081", "keep 21")),
 		"the same address twice in the first generation": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), bind(1, 2, local, "", open(1))},
 		"an overlapping one while it serves":             {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), bind(1, 2, "0.0.0.0:8080", "", open(1))},
 		"closed and bound again": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"),
-			bind(1, 2, local, "hand 1"), listen(1, 1, local, "")},
+			bind(1, 2, local, "hand 1"), listen(1, 1, local, "confirm; lengthen 1")},
 		"bound again while it stops": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), stops(1, "lengthen 1"),
 			bind(1, 2, local, "hand 1")},
 		"another generation calls": append(served(local), bind(1, 20, local, ""), listen(1, 1, local, "")),
@@ -263,7 +267,7 @@ func TestNotTaken(t *testing.T) {
 			started(5), exited(5, "let go 40: generation 5 ended, and has not taken it"), ended(5, ""),
 			started(6), becomesReady(6, "off: "+fmt.Sprintf(dialled, 6))),
 		"stopped by an edit before it could": append(served(local), stops(2, ""), ended(2, ""), started(3), bind(3, 30, local, "hand 1")),
-		"it took it and crashed": append(served(local), bind(2, 20, local, "hand 1"), listen(2, 1, local, ""),
+		"it took it and crashed": append(served(local), bind(2, 20, local, "hand 1"), listen(2, 1, local, "confirm; lengthen 1"),
 			exited(2, "lengthen 1"), stops(2, ""), ended(2, "lengthen 1"), started(3), bind(3, 30, local, "hand 1")),
 		"it took it and crashed before listen": append(served(local), bind(2, 20, local, "hand 1"),
 			exited(2, ""), ended(2, ""), started(3), bind(3, 30, local, "hand 1")),
@@ -279,7 +283,7 @@ func TestReadyAndNotTaken(t *testing.T) {
 	playAll(t, map[string][]step{
 		"ready and not taken": append(served(local), becomesReady(2, ""), after(untaken-1, tick("")),
 			after(1, tick("let go 1: generation 2 is ready for 5s, and has not taken it")), tick("")),
-		"ready and taken late": append(served(local), becomesReady(2, ""), after(untaken-1, bind(2, 20, local, "hand 1")), listen(2, 1, local, ""),
+		"ready and taken late": append(served(local), becomesReady(2, ""), after(untaken-1, bind(2, 20, local, "hand 1")), listen(2, 1, local, "confirm; lengthen 1"),
 			after(1, tick("look [1]"))),
 		"ready, and takes it once it is free": append(served(local), becomesReady(2, ""),
 			after(untaken, tick("let go 1: generation 2 is ready for 5s, and has not taken it")),

@@ -155,10 +155,13 @@ func (h *Holder) listen(c call) (answered bool, err error) {
 	if !c.Waiting(c.Notification) {
 		return false, seccomp.ErrGone
 	}
-	acts := h.table.Listen(c.gen, inode, place)
+	verdict, acts := h.table.Listen(c.gen, inode, place)
 	h.do(acts)
+	if verdict == hold.Confirm && h.table.Keeps(inode) {
+		return true, c.Succeed(c.Notification)
+	}
 	err = c.Continue(c.Notification)
-	if kept = len(acts) > 0; kept {
+	if kept = verdict == hold.Continue && len(acts) > 0; kept {
 		return true, errors.Join(err, h.put(inode, own))
 	}
 	return true, err

@@ -1,0 +1,375 @@
+package e2e_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/testneed"
+)
+
+// heldRestarts is how many restarts TestHeldSocketsUnderLoad makes.
+var heldRestarts = flag.Int("held-restarts", 3, "how many restarts by save there are under load")
+
+// Three servers that know nothing of us, with a graceful stop of 5 s: they count the bytes of an
+// upload, stream events, and echo after an Upgrade.
+const (
+	loadedGo = `package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+const version = "v0"
+
+func main() {
+	srv := &http.Server{Addr: os.Getenv("ADDR")}
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		fmt.Fprintf(w, "%s got=%d.", version, n)
+	})
+	http.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			fmt.Fprint(w, "data: event\n\n")
+			w.(http.Flusher).Flush()
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+	http.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Upgrade", "echo")
+		w.Header().Set("Connection", "Upgrade")
+		w.WriteHeader(101)
+		c, buf, _ := w.(http.Hijacker).Hijack()
+		defer c.Close()
+		io.Copy(c, buf)
+	})
+	stopped := make(chan struct{})
+	go func() {
+		c := make(chan os.Signal, 1)
+		signal.Notify(c, syscall.SIGTERM)
+		<-c
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		srv.Shutdown(ctx)
+		close(stopped)
+	}()
+	if err := srv.ListenAndServe(); err != http.ErrServerClosed {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	<-stopped
+}
+`
+	loadedNode = `const version = "v0"
+const server = require("http").createServer((req, res) => {
+  if (req.url == "/events") {
+    const timer = setInterval(() => res.write("data: event\n\n"), 100)
+    res.on("close", () => clearInterval(timer))
+    res.write("data: event\n\n")
+    return
+  }
+  let n = 0
+  req.on("data", d => n += d.length)
+  req.on("end", () => res.end(version + " got=" + n + "."))
+})
+server.on("upgrade", (req, socket) => {
+  socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
+  socket.on("error", () => {})
+  socket.pipe(socket)
+})
+const [host, port] = process.env.ADDR.split(":")
+server.listen(port, host)
+process.on("SIGTERM", () => { server.close(() => process.exit(0)); setTimeout(() => process.exit(0), 5000) })
+`
+	loadedPython = `import http.server, os, signal, threading, time
+version = "v0"
+class Page(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        if self.path == "/events":
+            self.send_response(200)
+            self.send_header("Connection", "close")
+            self.end_headers()
+            try:
+                while True:
+                    self.wfile.write(b"data: event\n\n")
+                    time.sleep(0.1)
+            except OSError:
+                self.close_connection = True
+            return
+        if self.path == "/echo":
+            self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
+            self.close_connection = True
+            try:
+                for line in self.rfile: self.wfile.write(line)
+            except OSError: pass
+            return
+        self.answer(0)
+    def do_POST(self):
+        n = 0
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            while True:
+                size = int(self.rfile.readline(), 16)
+                n += len(self.rfile.read(size))
+                self.rfile.readline()
+                if size == 0: break
+        else:
+            n = len(self.rfile.read(int(self.headers["Content-Length"])))
+        self.answer(n)
+    def answer(self, n):
+        body = ("%s got=%d." % (version, n)).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *args): pass
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = False
+host, port = os.environ["ADDR"].split(":")
+server = Server((host, int(port)), Page)
+signal.signal(signal.SIGTERM, lambda *args: threading.Thread(target=server.shutdown).start())
+server.serve_forever()
+server.server_close()
+`
+)
+
+// TestHeldSocketsUnderLoad: by default, an unmodified server with a graceful stop refuses nobody and
+// loses no request in a restart by save; streams end, and do not hold the stop up.
+func TestHeldSocketsUnderLoad(t *testing.T) {
+	for _, app := range []struct{ name, file, source, program string }{
+		{"go", "main.go", loadedGo, ""},
+		{"node", "server.js", loadedNode, "node"},
+		{"python", "server.py", loadedPython, "python3"},
+	} {
+		t.Run(app.name, func(t *testing.T) {
+			toml := ""
+			if app.program != "" {
+				path, err := exec.LookPath(app.program)
+				if err != nil {
+					testneed.Skip(t, app.program, err)
+				}
+				toml = fmt.Sprintf("[app]\ncommand = [%q, %q]\n[watch]\ninclude = [%q]\n", path, app.file, app.file)
+			}
+			addr := "127.0.0.1:" + freePort(t)
+			dir := project(t, map[string]string{app.file: app.source, "devguard.toml": toml})
+			d := run(t, dir, []string{"ADDR=" + addr})
+			url := "http://" + addr
+			d.serves(url, "v0")
+			l := newLoad(addr)
+			var took []int
+			for i := range *heldRestarts {
+				mark := d.mark()
+				edit(t, filepath.Join(dir, app.file), fmt.Sprintf(`"v%d"`, i), fmt.Sprintf(`"v%d"`, i+1))
+				d.wait(mark, "instance ready", func(l line) bool { return l.int("gen") == i+2 })
+				took = append(took, d.wait(mark, "instance ready", nil).int("save_to_ready_ms"))
+				d.serves(url, fmt.Sprintf("v%d ", i+1))
+				l.goesOn(t)
+			}
+			l.stop()
+			slices.Sort(took)
+			t.Logf("%d restarts, save to ready %d ms (median), at most %d: %s", len(took), took[len(took)/2], took[len(took)-1], l)
+			for kind, n := range l.failed {
+				t.Errorf("%s: %d failed, the first: %v", kind, n, l.first[kind])
+			}
+			if d.count(0, "listening socket let go")+d.count(0, "listening sockets are not held") > 0 {
+				t.Errorf("not held\n%s", d.log())
+			}
+			d.stop()
+		})
+	}
+}
+
+// load is 50 clients of every kind.
+type load struct {
+	addr   string
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+
+	mu      sync.Mutex
+	ok      map[string]int
+	failed  map[string]int
+	first   map[string]error // the first failure of each kind
+	longest map[string]time.Duration
+}
+
+func newLoad(addr string) *load {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &load{addr: addr, cancel: cancel, ok: map[string]int{}, failed: map[string]int{}, first: map[string]error{}, longest: map[string]time.Duration{}}
+	fresh := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: limit}
+	small, large := make([]byte, 100), make([]byte, 5<<20)
+	upload := func(body func() io.Reader, n int) func(context.Context) error {
+		return func(ctx context.Context) error {
+			return exchange(ctx, &fresh, http.MethodPost, "http://"+addr+"/", body(), fmt.Sprintf("got=%d.", n))
+		}
+	}
+	bytesOf := func(b []byte) func() io.Reader { return func() io.Reader { return bytes.NewReader(b) } }
+	chunked := func() io.Reader { return struct{ io.Reader }{bytes.NewReader(small)} }
+	for _, kind := range []struct {
+		name    string
+		clients int
+		once    func(context.Context) error
+	}{
+		{"POST of 100 bytes", 14, upload(bytesOf(small), len(small))},
+		{"POST of 5 MB", 2, upload(bytesOf(large), len(large))},
+		{"chunked POST", 4, upload(chunked, len(small))},
+		{"GET", 14, func(ctx context.Context) error {
+			return exchange(ctx, &fresh, http.MethodGet, "http://"+addr+"/", nil, "got=0.")
+		}},
+		{"events", 4, l.events},
+		{"echo", 4, l.echo},
+	} {
+		for range kind.clients {
+			l.done.Go(func() { l.again(ctx, kind.name, kind.once) })
+		}
+	}
+	for range 8 {
+		kept := http.Client{Transport: &http.Transport{}, Timeout: limit}
+		l.done.Go(func() {
+			l.again(ctx, "GET, kept alive", func(ctx context.Context) error {
+				return exchange(ctx, &kept, http.MethodGet, "http://"+addr+"/", nil, "got=0.")
+			})
+		})
+	}
+	return l
+}
+
+// again makes one request after the other, some 20 a second.
+func (l *load) again(ctx context.Context, kind string, once func(context.Context) error) {
+	pause := time.NewTicker(50 * time.Millisecond)
+	defer pause.Stop()
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := once(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		l.mu.Lock()
+		if err == nil {
+			l.ok[kind]++
+			l.longest[kind] = max(l.longest[kind], time.Since(began))
+		} else {
+			l.failed[kind]++
+			if l.first[kind] == nil {
+				l.first[kind] = fmt.Errorf("%w, begun %s, failed %s", err, began.UTC().Format(time.StampMilli), time.Now().UTC().Format(time.StampMilli))
+			}
+		}
+		l.mu.Unlock()
+		<-pause.C
+	}
+}
+
+func exchange(ctx context.Context, client *http.Client, method, url string, body io.Reader, want string) error {
+	req, err := http.NewRequestWithContext(ctx, method, url, body)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if err == nil && !strings.Contains(string(got), want) {
+		err = fmt.Errorf("%s: %q", resp.Status, got)
+	}
+	return err
+}
+
+// events reads a stream until it ends, which is no failure; that it cannot be opened is one.
+func (l *load) events(ctx context.Context) error {
+	return l.stream(ctx, "/events", "", "data: event\n")
+}
+
+// echo talks over a connection that was upgraded, likewise.
+func (l *load) echo(ctx context.Context) error {
+	return l.stream(ctx, "/echo", "Connection: Upgrade\r\nUpgrade: echo\r\n", "hello\n")
+}
+
+func (l *load) stream(ctx context.Context, path, headers, want string) error {
+	c, err := net.Dial("tcp", l.addr)
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { c.Close() })()
+	defer c.Close()
+	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n", path, headers)
+	r, open := bufio.NewReader(c), false
+	pause := time.NewTicker(50 * time.Millisecond)
+	defer pause.Stop()
+	for {
+		if open && headers != "" {
+			io.WriteString(c, want)
+			<-pause.C
+		}
+		text, err := r.ReadString('\n')
+		open = open || text == "\r\n" // the header is over
+		switch {
+		case err == nil:
+		case !open || !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET):
+			return fmt.Errorf("%q, %w", text, err)
+		default:
+			return nil
+		}
+	}
+}
+
+// goesOn waits until every kind of request was answered once more; streams are open.
+func (l *load) goesOn(t *testing.T) {
+	t.Helper()
+	count := func() map[string]int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		out := map[string]int{}
+		for kind, n := range l.ok {
+			out[kind] = n + l.failed[kind]
+		}
+		return out
+	}
+	before := count()
+	if !poll(limit, func() bool {
+		now := count()
+		for _, kind := range []string{"POST of 100 bytes", "POST of 5 MB", "chunked POST", "GET", "GET, kept alive"} {
+			if now[kind] <= before[kind] {
+				return false
+			}
+		}
+		return true
+	}) {
+		t.Fatalf("no answers any more: %v, then %v", before, count())
+	}
+}
+
+func (l *load) stop() {
+	l.cancel()
+	l.done.Wait()
+}
+
+func (l *load) String() string {
+	var out []string
+	for kind, n := range l.ok {
+		out = append(out, fmt.Sprintf("%s %d (longest %v)", kind, n, l.longest[kind].Round(time.Millisecond)))
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
