@@ -37,6 +37,7 @@ func (h *hangingUp) begin(pids []int) {
 		return
 	}
 	h.app.At = h.listening(pids)
+	hangup.Settle(h.app)
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel, h.ended = cancel, make(chan struct{})
 	go func() {

@@ -170,7 +170,7 @@ func TestHeldSocketsUnderLoad(t *testing.T) {
 				if err != nil {
 					testneed.Skip(t, app.program, err)
 				}
-				toml = fmt.Sprintf("[app]\ncommand = [%q, %q]\n[watch]\ninclude = [%q]\n", path, app.file, app.file)
+				toml = fmt.Sprintf("[app]\ncommand = [%q, %q]\n[watch]\ninclude = [%q, 'note']\n", path, app.file, app.file)
 			}
 			addr := "127.0.0.1:" + freePort(t)
 			dir := project(t, map[string]string{app.file: app.source, "devguard.toml": toml})
@@ -181,6 +181,7 @@ func TestHeldSocketsUnderLoad(t *testing.T) {
 			var took []int
 			for i := range *heldRestarts {
 				mark := d.mark()
+				write(t, filepath.Join(dir, "note"), fmt.Sprint(i)) // else the app counts as the one that writes its file
 				edit(t, filepath.Join(dir, app.file), fmt.Sprintf(`"v%d"`, i), fmt.Sprintf(`"v%d"`, i+1))
 				d.wait(mark, "instance ready", func(l line) bool { return l.int("gen") == i+2 })
 				took = append(took, d.wait(mark, "instance ready", nil).int("save_to_ready_ms"))

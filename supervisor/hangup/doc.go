@@ -29,8 +29,12 @@ type App struct {
 	Ended func()
 }
 
-// again is how often they are looked at.
-const again = 50 * time.Millisecond
+const (
+	again = 50 * time.Millisecond // how often they are looked at
+
+	settle      = 50 * time.Millisecond // how long Settle waits at most: it delays the restart
+	settleAgain = time.Millisecond
+)
 
 // has reports whether a connection with that local address was accepted there.
 func (a App) has(local netip.AddrPort) bool {

@@ -4,5 +4,8 @@ package hangup
 
 import "context"
 
+// Settle does nothing on this system.
+func Settle(App) {}
+
 // Run does nothing on this system.
 func Run(context.Context, App) {}

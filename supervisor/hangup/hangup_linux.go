@@ -39,50 +39,72 @@ type watch struct {
 
 // look ends what may be ended now, once whoever has a descriptor of it.
 func (w *watch) look(ctx context.Context, since time.Duration) {
-	seen := map[uint64]bool{}
-	for _, pid := range w.Pids() {
+	w.eachClient(func(fd int, inode uint64) bool {
+		t, ok := trafficOf(fd)
+		if !ok {
+			return true
+		}
+		first, known := w.first[inode]
+		if !known {
+			first, w.first[inode] = t, t
+		}
+		if t.Ends(first, since) && unix.Shutdown(fd, unix.SHUT_RDWR) == nil {
+			w.Ended()
+		}
+		return ctx.Err() == nil
+	})
+}
+
+// eachClient yields a copy of each connection of a client, until that returns false. The copy lives for
+// some microseconds: as long as there is one, the app's close does not end the connection.
+func (a App) eachClient(yield func(fd int, inode uint64) bool) {
+	seen, more := map[uint64]bool{}, true
+	for _, pid := range a.Pids() {
 		process, err := unix.PidfdOpen(pid, 0)
 		if err != nil {
 			continue // gone
 		}
 		osproc.EachDescriptor(pid, func(name, target string) {
 			inode, ok := osproc.SocketInode(target)
-			if !ok || seen[inode] || ctx.Err() != nil {
-				return
-			}
-			seen[inode] = true
-			if fd, err := strconv.Atoi(name); err == nil {
-				w.try(process, fd, inode, since)
+			if fd, err := strconv.Atoi(name); err == nil && ok && more && !seen[inode] {
+				seen[inode] = true
+				more = a.withCopy(process, fd, func(own int) bool { return yield(own, inode) })
 			}
 		})
 		unix.Close(process)
 	}
 }
 
-// try ends one connection when it is one of a client and may be ended. The copy of its descriptor
-// lives for some microseconds: as long as there is one, the app's close does not end the connection.
-func (w *watch) try(process, fd int, inode uint64, since time.Duration) {
+// withCopy calls f with a copy of a descriptor when that is one of a client's connection.
+func (a App) withCopy(process, fd int, f func(own int) bool) bool {
 	own, err := unix.PidfdGetfd(process, fd, 0)
 	if err != nil {
-		return // closed since, or forbidden: then the app has its grace
+		return true // closed since, or forbidden: then the app has its grace
 	}
 	defer unix.Close(own)
 	if !osproc.IsTCP(own) {
-		return
+		return true
 	}
-	if local, ok := localOf(own); !ok || !w.has(local) {
-		return
+	if local, ok := localOf(own); !ok || !a.has(local) {
+		return true
 	}
-	t, ok := trafficOf(own)
-	if !ok {
-		return
-	}
-	first, known := w.first[inode]
-	if !known {
-		first, w.first[inode] = t, t
-	}
-	if t.Ends(first, since) && unix.Shutdown(own, unix.SHUT_RDWR) == nil {
-		w.Ended()
+	return f(own)
+}
+
+// Settle waits, not for long, until no connection is between its accept and the moment that the app
+// has read its first request: net/http and node close such ones when they are asked to stop.
+func Settle(app App) {
+	for end := time.Now().Add(settle); time.Now().Before(end); time.Sleep(settleAgain) {
+		pending := false
+		app.eachClient(func(fd int, _ uint64) bool {
+			t, ok := trafficOf(fd)
+			unread, err := unix.IoctlGetInt(fd, unix.SIOCINQ)
+			pending = ok && err == nil && t.unheard(uint64(unread))
+			return !pending
+		})
+		if !pending {
+			return
+		}
 	}
 }
 

@@ -48,6 +48,14 @@ func (t Traffic) Ends(first Traffic, since time.Duration) bool {
 	return t.LastSent >= flows || t.ticks() || since >= download
 }
 
+// unheard reports whether a first request is about to come, or lies there: so many bytes are unread.
+func (t Traffic) unheard(unread uint64) bool {
+	if t.Received == 0 {
+		return t.LastReceived < ahead
+	}
+	return t.Acked == 0 && unread == t.Received
+}
+
 // talks reports whether requests and answers went on since the first look, and the last thing was an
 // answer: a websocket does that, and a server that goes on with the connections that it has.
 func (t Traffic) talks(first Traffic) bool {

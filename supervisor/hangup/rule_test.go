@@ -60,6 +60,25 @@ func TestEndsOfATalk(t *testing.T) {
 	}
 }
 
+func TestUnheard(t *testing.T) {
+	for name, row := range map[string]struct {
+		traffic Traffic
+		unread  uint64
+		want    bool
+	}{
+		"just connected":    {Traffic{LastReceived: time.Millisecond}, 0, true},
+		"opened ahead":      {Traffic{LastReceived: ahead}, 0, false},
+		"not read":          {Traffic{Received: 100}, 100, true},
+		"read":              {Traffic{Received: 100}, 0, false},
+		"an upload, partly": {Traffic{Received: 70000}, 60000, false},
+		"the next request":  {Traffic{Received: 100, Acked: 100}, 100, false},
+	} {
+		if got := row.traffic.unheard(row.unread); got != row.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestAppHas(t *testing.T) {
 	app := App{At: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:80"), netip.MustParseAddrPort("[::]:81")}}
 	for addr, want := range map[string]bool{

@@ -153,7 +153,7 @@ func (t *Table) Listen(gen int, inode uint64, place Place) (Verdict, []Action) {
 	case handed, held:
 		s.state = listening{gen}
 		delete(t.gone, place)
-		return Confirm, []Action{Lengthen{inode}}
+		return Confirm, []Action{Lengthen{Inode: inode}}
 	}
 	return Continue, nil
 }

@@ -14,7 +14,7 @@ func FuzzTable(f *testing.F) {
 	f.Add([]byte{0, 1, 8, 2, 8, 3, 4, 5, 6, 200, 0, 1, 9, 7, 3, 4})
 	f.Add([]byte{0, 1, 8, 2, 8, 4, 5, 0, 10, 5, 0, 1, 8, 2, 8, 3, 6, 250})
 	f.Fuzz(func(t *testing.T, script []byte) {
-		w := world{t: t, now: zero, table: new(Table), open: map[uint64]bool{}, kept: map[uint64]bool{}, told: map[uint64]bool{}}
+		w := world{t: t, now: zero, table: new(Table), open: map[uint64]bool{}, kept: map[uint64]bool{}, told: map[uint64]bool{}, deferred: map[uint64]bool{}}
 		for len(script) > 0 {
 			script = w.play(script)
 		}
@@ -34,7 +34,9 @@ type world struct {
 	open  map[uint64]bool // kept sockets that the app has open
 	kept  map[uint64]bool // copies that we have
 	told  map[uint64]bool // those on which we answer
-	off   bool
+
+	deferred map[uint64]bool
+	off      bool
 }
 
 type fresh struct {
@@ -99,6 +101,8 @@ func (w *world) bind(p Place, arg byte) {
 		w.t.Fatal("a new socket was not handed over before")
 	case HandOver:
 		switch {
+		case w.deferred[inode]:
+			w.t.Fatalf("handed over %d, which is deferred", inode)
 		case w.told[inode]:
 			w.t.Fatalf("handed over %d, on which we answer", inode)
 		case !w.kept[inode]:
@@ -143,10 +147,12 @@ func (w *world) do(acts []Action) {
 			}
 			delete(w.kept, a.Inode)
 			delete(w.told, a.Inode)
+			delete(w.deferred, a.Inode)
 		case Lengthen:
 			if !w.kept[a.Inode] {
 				w.t.Fatalf("lengthen %d, of which there is no copy", a.Inode)
 			}
+			w.deferred[a.Inode] = a.Defer
 		case Look:
 			var closed []uint64
 			for _, i := range a.Inodes {

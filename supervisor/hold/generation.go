@@ -95,13 +95,13 @@ func (t *Table) end(now time.Time) []Action {
 		return nil
 	}
 	t.phase = stopping{now.Add(lengthenEvery)}
-	return t.lengthen()
+	return t.lengthen(true)
 }
 
-func (t *Table) lengthen() []Action {
+func (t *Table) lengthen(stops bool) []Action {
 	var acts []Action
 	for _, s := range t.all(isListening) {
-		acts = append(acts, Lengthen{s.inode})
+		acts = append(acts, Lengthen{s.inode, stops})
 	}
 	return acts
 }
@@ -111,7 +111,7 @@ func (t *Table) Ended(now time.Time, gen int) []Action {
 	if gen != t.gen || t.phase == nil {
 		return nil
 	}
-	acts := t.lengthen()
+	acts := t.lengthen(false)
 	t.letGo(t.all(isBound), "") // says nothing: there is no copy
 	for _, s := range t.all(isKept) {
 		if _, is := s.state.(held); !is {
@@ -182,7 +182,7 @@ func (t *Table) Tick(now time.Time) []Action {
 		return t.look()
 	case stopping:
 		t.phase = stopping{now.Add(lengthenEvery)}
-		return t.lengthen()
+		return t.lengthen(true)
 	case down:
 		return t.letGo(t.all(isKept), fmt.Sprintf("the app is down for %v, and nothing was changed", downLimit))
 	}

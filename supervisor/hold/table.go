@@ -110,8 +110,13 @@ type (
 	// Keep the copy of the socket that calls listen.
 	Keep struct{ Inode uint64 }
 
-	// Lengthen has a kept socket listen with a long queue: nobody accepts now.
-	Lengthen struct{ Inode uint64 }
+	// Lengthen has a kept socket listen with a long queue: nobody accepts now, or, with Defer, for
+	// much longer. Then only those connections can be accepted that have sent something: net/http
+	// and node close others when they are asked to stop.
+	Lengthen struct {
+		Inode uint64
+		Defer bool
+	}
 
 	// Look whether clients wait on kept sockets that no process of the tree has open,
 	// and answer by Closed.

@@ -311,7 +311,11 @@ func (h *Holder) act(a hold.Action, acts []hold.Action) (err error) {
 	case hold.TurnOff:
 		h.say(logline.SocketsNotHeld(a.Reason, a.Hint))
 	case hold.Lengthen:
-		err = h.try(a.Inode, request{op: opLengthen}) // fails when the app has shut it down, and its port is somebody else's by now
+		op := byte(opLengthen)
+		if a.Defer {
+			op = opDefer
+		}
+		err = h.try(a.Inode, request{op: op}) // fails when the app has shut it down, and its port is somebody else's by now
 	case hold.Look:
 		h.do(h.table.Closed(h.abandoned(a.Inodes)))
 	case hold.Answer:

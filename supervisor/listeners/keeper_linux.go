@@ -29,6 +29,7 @@ const (
 	opWaiting             // how many connections wait to be accepted
 	opAnswer              // whoever connects is told a reason, which comes with it
 	opSilence             // they wait again
+	opDefer               // opLengthen, and only those who have sent something can be accepted
 )
 
 // queue is how many connections wait while nobody accepts. The kernel bounds it by
@@ -84,6 +85,21 @@ type shelf map[uint64]*keptSocket
 type keptSocket struct {
 	fd        int
 	answering *unavailable // nil: connections wait
+	deferring bool         // TCP_DEFER_ACCEPT is ours
+}
+
+// lengthen listens with a long queue. With deferring, only connections that have sent something can be
+// accepted, or that are a second old; not where the app has asked for that itself. It is no error when
+// that cannot be had.
+func (k *keptSocket) lengthen(deferring bool) error {
+	own, err := unix.GetsockoptInt(k.fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT)
+	switch {
+	case deferring && err == nil && own == 0:
+		k.deferring = unix.SetsockoptInt(k.fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 1) == nil
+	case !deferring && k.deferring:
+		k.deferring = unix.SetsockoptInt(k.fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 0) != nil
+	}
+	return unix.Listen(k.fd, queue)
 }
 
 func (k *keptSocket) silence() {
@@ -132,7 +148,9 @@ func (s shelf) do(r request) (value, gives int, err error) {
 		k.close()
 		delete(s, r.inode)
 	case opLengthen:
-		err = unix.Listen(k.fd, queue)
+		err = k.lengthen(false)
+	case opDefer:
+		err = k.lengthen(true)
 	case opWaiting:
 		value, err = waiting(k.fd)
 	case opAnswer:
