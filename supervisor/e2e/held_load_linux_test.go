@@ -194,6 +194,9 @@ func TestHeldSocketsUnderLoad(t *testing.T) {
 			for kind, n := range l.failed {
 				t.Logf("%s: %d failed, the first: %v", kind, n, l.first[kind])
 			}
+			if len(l.seconds) > 0 {
+				t.Logf("failed at %v", l.seconds)
+			}
 			if l.refused > 0 {
 				t.Errorf("%d connections were refused: %v\n%s", l.refused, l.first, d.log())
 			}
@@ -219,13 +222,14 @@ type load struct {
 	ok      map[string]int
 	failed  map[string]int
 	refused int              // of those
+	seconds map[string]int   // when they failed
 	first   map[string]error // the first failure of each kind
 	longest map[string]time.Duration
 }
 
 func newLoad(addr string) *load {
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &load{addr: addr, cancel: cancel, ok: map[string]int{}, failed: map[string]int{}, first: map[string]error{}, longest: map[string]time.Duration{}}
+	l := &load{addr: addr, cancel: cancel, ok: map[string]int{}, failed: map[string]int{}, first: map[string]error{}, seconds: map[string]int{}, longest: map[string]time.Duration{}}
 	fresh := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: limit}
 	small, large := make([]byte, 100), make([]byte, 5<<20)
 	upload := func(body func() io.Reader, n int) func(context.Context) error {
@@ -283,6 +287,7 @@ func (l *load) again(ctx context.Context, kind string, once func(context.Context
 			l.longest[kind] = max(l.longest[kind], time.Since(began))
 		} else {
 			l.failed[kind]++
+			l.seconds[time.Now().UTC().Format(time.TimeOnly)]++
 			var op *net.OpError
 			if errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &op) && op.Op == "dial" {
 				l.refused++
