@@ -81,7 +81,7 @@ func main() {
 	<-stopped
 }
 `
-	loadedNode = `const version = "v0"
+	loadedNode = `const version = process.env.VERSION
 const server = require("http").createServer((req, res) => {
   if (req.url == "/events") {
     const timer = setInterval(() => res.write("data: event\n\n"), 100)
@@ -103,7 +103,7 @@ server.listen(port, host)
 process.on("SIGTERM", () => { server.close(() => process.exit(0)); setTimeout(() => process.exit(0), 5000) })
 `
 	loadedPython = `import http.server, os, signal, threading, time
-version = "v0"
+version = os.environ["VERSION"]
 class Page(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
@@ -164,16 +164,16 @@ func TestHeldSocketsUnderLoad(t *testing.T) {
 		{"python", "server.py", loadedPython, "python3"},
 	} {
 		t.Run(app.name, func(t *testing.T) {
-			toml := ""
+			toml, versioned := "", app.file
 			if app.program != "" {
 				path, err := exec.LookPath(app.program)
 				if err != nil {
 					testneed.Skip(t, app.program, err)
 				}
-				toml = fmt.Sprintf("[app]\ncommand = [%q, %q]\n[watch]\ninclude = [%q, 'note']\n", path, app.file, app.file)
+				toml, versioned = fmt.Sprintf("[app]\ncommand = [%q, %q]\nenv_files = ['.env']\n", path, app.file), ".env"
 			}
 			addr := "127.0.0.1:" + freePort(t)
-			dir := project(t, map[string]string{app.file: app.source, "devguard.toml": toml})
+			dir := project(t, map[string]string{app.file: app.source, ".env": "VERSION=\"v0\"\n", "devguard.toml": toml})
 			d := run(t, dir, []string{"ADDR=" + addr})
 			url := "http://" + addr
 			d.serves(url, "v0")
@@ -181,8 +181,7 @@ func TestHeldSocketsUnderLoad(t *testing.T) {
 			var took []int
 			for i := range *heldRestarts {
 				mark := d.mark()
-				write(t, filepath.Join(dir, "note"), fmt.Sprint(i)) // else the app counts as the one that writes its file
-				edit(t, filepath.Join(dir, app.file), fmt.Sprintf(`"v%d"`, i), fmt.Sprintf(`"v%d"`, i+1))
+				edit(t, filepath.Join(dir, versioned), fmt.Sprintf(`"v%d"`, i), fmt.Sprintf(`"v%d"`, i+1))
 				d.wait(mark, "instance ready", func(l line) bool { return l.int("gen") == i+2 })
 				took = append(took, d.wait(mark, "instance ready", nil).int("save_to_ready_ms"))
 				d.serves(url, fmt.Sprintf("v%d ", i+1))
