@@ -66,15 +66,15 @@ func main() {
 		}
 	})
 	http.HandleFunc("/download", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Length", "2000")
-		for i := 0; i < 20; i++ {
-			fmt.Fprint(w, strings.Repeat("x", 100))
+		w.Header().Set("Content-Length", "100000")
+		for i := 0; i < 10; i++ {
+			fmt.Fprint(w, strings.Repeat("x", 10000))
 			flush(w)
 			if i == 0 {
 				waiting.Add(1)
 				<-stopping
 			}
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(10 * time.Millisecond)
 		}
 	})
 	db, err := net.Dial("tcp", os.Getenv("DB"))
@@ -276,7 +276,7 @@ func TestHangUpLeavesRequests(t *testing.T) {
 		get("kept alive", "http", s.addr, "/slow", "slow", true)
 		get("TLS", "https", s.secure, "/slow", "slow", false)
 		get("TLS, kept alive", "https", s.secure, "/slow", "slow", true)
-		get("download", "http", s.addr, "/download", strings.Repeat("x", 2000), false)
+		get("download", "http", s.addr, "/download", strings.Repeat("x", 100_000), false)
 	}
 	if !poll(limit, func() bool { return body(http.DefaultClient, "http://"+s.addr+"/waiting", fmt.Sprint(5*each)) == nil }) {
 		t.Fatal("not every request came")

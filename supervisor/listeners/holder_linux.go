@@ -340,14 +340,13 @@ func (h *Holder) try(inode uint64, r request) error {
 }
 
 // letGo closes a copy and says so, unless all is let go for the same reason.
-func (h *Holder) letGo(a hold.LetGo, acts []hold.Action) error {
+func (h *Holder) letGo(a hold.LetGo, acts []hold.Action) (err error) {
+	if h.keeper != nil {
+		_, _, err = h.keep(request{op: opDrop, inode: a.Inode, fd: -1})
+	}
 	if off, is := acts[len(acts)-1].(hold.TurnOff); !is || off.Reason != a.Reason {
 		h.say(logline.SocketLetGo(a.Place.String(), a.Reason))
 	}
-	if h.keeper == nil {
-		return nil
-	}
-	_, _, err := h.keep(request{op: opDrop, inode: a.Inode, fd: -1})
 	return err
 }
 
