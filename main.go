@@ -18,6 +18,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -30,6 +31,7 @@ import (
 	"github.com/devguard/devguard/supervisor/cmd"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/console"
+	"github.com/devguard/devguard/supervisor/control"
 	"github.com/devguard/devguard/supervisor/listeners"
 	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/osproc"
@@ -256,6 +258,8 @@ func run(c *cli.Context, args []string) error {
 func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.Dir, contents []byte) error {
 	log, screen, terminal := logger(cfg)
 	defer screen.Close() // if nobody reads the rest, nobody reads why either
+	journal := control.NewJournal(func(w io.Writer) *slog.Logger { return console.New(w, "pretty", level(cfg), false) })
+	log = slog.New(journal.Handler(log.Handler()))
 	for _, note := range st.Notes() {
 		logline.Note(true, note, "").To(log)
 	}
@@ -291,6 +295,7 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.Di
 			keys.GiveBack()
 			osproc.StopSelf()
 		},
+		OpenControl: func(c supervisor.Control) (func(), error) { return openControl(cfg, st, journal, c) },
 	})
 	if err := run.End(); err != nil {
 		logline.Warning(err).To(log)
@@ -317,18 +322,46 @@ func tidy(ctx context.Context, log *slog.Logger, st *statedir.Dir) {
 // logger makes the log that cfg asks for, on stderr. The caller closes the screen.
 func logger(cfg *config.Config) (log *slog.Logger, screen *console.Screen, pretty bool) {
 	terminal := term.IsTerminal(os.Stderr)
-	format, level := cfg.LogFormat, slog.LevelInfo
+	format := cfg.LogFormat
 	if format == "" && terminal {
 		format = "pretty"
 	}
-	if cfg.Verbose {
-		level = slog.LevelDebug
-	}
 	pretty = terminal && format == "pretty"
 	color := console.UseColor(terminal, os.Getenv)
-	lines := func(w io.Writer) *slog.Logger { return console.New(w, format, level, color) }
+	lines := func(w io.Writer) *slog.Logger { return console.New(w, format, level(cfg), color) }
 	screen = console.NewScreen(os.Stderr, pretty, lines)
 	return lines(screen), screen, pretty
+}
+
+func level(cfg *config.Config) slog.Level {
+	if cfg.Verbose {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// controlAddress is where a devguard can be asked: any port of loopback that is free.
+const controlAddress = "127.0.0.1:0"
+
+// openControl answers the other verbs, and writes down where.
+func openControl(cfg *config.Config, st *statedir.Dir, journal *control.Journal, c supervisor.Control) (end func(), err error) {
+	runs := cfg.App.Package
+	if len(cfg.App.Command) > 0 {
+		runs = strings.Join(cfg.App.Command, " ")
+	}
+	server, err := control.Open(controlAddress, control.Source{
+		About:  control.About{Name: cfg.Name, PID: os.Getpid(), Version: version(), Dir: cfg.Dir, Runs: runs, Since: time.Now()},
+		Latest: c.Latest, CatchUp: c.CatchUp, Restart: c.Restart, Stop: c.Stop, Listening: c.Listening,
+		Databases: c.Database, ResetConnections: c.ResetConnections, Journal: journal,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := st.Publish(server.URL(), server.Token()); err != nil {
+		server.Close()
+		return nil, err
+	}
+	return server.Close, nil
 }
 
 // keyboard reads the keys of the terminal; nil when the app has it or there is none.
@@ -375,6 +408,14 @@ func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, app
 	}
 	return supervisor.Database{
 		AppEnv: g.AppEnv, HookEnv: g.HookEnv, Pause: g.Pause, Note: g.RecordSockets, Drain: g.Drain,
+		Status: func() any { return databases(g.Status(), time.Now()) },
+		Reset: func(ctx context.Context) any {
+			done := []control.Reset{}
+			for _, r := range g.ResetSessions(ctx) {
+				done = append(done, control.Reset(r))
+			}
+			return done
+		},
 		Close: func() error {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
 			defer cancel()
@@ -384,4 +425,29 @@ func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, app
 			return g.Close(ctx)
 		},
 	}, nil
+}
+
+// databases are those of a guard as others may see them.
+func databases(s guard.Status, now time.Time) []control.Database {
+	all := []control.Database{}
+	for _, u := range s.Upstreams {
+		d := control.Database{
+			Name: u.Name, Mode: u.Mode, Kind: u.Kind, Reason: u.Reason, Listen: u.Listen, Paused: u.Paused, Spares: u.Spares,
+			Sessions: []control.Session{}, Generations: []control.Generation{},
+		}
+		for _, one := range u.Sessions {
+			in := now.Sub(one.BackendStart)
+			if !one.StateChange.IsZero() {
+				in = now.Sub(one.StateChange)
+			}
+			d.Sessions = append(d.Sessions, control.Session{
+				Gen: one.Gen, PID: one.PID, State: one.State, AgeMS: now.Sub(one.BackendStart).Milliseconds(), InMS: in.Milliseconds(), Query: one.Query,
+			})
+		}
+		for _, g := range u.Generations {
+			d.Generations = append(d.Generations, control.Generation(g))
+		}
+		all = append(all, d)
+	}
+	return all
 }

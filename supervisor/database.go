@@ -23,6 +23,10 @@ type Database struct {
 	Note func(gen int, pids []int)
 	// Drain ends the sessions of a generation whose processes are gone.
 	Drain func(ctx context.Context, gen int)
+	// Status returns how the databases stand, and Reset ends the sessions of the app,
+	// which goes on, and returns what was done. Both are for JSON.
+	Status func() any
+	Reset  func(ctx context.Context) any
 	// Close ends what the Database holds.
 	Close func() error
 }

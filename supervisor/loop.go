@@ -15,16 +15,18 @@ import (
 // channel, and everything it does is done elsewhere: nothing here blocks but the
 // select.
 type loop struct {
-	doers doers
-	say   func(reload.Log) // writes a line of the log
-	help  func()           // tells what the keys do
-	show  func(reload.Snapshot)
+	doers   doers
+	say     func(reload.Log)      // writes a line of the log
+	help    func()                // tells what the keys do
+	publish func(reload.Snapshot) // shows the state to others; does not wait
 
 	changes <-chan change.Set
 	replace <-chan struct{}  // see App.Replace
 	signals <-chan os.Signal // SIGQUIT is for the app, Ctrl-Z for both, any other ends devguard
 	keys    <-chan rune      // nil without a terminal
 	ended   <-chan struct{}  // closed when devguard is to end, like by Ctrl-C
+	wishes  <-chan wish      // of whoever talks to devguard
+	granted chan<- struct{}  // of the wish that this step is about; nil for none
 
 	outcomes chan outcome
 	cancels  map[reload.ID]context.CancelFunc // of the effects in flight
@@ -42,10 +44,14 @@ func (l *loop) run(st reload.State) error {
 			l.do(e)
 		}
 		snap := st.Snapshot()
+		l.publish(snap)
+		if l.granted != nil {
+			close(l.granted)
+			l.granted = nil
+		}
 		if snap.Done {
 			return snap.Err
 		}
-		l.show(snap)
 		wake(timer, st.Deadline())
 		st, effects = reload.Step(st, l.next(timer.C), time.Now())
 	}
@@ -79,6 +85,9 @@ func (l *loop) next(tick <-chan time.Time) reload.Event {
 			if ev := l.key(key); ev != nil {
 				return ev
 			}
+		case w := <-l.wishes:
+			l.granted = w.granted
+			return w.event
 		case <-l.ended:
 			l.ended = nil
 			return reload.Interrupt{}

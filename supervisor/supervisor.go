@@ -51,6 +51,10 @@ type Options struct {
 	// StopSelf gives the terminal back and stops devguard, until it is continued.
 	StopSelf func()
 	Keys     <-chan rune // nil without a terminal
+
+	// OpenControl begins to answer whoever asks about the Supervisor, and returns what
+	// ends that; may be nil.
+	OpenControl func(Control) (end func(), err error)
 }
 
 // Supervisor is one running `devguard run`: what its doers take from, in the loop, and
@@ -73,6 +77,9 @@ type Supervisor struct {
 	newest  atomic.Pointer[generation] // stored in the loop alone; nil before the first start
 	imports atomic.Pointer[[]string]   // of the graph; nil until one was listed
 	replace chan struct{}              // wishes of the database side; one is as good as many
+	board   board
+	wishes  chan wish
+	ended   chan struct{} // closed when the loop has ended
 
 	watch    *watch.Watcher
 	launcher *proc.Launcher
@@ -89,10 +96,21 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	defer s.shutdown()
 	l := loop{
-		doers: s.doers(), say: s.log, help: s.help, show: s.show(),
+		doers: s.doers(), say: s.log, help: s.help, publish: s.publisher(),
 		changes: s.watch.Changes(), replace: s.replace, signals: s.Signals, keys: s.Keys, ended: ctx.Done(),
+		wishes: s.wishes,
 	}
-	return l.run(reload.New(s.decisions(s.cfg)))
+	st := reload.New(s.decisions(s.cfg))
+	s.board.publish(st.Snapshot())
+	if s.OpenControl != nil {
+		end, err := s.OpenControl(s.control())
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
+	defer close(s.ended)
+	return l.run(st)
 }
 
 func newSupervisor(opts Options) (*Supervisor, error) {
@@ -101,6 +119,8 @@ func newSupervisor(opts Options) (*Supervisor, error) {
 		cfg:      opts.Config,
 		launcher: new(proc.Launcher),
 		replace:  make(chan struct{}, 1),
+		wishes:   make(chan wish),
+		ended:    make(chan struct{}),
 		first:    true,
 		sources:  build.Contents{},
 	}
@@ -134,10 +154,14 @@ func (s *Supervisor) doers() doers {
 	}
 }
 
-// show tells those who are not told by an effect what the state is. It does not wait.
-func (s *Supervisor) show() func(reload.Snapshot) {
+// publisher tells those who are not told by an effect what the state is. It does not wait.
+func (s *Supervisor) publisher() func(reload.Snapshot) {
 	told := ""
 	return func(snap reload.Snapshot) {
+		s.board.publish(snap)
+		if snap.Done {
+			return // nobody answers for the app any more
+		}
 		if reason := idleReason(snap); reason != told {
 			told = reason
 			s.holder.Idle(reason)

@@ -40,6 +40,7 @@ var mayImport = table(map[string]string{
 	"supervisor/hangup":          "",
 	"supervisor/seccomp":         "",
 	"supervisor/config":          "",
+	"supervisor/control":         "supervisor/reload",
 	"supervisor/cmd":             "supervisor/config supervisor/classify",
 	"supervisor/console":         "",
 	"supervisor/term":            "",

@@ -87,6 +87,7 @@ type (
 		check ID // of Check for the next generation; 0: none is in flight
 
 		readySince time.Time // zero: it was not found ready
+		notReady   error     // why it was not found ready in time
 	}
 
 	// stopping: Stop or Await is in flight.
@@ -226,7 +227,11 @@ func (m *machine) readyDone(ev ReadyDone) {
 		return
 	}
 	r.ready = 0
-	if !ev.Cancelled && ev.Err == nil {
+	switch {
+	case ev.Cancelled:
+	case ev.Err != nil:
+		r.notReady = ev.Err
+	default:
 		r.readySince, m.inst.begun = m.now, m.now
 	}
 	m.inst.phase = r

@@ -5,7 +5,9 @@ package reload
 type Snapshot struct {
 	Version uint64 // of the tree as it is known
 
-	Doing string // what the round does: idle, settling, configuring, hook NAME, building
+	Command bool   // an arbitrary command: nothing is built, and it may end when it is done
+	Doing   string // what the round does: idle, settling, configuring, hook NAME, building
+	Rest    Rest   // whether anything goes on by itself
 	// Building is that of the tree which the build in flight began with, also one that
 	// was cancelled and has not ended; 0: none is.
 	Building uint64
@@ -20,8 +22,9 @@ type Snapshot struct {
 	Phase      string // none, exited, crashed, failed, starting, running, stopping, draining
 	Ready      bool   // it runs and was found ready
 
-	Holds    []Hold    // what is due and waits
-	Failures []Failure // what has failed and has not succeeded since
+	Hooks    []HookStatus // in the order of devguard.toml
+	Holds    []Hold       // what is due and waits
+	Failures []Failure    // what has failed and has not succeeded since
 
 	Done bool  // nothing is left: the loop may end
 	Err  error // why devguard ended by itself; nil when the user wished it
@@ -29,18 +32,34 @@ type Snapshot struct {
 
 // Failure is what came of the last try of something.
 type Failure struct {
-	What    string // configuration, hook NAME, build, start
+	What    string // configuration, hook NAME, build, start, ready
 	Version uint64 // of the tree that it was tried with
 	Err     error
 	Detail  any // of the event that brought it
 }
 
+// Rest says whether anything goes on that may still change what is served.
+type Rest string
+
+// The kinds of rest.
+const (
+	AtWork   Rest = "work"     // with the tree: changes come in, packages are listed, a hook or build runs
+	Handover Rest = "handover" // the tree is done with, a generation is being replaced, started or awaited
+	AtRest   Rest = "rest"     // nothing, until the next change, wish or retry after a crash
+)
+
+// HookStatus is how one hook stands.
+type HookStatus struct {
+	Name  string
+	State string // ok, due, running, held, failed, suspended
+}
+
 // Snapshot returns the state as others may see it.
 func (s State) Snapshot() Snapshot {
 	snap := Snapshot{
-		Version: s.tree.Version, Doing: s.doing(),
+		Version: s.tree.Version, Command: s.opts.Command, Doing: s.doing(), Rest: s.rest(),
 		Gen: s.inst.gen, GenVersion: s.inst.version, Phase: s.inst.phase.String(),
-		Holds: s.holds, Failures: s.failures(),
+		Hooks: s.hookStatus(), Holds: s.holds, Failures: s.failures(),
 		Done: s.done(), Err: s.err,
 	}
 	if b, ok := s.inBuild(); ok {
@@ -67,6 +86,51 @@ func (s State) doing() string {
 	return "idle"
 }
 
+func (s State) rest() Rest {
+	if s.round.open() || s.again || s.settling() || s.graph.listing != 0 {
+		return AtWork
+	}
+	if s.restartDue() {
+		return Handover
+	}
+	switch p := s.inst.phase.(type) {
+	case gap:
+		return AtRest
+	case running:
+		if p.ready == 0 && p.check == 0 {
+			return AtRest
+		}
+	}
+	return Handover
+}
+
+func (s State) hookStatus() []HookStatus {
+	all := make([]HookStatus, len(s.hooks))
+	for i := range s.hooks {
+		all[i] = HookStatus{s.opts.Hooks[i].Name, s.hookState(i)}
+	}
+	return all
+}
+
+func (s State) hookState(i int) string {
+	if r, ok := s.round.(hooking); ok && r.hook == i {
+		return "running"
+	}
+	switch s.hooks[i].state.(type) {
+	case suspended:
+		return "suspended"
+	case failed:
+		return "failed"
+	}
+	switch {
+	case !s.graph.known() || !s.hookWanted(i):
+		return "ok"
+	case s.waitsForGit(i):
+		return "held"
+	}
+	return "due"
+}
+
 func (s State) failures() (all []Failure) {
 	if c := s.config; c.err != nil {
 		all = append(all, Failure{What: "configuration", Version: c.version, Err: c.err})
@@ -81,6 +145,9 @@ func (s State) failures() (all []Failure) {
 	}
 	if f, ok := s.inst.phase.(startFailed); ok {
 		all = append(all, Failure{What: "start", Version: s.inst.version, Err: f.err})
+	}
+	if r, ok := s.inst.phase.(running); ok && r.notReady != nil {
+		all = append(all, Failure{What: "ready", Version: s.inst.version, Err: r.notReady})
 	}
 	if r, ok := s.next.(refused); ok {
 		all = append(all, Failure{What: "start", Version: r.version, Err: r.err})

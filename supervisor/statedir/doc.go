@@ -4,7 +4,8 @@
 //
 //	.devguard/            0700, .gitignore of "*"
 //	  <name>/lock         held by flock while a devguard of that name runs
-//	  <name>/control.json {"pid": N}; believed only while the lock is held
+//	  <name>/running      held by flock while control.json is to be believed
+//	  <name>/control.json {"pid": N, "url": URL, "token": T}; see Find
 //	  <name>/runs.json    run ids whose database sessions may be left
 //	  <name>/instances.json  processes of the instances that were started
 //	  <name>/<gen>/       the binary of a generation, under its own name

@@ -16,8 +16,11 @@ const (
 	instancesFile = "instances.json"
 )
 
+// control is control.json: who runs, and where and by which secret it can be asked.
 type control struct {
-	PID int `json:"pid"`
+	PID   int    `json:"pid"`
+	URL   string `json:"url,omitempty"`
+	Token string `json:"token,omitempty"`
 }
 
 // write replaces a file. Only the holder of the lock writes, so one temporary
@@ -41,7 +44,7 @@ func (d *Dir) write(name string, v any) error {
 func parseControl(c *control) func([]byte) error {
 	return func(b []byte) error {
 		if err := json.Unmarshal(b, c); err != nil {
-			c.PID = 0
+			*c = control{}
 			return err
 		}
 		c.PID = max(c.PID, 0)

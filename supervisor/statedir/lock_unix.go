@@ -43,6 +43,38 @@ func acquire(path string) (*os.File, error) {
 	}
 }
 
+// claim takes a lock that others only ever share, for microseconds: it waits for them.
+func claim(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	for err == nil {
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX); err == nil {
+			return f, nil
+		}
+		if errors.Is(err, syscall.EINTR) {
+			err = nil
+		}
+	}
+	if f != nil {
+		f.Close()
+	}
+	return nil, err
+}
+
+// claimed reports whether somebody holds what claim has taken.
+func claimed(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close() // and with it the lock
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+		if !errors.Is(err, syscall.EINTR) {
+			return errors.Is(err, syscall.EWOULDBLOCK)
+		}
+	}
+}
+
 // fileID names a file by its device and inode.
 func fileID(path string) (string, error) {
 	var st unix.Stat_t

@@ -28,7 +28,7 @@ func (d *Dir) Mend() (mended bool, err error) {
 	if err := os.Mkdir(d.TmpDir(), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return false, explain("create", d.TmpDir(), err)
 	}
-	return true, errors.Join(d.write(controlFile, control{PID: os.Getpid()}),
+	return true, errors.Join(d.publish(),
 		d.write(runsFile, d.runs), d.saveRecords(), d.hooks.restore())
 }
 

@@ -24,9 +24,11 @@ type Dir struct {
 
 	hooks *Hooks
 
-	mu    sync.Mutex
-	locks locks
-	notes []string
+	mu      sync.Mutex
+	locks   locks
+	control control
+	running *os.File // see runningFile; nil before Publish
+	notes   []string
 
 	runs         []string // ids of this run and previous ones
 	previousRuns []string
@@ -47,7 +49,7 @@ func Open(dir, name string) (*Dir, error) {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	path := filepath.Join(dir, Folder, name)
-	d := &Dir{name: name, path: path, hooks: newHooks(path, name), locks: locks{path: path}}
+	d := &Dir{name: name, path: path, hooks: newHooks(path, name), locks: locks{path: path}, control: control{PID: os.Getpid()}}
 	if err := d.open(); err != nil {
 		_ = d.locks.release()
 		return nil, err
@@ -87,6 +89,9 @@ func (d *Dir) Close() error {
 	var err error
 	if d.locks.inFolder() {
 		err = errors.Join(d.saveRecords(), os.Remove(d.file(controlFile)))
+	}
+	if d.running != nil {
+		err = errors.Join(err, d.running.Close())
 	}
 	return errors.Join(err, d.locks.release())
 }
@@ -169,7 +174,7 @@ func (d *Dir) load() error {
 	if err := emptyDir(d.TmpDir()); err != nil {
 		return err
 	}
-	return d.write(controlFile, control{PID: os.Getpid()})
+	return d.write(controlFile, d.control)
 }
 
 // read gives a file to parse. A missing one is nothing to speak of.

@@ -11,8 +11,9 @@ import (
 
 // CatchUp returns a state of the tree that has in it every write, to any file that the plan
 // watches, that was completed before the call: to files of the graph, of include globs, of hooks,
-// env files and the configuration. Changes that it finds on the way are sent as a Set too. Unlike
-// Sync it waits for the first search for include globs, which on a large tree takes seconds.
+// env files and the configuration. A Set with this state, or a newer one, is sent too, also when
+// nothing has changed, so that the reader of Changes hears of it in its turn. Unlike Sync it waits
+// for the first search for include globs, which on a large tree takes seconds.
 //
 // Several goroutines may call it at once. It fails only when ctx ends or the watcher is closed.
 func (w *Watcher) CatchUp(ctx context.Context) (change.Snapshot, error) {
@@ -148,7 +149,7 @@ func (l *loop) serve(ctx context.Context) {
 		if l.advance(c); c.wait != nil {
 			return false
 		}
-		c.answer <- l.publish(findings{at: time.Now()})
+		c.answer <- l.publish(findings{at: time.Now(), asked: true})
 		return true
 	})
 }

@@ -37,7 +37,7 @@ func (l *loop) publish(f findings) change.Snapshot {
 	set := change.Set{
 		Snapshot: snap, At: f.at, Paths: f.paths, Ignored: l.unreported(f.ignored, time.Now()), Notes: l.notes,
 	}
-	if len(set.Paths)+len(set.Ignored)+len(set.Notes) == 0 && before.SameState(snap) {
+	if len(set.Paths)+len(set.Ignored)+len(set.Notes) == 0 && before.SameState(snap) && !f.asked {
 		return snap
 	}
 	l.notes = nil
@@ -55,6 +55,7 @@ type findings struct {
 	at      time.Time // of the first event, or of the look
 	paths   []change.Path
 	ignored []change.Path
+	asked   bool      // the reader is to hear of the state also when there is nothing to tell
 	found   time.Time // the latest change of files that are new to the plan, not to the tree
 }
 

@@ -1,0 +1,23 @@
+// Package control answers whoever asks about a running devguard over HTTP: what is served, what has
+// failed, what waits. It is a view: it reads states and passes on wishes, and decides nothing.
+//
+//	GET  /v1/status             Status
+//	GET  /v1/events             text/event-stream, see stream.go
+//	POST /v1/restart            like key r
+//	POST /v1/stop               like key q; once more: without the app's grace
+//	POST /v1/reset-connections  ends the app's database sessions, and answers what was done
+//	POST /api/debug/reset-db    the same
+//	GET  /debug/pprof/          of devguard itself
+//
+// The promises:
+//
+//   - It listens on loopback alone, and every request needs the secret of the run in
+//     "Authorization: Bearer". The Host must be a loopback address or localhost, with our port, and
+//     an Origin must be that host: a page that has a name of its own resolve to 127.0.0.1, or any
+//     other page, is refused, whatever it knows.
+//   - A request that is refused has changed nothing, and nothing of it is logged.
+//   - Requests are bounded in size and time, and event streams in number. Nobody who reads slowly
+//     holds up devguard or other readers.
+//   - The form of what is answered is versioned: fields may be added to version 1, and none is
+//     taken away or changes its meaning.
+package control

@@ -1,0 +1,183 @@
+package control
+
+import (
+	"time"
+
+	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/reload"
+)
+
+// Schema is the version of all that is answered.
+const Schema = 1
+
+// Status is what GET /v1/status answers.
+type Status struct {
+	Schema    int       `json:"schema"`
+	Devguard  About     `json:"devguard"`
+	Tree      Tree      `json:"tree"`
+	Instance  Instance  `json:"instance"`
+	Waits     []Wait    `json:"waits"`    // what is due, and why it is not done yet
+	Failures  []Failure `json:"failures"` // what has failed and has not succeeded since
+	Hooks     []Hook    `json:"hooks"`    // in the order of devguard.toml
+	Databases any       `json:"databases"`
+}
+
+// About says which devguard answers.
+type About struct {
+	Name    string    `json:"name"`
+	PID     int       `json:"pid"`
+	Version string    `json:"version"`
+	Dir     string    `json:"dir"` // of the configuration; what paths are relative to
+	Runs    string    `json:"runs"`
+	Since   time.Time `json:"since"`
+}
+
+// Tree is what is known of the files.
+type Tree struct {
+	Version uint64 `json:"version"` // grows with every look that may have seen a change
+	Doing   string `json:"doing"`   // idle, settling, configuring, hook NAME, building
+	Rest    string `json:"rest"`    // work, handover, rest: whether anything goes on by itself
+}
+
+// Instance is the newest generation of the app.
+type Instance struct {
+	Gen       int      `json:"gen"`     // 0: none was started yet
+	Phase     string   `json:"phase"`   // none, exited, crashed, failed, starting, running, stopping, draining
+	Ready     bool     `json:"ready"`   // it runs and was found ready
+	Version   uint64   `json:"version"` // of the tree that it stands for
+	PID       int      `json:"pid,omitempty"`
+	Listening []string `json:"listening"` // TCP addresses
+}
+
+// Wait is one thing that is due.
+type Wait struct {
+	What   string `json:"what"` // configuration, listing, hook NAME, build, restart, start, shutdown
+	Kind   string `json:"kind"` // what it waits for, for programs
+	Reason string `json:"reason"`
+}
+
+// Failure is what came of the last try of something.
+type Failure struct {
+	What    string       `json:"what"`    // configuration, hook NAME, build, start, ready
+	Version uint64       `json:"version"` // of the tree that it was tried with
+	Error   string       `json:"error"`
+	Hint    string       `json:"hint,omitempty"`
+	Errors  []Diagnostic `json:"errors,omitempty"` // of a build, the first ones
+	Total   int          `json:"total,omitempty"`  // of a build, how many there are
+}
+
+// Diagnostic is one message of a build.
+type Diagnostic struct {
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"` // in bytes from 1
+	Text   string `json:"text"`
+	Source string `json:"source,omitempty"` // the line that it is about
+}
+
+// Hook is how one hook stands.
+type Hook struct {
+	Name  string `json:"name"`
+	State string `json:"state"` // ok, due, running, held, failed, suspended
+}
+
+// Database is one server, database and user that the app uses.
+type Database struct {
+	Name        string       `json:"name"`             // user@server/database
+	Mode        string       `json:"mode,omitempty"`   // session, transaction, drain
+	Kind        string       `json:"kind,omitempty"`   // postgres, session-pooler, transaction-pooler, unknown
+	Reason      string       `json:"reason,omitempty"` // of the mode
+	Listen      string       `json:"listen,omitempty"` // where the app finds it
+	Paused      bool         `json:"paused"`           // clients wait for a migration
+	Spares      int          `json:"spares"`           // sessions dialled ahead
+	Sessions    []Session    `json:"sessions"`
+	Generations []Generation `json:"generations"`
+}
+
+// Session is one session of the app through devguard, in the words of pg_stat_activity.
+type Session struct {
+	Gen   int    `json:"gen"` // 0: a client of a fixed address that is not the app's
+	PID   uint32 `json:"pid"`
+	State string `json:"state"`
+	AgeMS int64  `json:"age_ms"`          // since its login
+	InMS  int64  `json:"state_ms"`        // since it is in that state
+	Query string `json:"query,omitempty"` // the fingerprint, without values
+}
+
+// Generation is what a generation of the app has in a database.
+type Generation struct {
+	Gen       int               `json:"gen"`
+	Prepared  int               `json:"prepared"` // named statements of its sessions
+	Conflicts map[string]uint64 `json:"conflicts,omitempty"`
+}
+
+// Reset is what was done to the app's sessions in one database.
+type Reset struct {
+	Database   string `json:"database"`
+	Sessions   int    `json:"sessions"` // that were ended
+	Cancelled  int    `json:"cancelled"`
+	RolledBack int    `json:"rolled_back"`
+	Statements int    `json:"statements"`       // prepared ones that are gone with them
+	Left       int    `json:"left"`             // that did not end in time
+	Reason     string `json:"reason,omitempty"` // why nothing could be done
+}
+
+func (s *Server) statusOf(snap reload.Snapshot) Status {
+	return Status{
+		Schema: Schema, Devguard: s.source.About,
+		Tree:     Tree{snap.Version, snap.Doing, string(snap.Rest)},
+		Instance: s.instanceOf(snap),
+		Waits:    Waits(snap), Failures: Failures(snap), Hooks: hooksOf(snap),
+		Databases: list(s.source.Databases()),
+	}
+}
+
+func (s *Server) instanceOf(snap reload.Snapshot) Instance {
+	i := Instance{
+		Gen: snap.Gen, Phase: snap.Phase, Ready: snap.Ready, Version: snap.GenVersion, PID: snap.PID, Listening: []string{},
+	}
+	if snap.PID != 0 {
+		for _, addr := range s.source.Listening() {
+			i.Listening = append(i.Listening, addr.String())
+		}
+	}
+	return i
+}
+
+// Waits are what is due in a state.
+func Waits(snap reload.Snapshot) []Wait {
+	all := make([]Wait, 0, len(snap.Holds))
+	for _, h := range snap.Holds {
+		all = append(all, Wait{h.What, string(h.Kind), h.Reason})
+	}
+	return all
+}
+
+// Failures are those of a state.
+func Failures(snap reload.Snapshot) []Failure {
+	all := make([]Failure, 0, len(snap.Failures))
+	for _, f := range snap.Failures {
+		one := Failure{What: f.What, Version: f.Version, Error: f.Err.Error(), Hint: logline.HintOf(f.Err)}
+		if d, ok := f.Detail.(logline.Diagnostics); ok {
+			one.Errors, one.Total = diagnostics(d), d.Total
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+func diagnostics(d logline.Diagnostics) []Diagnostic {
+	all := make([]Diagnostic, len(d.Shown))
+	for i, one := range d.Shown {
+		all[i] = Diagnostic{one.File, one.Line, one.Col, one.Msg, d.Source[i]}
+	}
+	return all
+}
+
+func hooksOf(snap reload.Snapshot) []Hook {
+	all := make([]Hook, len(snap.Hooks))
+	for i, h := range snap.Hooks {
+		all[i] = Hook(h)
+	}
+	return all
+}
