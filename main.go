@@ -93,6 +93,11 @@ func newApp(args []string) *cli.App {
 		Commands: []*cli.Command{
 			verb("run", cmd.RunUsage, cmd.RunArgs, cmd.RunHelp, cmd.RunFlags(), func(c *cli.Context) error { return run(c, args) }),
 			verb("explain", cmd.ExplainUsage, cmd.ExplainArgs, cmd.ExplainHelp, cmd.PlaceFlags(), func(c *cli.Context) error { return explain(c, args) }),
+			verb("status", cmd.StatusUsage, cmd.TalkArgs, cmd.StatusHelp, cmd.TalkFlags("json"), talk(cmd.Status)),
+			verb("restart", cmd.RestartUsage, cmd.TalkArgs, cmd.RestartHelp, cmd.TalkFlags(), talk(cmd.Restart)),
+			verb("stop", cmd.StopUsage, cmd.TalkArgs, cmd.StopHelp, cmd.TalkFlags(), talk(cmd.Stop)),
+			verb("reset-connections", cmd.ResetUsage, cmd.TalkArgs, cmd.ResetHelp, cmd.TalkFlags("json"), talk(cmd.ResetConnections)),
+			verb("logs", cmd.LogsUsage, cmd.TalkArgs, cmd.LogsHelp, cmd.TalkFlags("json", "follow"), talk(cmd.Logs)),
 			verb("init", cmd.InitUsage, cmd.InitArgs, cmd.InitHelp, cmd.PlaceFlags()[:1], func(c *cli.Context) error { return initProject(c, args) }),
 			verb("completion", cmd.CompletionUsage, cmd.CompletionArgs, cmd.CompletionHelp, nil, completion),
 			verb("version", cmd.VersionUsage, "", cmd.VersionHelp, nil, printVersion),
@@ -152,6 +157,20 @@ func initProject(c *cli.Context, args []string) error {
 		return err
 	}
 	return cmd.Init(os.Stdout, dir, os.Environ())
+}
+
+// talk answers a verb that asks something of a running devguard.
+func talk(verb func(context.Context, *cmd.Talk) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if c.NArg() > 0 {
+			return &cmd.UsageError{Msg: c.Command.Name + " wants no arguments", Next: "write: devguard " + c.Command.Name}
+		}
+		t, err := cmd.NewTalk(c)
+		if err != nil {
+			return err
+		}
+		return verb(c.Context, t)
+	}
 }
 
 // place is where a command line works: the app's directory and the
@@ -352,7 +371,12 @@ func openControl(cfg *config.Config, st *statedir.Dir, journal *control.Journal,
 	server, err := control.Open(controlAddress, control.Source{
 		About:  control.About{Name: cfg.Name, PID: os.Getpid(), Version: version(), Dir: cfg.Dir, Runs: runs, Since: time.Now()},
 		Latest: c.Latest, CatchUp: c.CatchUp, Restart: c.Restart, Stop: c.Stop, Listening: c.Listening,
-		Databases: c.Database, ResetConnections: c.ResetConnections, Journal: journal,
+		Databases: func() []control.Database { all, _ := c.Database().([]control.Database); return all },
+		ResetConnections: func(ctx context.Context) []control.Reset {
+			done, _ := c.ResetConnections(ctx).([]control.Reset)
+			return done
+		},
+		Journal: journal,
 	})
 	if err != nil {
 		return nil, err

@@ -56,6 +56,13 @@ func (s *Supervisor) control() Control {
 	}
 }
 
+// reset ends the app's database sessions beside the loop; the database side says what it did.
+func (s *Supervisor) reset() {
+	if db := s.newestDatabase(); db != nil && db.Reset != nil {
+		s.resets.Go(func() { db.Reset(context.Background()) })
+	}
+}
+
 // wish is an event that somebody asks for; granted is closed when it is in the newest state.
 type wish struct {
 	event   reload.Event

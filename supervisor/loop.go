@@ -18,6 +18,7 @@ type loop struct {
 	doers   doers
 	say     func(reload.Log)      // writes a line of the log
 	help    func()                // tells what the keys do
+	reset   func()                // ends the app's database sessions; does not wait
 	publish func(reload.Snapshot) // shows the state to others; does not wait
 
 	changes <-chan change.Set
@@ -114,6 +115,8 @@ func (l *loop) key(r rune) reload.Event {
 		return reload.Restart{}
 	case 'q':
 		return reload.Interrupt{}
+	case 'd':
+		l.reset()
 	case '?':
 		l.help()
 	}

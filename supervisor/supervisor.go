@@ -79,7 +79,8 @@ type Supervisor struct {
 	replace chan struct{}              // wishes of the database side; one is as good as many
 	board   board
 	wishes  chan wish
-	ended   chan struct{} // closed when the loop has ended
+	ended   chan struct{}  // closed when the loop has ended
+	resets  sync.WaitGroup // of key d
 
 	watch    *watch.Watcher
 	launcher *proc.Launcher
@@ -96,7 +97,7 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	defer s.shutdown()
 	l := loop{
-		doers: s.doers(), say: s.log, help: s.help, publish: s.publisher(),
+		doers: s.doers(), say: s.log, help: s.help, reset: s.reset, publish: s.publisher(),
 		changes: s.watch.Changes(), replace: s.replace, signals: s.Signals, keys: s.Keys, ended: ctx.Done(),
 		wishes: s.wishes,
 	}
@@ -140,6 +141,7 @@ func newSupervisor(opts Options) (*Supervisor, error) {
 // shutdown closes what newSupervisor has opened. The app and everything else that was
 // begun since has ended: package reload decides that, and run waits for it.
 func (s *Supervisor) shutdown() {
+	s.resets.Wait() // each takes the drain timeout at most
 	s.launcher.Close()
 	s.holder.Close()
 	s.watch.Close()

@@ -37,6 +37,7 @@ func (g *Guard) ResetSessions(ctx context.Context) []Reset {
 		done[i].Database = u.name
 		if u.listeners.app() == nil {
 			done[i].Reason = "the app connects past devguard there; a restart ends those sessions that are provably its own"
+			logline.Note(true, "no session of the app was ended, as asked: "+done[i].Reason, "").With(slog.String("database", u.name)).To(u.log.Logger)
 			continue
 		}
 		all.Go(func() {

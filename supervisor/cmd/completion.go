@@ -9,7 +9,9 @@ import (
 
 // verbs are what completion offers first, with what each does.
 var verbs = [][2]string{
-	{"run", RunUsage}, {"explain", ExplainUsage}, {"init", InitUsage}, {"completion", CompletionUsage},
+	{"run", RunUsage}, {"explain", ExplainUsage},
+	{"status", StatusUsage}, {"restart", RestartUsage}, {"stop", StopUsage}, {"reset-connections", ResetUsage}, {"logs", LogsUsage},
+	{"init", InitUsage}, {"completion", CompletionUsage},
 	{"version", VersionUsage},
 	{"help", "show help"},
 }
@@ -27,6 +29,15 @@ func Completion(shell string) (string, error) {
 		return fishCompletion(), nil
 	}
 	return "", &UsageError{Msg: fmt.Sprintf("there are no completions for %q", shell), Next: "write one of bash, zsh, fish"}
+}
+
+// talks are the verbs that ask a running devguard, with their flags.
+var talks = []struct {
+	verb  string
+	flags []cli.Flag
+}{
+	{"status", TalkFlags("json")}, {"restart", TalkFlags()}, {"stop", TalkFlags()},
+	{"reset-connections", TalkFlags("json")}, {"logs", TalkFlags("json", "follow")},
 }
 
 func verbNames() []string {
@@ -83,12 +94,20 @@ _devguard() {
         run) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
         explain) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
         init) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '-C --dir' -- "$cur")) ;;
-        completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- "$cur")) ;;
+%s        completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- "$cur")) ;;
         help) COMPREPLY=($(compgen -W '%[1]s' -- "$cur")) ;;
     esac
 }
 complete -o bashdefault -o default -F _devguard devguard
-`, strings.Join(verbNames(), " "), flagWords["db"], flagWords["log-format"], dashedNames(RunFlags()), dashedNames(PlaceFlags()))
+`, strings.Join(verbNames(), " "), flagWords["db"], flagWords["log-format"], dashedNames(RunFlags()), dashedNames(PlaceFlags()), bashTalks())
+}
+
+func bashTalks() string {
+	var b strings.Builder
+	for _, t := range talks {
+		fmt.Fprintf(&b, "        %s) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- \"$cur\")) ;;\n", t.verb, dashedNames(t.flags))
+	}
+	return b.String()
 }
 
 func zshCompletion() string {
@@ -102,6 +121,9 @@ func zshCompletion() string {
 	zshVerb(&b, "run", RunFlags(), "'1:package:_files -/' '*::argument:_files'")
 	zshVerb(&b, "explain", PlaceFlags(), "'1:file:_files'")
 	zshVerb(&b, "init", PlaceFlags()[:1], "")
+	for _, t := range talks {
+		zshVerb(&b, t.verb, t.flags, "")
+	}
 	zshVerb(&b, "completion", nil, "'1:shell:(bash zsh fish)'")
 	zshVerb(&b, "help", nil, "'1:verb:("+strings.Join(verbNames(), " ")+")'")
 	b.WriteString("    esac\n}\n\nif [[ $zsh_eval_context[-1] == loadautofunc ]]; then _devguard \"$@\"; else compdef _devguard devguard; fi\n")
@@ -167,6 +189,11 @@ func fishCompletion() string {
 			seen = "run explain"
 		}
 		fmt.Fprintf(&b, "complete -c devguard -n '__fish_seen_subcommand_from %s'%s -d %s\n", seen, fishFlag(flag), fishText(usage(flag)))
+	}
+	for _, t := range talks {
+		for _, flag := range t.flags {
+			fmt.Fprintf(&b, "complete -c devguard -n '__fish_seen_subcommand_from %s'%s -d %s\n", t.verb, fishFlag(flag), fishText(usage(flag)))
+		}
 	}
 	b.WriteString("complete -c devguard -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n")
 	return b.String()

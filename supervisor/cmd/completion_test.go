@@ -47,13 +47,15 @@ var completions = []struct {
 	want  []string // among the answers
 	never []string
 }{
-	{"verbs", []string{"devguard", ""}, []string{"run", "explain", "init", "completion", "version", "help"}, []string{"debug", "status"}},
+	{"verbs", []string{"devguard", ""}, []string{"run", "explain", "status", "restart", "stop", "reset-connections", "logs", "init", "completion", "version", "help"}, []string{"debug", "rolling"}},
 	{"verb", []string{"devguard", "ex"}, []string{"explain"}, []string{"run"}},
 	{"flags before a verb", []string{"devguard", "--"}, []string{"--version"}, []string{"--db", "run"}},
 	{"flags of run", []string{"devguard", "run", "--"}, []string{"--db", "--embedded-db", "--name", "--log-format", "--config", "--dir"}, []string{"--front", "--control"}},
 	{"modes", []string{"devguard", "run", "--db", ""}, []string{"auto", "session", "transaction", "drain", "off"}, []string{"rolling"}},
 	{"formats", []string{"devguard", "run", "-v", "--log-format", "j"}, []string{"json"}, []string{"text"}},
 	{"flags of explain", []string{"devguard", "explain", "--"}, []string{"--config", "--dir"}, []string{"--db"}},
+	{"flags of status", []string{"devguard", "status", "--"}, []string{"--dir", "--name", "--json"}, []string{"--db", "--follow"}},
+	{"flags of logs", []string{"devguard", "logs", "--f"}, []string{"--follow"}, []string{"--db"}},
 	{"shells", []string{"devguard", "completion", ""}, []string{"bash", "zsh", "fish"}, nil},
 	{"directories", []string{"devguard", "run", "-C", "su"}, []string{"sub dir"}, []string{"main.go"}},
 }

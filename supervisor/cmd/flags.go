@@ -65,6 +65,23 @@ func PlaceFlags() []cli.Flag {
 	}
 }
 
+// TalkFlags are the flags of a verb that asks a running devguard; more of them by name.
+func TalkFlags(more ...string) []cli.Flag {
+	flags := []cli.Flag{
+		PlaceFlags()[0],
+		&cli.StringFlag{Name: "name", Usage: "ask the devguard of this `NAME`"},
+	}
+	for _, name := range more {
+		switch name {
+		case "json":
+			flags = append(flags, &cli.BoolFlag{Name: name, Usage: "print JSON"})
+		case "follow":
+			flags = append(flags, &cli.BoolFlag{Name: name, Aliases: []string{"f"}, Usage: "go on until devguard ends"})
+		}
+	}
+	return flags
+}
+
 // Overrides are the flags of run that were given on the command line. The
 // positional arguments are the caller's to add.
 func Overrides(c *cli.Context) config.Overrides {

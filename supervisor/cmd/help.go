@@ -6,6 +6,11 @@ const (
 	RunUsage        = "build and run a package, restart it when something it is made of changes"
 	ExplainUsage    = "say what a change of a file would do, and why"
 	InitUsage       = "write a devguard.toml for this project"
+	StatusUsage     = "say what the devguard that runs here serves, and what fails or waits"
+	RestartUsage    = "restart the app of the devguard that runs here"
+	StopUsage       = "end the devguard that runs here, and its app"
+	ResetUsage      = "end the app's database sessions, without a restart"
+	LogsUsage       = "print the log of the devguard that runs here"
 	CompletionUsage = "print completions for a shell"
 	VersionUsage    = "print the version of devguard"
 )
@@ -15,6 +20,7 @@ const (
 	RunArgs        = "[flags] [PACKAGE] [-- ARGS...]"
 	ExplainArgs    = "[flags] FILE"
 	InitArgs       = "[-C DIR]"
+	TalkArgs       = "[flags]"
 	CompletionArgs = "bash|zsh|fish"
 )
 
@@ -83,6 +89,35 @@ and a hook for each generator it finds.
                               which database they would change first
 
 An existing devguard.toml is never overwritten, and nothing is run.`
+
+// found is which devguard the verbs that ask one mean.
+const found = `
+
+It is found from any directory of the project. Where several run, --name says which.`
+
+// StatusHelp is the description of status.
+const StatusHelp = `Prints the generation that runs and where it listens, what waits and why, what
+has failed, hooks, and the app's database sessions. --json prints the answer of
+GET /v1/status as it is.` + found
+
+// RestartHelp is the description of restart.
+const RestartHelp = `What key r does: hooks that failed or are held run now, the app is built and
+restarted. It returns when that has begun.` + found
+
+// StopHelp is the description of stop.
+const StopHelp = `What Ctrl-C does: the app gets app.grace to end. It returns when devguard has
+ended; once more, while the first one waits, kills at once.` + found
+
+// ResetHelp is the description of reset-connections.
+const ResetHelp = `Ends the app's database sessions that pass through devguard: what runs is
+cancelled, open transactions are rolled back, prepared statements, temporary
+tables and session settings go with the session. The app goes on and connects
+again. Tables and their rows are never touched.` + found
+
+// LogsHelp is the description of logs.
+const LogsHelp = `Prints what devguard has said, up to the last 1,000 lines. The app's own output is
+not part of it: devguard never copies that. -f goes on until devguard ends.
+--json prints one object a line, as with --log-format json.` + found
 
 // CompletionHelp is the description of completion.
 const CompletionHelp = `    source <(devguard completion bash)                            in ~/.bashrc

@@ -38,8 +38,7 @@ func Find(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find %s: %w", File, err)
 	}
-	top := searchRoot(dir)
-	for at := dir; ; at = filepath.Dir(at) {
+	for _, at := range Places(dir) {
 		path := filepath.Join(at, File)
 		switch _, err := os.Stat(path); {
 		case err == nil:
@@ -47,10 +46,18 @@ func Find(dir string) (string, error) {
 		case !errors.Is(err, fs.ErrNotExist):
 			return "", fmt.Errorf("find %s: %w", File, err)
 		}
-		if at == top {
-			return "", nil
-		}
 	}
+	return "", nil
+}
+
+// Places are the directories in which Find looks, in its order; dir is absolute.
+func Places(dir string) []string {
+	all, top := []string{dir}, searchRoot(dir)
+	for dir != top {
+		dir = filepath.Dir(dir)
+		all = append(all, dir)
+	}
+	return all
 }
 
 // searchRoot is the last directory in which Find looks.

@@ -12,6 +12,7 @@ const KeysHint = "keys: r restarts, q quits, ? helps\n"
 
 // KeysHelp is what the key ? shows.
 const KeysHelp = `keys: r  restart, and run the hooks that are held
+      d  end the app's database sessions, without a restart
       q  quit
       ?  this help
 `

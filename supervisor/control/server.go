@@ -29,10 +29,10 @@ type Source struct {
 	Restart, Stop func(context.Context) error
 	// Listening returns the listening TCP sockets of the app.
 	Listening func() []netip.AddrPort
-	// Databases returns how the databases stand, a list of Database; nil for none.
-	Databases func() any
-	// ResetConnections ends the app's database sessions and returns a list of Reset.
-	ResetConnections func(context.Context) any
+	// Databases returns how the databases stand.
+	Databases func() []Database
+	// ResetConnections ends the app's database sessions, and returns what was done.
+	ResetConnections func(context.Context) []Reset
 	Journal          *Journal
 }
 
@@ -123,7 +123,7 @@ func wish(do func(context.Context) error) http.HandlerFunc {
 }
 
 func (s *Server) reset(w http.ResponseWriter, r *http.Request) {
-	answer(w, http.StatusOK, map[string]any{"schema": Schema, "databases": list(s.source.ResetConnections(r.Context()))})
+	answer(w, http.StatusOK, Resets{Schema, list(s.source.ResetConnections(r.Context()))})
 }
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
@@ -144,9 +144,9 @@ func answer(w http.ResponseWriter, code int, body any) {
 }
 
 // list is an empty list for nil: in JSON both are lists then.
-func list(v any) any {
+func list[T any](v []T) []T {
 	if v == nil {
-		return []any{}
+		return []T{}
 	}
 	return v
 }

@@ -71,12 +71,15 @@ func serveWithin(t testing.TB, bodyTime time.Duration) *fake {
 			defer f.mu.Unlock()
 			return f.version, nil
 		},
-		Restart:          func(context.Context) error { return f.count(&f.restarts) },
-		Stop:             func(context.Context) error { return f.count(&f.stops) },
-		Listening:        func() []netip.AddrPort { return []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:8080")} },
-		Databases:        func() any { return []Database{{Name: "dev@db/shop"}} },
-		ResetConnections: func(context.Context) any { f.count(&f.resets); return []Reset{{Database: "dev@db/shop", Sessions: 2}} },
-		Journal:          j,
+		Restart:   func(context.Context) error { return f.count(&f.restarts) },
+		Stop:      func(context.Context) error { return f.count(&f.stops) },
+		Listening: func() []netip.AddrPort { return []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:8080")} },
+		Databases: func() []Database { return []Database{{Name: "dev@db/shop"}} },
+		ResetConnections: func(context.Context) []Reset {
+			f.count(&f.resets)
+			return []Reset{{Database: "dev@db/shop", Sessions: 2}}
+		},
+		Journal: j,
 	}, bodyTime)
 	if err != nil {
 		t.Fatal(err)

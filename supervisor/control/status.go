@@ -12,14 +12,14 @@ const Schema = 1
 
 // Status is what GET /v1/status answers.
 type Status struct {
-	Schema    int       `json:"schema"`
-	Devguard  About     `json:"devguard"`
-	Tree      Tree      `json:"tree"`
-	Instance  Instance  `json:"instance"`
-	Waits     []Wait    `json:"waits"`    // what is due, and why it is not done yet
-	Failures  []Failure `json:"failures"` // what has failed and has not succeeded since
-	Hooks     []Hook    `json:"hooks"`    // in the order of devguard.toml
-	Databases any       `json:"databases"`
+	Schema    int        `json:"schema"`
+	Devguard  About      `json:"devguard"`
+	Tree      Tree       `json:"tree"`
+	Instance  Instance   `json:"instance"`
+	Waits     []Wait     `json:"waits"`    // what is due, and why it is not done yet
+	Failures  []Failure  `json:"failures"` // what has failed and has not succeeded since
+	Hooks     []Hook     `json:"hooks"`    // in the order of devguard.toml
+	Databases []Database `json:"databases"`
 }
 
 // About says which devguard answers.
@@ -109,6 +109,12 @@ type Generation struct {
 	Gen       int               `json:"gen"`
 	Prepared  int               `json:"prepared"` // named statements of its sessions
 	Conflicts map[string]uint64 `json:"conflicts,omitempty"`
+}
+
+// Resets is what POST /v1/reset-connections answers.
+type Resets struct {
+	Schema    int     `json:"schema"`
+	Databases []Reset `json:"databases"`
 }
 
 // Reset is what was done to the app's sessions in one database.

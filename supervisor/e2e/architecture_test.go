@@ -41,7 +41,7 @@ var mayImport = table(map[string]string{
 	"supervisor/seccomp":         "",
 	"supervisor/config":          "",
 	"supervisor/control":         "supervisor/reload",
-	"supervisor/cmd":             "supervisor/config supervisor/classify",
+	"supervisor/cmd":             "supervisor/config supervisor/classify supervisor/control supervisor/statedir",
 	"supervisor/console":         "",
 	"supervisor/term":            "",
 	"supervisor/statedir":        "",

@@ -46,7 +46,12 @@ type Running struct {
 	PID   int
 	URL   string // of its control server
 	Token string // that it wants to hear
+
+	folder string
 }
+
+// AwaitEnd returns once the devguard has ended.
+func (r Running) AwaitEnd() error { return awaitUnclaimed(filepath.Join(r.folder, runningFile)) }
 
 // Find returns the devguards that run in a project and can be asked, by name. dir is that of the
 // configuration. A control.json whose devguard is gone is not believed.
@@ -61,7 +66,7 @@ func Find(dir string) []Running {
 		}
 		b, err := os.ReadFile(filepath.Join(folder, controlFile))
 		if err == nil && parseControl(&c)(b) == nil && c.URL != "" {
-			found = append(found, Running{e.Name(), c.PID, c.URL, c.Token})
+			found = append(found, Running{e.Name(), c.PID, c.URL, c.Token, folder})
 		}
 	}
 	return found

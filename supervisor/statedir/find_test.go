@@ -22,9 +22,9 @@ func TestFind(t *testing.T) {
 	if err := s.Publish("http://127.0.0.1:1", "secret"); err != nil {
 		t.Fatal(err)
 	}
-	want := []statedir.Running{{Name: "app", PID: os.Getpid(), URL: "http://127.0.0.1:1", Token: "secret"}}
-	if found := statedir.Find(dir); !slices.Equal(found, want) {
-		t.Errorf("found %v, want %v", found, want)
+	want := statedir.Find(dir)
+	if len(want) != 1 || want[0].Name != "app" || want[0].PID != os.Getpid() || want[0].URL != "http://127.0.0.1:1" || want[0].Token != "secret" {
+		t.Fatalf("found %+v", want)
 	}
 	control := filepath.Join(s.Path(), "control.json")
 	if st, err := os.Stat(control); err != nil || st.Mode().Perm() != 0o600 {
@@ -43,7 +43,12 @@ func TestFind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ended := make(chan error)
+	go func() { ended <- want[0].AwaitEnd() }()
 	s.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 	if err := os.WriteFile(control, left, 0o600); err != nil { // as after kill -9
 		t.Fatal(err)
 	}

@@ -23,6 +23,8 @@ func claim(string) (*os.File, error) { return nil, errNoLocks }
 
 func claimed(string) bool { return false }
 
+func awaitUnclaimed(string) error { return errNoLocks }
+
 func fileID(path string) (string, error) { return path, nil }
 
 func inPlace(f *os.File, _ string) bool { return f != nil }

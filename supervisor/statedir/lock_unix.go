@@ -61,16 +61,22 @@ func claim(path string) (*os.File, error) {
 }
 
 // claimed reports whether somebody holds what claim has taken.
-func claimed(path string) bool {
+func claimed(path string) bool { return errors.Is(share(path, unix.LOCK_NB), syscall.EWOULDBLOCK) }
+
+// awaitUnclaimed returns once nobody holds what claim has taken.
+func awaitUnclaimed(path string) error { return share(path, 0) }
+
+// share takes the lock as those do that only look, and gives it up.
+func share(path string, how int) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return false
+		return err
 	}
 	defer f.Close() // and with it the lock
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+		err := unix.Flock(int(f.Fd()), unix.LOCK_SH|how)
 		if !errors.Is(err, syscall.EINTR) {
-			return errors.Is(err, syscall.EWOULDBLOCK)
+			return err
 		}
 	}
 }

@@ -90,10 +90,11 @@ func (d *Dir) Close() error {
 	if d.locks.inFolder() {
 		err = errors.Join(d.saveRecords(), os.Remove(d.file(controlFile)))
 	}
-	if d.running != nil {
+	err = errors.Join(err, d.locks.release())
+	if d.running != nil { // at last: whoever awaits the end may want the name
 		err = errors.Join(err, d.running.Close())
 	}
-	return errors.Join(err, d.locks.release())
+	return err
 }
 
 // Hooks are those of the project.

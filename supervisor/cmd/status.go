@@ -1,0 +1,133 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/control"
+)
+
+// Status answers `devguard status`.
+func Status(ctx context.Context, t *Talk) error {
+	if t.JSON {
+		var raw json.RawMessage
+		if err := t.Get(ctx, "/v1/status", &raw); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(t.Out, "%s\n", raw)
+		return err
+	}
+	var s control.Status
+	if err := t.Get(ctx, "/v1/status", &s); err != nil {
+		return err
+	}
+	_, err := io.WriteString(t.Out, statusText(s))
+	return err
+}
+
+// table is lines of a word and what is to say of it.
+type table struct{ strings.Builder }
+
+func (t *table) row(word, format string, args ...any) {
+	fmt.Fprintf(t, "%-9s %s\n", word, fmt.Sprintf(format, args...))
+}
+
+// statusText is a status for people: first what is served, then what is wrong, then the rest.
+func statusText(s control.Status) string {
+	var t table
+	t.row(s.Devguard.Name, "%s", instanceText(s.Instance))
+	for _, f := range s.Failures {
+		t.failure(f)
+	}
+	for _, w := range s.Waits {
+		t.row("waits", "%s: %s", w.What, w.Reason)
+	}
+	t.row("runs", "%s, in %s; devguard has pid %d", s.Devguard.Runs, s.Devguard.Dir, s.Devguard.PID)
+	t.row("tree", "%s", s.Tree.Doing)
+	for _, h := range s.Hooks {
+		t.row("hook", "%s: %s", h.Name, h.State)
+	}
+	for _, d := range s.Databases {
+		t.database(d)
+	}
+	return t.String()
+}
+
+func instanceText(i control.Instance) string {
+	if i.Gen == 0 {
+		return "nothing was started yet"
+	}
+	text := fmt.Sprintf("generation %d ", i.Gen)
+	switch {
+	case i.Ready:
+		text += fmt.Sprintf("is ready, pid %d", i.PID)
+	case i.Phase == "running":
+		text += fmt.Sprintf("runs and is not ready, pid %d", i.PID)
+	case i.Phase == "none":
+		text += "was stopped"
+	case i.Phase == "failed":
+		text += "could not be started"
+	case i.Phase == "starting", i.Phase == "stopping", i.Phase == "draining":
+		text += "is " + i.Phase
+	default:
+		text += "has " + i.Phase
+	}
+	if len(i.Listening) > 0 {
+		text += ", listening on " + strings.Join(i.Listening, ", ")
+	}
+	return text
+}
+
+func (t *table) failure(f control.Failure) {
+	if len(f.Errors) == 0 {
+		t.row("failed", "%s: %s", f.What, f.Error)
+	}
+	for _, d := range f.Errors {
+		t.row("failed", "%s: %s", f.What, diagnosticText(d))
+	}
+	if more := f.Total - len(f.Errors); more > 0 {
+		t.row("", "and %d more", more)
+	}
+	if f.Hint != "" {
+		t.row("", "hint: %s", f.Hint)
+	}
+}
+
+func diagnosticText(d control.Diagnostic) string {
+	switch {
+	case d.File == "":
+		return d.Text
+	case d.Line == 0:
+		return d.File + ": " + d.Text
+	case d.Column == 0:
+		return fmt.Sprintf("%s:%d: %s", d.File, d.Line, d.Text)
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", d.File, d.Line, d.Column, d.Text)
+}
+
+func (t *table) database(d control.Database) {
+	text := d.Name
+	if d.Mode != "" {
+		text += ": mode " + d.Mode
+	}
+	if d.Kind != "" {
+		text += ", " + d.Kind
+	}
+	if d.Reason != "" {
+		text += " (" + d.Reason + ")"
+	}
+	t.row("database", "%s; %s", text, many(len(d.Sessions), "session"))
+	for _, s := range d.Sessions {
+		in := time.Duration(s.InMS) * time.Millisecond
+		t.row("", "pid %d of generation %d: %s for %s  %s", s.PID, s.Gen, s.State, in.Round(time.Millisecond), s.Query)
+	}
+	for _, g := range d.Generations {
+		if g.Prepared > 0 || len(g.Conflicts) > 0 {
+			t.row("", "generation %d: %s, conflicts %v", g.Gen, many(g.Prepared, "prepared statement"), g.Conflicts)
+		}
+	}
+}

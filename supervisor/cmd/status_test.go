@@ -1,0 +1,54 @@
+package cmd
+
+import (
+	"testing"
+
+	"github.com/devguard/devguard/supervisor/control"
+)
+
+func TestStatusText(t *testing.T) {
+	s := control.Status{
+		Devguard: control.About{Name: "shop", PID: 4, Dir: "/src", Runs: "./cmd/shop"},
+		Tree:     control.Tree{Doing: "idle"},
+		Instance: control.Instance{Gen: 3, Phase: "running", Ready: true, PID: 9, Listening: []string{"127.0.0.1:8080"}},
+		Waits:    []control.Wait{{What: "build", Kind: "build failed", Reason: "the last build failed"}},
+		Failures: []control.Failure{{What: "build", Error: "x", Hint: "mend it", Total: 3, Errors: []control.Diagnostic{
+			{File: "main.go", Line: 3, Column: 1, Text: "oops"}, {Text: "no place"}}}},
+		Hooks: []control.Hook{{Name: "gen", State: "ok"}},
+		Databases: []control.Database{{Name: "dev@db/shop", Mode: "session", Kind: "postgres",
+			Sessions:    []control.Session{{Gen: 3, PID: 77, State: "idle", InMS: 1500, Query: "select ?"}},
+			Generations: []control.Generation{{Gen: 3, Prepared: 1}}}},
+	}
+	want := `shop      generation 3 is ready, pid 9, listening on 127.0.0.1:8080
+failed    build: main.go:3:1: oops
+failed    build: no place
+          and 1 more
+          hint: mend it
+waits     build: the last build failed
+runs      ./cmd/shop, in /src; devguard has pid 4
+tree      idle
+hook      gen: ok
+database  dev@db/shop: mode session, postgres; 1 session
+          pid 77 of generation 3: idle for 1.5s  select ?
+          generation 3: 1 prepared statement, conflicts map[]
+`
+	if got := statusText(s); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+func TestInstanceText(t *testing.T) {
+	for want, i := range map[string]control.Instance{
+		"nothing was started yet":                   {},
+		"generation 2 has crashed":                  {Gen: 2, Phase: "crashed"},
+		"generation 2 has exited":                   {Gen: 2, Phase: "exited"},
+		"generation 2 could not be started":         {Gen: 2, Phase: "failed"},
+		"generation 2 is draining":                  {Gen: 2, Phase: "draining"},
+		"generation 2 was stopped":                  {Gen: 2, Phase: "none"},
+		"generation 2 runs and is not ready, pid 7": {Gen: 2, Phase: "running", PID: 7},
+	} {
+		if got := instanceText(i); got != want {
+			t.Errorf("%+v: %q, want %q", i, got, want)
+		}
+	}
+}
