@@ -55,7 +55,14 @@ func execute(args []string) int {
 	if err == nil {
 		return 0
 	}
+	var coded *cmd.CodeError
+	if errors.As(err, &coded) && coded.Err == nil {
+		return coded.Code
+	}
 	console.PrintError(os.Stderr, err)
+	if coded != nil {
+		return coded.Code
+	}
 	var usage *cmd.UsageError
 	var invalid config.Errors
 	if errors.As(err, &usage) || errors.As(err, &invalid) {
@@ -94,6 +101,7 @@ func newApp(args []string) *cli.App {
 			verb("run", cmd.RunUsage, cmd.RunArgs, cmd.RunHelp, cmd.RunFlags(), func(c *cli.Context) error { return run(c, args) }),
 			verb("explain", cmd.ExplainUsage, cmd.ExplainArgs, cmd.ExplainHelp, cmd.PlaceFlags(), func(c *cli.Context) error { return explain(c, args) }),
 			verb("status", cmd.StatusUsage, cmd.TalkArgs, cmd.StatusHelp, cmd.TalkFlags("json"), talk(cmd.Status)),
+			verb("wait", cmd.WaitUsage, cmd.TalkArgs, cmd.WaitHelp, cmd.TalkFlags("json", "timeout"), wait),
 			verb("restart", cmd.RestartUsage, cmd.TalkArgs, cmd.RestartHelp, cmd.TalkFlags(), talk(cmd.Restart)),
 			verb("stop", cmd.StopUsage, cmd.TalkArgs, cmd.StopHelp, cmd.TalkFlags(), talk(cmd.Stop)),
 			verb("reset-connections", cmd.ResetUsage, cmd.TalkArgs, cmd.ResetHelp, cmd.TalkFlags("json"), talk(cmd.ResetConnections)),
@@ -171,6 +179,16 @@ func talk(verb func(context.Context, *cmd.Talk) error) cli.ActionFunc {
 		}
 		return verb(c.Context, t)
 	}
+}
+
+// wait answers `devguard wait`: that nothing runs has an exit code of its own.
+func wait(c *cli.Context) error {
+	err := talk(cmd.Wait)(c)
+	var none *cmd.NotRunningError
+	if errors.As(err, &none) {
+		return &cmd.CodeError{Code: cmd.ExitNotRunning, Err: err}
+	}
+	return err
 }
 
 // place is where a command line works: the app's directory and the

@@ -10,7 +10,7 @@ import (
 // verbs are what completion offers first, with what each does.
 var verbs = [][2]string{
 	{"run", RunUsage}, {"explain", ExplainUsage},
-	{"status", StatusUsage}, {"restart", RestartUsage}, {"stop", StopUsage}, {"reset-connections", ResetUsage}, {"logs", LogsUsage},
+	{"status", StatusUsage}, {"wait", WaitUsage}, {"restart", RestartUsage}, {"stop", StopUsage}, {"reset-connections", ResetUsage}, {"logs", LogsUsage},
 	{"init", InitUsage}, {"completion", CompletionUsage},
 	{"version", VersionUsage},
 	{"help", "show help"},
@@ -36,7 +36,7 @@ var talks = []struct {
 	verb  string
 	flags []cli.Flag
 }{
-	{"status", TalkFlags("json")}, {"restart", TalkFlags()}, {"stop", TalkFlags()},
+	{"status", TalkFlags("json")}, {"wait", TalkFlags("json", "timeout")}, {"restart", TalkFlags()}, {"stop", TalkFlags()},
 	{"reset-connections", TalkFlags("json")}, {"logs", TalkFlags("json", "follow")},
 }
 
@@ -153,8 +153,8 @@ func zshValue(name string) string {
 		return ":directory:_files -/"
 	case name == ConfigFlag:
 		return ":file:_files"
-	case name == "name":
-		return ":name: "
+	case name == "name", name == "timeout":
+		return ":" + name + ": "
 	}
 	return ""
 }

@@ -3,6 +3,7 @@ package cmd
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -75,6 +76,8 @@ func TalkFlags(more ...string) []cli.Flag {
 		switch name {
 		case "json":
 			flags = append(flags, &cli.BoolFlag{Name: name, Usage: "print JSON"})
+		case "timeout":
+			flags = append(flags, &cli.DurationFlag{Name: name, Value: time.Minute, Usage: "give up after `D`"})
 		case "follow":
 			flags = append(flags, &cli.BoolFlag{Name: name, Aliases: []string{"f"}, Usage: "go on until devguard ends"})
 		}

@@ -7,6 +7,7 @@ const (
 	ExplainUsage    = "say what a change of a file would do, and why"
 	InitUsage       = "write a devguard.toml for this project"
 	StatusUsage     = "say what the devguard that runs here serves, and what fails or waits"
+	WaitUsage       = "wait until the tree as it is now is served, or is known not to be"
 	RestartUsage    = "restart the app of the devguard that runs here"
 	StopUsage       = "end the devguard that runs here, and its app"
 	ResetUsage      = "end the app's database sessions, without a restart"
@@ -99,6 +100,22 @@ It is found from any directory of the project. Where several run, --name says wh
 const StatusHelp = `Prints the generation that runs and where it listens, what waits and why, what
 has failed, hooks, and the app's database sessions. --json prints the answer of
 GET /v1/status as it is.` + found
+
+// WaitHelp is the description of wait.
+const WaitHelp = `    devguard wait && npx playwright test
+    devguard wait || fix
+
+Every file that was saved before the call counts, however short before. Exit code:
+
+    0  a ready instance was built and started from the tree as it is, or what was saved
+       asks for nothing; of a command, it was started
+    1  it is not served, and will not be before something changes: a build, hook or
+       start has failed, a hook is held or suspended, devguard.toml is not valid, the
+       app has crashed. Why is on stdout, messages of the compiler as file:line:column
+    3  not known within --timeout
+    4  no devguard runs here, or it has ended meanwhile
+
+A newer save is waited for in place of the one before it.` + found
 
 // RestartHelp is the description of restart.
 const RestartHelp = `What key r does: hooks that failed or are held run now, the app is built and

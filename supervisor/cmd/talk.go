@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -23,7 +24,8 @@ type Talk struct {
 	Out      io.Writer
 	JSON     bool
 	Follow   bool
-	AwaitEnd func() error // returns once that devguard has ended
+	Timeout  time.Duration // of Wait
+	AwaitEnd func() error  // returns once that devguard has ended
 }
 
 // NewTalk finds the devguard that a command line means.
@@ -37,7 +39,7 @@ func NewTalk(c *cli.Context) (*Talk, error) {
 		return nil, err
 	}
 	return &Talk{
-		Client: control.Client{URL: r.URL, Token: r.Token}, Out: os.Stdout, JSON: c.Bool("json"), Follow: c.Bool("follow"),
+		Client: control.Client{URL: r.URL, Token: r.Token}, Out: os.Stdout, JSON: c.Bool("json"), Follow: c.Bool("follow"), Timeout: c.Duration("timeout"),
 		AwaitEnd: r.AwaitEnd,
 	}, nil
 }

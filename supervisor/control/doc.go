@@ -3,6 +3,7 @@
 //
 //	GET  /v1/status             Status
 //	GET  /v1/events             text/event-stream, see stream.go
+//	GET  /v1/wait?timeout=60s   Waited, once the tree as it is now is served or will not be
 //	POST /v1/restart            like key r
 //	POST /v1/stop               like key q; once more: without the app's grace
 //	POST /v1/reset-connections  ends the app's database sessions, and answers what was done

@@ -49,7 +49,7 @@ type Server struct {
 	http    *http.Server
 	url     string
 	token   string
-	streams chan struct{} // a place for each event stream
+	streams chan struct{} // a place for each event stream, and for each caller who waits
 	served  chan struct{} // closed when nothing is served any more
 }
 
@@ -100,6 +100,7 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", s.status)
 	mux.HandleFunc("GET /v1/events", s.events)
+	mux.HandleFunc("GET /v1/wait", s.wait)
 	mux.HandleFunc("POST /v1/restart", wish(s.source.Restart))
 	mux.HandleFunc("POST /v1/stop", wish(s.source.Stop))
 	mux.HandleFunc("POST /v1/reset-connections", s.reset)

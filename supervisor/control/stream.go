@@ -27,18 +27,28 @@ const (
 )
 
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
-	select {
-	case s.streams <- struct{}{}:
-		defer func() { <-s.streams }()
-	default:
-		answer(w, http.StatusServiceUnavailable, Problem{"too many event streams are open", "close one of them"})
+	if !s.enter(w) {
 		return
 	}
+	defer s.leave()
 	w.Header().Set("Content-Type", "text/event-stream")
 	st := &stream{s: s, w: w, c: http.NewResponseController(w), last: s.lastID(r.Header.Get("Last-Event-ID"))}
-	_ = st.c.SetReadDeadline(time.Time{}) // that of the request
 	st.run(r)
 }
+
+// enter takes a place for an answer that takes its time; there may be none.
+func (s *Server) enter(w http.ResponseWriter) bool {
+	select {
+	case s.streams <- struct{}{}:
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // that of the request
+		return true
+	default:
+		answer(w, http.StatusServiceUnavailable, Problem{"too many event streams are open", "close one of them"})
+		return false
+	}
+}
+
+func (s *Server) leave() { <-s.streams }
 
 // lastID is the number of a line of this run; 0 before the first.
 func (s *Server) lastID(header string) uint64 {
