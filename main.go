@@ -22,6 +22,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/urfave/cli/v2"
 
 	"github.com/devguard/devguard/dbguard/embedded"
@@ -106,6 +107,7 @@ func newApp(args []string) *cli.App {
 			verb("stop", cmd.StopUsage, cmd.TalkArgs, cmd.StopHelp, cmd.TalkFlags(), talk(cmd.Stop)),
 			verb("reset-connections", cmd.ResetUsage, cmd.TalkArgs, cmd.ResetHelp, cmd.TalkFlags("json"), talk(cmd.ResetConnections)),
 			verb("logs", cmd.LogsUsage, cmd.TalkArgs, cmd.LogsHelp, cmd.TalkFlags("json", "follow"), talk(cmd.Logs)),
+			verb("mcp", cmd.MCPUsage, cmd.TalkArgs, cmd.MCPHelp, cmd.TalkFlags(), serveAgent),
 			verb("init", cmd.InitUsage, cmd.InitArgs, cmd.InitHelp, cmd.PlaceFlags()[:1], func(c *cli.Context) error { return initProject(c, args) }),
 			verb("completion", cmd.CompletionUsage, cmd.CompletionArgs, cmd.CompletionHelp, nil, completion),
 			verb("version", cmd.VersionUsage, "", cmd.VersionHelp, nil, printVersion),
@@ -252,17 +254,35 @@ func explain(c *cli.Context, args []string) error {
 	if file == "" || p.flags.HasArgs {
 		return &cmd.UsageError{Msg: "explain wants one file", Next: "write: devguard explain FILE"}
 	}
+	return explainFile(c.Context, os.Stdout, p, file)
+}
+
+func explainFile(ctx context.Context, w io.Writer, p place, file string) error {
 	cfg, err := p.load()
 	if err != nil {
 		return err
 	}
 	log, screen, _ := logger(cfg)
 	defer screen.Close()
-	classify, err := supervisor.Classifier(c.Context, cfg, os.Environ(), log)
+	classify, err := supervisor.Classifier(ctx, cfg, os.Environ(), log)
 	if err != nil {
 		return err
 	}
-	return cmd.Explain(os.Stdout, cfg, file, classify)
+	return cmd.Explain(w, cfg, file, classify)
+}
+
+// serveAgent answers `devguard mcp`.
+func serveAgent(c *cli.Context) error {
+	work, err := filepath.Abs(c.String(cmd.DirFlag))
+	if err != nil {
+		return err
+	}
+	explain := func(ctx context.Context, file string) (string, error) {
+		var text strings.Builder
+		err := explainFile(ctx, &text, place{work: work}, file)
+		return text.String(), err
+	}
+	return cmd.NewAgent(c, version(), explain).Serve(c.Context, &mcp.StdioTransport{})
 }
 
 // run answers `devguard run`.

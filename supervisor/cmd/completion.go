@@ -11,6 +11,7 @@ import (
 var verbs = [][2]string{
 	{"run", RunUsage}, {"explain", ExplainUsage},
 	{"status", StatusUsage}, {"wait", WaitUsage}, {"restart", RestartUsage}, {"stop", StopUsage}, {"reset-connections", ResetUsage}, {"logs", LogsUsage},
+	{"mcp", MCPUsage},
 	{"init", InitUsage}, {"completion", CompletionUsage},
 	{"version", VersionUsage},
 	{"help", "show help"},
@@ -37,7 +38,7 @@ var talks = []struct {
 	flags []cli.Flag
 }{
 	{"status", TalkFlags("json")}, {"wait", TalkFlags("json", "timeout")}, {"restart", TalkFlags()}, {"stop", TalkFlags()},
-	{"reset-connections", TalkFlags("json")}, {"logs", TalkFlags("json", "follow")},
+	{"reset-connections", TalkFlags("json")}, {"logs", TalkFlags("json", "follow")}, {"mcp", TalkFlags()},
 }
 
 func verbNames() []string {

@@ -12,6 +12,7 @@ const (
 	StopUsage       = "end the devguard that runs here, and its app"
 	ResetUsage      = "end the app's database sessions, without a restart"
 	LogsUsage       = "print the log of the devguard that runs here"
+	MCPUsage        = "answer a coding agent, over stdin and stdout"
 	CompletionUsage = "print completions for a shell"
 	VersionUsage    = "print the version of devguard"
 )
@@ -135,6 +136,16 @@ again. Tables and their rows are never touched.` + found
 const LogsHelp = `Prints what devguard has said, up to the last 1,000 lines. The app's own output is
 not part of it: devguard never copies that. -f goes on until devguard ends.
 --json prints one object a line, as with --log-format json.` + found
+
+// MCPHelp is the description of mcp.
+const MCPHelp = `A server of the Model Context Protocol for coding agents, which start it themselves:
+
+    claude mcp add devguard -- devguard mcp
+    codex mcp add devguard -- devguard mcp
+    {"mcpServers": {"devguard": {"command": "devguard", "args": ["mcp"]}}}     elsewhere
+
+Tools: status, wait, restart, explain, reset_connections. Resource: devguard://errors.
+The devguard that runs may be started later, and started again.`
 
 // CompletionHelp is the description of completion.
 const CompletionHelp = `    source <(devguard completion bash)                            in ~/.bashrc

@@ -30,11 +30,7 @@ type Talk struct {
 
 // NewTalk finds the devguard that a command line means.
 func NewTalk(c *cli.Context) (*Talk, error) {
-	dir, err := filepath.Abs(c.String(DirFlag))
-	if err != nil {
-		return nil, err
-	}
-	r, err := running(dir, c.String("name"))
+	r, err := runningFor(c)
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +38,23 @@ func NewTalk(c *cli.Context) (*Talk, error) {
 		Client: control.Client{URL: r.URL, Token: r.Token}, Out: os.Stdout, JSON: c.Bool("json"), Follow: c.Bool("follow"), Timeout: c.Duration("timeout"),
 		AwaitEnd: r.AwaitEnd,
 	}, nil
+}
+
+// NewAgent returns an Agent for a command line.
+func NewAgent(c *cli.Context, version string, explain func(ctx context.Context, file string) (string, error)) Agent {
+	find := func() (control.Client, error) {
+		r, err := runningFor(c)
+		return control.Client{URL: r.URL, Token: r.Token}, err
+	}
+	return Agent{Version: version, Find: find, Explain: explain}
+}
+
+func runningFor(c *cli.Context) (statedir.Running, error) {
+	dir, err := filepath.Abs(c.String(DirFlag))
+	if err != nil {
+		return statedir.Running{}, err
+	}
+	return running(dir, c.String("name"))
 }
 
 // NotRunningError says that there is no devguard to ask, or not just one.
@@ -108,16 +121,19 @@ func ResetConnections(ctx context.Context, t *Talk) error {
 	if t.JSON {
 		return json.NewEncoder(t.Out).Encode(done)
 	}
+	_, err := io.WriteString(t.Out, resetText(done))
+	return err
+}
+
+func resetText(done control.Resets) string {
 	if len(done.Databases) == 0 {
-		_, err := fmt.Fprintln(t.Out, "the app uses no database that devguard knows of")
-		return err
+		return "the app uses no database that devguard knows of\n"
 	}
 	var b strings.Builder
 	for _, r := range done.Databases {
 		b.WriteString(resetLine(r))
 	}
-	_, err := io.WriteString(t.Out, b.String())
-	return err
+	return b.String()
 }
 
 func resetLine(r control.Reset) string {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/devguard/devguard/supervisor/control"
 	"github.com/devguard/devguard/supervisor/logline"
@@ -41,7 +42,7 @@ func (e *CodeError) Unwrap() error { return e.Err }
 // Wait answers `devguard wait`.
 func Wait(ctx context.Context, t *Talk) error {
 	var w control.Waited
-	err := t.Get(ctx, "/v1/wait?timeout="+url.QueryEscape(t.Timeout.String()), &w)
+	err := t.Get(ctx, waitPath(t.Timeout), &w)
 	switch {
 	case errors.Is(err, control.ErrEnded):
 		return &CodeError{ExitNotRunning, err}
@@ -57,6 +58,10 @@ func Wait(ctx context.Context, t *Talk) error {
 		return err
 	}
 	return waitCode(w, t)
+}
+
+func waitPath(timeout time.Duration) string {
+	return "/v1/wait?timeout=" + url.QueryEscape(timeout.String())
 }
 
 // waitCode is the exit code that stands for an answer, nil for 0.
