@@ -253,12 +253,73 @@ func testWaitIsExact(t *testing.T, config string, edits int) {
 	}
 }
 
+// countingScript writes down how many files there are, and ends as the newest one says.
+const countingScript = `ls data | wc -l > "$OUT"
+case $(cat data/$(ls data | tail -n 1)) in
+crash) exit 3 ;;
+exit) exit 0 ;;
+esac
+exec sleep 1000
+`
+
+// TestWaitForACommandIsExact: likewise, of a command, whose start is all that is awaited.
+func TestWaitForACommandIsExact(t *testing.T) {
+	t.Parallel()
+	edits := max(*waitEdits/5, 5)
+	if *campaign {
+		edits = 200
+	}
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	dir, out := project(t, map[string]string{
+		"run.sh": countingScript, "data/00000.txt": "run", "notes.md": "",
+		"devguard.toml": "name = \"app\"\n[app]\ncommand = [\"sh\", \"run.sh\"]\n[watch]\nexclude = [\"notes.md\"]\n",
+	}), filepath.Join(t.TempDir(), "out")
+	d := run(t, dir, []string{"OUT=" + out})
+	c := client(t, dir)
+	words := []string{"run"}
+	for i := range edits {
+		var got control.Waited
+		mark, before := d.mark(), time.Now()
+		// A new file each time: one that changes again and again soon after a start may be the app's.
+		did := rnd.IntN(5)
+		switch did {
+		case 0:
+			write(t, filepath.Join(dir, "notes.md"), fmt.Sprint(i))
+		case 1:
+			write(t, filepath.Join(dir, "run.sh"), countingScript)
+		default:
+			words = append(words, []string{"run", "crash", "exit"}[did-2])
+			write(t, filepath.Join(dir, fmt.Sprintf("data/%05d.txt", len(words)-1)), words[len(words)-1])
+		}
+		if err := c.Get(context.Background(), "/v1/wait?timeout=2m", &got); err != nil {
+			t.Fatal(err)
+		}
+		after := time.Now()
+		word := words[len(words)-1] // one that is to crash was started, and may have crashed by now
+		if got.Outcome != "served" && !(word == "crash" && got.Outcome == "failed") {
+			t.Fatalf("edit %d: the answer is %+v, and the command is to %s\n%s", i, got, word, d.log())
+		}
+		if did > 1 {
+			l := d.wait(mark, "instance started", nil)
+			if at, err := time.Parse(time.RFC3339Nano, l.str("time")); err != nil || at.Before(before) || at.After(after) {
+				t.Fatalf("edit %d: started at %v, answered between %v and %v\n%s", i, at, before, after, d.log())
+			}
+		}
+		if !poll(limit, func() bool { n, _ := os.ReadFile(out); return strings.TrimSpace(string(n)) == fmt.Sprint(len(words)) }) {
+			t.Fatalf("edit %d: it has seen %q files, want %d\n%s", i, readFile(t, out), len(words), d.log())
+		}
+	}
+}
+
 // TestWaitForACommand: of a command the start is all that is awaited, and one that has ended well
 // was served.
 func TestWaitForACommand(t *testing.T) {
 	t.Parallel()
-	dir := project(t, map[string]string{"run.sh": "echo run $(cat data.txt)\ntest $(cat data.txt) != sleep || exec sleep 1000\nexit $(cat code.txt)\n", "data.txt": "1", "code.txt": "0"})
-	d := run(t, dir, nil, "--name", "app", "--", "sh", "run.sh")
+	dir := project(t, map[string]string{"run.sh": "echo run $(cat data.txt)\ntest $(cat data.txt) != sleep || exec sleep 1000\nexit $(cat code.txt)\n", "data.txt": "1", "code.txt": "0",
+		"devguard.toml": "[app]\ncommand = [\"sh\", \"run.sh\"]\nrestart_on_crash = false\n"})
+	d := run(t, dir, nil, "--name", "app")
 	wait := func(want int) (stdout string) {
 		t.Helper()
 		stdout, stderr, code := ask(t, dir, "wait")
