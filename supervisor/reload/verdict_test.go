@@ -113,3 +113,29 @@ func TestVerdictOfSaves(t *testing.T) {
 		})
 	}
 }
+
+// checkRest checks that nothing goes on at rest but the app, and what changes nothing.
+func (w *world) checkRest(snap Snapshot) {
+	for _, e := range w.flight {
+		switch e.(type) {
+		case Await, ForwardQuit, StopJob, Prepare, CloseRetired:
+			continue
+		}
+		if snap.Rest == AtRest && !w.canceled[idOf(e)] {
+			w.t.Fatalf("at rest, and %s is in flight: %+v", kindOf(e), snap)
+		}
+	}
+}
+
+// checkVerdict checks that what has failed is not served before somebody has done something; but for
+// a crash, which counts although the app is started again.
+func (w *world) checkVerdict(before Snapshot, ev Event) {
+	switch ev.(type) {
+	case Changed, Restart, Replace, Interrupt, Tick:
+		return
+	}
+	now := w.st.Snapshot()
+	if before.Phase != "crashed" && before.Verdict(before.Version) == Failed && now.Verdict(before.Version) == Served {
+		w.t.Fatalf("it is served after all, by %#v: %+v, before %+v", ev, now, before)
+	}
+}

@@ -60,8 +60,10 @@ func digest(n uint64) (d change.Digest) {
 // step feeds one event and checks the invariants.
 func (w *world) step(ev Event) {
 	var effects []Effect
+	before := w.st.Snapshot()
 	w.st, effects = Step(w.st, ev, w.now)
 	w.take(effects)
+	w.checkVerdict(before, ev)
 }
 
 func (w *world) take(effects []Effect) {
@@ -88,6 +90,7 @@ func (w *world) take(effects []Effect) {
 	snap := w.st.Snapshot()
 	w.checkHolds(snap)
 	w.checkVersions(snap)
+	w.checkRest(snap)
 }
 
 // allowed checks what may not go on at the same time.
