@@ -397,16 +397,13 @@ func level(cfg *config.Config) slog.Level {
 	return slog.LevelInfo
 }
 
-// controlAddress is where a devguard can be asked: any port of loopback that is free.
-const controlAddress = "127.0.0.1:0"
-
 // openControl answers the other verbs, and writes down where.
 func openControl(cfg *config.Config, st *statedir.Dir, journal *control.Journal, c supervisor.Control) (end func(), err error) {
 	runs := cfg.App.Package
 	if len(cfg.App.Command) > 0 {
 		runs = strings.Join(cfg.App.Command, " ")
 	}
-	server, err := control.Open(controlAddress, control.Source{
+	server, err := control.Open(cfg.Control, control.Source{
 		About:  control.About{Name: cfg.Name, PID: os.Getpid(), Version: version(), Dir: cfg.Dir, Runs: runs, Since: time.Now()},
 		Latest: c.Latest, CatchUp: c.CatchUp, Restart: c.Restart, Stop: c.Stop, Listening: c.Listening,
 		Databases: func() []control.Database { all, _ := c.Database().([]control.Database); return all },

@@ -84,6 +84,7 @@ func startKeys(old, now *config.Config) (keys []string) {
 	same := samePackage(old, now) && slices.Equal(old.App.Command, now.App.Command) // else the default differs too
 	differs("name", same && old.Name != now.Name)
 	differs("log_format", old.LogFormat != now.LogFormat)
+	differs("control", old.Control != now.Control)
 	differs("verbose", old.Verbose != now.Verbose)
 	differs("app.stdin", old.App.Stdin != now.App.Stdin)
 	differs("watch.poll", old.Watch.Poll != now.Watch.Poll)

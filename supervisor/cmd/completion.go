@@ -89,7 +89,7 @@ _devguard() {
         --db) COMPREPLY=($(compgen -W '%s' -- "$cur")); return ;;
         --log-format) COMPREPLY=($(compgen -W '%s' -- "$cur")); return ;;
         -C|--dir) IFS=$'\n'; COMPREPLY=($(compgen -d -- "$cur")); return ;;
-        -c|--config|--name) return ;;
+        -c|--config|--name|--control|--timeout) return ;;
     esac
     case ${COMP_WORDS[1]} in
         run) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
@@ -154,7 +154,7 @@ func zshValue(name string) string {
 		return ":directory:_files -/"
 	case name == ConfigFlag:
 		return ":file:_files"
-	case name == "name", name == "timeout":
+	case name == "name", name == "timeout", name == "control":
 		return ":" + name + ": "
 	}
 	return ""

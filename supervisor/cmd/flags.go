@@ -26,6 +26,7 @@ func RunFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "embedded-db", Usage: "run a private Postgres under .devguard, for app and hooks"},
 		&cli.BoolFlag{Name: "hold-sockets", Value: true, Usage: "let listening sockets outlive a restart, so that no connection is refused (Linux; --hold-sockets=false: off)"},
 		&cli.StringFlag{Name: "log-format", Usage: "`pretty|text|json` (default: pretty on a terminal, else text)"},
+		&cli.StringFlag{Name: "control", Usage: "answer devguard status and its like at `ADDR` of loopback (default: 127.0.0.1:0, any port)"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "also say what was ignored, and why"},
 	)
 	return append(own, buildFlags()...)
@@ -88,7 +89,7 @@ func TalkFlags(more ...string) []cli.Flag {
 // Overrides are the flags of run that were given on the command line. The
 // positional arguments are the caller's to add.
 func Overrides(c *cli.Context) config.Overrides {
-	out := config.Overrides{Name: c.String("name"), LogFormat: c.String("log-format"), DB: c.String("db"), Build: goBuildFlags(c)}
+	out := config.Overrides{Name: c.String("name"), LogFormat: c.String("log-format"), DB: c.String("db"), Control: c.String("control"), Build: goBuildFlags(c)}
 	if c.IsSet("verbose") {
 		verbose := c.Bool("verbose")
 		out.Verbose = &verbose

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"net/url"
 	"path"
 	"slices"
@@ -135,6 +136,15 @@ func dialAddress(s string) (string, error) {
 	}
 	return net.JoinHostPort(host, port), nil
 }
+
+// isControl reports whether s is an address to be asked at: as with isLoopback, but port 0 means any
+// that is free.
+func isControl(s string) bool {
+	at, err := netip.ParseAddrPort(s)
+	return err == nil && at.Addr().IsLoopback()
+}
+
+const controlHint = `write one like "127.0.0.1:0", which takes a port that is free`
 
 func isPort(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 16)

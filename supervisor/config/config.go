@@ -21,6 +21,7 @@ type Config struct {
 	Name      string // of this devguard's state folder; "" until Resolve
 	LogFormat string // pretty, text or json; "" means: by the terminal
 	Verbose   bool
+	Control   string // loopback host:port where a running devguard is asked; port 0 is any that is free
 
 	App       App
 	Build     Build
@@ -140,8 +141,9 @@ type Hook struct {
 // whose working directory is work.
 func Default(work string) *Config {
 	return &Config{
-		Dir:  work,
-		Work: work,
+		Dir:     work,
+		Work:    work,
+		Control: "127.0.0.1:0",
 		App: App{
 			BuildDir:       work,
 			StopSignal:     syscall.SIGTERM,

@@ -65,6 +65,10 @@ func (r *reader) document(cfg *Config, values map[string]any) {
 	}
 	oneOf(t, "log_format", &cfg.LogFormat, logFormats)
 	t.boolean("verbose", &cfg.Verbose)
+	t.text("control", &cfg.Control)
+	if !isControl(cfg.Control) {
+		t.fail("control", controlHint, "is no address of loopback")
+	}
 	t.section("app", func(t *table) { readApp(t, cfg) })
 	t.section("build", func(t *table) { readBuild(t, &cfg.Build) })
 	t.section("watch", func(t *table) { readWatch(t, &cfg.Watch) })

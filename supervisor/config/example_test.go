@@ -105,6 +105,7 @@ func TestEveryFieldHasAKey(t *testing.T) {
 	const all = `
 name = "shop"
 log_format = "json"
+control = "127.0.0.1:7777"
 verbose = true
 [app]
 package = "./x"

@@ -18,6 +18,7 @@ type Overrides struct {
 	Name      string // "" leaves the file's; likewise the next two
 	LogFormat string
 	DB        string // mode of every database
+	Control   string // "" leaves the file's
 
 	Verbose    *bool // nil leaves the file's
 	EmbeddedDB *bool // of every database
@@ -166,6 +167,9 @@ func (c *Config) with(flags Overrides) (*Config, error) {
 	if flags.LogFormat != "" {
 		out.LogFormat = flags.LogFormat
 	}
+	if flags.Control != "" {
+		out.Control = flags.Control
+	}
 	if flags.Verbose != nil {
 		out.Verbose = *flags.Verbose
 	}
@@ -206,6 +210,9 @@ func (flags Overrides) check() Errors {
 	}
 	if flags.DB != "" && !slices.Contains(modes, Mode(flags.DB)) {
 		errs = append(errs, badWord("--db", flags.DB, words(modes)))
+	}
+	if flags.Control != "" && !isControl(flags.Control) {
+		errs = append(errs, &Error{Key: "--control", Msg: "--control: is no address of loopback", Next: controlHint})
 	}
 	return errs
 }

@@ -23,11 +23,11 @@ var parseProblems = []struct{ name, text, want string }{
 	{"key in the wrong table", "grace = '1s'", `1:1: unknown key "grace"; did you mean "app.grace"?`},
 	{"dotted key", "app.stdn = true", `1:5: unknown key "app.stdn"; did you mean "app.stdin"?`},
 	{"inline table", "app = { grce = '1s' }", `1:9: unknown key "app.grce"; did you mean "app.grace"?`},
-	{"quoted key", "\"app.stdin\" = true", `1:1: unknown key "\"app.stdin\""; the keys here are app, build, database, hook, log_format, name, ready, verbose, watch`},
+	{"quoted key", "\"app.stdin\" = true", `1:1: unknown key "\"app.stdin\""; the keys here are app, build, control, database, hook, log_format, name, ready, verbose, watch`},
 	{"second hook", "[[hook]]\nname='a'\nrun='a'\nwatch=['a']\n[[hook]]\nname='b'\nrun='b'\nwacth=['b']\nwatch=['b']",
 		`8:1: unknown key "hook.wacth"; did you mean "hook.watch"?`},
 	{"far from any", "[build]\nxyzzy = 1", `2:1: unknown key "build.xyzzy"; the keys here are flags`},
-	{"front is later", "[front]\nlisten = ':1'", `1:2: unknown key "front"; the keys here are app, build, database, hook, log_format, name, ready, verbose, watch`},
+	{"front is later", "[front]\nlisten = ':1'", `1:2: unknown key "front"; the keys here are app, build, control, database, hook, log_format, name, ready, verbose, watch`},
 	{"fast is later", "[build]\nfast = 'auto'", `2:1: unknown key "build.fast"; the keys here are flags`},
 	{"listen on all interfaces", "[[database]]\nlisten = ':6432'", `2:10: database.listen: ":6432" is not a loopback address with a port; write a port of this machine, like listen = "127.0.0.1:6432"`},
 	{"listen without a port", "[[database]]\nlisten = '127.0.0.1'", `2:10: database.listen: "127.0.0.1" is not a loopback address with a port; write a port of this machine, like listen = "127.0.0.1:6432"`},
@@ -100,6 +100,8 @@ var parseProblems = []struct{ name, text, want string }{
 
 	{"name with slash", "name = '../x'", `1:8: name: "../x" cannot be the name of a folder everywhere; ` + nameRule},
 	{"reserved name", "name = 'Embedded'", `1:8: name: "Embedded" is taken by the embedded database; choose another`},
+	{"control for others", "control = '0.0.0.0:0'", `1:11: control: is no address of loopback; ` + controlHint},
+	{"control without a port", "control = '127.0.0.1'", `1:11: control: is no address of loopback; ` + controlHint},
 	{"log format", "log_format = 'jsn'", `1:14: log_format: "jsn" is not a value of it; did you mean "json"?`},
 }
 

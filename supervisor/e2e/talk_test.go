@@ -44,6 +44,21 @@ func TestTalkToOneOfTwo(t *testing.T) {
 	}
 }
 
+// --control says where devguard is asked; an address that others can reach is refused.
+func TestControlAddress(t *testing.T) {
+	t.Parallel()
+	dir := project(t, map[string]string{"main.go": server})
+	if _, stderr, code := ask(t, dir, "run", "--control", "0.0.0.0:0"); code != 2 || !strings.Contains(stderr, "hint: write one like") {
+		t.Errorf("%d %s", code, stderr)
+	}
+	address := "127.0.0.1:" + freePort(t)
+	d := run(t, dir, []string{"PORT=" + freePort(t)}, "--name", "app", "--control", address)
+	d.ready()
+	if c := client(t, dir); c.URL != "http://"+address {
+		t.Errorf("asked at %s, want %s", c.URL, address)
+	}
+}
+
 // logs -f goes on until devguard ends, and a control.json that is left is not believed.
 func TestLogsFollow(t *testing.T) {
 	t.Parallel()
