@@ -292,6 +292,16 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
+// TestLongAnswer: the time that a request may take does not bound its answer.
+func TestLongAnswer(t *testing.T) {
+	f := serveWithin(t, 100*time.Millisecond)
+	begun := time.Now()
+	code, body := do(t, f.request("GET", "/debug/pprof/trace?seconds=1"))
+	if took := time.Since(begun); code != 200 || len(body) == 0 || took < time.Second {
+		t.Errorf("%d, %d bytes after %v", code, len(body), took)
+	}
+}
+
 func dial(t *testing.T, f *fake) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(f.URL(), "http://"))

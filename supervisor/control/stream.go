@@ -40,7 +40,6 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 func (s *Server) enter(w http.ResponseWriter) bool {
 	select {
 	case s.streams <- struct{}{}:
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // that of the request
 		return true
 	default:
 		answer(w, http.StatusServiceUnavailable, Problem{"too many event streams are open", "close one of them"})
