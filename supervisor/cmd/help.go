@@ -58,7 +58,7 @@ module below: it is built there, and runs here.
 
 The app's output is not touched; devguard's own lines go to stderr. The app reads
 /dev/null unless app.stdin is true. At a terminal: r restarts (and runs held
-hooks), q quits, ? helps.
+hooks), d ends the app's database sessions, q quits, ? helps.
 
 Ctrl-C asks the app to stop (app.stop_signal), waits up to app.grace and then
 kills what is left of its process tree; a second Ctrl-C kills at once. Ctrl-\
