@@ -215,8 +215,11 @@ func (w *waited) check(c control.Client, did []string) (late time.Duration, know
 	return late, known
 }
 
-// deciding are the lines that may say what wait waits for.
-var deciding = []string{"instance ready", "restart skipped", "build failed", "hook failed", "instance waiting"}
+// deciding are the lines of steps after which wait may have its answer. A listing that changes nothing
+// has none.
+var deciding = []string{
+	"instance ready", "instance exited", "instance waiting", "restart skipped", "build finished", "build failed", "hook finished", "hook failed", "watching",
+}
 
 // TestWaitIsExact: random edits, one or two at once; wait gives the true answer about each.
 func TestWaitIsExact(t *testing.T) {
