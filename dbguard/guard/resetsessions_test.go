@@ -1,6 +1,10 @@
 package guard
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/devguard/devguard/dbguard/pgtest"
+)
 
 // TestResetSessions: the app's sessions end, in order, and it may open new ones with the password
 // that it has; nobody else's end.
@@ -37,4 +41,21 @@ func TestResetSessionsPastUs(t *testing.T) {
 	if done := g.ResetSessions(t.Context()); len(done) != 1 || done[0].Sessions != 0 || done[0].Reason == "" {
 		t.Errorf("%+v", done)
 	}
+}
+
+// TestResetSessionsBehindAPooler: a transaction that is open there is rolled back, and the app may go on.
+func TestResetSessionsBehindAPooler(t *testing.T) {
+	s, dev := server(t)
+	b := pgtest.PgBouncer(t, s, pgtest.Pool{Mode: "transaction"})
+	g, _ := open(t, Options{Databases: auto(Database{})})
+	url := through(t, g, 1, b.URL(dev))
+	busy := connection(t, url)
+	run(t, busy, "begin; update things set n = 77 where id = 3")
+	if done := g.ResetSessions(t.Context()); len(done) != 1 || done[0].Sessions != 1 || done[0].RolledBack != 1 || done[0].Left != 0 {
+		t.Errorf("%+v", done)
+	}
+	again := connection(t, url)
+	run(t, again, "update things set n = 78 where id = 3") // nothing holds the row
+	kill(again)
+	g.Drain(t.Context(), 1)
 }
