@@ -194,9 +194,9 @@ func certificate(t *testing.T) (cert, key string) {
 	return text("CERTIFICATE", pair.Certificate[0]), text("PRIVATE KEY", private)
 }
 
-// ask makes a request on a connection of its own and returns when the first byte of the answer is
+// request makes a request on a connection of its own and returns when the first byte of the answer is
 // there.
-func ask(t *testing.T, addr, path string) (net.Conn, *bufio.Reader) {
+func request(t *testing.T, addr, path string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -221,9 +221,9 @@ func TestHangUp(t *testing.T) {
 			s := runStreams(t, fmt.Sprintf("grace = %q\nhang_up = %q\n", row.grace, row.hangUp))
 			const each = 3
 			for range each {
-				ask(t, s.addr, "/quiet")
-				ask(t, s.addr, "/ticks")
-				ask(t, s.addr, "/") // kept alive
+				request(t, s.addr, "/quiet")
+				request(t, s.addr, "/ticks")
+				request(t, s.addr, "/") // kept alive
 				ahead, err := net.Dial("tcp", s.addr)
 				if err != nil {
 					t.Fatal(err)
