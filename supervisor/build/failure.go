@@ -30,6 +30,9 @@ func explain(err error, r Request, res Result) error {
 			return gone // the system blames the program
 		}
 		return err
+	case says(res, "getwd: no such file or directory"): // it went while the go command began
+		return logline.WithHint(fmt.Errorf("the directory to build in is gone: %s: %s", r.Dir, first(res)),
+			"bring "+r.Dir+" back: it is built then")
 	case says(res, "no space left on device"):
 		return logline.WithHint(fmt.Errorf("the disk is full: %w", err),
 			fmt.Sprintf("make room where the build writes: %s, %s, and the directory of `go env GOCACHE`, which `go clean -cache` empties", filepath.Dir(r.Out), r.Tmp))

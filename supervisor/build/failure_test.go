@@ -79,6 +79,7 @@ func TestExplain(t *testing.T) {
 		{"open /src/main.go: permission denied\n", "a source file cannot be read: open /src/main.go: permission denied", "ls -l /src/main.go"},
 		{"error obtaining VCS status: exit status 128\n\tUse -buildvcs=false to disable VCS stamping.\n", "git does not say which commit this is", "-buildvcs=false"},
 		{"mkdir /root/.cache/go-build: read-only file system\n", "may not write or read a file", "GOCACHE"},
+		{"go: cannot determine current directory: getwd: no such file or directory\n", "the directory to build in is gone: /: ", "bring / back"},
 		{"main.go:1:2: undefined: \"permission denied\"\n", "main.go:1:2: undefined", ""},
 		{"", "go build: exit status 2", ""},
 	}
