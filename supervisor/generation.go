@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
@@ -34,10 +33,9 @@ type generation struct {
 	db     *Database
 	done   chan struct{} // closed when the start has succeeded or failed
 
-	tree   *proc.Instance // nil when the start has failed
-	hungUp atomic.Int64   // connections of clients that were ended for its stop
-	port   string         // PORT of its environment
-	since  time.Time
+	tree  *proc.Instance // nil when the start has failed
+	port  string         // PORT of its environment
+	since time.Time
 }
 
 // launched waits for the end of the start, and reports whether it has succeeded.
@@ -228,7 +226,7 @@ func (s *Supervisor) await(e reload.Await) doer {
 		s.holder.Exited(e.Gen)
 		exit := g.tree.Exit()
 		ev := reload.Exited{
-			ID: e.ID, Code: exit.Code, Signal: exit.Signal, Interrupt: g.interrupted(exit), HungUp: int(g.hungUp.Load()),
+			ID: e.ID, Code: exit.Code, Signal: exit.Signal, Interrupt: g.interrupted(exit),
 		}
 		if exit.Code > 0 {
 			ev.Detail = s.portTaken(ports)
@@ -355,8 +353,7 @@ func (s *Supervisor) stop(e reload.Stop) doer {
 				hangUp.begin(pids)
 			},
 		})
-		hangUp.end()
-		ev := reload.Stopped{ID: e.ID, Killed: res.Killed, Took: res.Took}
+		ev := reload.Stopped{ID: e.ID, Killed: res.Killed, Took: res.Took, HungUp: hangUp.end()}
 		if len(res.Left) > 0 {
 			ev.Err = fmt.Errorf("processes %v did not end after SIGKILL; they may still hold the port", res.Left)
 		}

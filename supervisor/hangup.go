@@ -17,14 +17,11 @@ type hangingUp struct {
 	listening func(pids []int) []netip.AddrPort // nil: nothing is ended
 
 	cancel context.CancelFunc // nil: it has not begun
-	ended  chan struct{}      // closed when it has ended
+	ended  chan int           // how many, once it has ended
 }
 
 func (s *Supervisor) hangUp(g *generation) *hangingUp {
-	h := &hangingUp{app: hangup.App{
-		Pids: g.tree.Pids, After: g.cfg.App.HangUp,
-		Ended: func() { g.hungUp.Add(1) },
-	}}
+	h := &hangingUp{app: hangup.App{Pids: g.tree.Pids, After: g.cfg.App.HangUp}}
 	if g.cfg.App.HangUp != config.Never && !s.speaksGRPC() {
 		h.listening = s.Listening
 	}
@@ -39,18 +36,17 @@ func (h *hangingUp) begin(pids []int) {
 	h.app.At = h.listening(pids)
 	hangup.Settle(h.app)
 	ctx, cancel := context.WithCancel(context.Background())
-	h.cancel, h.ended = cancel, make(chan struct{})
-	go func() {
-		defer close(h.ended)
-		hangup.Run(ctx, h.app)
-	}()
+	h.cancel, h.ended = cancel, make(chan int)
+	go func() { h.ended <- hangup.Run(ctx, h.app) }()
 }
 
-func (h *hangingUp) end() {
-	if h.cancel != nil {
-		h.cancel()
-		<-h.ended
+// end returns how many connections were ended.
+func (h *hangingUp) end() int {
+	if h.cancel == nil {
+		return 0
 	}
+	h.cancel()
+	return <-h.ended
 }
 
 // speaksGRPC reports whether the app has gRPC, and says so the first time. It goes over HTTP/2, of

@@ -97,7 +97,7 @@ func (s *Supervisor) buildLine(l reload.Log) logline.Line {
 func (s *Supervisor) instanceLines(l reload.Log) []logline.Line {
 	switch l.What {
 	case reload.LogInstanceStopping:
-		return one(logline.InstanceStopping(l.Gen, l.PID))
+		return one(logline.InstanceStopping(l.Gen, l.PID, l.HungUp))
 	case reload.LogInstanceStarted:
 		return one(logline.InstanceStarted(l.Gen, l.PID))
 	case reload.LogInstanceReady:
@@ -105,7 +105,7 @@ func (s *Supervisor) instanceLines(l reload.Log) []logline.Line {
 	case reload.LogInstanceNotReady:
 		return one(logline.InstanceNotReady(l.Gen, l.Err))
 	case reload.LogInstanceExited:
-		exited := one(logline.InstanceExited(l.Gen, l.Code, l.Signal, l.Asked, l.HungUp))
+		exited := one(logline.InstanceExited(l.Gen, l.Code, l.Signal, l.Asked))
 		if note, ok := l.Detail.(change.Note); ok && !l.Asked {
 			exited = append(exited, logline.Note(note.Warn, note.Msg, note.Hint))
 		}

@@ -76,6 +76,9 @@ var wording = map[string]func(s *sentence, f *fields, p palette){
 
 	logline.MsgInstanceStopping: func(s *sentence, f *fields, p palette) {
 		s.text, s.style, s.quiet = "stopping process "+f.text("pid"), p.faint, true
+		if n := f.text("hung_up"); n != "" {
+			s.text += ": hung up on clients, " + n
+		}
 	},
 	logline.MsgDrained: drained,
 	logline.MsgInstanceStarted: func(s *sentence, f *fields, p palette) {
@@ -283,9 +286,6 @@ func instanceExited(s *sentence, f *fields, p palette) {
 	s.text = "the app exited with code " + code
 	if signal != "" {
 		s.text = "the app was ended by " + signal
-	}
-	if n := f.text("hung_up"); n != "" {
-		s.text += "; connections hung up on: " + n
 	}
 	s.quiet = s.level <= slog.LevelInfo // devguard asked it to
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -25,11 +26,13 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -37,7 +40,10 @@ import (
 
 const version = "v0"
 
-var waiting atomic.Int64
+var (
+	waiting atomic.Int64
+	echoing sync.WaitGroup
+)
 
 func main() {
 	signals, release := make(chan os.Signal, 1), make(chan struct{})
@@ -65,6 +71,15 @@ func main() {
 			time.Sleep(20 * time.Millisecond)
 		}
 	})
+	http.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
+		c, buf, err := w.(http.Hijacker).Hijack()
+		check(err)
+		echoing.Add(1)
+		defer echoing.Done()
+		defer c.Close()
+		fmt.Fprint(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		io.Copy(c, buf)
+	})
 	http.HandleFunc("/download", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "100000")
 		for i := 0; i < 10; i++ {
@@ -87,12 +102,14 @@ func main() {
 	go func() { check(secure.ListenAndServeTLS("cert.pem", "key.pem")) }()
 	go func() { check(srv.ListenAndServe()) }()
 	<-signals
+	check(os.WriteFile(os.Getenv("SIGNALLED"), []byte(time.Now().Format(time.RFC3339Nano)), 0o600))
 	close(stopping)
 	time.AfterFunc(3*time.Second, func() { close(release) })
 	done := make(chan struct{})
 	go func() { secure.Shutdown(context.Background()); close(done) }()
 	srv.Shutdown(context.Background())
 	<-done
+	echoing.Wait()
 	fmt.Fprintln(db, "bye")
 	if answer, err := back.ReadString('\n'); answer != "bye\n" {
 		fmt.Println("the database is gone:", answer, err)
@@ -125,6 +142,7 @@ var (
 type streams struct {
 	*devguard
 	dir, addr, secure string
+	signalled         string // a file, with the time of the stop signal
 }
 
 func runStreams(t *testing.T, app string) streams {
@@ -136,11 +154,11 @@ func runStreams(t *testing.T, app string) streams {
 	t.Cleanup(func() { db.Close() })
 	go echoLines(db)
 	cert, key := certificate(t)
-	s := streams{addr: "127.0.0.1:" + freePort(t), secure: "127.0.0.1:" + freePort(t)}
+	s := streams{addr: "127.0.0.1:" + freePort(t), secure: "127.0.0.1:" + freePort(t), signalled: filepath.Join(t.TempDir(), "signalled")}
 	s.dir = project(t, map[string]string{
 		"main.go": streaming, "tls.go": streamingTLS, "cert.pem": cert, "key.pem": key, "devguard.toml": "[app]\n" + app,
 	})
-	s.devguard = run(t, s.dir, []string{"ADDR=" + s.addr, "TLS=" + s.secure, "DB=" + db.Addr().String()})
+	s.devguard = run(t, s.dir, []string{"ADDR=" + s.addr, "TLS=" + s.secure, "DB=" + db.Addr().String(), "SIGNALLED=" + s.signalled})
 	s.serves("http://"+s.addr, "v0")
 	if !poll(limit, func() bool { return !refuses(s.secure) }) {
 		t.Fatal("no TLS")
@@ -159,14 +177,21 @@ func echoLines(l net.Listener) {
 	}
 }
 
-// restart saves, and returns how the first generation has ended and how long that took.
-func (s streams) restart() (exited line, took time.Duration) {
+// restart saves, and returns how the first generation has ended, how long that took, and how many
+// connections were hung up on.
+func (s streams) restart() (exited line, took time.Duration, hungUp int) {
 	s.t.Helper()
 	mark := s.mark()
 	edit(s.t, filepath.Join(s.dir, "main.go"), `"v0"`, `"v1"`)
 	stopping := s.wait(mark, "instance stopping", nil)
 	exited = s.wait(mark, "instance exited", nil)
-	return exited, exited.time(s.t).Sub(stopping.time(s.t))
+	s.wait(mark, "instance started", nil)
+	for _, l := range s.since(mark) {
+		if l.Msg == "instance stopping" && l.int("hung_up") > 0 {
+			hungUp = l.int("hung_up")
+		}
+	}
+	return exited, exited.time(s.t).Sub(stopping.time(s.t)), hungUp
 }
 
 // time is when the line was written.
@@ -230,18 +255,124 @@ func TestHangUp(t *testing.T) {
 				}
 				defer ahead.Close()
 			}
-			exited, took := s.restart()
-			t.Logf("%d streams of each kind: stopped in %v, %d hung up on", each, took, exited.int("hung_up"))
+			exited, took, hungUp := s.restart()
+			t.Logf("%d streams of each kind: stopped in %v, %d hung up on", each, took, hungUp)
 			if row.hangUp == "off" {
-				if exited.str("signal") != "SIGKILL" {
+				if exited.str("signal") != "SIGKILL" || hungUp != 0 {
 					t.Errorf("the control shows nothing: %s", exited.Raw)
 				}
-			} else if exited.int("code") != 0 || exited.int("hung_up") < 3*each { // net/http closes the kept ones itself
+			} else if exited.int("code") != 0 || hungUp < 3*each { // net/http closes the kept ones itself
 				t.Errorf("%s\n%s", exited.Raw, s.log())
 			}
 			s.serves("http://"+s.addr, "v1")
 			s.stop()
 		})
+	}
+}
+
+// TestHangUpSoon: what an open connection of each kind has to wait for after the stop signal. Those that
+// say nothing and are younger than 2 s are left alone until then.
+func TestHangUpSoon(t *testing.T) {
+	t.Parallel()
+	soon, late := time.Second, 4*time.Second // the machine may be busy
+	if *campaign {
+		soon, late = 250*time.Millisecond, 2200*time.Millisecond
+	}
+	s := runStreams(t, "grace = '2m'\n")
+	ended := newEnds()
+	old, r := request(t, s.addr, "/quiet")
+	ended.of("quiet", old, r)
+	silent, r := upgrade(t, s.addr)
+	ended.of("websocket, quiet", silent, r)
+	ticking, r := request(t, s.addr, "/ticks")
+	for began := time.Now(); time.Since(began) < 2100*time.Millisecond; {
+		if _, err := r.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended.of("ticks", ticking, r)
+	ahead, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended.of("opened ahead", ahead, bufio.NewReader(ahead))
+	ticking, r = request(t, s.addr, "/ticks")
+	ended.of("ticks, young", ticking, r)
+	talking, r := upgrade(t, s.addr)
+	go chat(talking)
+	ended.of("websocket, talks", talking, r)
+	young, r := request(t, s.addr, "/quiet")
+	ended.of("quiet, young", young, r)
+	s.restart()
+	text, err := os.ReadFile(s.signalled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signal, err := time.Parse(time.RFC3339Nano, string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, at := range ended.wait() {
+		took, limit := at.Sub(signal), soon
+		if kind == "quiet, young" {
+			limit = late
+		}
+		t.Logf("%s: ended %v after the signal", kind, took.Round(time.Millisecond))
+		if took > limit || took < 100*time.Millisecond {
+			t.Errorf("%s: ended %v after the signal, want between 150 ms and %v", kind, took, limit)
+		}
+	}
+	s.serves("http://"+s.addr, "v1")
+	s.stop()
+}
+
+// ends are when connections have ended, by their kinds.
+type ends struct {
+	mu      sync.Mutex
+	at      map[string]time.Time
+	reading sync.WaitGroup
+}
+
+func newEnds() *ends { return &ends{at: map[string]time.Time{}} }
+
+// of reads a connection to its end.
+func (e *ends) of(kind string, c net.Conn, r io.Reader) {
+	e.reading.Go(func() {
+		defer c.Close()
+		io.Copy(io.Discard, r)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.at[kind] = time.Now()
+	})
+}
+
+func (e *ends) wait() map[string]time.Time {
+	e.reading.Wait()
+	return e.at
+}
+
+// upgrade opens a connection that echoes, and waits for what goes before.
+func upgrade(t *testing.T, addr string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	c, r := request(t, addr, "/echo")
+	for line := ""; line != "\r\n"; {
+		var err error
+		if line, err = r.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c, r
+}
+
+// chat says something 20 times a second until that fails.
+func chat(c net.Conn) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := io.WriteString(c, "hello\n"); err != nil {
+			return
+		}
+		<-tick.C
 	}
 }
 
@@ -281,7 +412,7 @@ func TestHangUpLeavesRequests(t *testing.T) {
 	if !poll(limit, func() bool { return body(http.DefaultClient, "http://"+s.addr+"/waiting", fmt.Sprint(5*each)) == nil }) {
 		t.Fatal("not every request came")
 	}
-	exited, took := s.restart()
+	exited, took, _ := s.restart()
 	answered.Wait()
 	t.Logf("stopped in %v: %s", took, exited.Raw)
 	if len(lost) > 0 {

@@ -25,8 +25,6 @@ type App struct {
 	At []netip.AddrPort
 	// After is how long after Run began connections are first looked at.
 	After time.Duration
-	// Ended is called for each connection that was ended.
-	Ended func()
 }
 
 const (

@@ -8,4 +8,4 @@ import "context"
 func Settle(App) {}
 
 // Run does nothing on this system.
-func Run(context.Context, App) {}
+func Run(context.Context, App) (ended int) { return 0 }

@@ -11,14 +11,14 @@ import (
 	"github.com/devguard/devguard/supervisor/osproc"
 )
 
-// Run ends connections until ctx is done. It begins with the stop signal.
-func Run(ctx context.Context, app App) {
+// Run ends connections until ctx is done, and returns how many. It begins with the stop signal.
+func Run(ctx context.Context, app App) (ended int) {
 	if len(app.At) == 0 {
-		return
+		return 0
 	}
 	w := watch{App: app, first: map[uint64]Traffic{}}
 	began := time.Now()
-	timer := time.NewTimer(app.After)
+	timer := time.NewTimer(min(again, app.After))
 	defer timer.Stop()
 	for {
 		select {
@@ -26,7 +26,7 @@ func Run(ctx context.Context, app App) {
 			w.look(ctx, time.Since(began))
 			timer.Reset(again)
 		case <-ctx.Done():
-			return
+			return w.ended
 		}
 	}
 }
@@ -34,10 +34,12 @@ func Run(ctx context.Context, app App) {
 // watch is one Run.
 type watch struct {
 	App
-	first map[uint64]Traffic // of each connection at its first look, by inode
+	first map[uint64]Traffic // of each connection when it was looked at first, by inode
+	ended int
 }
 
-// look ends what may be ended now, once whoever has a descriptor of it.
+// look ends what may be ended now, once whoever has a descriptor of it. The first looks, before After, are
+// there to see what goes on.
 func (w *watch) look(ctx context.Context, since time.Duration) {
 	w.eachClient(func(fd int, inode uint64) bool {
 		t, ok := trafficOf(fd)
@@ -48,8 +50,8 @@ func (w *watch) look(ctx context.Context, since time.Duration) {
 		if !known {
 			first, w.first[inode] = t, t
 		}
-		if t.Ends(first, since) && unix.Shutdown(fd, unix.SHUT_RDWR) == nil {
-			w.Ended()
+		if since >= w.After && t.Ends(first, since) && unix.Shutdown(fd, unix.SHUT_RDWR) == nil {
+			w.ended++
 		}
 		return ctx.Err() == nil
 	})
@@ -131,7 +133,7 @@ func trafficOf(fd int) (Traffic, bool) {
 		return Traffic{}, false
 	}
 	return Traffic{
-		Received: info.Bytes_received, Acked: info.Bytes_acked, In: info.Data_segs_in, Out: info.Data_segs_out,
+		Received: info.Bytes_received, Acked: info.Bytes_acked, Sent: info.Bytes_sent, In: info.Data_segs_in, Out: info.Data_segs_out,
 		LastReceived: time.Duration(info.Last_data_recv) * time.Millisecond,
 		LastSent:     time.Duration(info.Last_data_sent) * time.Millisecond,
 	}, true

@@ -5,6 +5,7 @@ import "time"
 // Traffic is what the kernel tells of a connection, as its server sees it.
 type Traffic struct {
 	Received, Acked uint64 // bytes that came, and bytes of ours that the client has
+	Sent            uint64 // bytes, also those that the client has not got yet
 	In, Out         uint32 // segments with data
 
 	LastReceived, LastSent time.Duration // ago; of data
@@ -22,12 +23,16 @@ const (
 
 	// ahead is how old a connection without a byte has to be: a younger one may be about to make its
 	// request, on a machine that is busy. A guess.
-	ahead = 500 * time.Millisecond
+	ahead = 200 * time.Millisecond
 
 	// flows: whoever was sent something within this time is in the middle of a download, or of a
 	// stream that ticks. A download gets until download after the signal.
 	flows    = 150 * time.Millisecond
 	download = time.Second
+
+	// stream is how long ago the request has to be for what still flows to count as a stream of events. A
+	// download that takes less in all is finished, in whatever pieces it comes.
+	stream = 500 * time.Millisecond
 
 	// event is how many bytes the events of a stream have less than, on average. A guess: a download
 	// has segments of up to 64 kB on this machine, and of 1,400 bytes on a network.
@@ -35,7 +40,8 @@ const (
 )
 
 // Ends reports whether the connection may be ended, since that time after the stop signal. first is
-// what its traffic was when it was looked at first, after the signal.
+// what its traffic was when it was looked at first, some time after the signal: an app that ends well
+// makes one more answer on it by then, and closes it.
 func (t Traffic) Ends(first Traffic, since time.Duration) bool {
 	switch {
 	case t.talks(first):
@@ -45,7 +51,7 @@ func (t Traffic) Ends(first Traffic, since time.Duration) bool {
 	case t.Acked == 0 || !t.answered():
 		return false
 	}
-	return t.LastSent >= flows || t.ticks() || since >= download
+	return t.LastSent >= flows || t.ticks(first) || since >= download
 }
 
 // unheard reports whether a first request is about to come, or lies there: so many bytes are unread.
@@ -60,13 +66,15 @@ func (t Traffic) unheard(unread uint64) bool {
 // answer: a websocket does that, and a server that goes on with the connections that it has.
 func (t Traffic) talks(first Traffic) bool {
 	const few = 2 // a server that ends well makes one more answer, and closes
-	return t.In >= first.In+few && t.Out >= first.Out+few && t.LastSent <= t.LastReceived
+	in, out := t.In-first.In, t.Out-first.Out
+	return in >= few && out >= max(few, in) && t.LastSent <= t.LastReceived
 }
 
-// ticks reports whether what flows is a stream of events, and no download: it came in small pieces for
-// long enough.
-func (t Traffic) ticks() bool {
-	return t.LastReceived >= undecided && t.Acked < event*uint64(t.Out)
+// ticks reports whether what flows is a stream of events, and no download: it has been asked for long
+// enough ago, and comes in small pieces.
+func (t Traffic) ticks(first Traffic) bool {
+	pieces := uint64(t.Out - first.Out)
+	return t.LastReceived >= stream && pieces > 0 && t.Sent-first.Sent < event*pieces
 }
 
 // answered reports whether what came last has an answer, or part of one.

@@ -20,9 +20,6 @@ func TestEnds(t *testing.T) {
 		"a fresh request without an answer":    {Traffic{Received: 100, In: 1, LastReceived: 3 * time.Second, LastSent: 3 * time.Second}, never},
 		"an old one without an answer":         {Traffic{Received: 900, Acked: 900, In: 9, Out: 8, LastReceived: 3 * time.Second, LastSent: 4 * time.Second}, never},
 		"answered, kept alive":                 {Traffic{Received: 900, Acked: 900, In: 9, Out: 9, LastReceived: 4020 * ms, LastSent: 4 * time.Second}, first},
-		"a stream that has begun to tick":      {Traffic{Received: 100, Acked: 9000, In: 1, Out: 90, LastReceived: time.Second, LastSent: 20 * ms}, download},
-		"a download":                           {Traffic{Received: 100, Acked: 90000, In: 1, Out: 60, LastReceived: time.Minute, LastSent: 20 * ms}, download},
-		"a stream that ticks":                  {Traffic{Received: 100, Acked: 9000, In: 1, Out: 90, LastReceived: time.Minute, LastSent: 20 * ms}, first},
 		"a stream that ticked":                 {Traffic{Received: 100, Acked: 9000, In: 1, Out: 90, LastReceived: time.Minute, LastSent: 400 * ms}, first},
 		"a quiet stream, old":                  {Traffic{Received: 100, Acked: 100, In: 1, Out: 1, LastReceived: undecided, LastSent: undecided}, first},
 		"a quiet stream, young":                {Traffic{Received: 100, Acked: 100, In: 1, Out: 1, LastReceived: undecided - ms, LastSent: undecided - ms}, never},
@@ -40,6 +37,35 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// TestEndsOfWhatFlows: a stream of events is ended at once, a download not before it had its time.
+func TestEndsOfWhatFlows(t *testing.T) {
+	const ms = time.Millisecond
+	for name, row := range map[string]struct {
+		age         time.Duration // of the request
+		before, now uint64        // bytes sent
+		pieces      uint32        // since before, in which they came
+		want        bool          // ended before a download has had its time
+	}{
+		"a stream that ticks":                           {stream, 9000, 9100, 1, true},
+		"one that has begun to":                         {stream - ms, 900, 1000, 1, false},
+		"a download of 400 ms in small pieces":          {400 * ms, 10_000, 20_000, 100, false},
+		"a download":                                    {time.Minute, 10_000, 20_000, 2, false},
+		"a download behind many small answers":          {time.Minute, 100, 20_000, 8, false},
+		"a download to who reads slowly":                {time.Minute, 100_000, 165_000, 1, false},
+		"events of which none came since the last look": {time.Minute, 9000, 9000, 0, false},
+	} {
+		first := Traffic{Received: 100, Acked: 100, Sent: row.before, In: 1, Out: 60, LastReceived: row.age - 100*ms, LastSent: 20 * ms}
+		now := first
+		now.Sent, now.Out, now.LastReceived = row.now, first.Out+row.pieces, row.age
+		if got := now.Ends(first, 150*ms); got != row.want {
+			t.Errorf("%s: %v", name, got)
+		}
+		if !now.Ends(first, download) {
+			t.Errorf("%s: not ended after %v", name, download)
+		}
+	}
+}
+
 // TestEndsOfATalk: what goes on after the signal is ended when the last thing was an answer.
 func TestEndsOfATalk(t *testing.T) {
 	const ms = time.Millisecond
@@ -48,11 +74,12 @@ func TestEndsOfATalk(t *testing.T) {
 		now  Traffic
 		want bool
 	}{
-		"a websocket":                     {Traffic{Received: 1100, Acked: 2100, In: 12, Out: 12, LastReceived: 4 * ms, LastSent: 4 * ms}, true},
-		"in the middle of a request":      {Traffic{Received: 1150, Acked: 2100, In: 13, Out: 12, LastReceived: 0, LastSent: 4 * ms}, false},
-		"one more request":                {Traffic{Received: 1050, Acked: 2050, In: 11, Out: 11, LastReceived: 4 * ms, LastSent: 4 * ms}, false},
-		"an upload":                       {Traffic{Received: 9000, Acked: 2000, In: 99, Out: 10, LastReceived: 0, LastSent: time.Second}, false},
-		"an upload with an interim reply": {Traffic{Received: 9000, Acked: 2030, In: 99, Out: 11, LastReceived: 0, LastSent: 900 * ms}, false},
+		"a websocket": {Traffic{Received: 1100, Acked: 2100, In: 12, Out: 12, LastReceived: 4 * ms, LastSent: 4 * ms}, true},
+		"a request at the very time of an answer": {Traffic{Received: 1150, Acked: 2100, In: 13, Out: 12, LastReceived: 4 * ms, LastSent: 4 * ms}, false},
+		"in the middle of a request":              {Traffic{Received: 1150, Acked: 2100, In: 13, Out: 12, LastReceived: 0, LastSent: 4 * ms}, false},
+		"one more request":                        {Traffic{Received: 1050, Acked: 2050, In: 11, Out: 11, LastReceived: 4 * ms, LastSent: 4 * ms}, false},
+		"an upload":                               {Traffic{Received: 9000, Acked: 2000, In: 99, Out: 10, LastReceived: 0, LastSent: time.Second}, false},
+		"an upload with an interim reply":         {Traffic{Received: 9000, Acked: 2030, In: 99, Out: 11, LastReceived: 0, LastSent: 900 * ms}, false},
 	} {
 		if got := row.now.Ends(first, 200*ms); got != row.want {
 			t.Errorf("%s: %v", name, got)

@@ -93,11 +93,11 @@ var Contract = map[string]Attrs{
 
 	MsgRestartSuspended: {"gen": "int", "paths": "strings", "hint": "string"},
 
-	MsgInstanceStopping: {"gen": "int", "pid": "int"},
+	MsgInstanceStopping: {"gen": "int", "pid": "int", "hung_up?": "int"},
 	MsgInstanceStarted:  {"gen": "int", "pid": "int"},
 	MsgInstanceReady:    {"gen": "int", "rule": "http|tcp|listening|alive", "ms": "int", "save_to_ready_ms?": "int"},
 	MsgInstanceNotReady: {"gen": "int", "error": "string", "hint?": "string"},
-	MsgInstanceExited:   {"gen": "int", "code": "int", "signal?": "string", "hung_up?": "int"},
+	MsgInstanceExited:   {"gen": "int", "code": "int", "signal?": "string"},
 	MsgCrashWaiting:     {"gen": "int", "ms": "int"},
 	MsgSocketLetGo:      {"address": "string", "reason": "string"},
 	MsgSocketsNotHeld:   {"reason": "string", "hint": "string"},

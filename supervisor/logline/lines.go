@@ -105,9 +105,14 @@ func RestartSuspended(g int, names []string, exclude string) Line {
 			"; until then it is taken up with an edit elsewhere, by the key r, or once in a while"))
 }
 
-// InstanceStopping says that a generation is asked to end.
-func InstanceStopping(g, pid int) Line {
-	return line(slog.LevelInfo, MsgInstanceStopping, gen(g), slog.Int("pid", pid))
+// InstanceStopping says that a generation is asked to end. When connections of clients were ended for
+// that, it is said once more at the end of the stop, with their number: hungUp, which is 0 before.
+func InstanceStopping(g, pid, hungUp int) Line {
+	l := line(slog.LevelInfo, MsgInstanceStopping, gen(g), slog.Int("pid", pid))
+	if hungUp > 0 {
+		l = l.With(slog.Int("hung_up", hungUp))
+	}
+	return l
 }
 
 // InstanceStarted names the process of a generation.
@@ -131,9 +136,8 @@ func InstanceNotReady(g int, err error) Line {
 }
 
 // InstanceExited says how a process ended: code is -1 with a signal, which is
-// named like "SIGKILL". asked means that devguard ended it, and hungUp is how many connections of
-// clients it ended for that, said unless it is 0.
-func InstanceExited(g, code int, signal string, asked bool, hungUp int) Line {
+// named like "SIGKILL". asked means that devguard ended it.
+func InstanceExited(g, code int, signal string, asked bool) Line {
 	level := slog.LevelError
 	switch {
 	case asked:
@@ -141,11 +145,7 @@ func InstanceExited(g, code int, signal string, asked bool, hungUp int) Line {
 	case code == 0:
 		level = slog.LevelWarn
 	}
-	l := line(level, MsgInstanceExited, gen(g), slog.Int("code", code)).withString("signal", signal)
-	if hungUp > 0 {
-		l = l.With(slog.Int("hung_up", hungUp))
-	}
-	return l
+	return line(level, MsgInstanceExited, gen(g), slog.Int("code", code)).withString("signal", signal)
 }
 
 // SocketLetGo says why a listening socket is not held for the next generation any more.

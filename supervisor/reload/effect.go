@@ -128,7 +128,7 @@ type Log struct {
 	Code        int
 	Signal      string
 	Asked       bool // the exit was devguard's wish
-	HungUp      int  // connections of clients that were ended for it
+	HungUp      int  // connections of clients that were ended for the stop
 	Err         error
 	Detail      any
 }

@@ -101,7 +101,6 @@ type Exited struct {
 	Code   int    // -1 with a signal
 	Signal string // "SIGKILL", or empty
 	Detail any    // shown by the caller, not looked at
-	HungUp int    // connections of clients that were ended for it
 
 	Cancelled bool  // it is still there, and nobody waits any more
 	Interrupt bool  // the user's Ctrl-C went to the app, which has the terminal
@@ -123,6 +122,7 @@ type Stopped struct {
 	ID     ID
 	Killed bool
 	Took   time.Duration
+	HungUp int   // connections of clients that were ended for it
 	Err    error // what could not be ended
 }
 

@@ -344,7 +344,7 @@ func (m *machine) tellExit(ev Exited, pid int, asked bool) {
 	if !ev.Cancelled {
 		m.log(Log{
 			What: LogInstanceExited, Gen: m.inst.gen, PID: pid, Code: ev.Code, Signal: ev.Signal,
-			Asked: asked, HungUp: ev.HungUp, Detail: ev.Detail,
+			Asked: asked, Detail: ev.Detail,
 		})
 	}
 	if ev.Interrupt && m.isOpen() {
@@ -359,6 +359,9 @@ func (m *machine) stopped(ev Stopped) {
 	}
 	p.stop = 0
 	m.inst.phase = p
+	if ev.HungUp > 0 {
+		m.log(Log{What: LogInstanceStopping, Gen: m.inst.gen, PID: p.pid, HungUp: ev.HungUp})
+	}
 	if ev.Err != nil {
 		m.log(Log{What: LogStopTrouble, Gen: m.inst.gen, Took: ev.Took, Err: ev.Err})
 		if p.await != 0 {
