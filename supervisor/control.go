@@ -87,7 +87,7 @@ func (s *Supervisor) appListening() []netip.AddrPort {
 	if g == nil || !g.runs() {
 		return nil
 	}
-	return s.Listening(g.tree.Pids())
+	return s.listening(g.tree.Pids())
 }
 
 // newestDatabase is that of the newest generation; nil before the first.

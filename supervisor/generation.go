@@ -306,7 +306,7 @@ func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 		Untaken: s.holder.Untaken,
 	}
 	target.Listening = func() []netip.AddrPort {
-		return slices.DeleteFunc(s.Listening(g.tree.Pids()), s.holder.Untaken)
+		return slices.DeleteFunc(s.listening(g.tree.Pids()), s.holder.Untaken)
 	}
 	return func(ctx context.Context) reload.Event {
 		res, err := ready.Wait(ctx, rule, target)
@@ -326,6 +326,11 @@ func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 		}
 		return ev
 	}
+}
+
+// listening returns what the processes of the app listen on.
+func (s *Supervisor) listening(pids []int) []netip.AddrPort {
+	return ready.WithoutDebuggers(pids, s.Listening)
 }
 
 // exited reports whether the app's main process is gone.

@@ -23,7 +23,7 @@ type hangingUp struct {
 func (s *Supervisor) hangUp(g *generation) *hangingUp {
 	h := &hangingUp{app: hangup.App{Pids: g.tree.Pids, After: g.cfg.App.HangUp}}
 	if g.cfg.App.HangUp != config.Never && !s.speaksGRPC() {
-		h.listening = s.Listening
+		h.listening = s.listening
 	}
 	return h
 }

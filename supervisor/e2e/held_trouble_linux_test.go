@@ -282,6 +282,57 @@ func TestHeldSocketReadiness(t *testing.T) {
 	}
 }
 
+// TestDebuggerIsNotTheApp: a debugger listens first. The app is ready when it listens itself, 700 ms later.
+func TestDebuggerIsNotTheApp(t *testing.T) {
+	app, err := listensApp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	node, noNode := exec.LookPath("node")
+	late := "require('http').createServer((_, res) => res.end('save0'))"
+	for name, row := range map[string]struct {
+		program string // a copy of the app by that name starts it, and listens itself
+		command []string
+		first   bool // whether the first socket makes it ready
+	}{
+		"dlv":          {program: "dlv"},
+		"control":      {program: "parent", first: true},
+		"node":         {command: []string{node, "--inspect=127.0.0.1:@NEXT", "server.js"}},
+		"node control": {command: []string{node, "twice.js"}, first: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fill := places(2)
+			command := row.command
+			if row.program != "" {
+				command = []string{filepath.Join(t.TempDir(), row.program), "sockets"}
+				data, err := os.ReadFile(app)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(command[0], data, 0o700); err != nil {
+					t.Fatal(err)
+				}
+			} else if noNode != nil {
+				testneed.Skip(t, "node", noNode)
+			}
+			dir := project(t, map[string]string{
+				"sockets": fill("listen 127.0.0.1:@NEXT\nchild " + app + " late"), "late": fill("tag save0\nsleep 700ms\nlisten 127.0.0.1:@PORT"),
+				"server.js":     fill("setTimeout(() => " + late + ".listen(@PORT, '127.0.0.1'), 700)"),
+				"twice.js":      fill("require('net').createServer().listen(@NEXT, '127.0.0.1'); setTimeout(() => " + late + ".listen(@PORT, '127.0.0.1'), 700)"),
+				"devguard.toml": fill("[app]\ncommand = [" + quoted(command) + "]\n"),
+			})
+			d := run(t, dir, nil)
+			l := d.ready()
+			if early := l.int("ms") < 700; l.str("rule") != "listening" || early != row.first {
+				t.Errorf("ready: %s", l.Raw)
+			}
+			d.serves("http://"+fill("127.0.0.1:@PORT"), "save0")
+			d.stop()
+		})
+	}
+}
+
 // TestHeldSocketQueue: while nobody accepts, more connections wait than the app's own queue has
 // places (128). When it turns out that nobody is coming, they are ended.
 func TestHeldSocketQueue(t *testing.T) {
