@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/devguard/devguard/supervisor/testneed"
 )
@@ -352,6 +354,54 @@ func TestHeldSocketQueue(t *testing.T) {
 		t.Error("somebody still listens")
 	}
 	d.stop()
+}
+
+// TestServerSpeaksFirst: who waits for the server to begin (SMTP, MySQL) waits for the next generation
+// alone, from when the old one has closed its listener. Connections that cannot be accepted before they
+// have sent something are not established for the kernel until a second has passed.
+func TestServerSpeaksFirst(t *testing.T) {
+	t.Parallel()
+	d, dir, addr := heldApp(t, nil)
+	d.save(dir, addr, 1)
+	mark := d.mark()
+	write(t, filepath.Join(dir, "sockets"), "tag save2\nlinger 2s\nlisten "+addr)
+	d.wait(mark, "instance ready", nil)
+	mark = d.mark()
+	write(t, filepath.Join(dir, "sockets"), "tag save3\nlisten "+addr)
+	d.wait(mark, "instance stopping", nil)
+	var client net.Conn
+	established := func() bool {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		client = c
+		return isEstablished(c)
+	}
+	if !poll(limit, established) || d.count(mark, "instance exited") > 0 {
+		t.Fatalf("no connection is established while the app stops\n%s", d.log())
+	}
+	began := time.Now()
+	if answer, err := io.ReadAll(client); !strings.Contains(string(answer), "save3") {
+		t.Errorf("the server said %q, %v", answer, err)
+	}
+	took, started := time.Now(), d.wait(mark, "instance started", nil)
+	t.Logf("the server spoke %v after the connect, %v after it was started", took.Sub(began), took.Sub(started.time(t)))
+	d.stop()
+}
+
+// isEstablished reports whether the server's end of a connection on this machine is.
+func isEstablished(c net.Conn) bool {
+	hex := func(a net.Addr) string { return fmt.Sprintf(":%04X", a.(*net.TCPAddr).Port) }
+	table, _ := os.ReadFile("/proc/net/tcp")
+	for line := range strings.Lines(string(table)) {
+		f := strings.Fields(line)
+		if len(f) > 3 && strings.HasSuffix(f[1], hex(c.RemoteAddr())) && strings.HasSuffix(f[2], hex(c.LocalAddr())) {
+			return f[3] == "01"
+		}
+	}
+	return false
 }
 
 // TestHeldSocketIsNotInUse: when the app fails, nobody is told that devguard has the port.

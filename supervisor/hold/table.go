@@ -111,8 +111,9 @@ type (
 	Keep struct{ Inode uint64 }
 
 	// Lengthen has a kept socket listen with a long queue: nobody accepts now, or, with Defer, for
-	// much longer. Then only those connections can be accepted that have sent something: net/http
-	// and node close others when they are asked to stop.
+	// much longer. Then, as long as a process of the tree has it open, only those connections can be
+	// accepted that have sent something: net/http and node close others when they are asked to stop.
+	// Where the server speaks first, such a connection waits for a second.
 	Lengthen struct {
 		Inode uint64
 		Defer bool

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -295,16 +296,18 @@ func (h *Holder) publish() {
 // do does what the table has decided and shows the table as it is then. A failure is news for the
 // table.
 func (h *Holder) do(acts []hold.Action) {
+	open := sync.OnceValue(func() map[uint64]int { return descriptors(h.pids()) })
 	for _, a := range acts {
-		if err := h.act(a, acts); errors.Is(err, errLost) {
+		if err := h.act(a, acts, open); errors.Is(err, errLost) {
 			h.lost()
 		}
 	}
 	h.publish()
 }
 
-// act does one of acts. Only the loss of the keeper is an error here.
-func (h *Holder) act(a hold.Action, acts []hold.Action) (err error) {
+// act does one of acts. open are the descriptors that the tree has of sockets. Only the loss of the
+// keeper is an error here.
+func (h *Holder) act(a hold.Action, acts []hold.Action, open func() map[uint64]int) (err error) {
 	switch a := a.(type) {
 	case hold.LetGo:
 		return h.letGo(a, acts)
@@ -312,14 +315,14 @@ func (h *Holder) act(a hold.Action, acts []hold.Action) (err error) {
 		h.say(logline.SocketsNotHeld(a.Reason, a.Hint))
 	case hold.Lengthen:
 		op := byte(opLengthen)
-		if a.Defer {
+		if a.Defer && open()[a.Inode] > 0 {
 			op = opDefer
 		}
 		err = h.try(a.Inode, request{op: op}) // fails when the app has shut it down, and its port is somebody else's by now
 	case hold.Look:
 		h.do(h.table.Closed(h.abandoned(a.Inodes)))
 	case hold.Answer:
-		if descriptors(h.pids())[a.Inode] == 0 {
+		if open()[a.Inode] == 0 {
 			err = h.try(a.Inode, request{op: opAnswer, reason: a.Reason})
 		}
 	case hold.Silence:

@@ -13,6 +13,7 @@
 //	waitfree ADDR             until nobody answers there
 //	probe ADDR                listen and close it again, as tools do that look for a free port
 //	close                     the listeners, and go on
+//	linger DURATION           between the close of its listeners and its exit; 150ms without
 //	shutdown                  at the stop, shutdown(2) of the listeners before their close
 //	inherit                   a child process serves from the listeners as well
 //	child FILE ARGS...        start another program
@@ -42,6 +43,7 @@ var (
 	tag       = "none"
 	listeners []int
 	shutdown  bool
+	linger    = 150 * time.Millisecond
 	unixFile  *os.File // else it is closed when it is garbage
 )
 
@@ -65,7 +67,7 @@ func main() {
 		}
 		syscall.Close(fd)
 	}
-	time.Sleep(150 * time.Millisecond)
+	time.Sleep(linger)
 }
 
 func check(err error) {
@@ -126,6 +128,10 @@ func do(words []string) {
 		listeners = nil
 	case "shutdown":
 		shutdown = true
+	case "linger":
+		d, err := time.ParseDuration(args[0])
+		check(err)
+		linger = d
 	case "inherit":
 		cmd := exec.Command(os.Args[0], "-inherited", tag)
 		fd, err := syscall.Dup(listeners[0])
