@@ -85,6 +85,8 @@ func TestHeldSocketRules(t *testing.T) {
 		"without cgo":                       {scripts: []string{plain, plain, plain}, build: []string{"CGO_ENABLED=0"}},
 		"a seccomp filter of its own":       {scripts: []string{plain, plain, plain}, program: []string{"denies", "pidfd_open"}},
 		"a tree of shells":                  {scripts: []string{plain, plain, plain}, program: inShells},
+		"npm run dev":                       {scripts: []string{plain, plain, plain}, program: []string{"npm", "run", "dev", "--"}},
+		"make run":                          {scripts: []string{plain, plain, plain}, program: []string{"sh", "-c", `exec make -s run APP="$0"`}, needs: "make"},
 		"prefork workers":                   {scripts: []string{plain + "\ninherit\ninherit\ninherit", plain + "\ninherit\ninherit", plain}},
 		"dials its own port first":          {scripts: []string{plain, "dial 127.0.0.1:@PORT\n" + plain, "dial 127.0.0.1:@PORT\n" + plain}, says: []string{ended(2), dialled(3)}},
 		"waits until its port is free":      {scripts: []string{plain, "waitfree 127.0.0.1:@PORT\n" + plain, "waitfree 127.0.0.1:@PORT\n" + plain}, says: []string{"generation 2 is ready for 5s, and has not taken it", "generation 2 bound 127.0.0.1:@PORT only when devguard had let go of it"}},
@@ -142,7 +144,7 @@ func (row holding) play(t *testing.T, hold bool) {
 	}
 	fill := places(ports)
 	script := func(i int) string { return fmt.Sprintf("tag save%d\n%s\n", i, fill(row.scripts[i])) }
-	dir := project(t, map[string]string{"sockets": script(0), "devguard.toml": fmt.Sprintf(
+	dir := project(t, map[string]string{"sockets": script(0), "package.json": `{"scripts": {"dev": "env"}}`, "Makefile": "run:\n\t$(APP) sockets\n", "devguard.toml": fmt.Sprintf(
 		"[app]\nhold_sockets = %v\ncommand = [%s]\n[watch]\ninclude = [\"sockets\"]\n", hold, quoted(program))})
 	d := run(t, dir, nil)
 	for i := range row.scripts {
@@ -165,6 +167,11 @@ func (row holding) play(t *testing.T, hold bool) {
 			d.serves("http://"+addr, fmt.Sprintf("save%d", i))
 		}
 	}
+	if ports > 2 && hold {
+		if n := countSockets(d.keeper(t)); n != maxHeld+1 { // and one to devguard
+			t.Errorf("%d sockets are held, want %d", n-1, maxHeld)
+		}
+	}
 	if row.gone != "" && !poll(2*limit, func() bool { return refuses(fill(row.gone)) }) {
 		t.Errorf("%s does not refuse", fill(row.gone))
 	}
@@ -182,6 +189,21 @@ func (row holding) play(t *testing.T, hold bool) {
 	if code := d.stop(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// maxHeld bounds how many sockets are held.
+const maxHeld = 128
+
+// countSockets returns how many sockets a process has.
+func countSockets(pid int) int {
+	n := 0
+	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	for _, link := range links {
+		if target, _ := os.Readlink(link); strings.HasPrefix(target, "socket:") {
+			n++
+		}
+	}
+	return n
 }
 
 // quoted is a list of TOML.

@@ -14,7 +14,7 @@ import (
 	"unsafe"
 )
 
-var numbers = map[string]uint32{"seccomp": 317, "pidfd_getfd": 438, "process_vm_readv": 310, "pidfd_open": 434}
+var numbers = map[string]uint32{"seccomp": 317, "pidfd_getfd": 438, "process_vm_readv": 310, "pidfd_open": 434, "kcmp": 312, "ptrace": 101}
 
 // instruction is a struct sock_filter.
 type instruction struct {
