@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,13 +16,14 @@ import (
 type hangingUp struct {
 	app       hangup.App
 	listening func(pids []int) []netip.AddrPort // nil: nothing is ended
+	spares    func(http2 []netip.AddrPort)      // says what is left alone
 
 	cancel context.CancelFunc // nil: it has not begun
 	ended  chan int           // how many, once it has ended
 }
 
 func (s *Supervisor) hangUp(g *generation) *hangingUp {
-	h := &hangingUp{app: hangup.App{Pids: g.tree.Pids, After: g.cfg.App.HangUp}}
+	h := &hangingUp{app: hangup.App{Pids: g.tree.Pids, After: g.cfg.App.HangUp}, spares: s.sparesHTTP2}
 	if g.cfg.App.HangUp != config.Never && !s.speaksGRPC() {
 		h.listening = s.listening
 	}
@@ -34,6 +36,10 @@ func (h *hangingUp) begin(pids []int) {
 		return
 	}
 	h.app.At = h.listening(pids)
+	if http2 := hangup.HTTP2(pids, h.app.At); len(http2) > 0 {
+		h.spares(http2)
+		h.app.At = slices.DeleteFunc(h.app.At, func(a netip.AddrPort) bool { return slices.Contains(http2, a) })
+	}
 	hangup.Settle(h.app)
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel, h.ended = cancel, make(chan int)
@@ -49,20 +55,32 @@ func (h *hangingUp) end() int {
 	return <-h.ended
 }
 
-// speaksGRPC reports whether the app has gRPC, and says so the first time. It goes over HTTP/2, of
-// which the counters of a connection do not tell whether a request is unanswered.
+// speaksGRPC reports whether the app has gRPC, or HTTP/2 without TLS, and says so the first time. The
+// counters of such a connection do not tell whether a request is unanswered.
 func (s *Supervisor) speaksGRPC() bool {
 	imports := s.imports.Load()
-	if imports == nil || !slices.ContainsFunc(*imports, isGRPC) {
+	if imports == nil {
+		return false
+	}
+	i := slices.IndexFunc(*imports, isHTTP2)
+	if i < 0 {
 		return false
 	}
 	s.grpc.Do(func() {
-		logline.Note(false, "the app has gRPC: its open connections are not hung up on when it stops, and may take the whole grace",
+		logline.Note(false, "the app has "+(*imports)[i]+": its open connections are not hung up on when it stops, and may take the whole grace",
 			`hang_up = "off" below [app] in devguard.toml asks for that`).To(s.Log)
 	})
 	return true
 }
 
-func isGRPC(path string) bool {
-	return path == "google.golang.org/grpc" || strings.HasPrefix(path, "connectrpc.com/")
+// sparesHTTP2 says, the first time, where the app answers by HTTP/2.
+func (s *Supervisor) sparesHTTP2(at []netip.AddrPort) {
+	s.http2.Do(func() {
+		logline.Note(false, fmt.Sprintf("the app may serve HTTP/2 at %v: its connections there are not hung up on when it stops, and may take the whole grace", at[0]),
+			`hang_up = "off" below [app] in devguard.toml asks for that`).To(s.Log)
+	})
+}
+
+func isHTTP2(path string) bool {
+	return path == "google.golang.org/grpc" || path == "golang.org/x/net/http2/h2c" || strings.HasPrefix(path, "connectrpc.com/")
 }

@@ -86,6 +86,7 @@ type Supervisor struct {
 	launcher *proc.Launcher
 	holder   *listeners.Holder
 	grpc     sync.Once // said that the app has gRPC
+	http2    sync.Once // said that it serves HTTP/2
 }
 
 // Run supervises until the user ends it or nothing can be done; the error is

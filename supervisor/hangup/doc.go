@@ -5,7 +5,7 @@
 // Only connections that were accepted at the app's own listening addresses are looked at; those that
 // it has opened itself (to its database, to other services) never. A request that has not been
 // answered is left alone until grace, by the rule of Traffic.Ends, which has only the kernel's counters
-// to go by. HTTP/2 cannot be decided that way.
+// to go by. HTTP/2 cannot be decided that way: see the function HTTP2.
 //
 // A connection is ended with shutdown(2) on a copy of its descriptor: for the app its client has gone.
 //

@@ -2,7 +2,13 @@
 
 package hangup
 
-import "context"
+import (
+	"context"
+	"net/netip"
+)
+
+// HTTP2 returns nothing on this system.
+func HTTP2([]int, []netip.AddrPort) []netip.AddrPort { return nil }
 
 // Settle does nothing on this system.
 func Settle(App) {}

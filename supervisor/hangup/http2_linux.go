@@ -1,0 +1,92 @@
+package hangup
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"debug/elf"
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// handshake bounds how long an app may take to tell that it speaks HTTP/2: it delays the stop signal.
+const handshake = 100 * time.Millisecond
+
+// HTTP2 returns those of the addresses at where the app may answer by HTTP/2. There an answer to one
+// request looks like the answer to all of them, and net/http says GOAWAY to whoever waits when it is
+// asked to stop. An app that serves gRPC may do so everywhere. One that can serve TLS is asked, by a
+// handshake. Only apps of Go are: another server may log what it does not understand.
+func HTTP2(pids []int, at []netip.AddrPort) []netip.AddrPort {
+	if len(at) == 0 {
+		return nil
+	}
+	switch grpc, tls := serves(pids); {
+	case grpc:
+		return at
+	case !tls:
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), handshake)
+	defer cancel()
+	speaks := make([]bool, len(at))
+	var asked sync.WaitGroup
+	for i, addr := range at {
+		asked.Go(func() { speaks[i] = speaksHTTP2(ctx, addr) })
+	}
+	asked.Wait()
+	var out []netip.AddrPort
+	for i, addr := range at {
+		if speaks[i] {
+			out = append(out, addr)
+		}
+	}
+	return out
+}
+
+// serves reports what servers the processes have in them that are programs of Go. The linker leaves out
+// what is never called, but with reflection (package text/template).
+func serves(pids []int) (grpc, tls bool) {
+	for _, pid := range pids {
+		program, err := elf.Open("/proc/" + strconv.Itoa(pid) + "/exe")
+		if err != nil {
+			continue // gone, or no program of ours to look at
+		}
+		if table := program.Section(".gopclntab"); table != nil { // there in stripped programs, too
+			text, _ := table.Data()
+			names := func(function string) bool { return bytes.Contains(text, []byte("\x00"+function+"\x00")) }
+			grpc = grpc || names("google.golang.org/grpc.(*Server).Serve")
+			tls = tls || names("crypto/tls.Server") // also where it is inlined
+		}
+		program.Close()
+	}
+	return grpc, tls
+}
+
+// speaksHTTP2 makes a handshake. Not to know is to speak it: then the app is left alone.
+func speaksHTTP2(ctx context.Context, addr netip.AddrPort) bool {
+	ip := addr.Addr().Unmap()
+	switch {
+	case ip == netip.IPv4Unspecified():
+		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	case ip.IsUnspecified():
+		ip = netip.IPv6Loopback()
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", netip.AddrPortFrom(ip, addr.Port()).String())
+	if err != nil {
+		return ctx.Err() != nil // else nobody listens
+	}
+	defer conn.Close()
+	client := tls.Client(conn, &tls.Config{
+		InsecureSkipVerify: true, // nothing is said
+		ServerName:         "localhost", NextProtos: []string{"h2", "http/1.1"},
+	})
+	if err := client.HandshakeContext(ctx); err != nil {
+		var refused *net.OpError // an alert: it does speak TLS
+		return ctx.Err() != nil || errors.As(err, &refused) && refused.Op == "remote error"
+	}
+	return client.ConnectionState().NegotiatedProtocol == "h2"
+}
