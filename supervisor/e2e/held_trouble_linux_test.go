@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -163,27 +164,9 @@ func copyOf(t *testing.T, program, dir string, mode os.FileMode) string {
 
 // TestHeldSocketsUnprivileged: sockets are held for who has no power over others, too.
 func TestHeldSocketsUnprivileged(t *testing.T) {
-	const nobody = 65534
 	for name, change := range map[string]func(d *devguard){
-		"user namespace": func(d *devguard) { d.inUserNamespace() },
-		"another account": func(d *devguard) {
-			if os.Getuid() != 0 {
-				testneed.Skip(d.t, "root", "only root is another account at will")
-			}
-			own := d.cmd.Dir
-			if err := os.Chmod(filepath.Dir(own), 0o755); err != nil { // of t.TempDir
-				d.t.Fatal(err)
-			}
-			d.cmd.Path = copyOf(d.t, d.cmd.Path, own, 0o755)
-			app, _ := listensApp()
-			toml := filepath.Join(own, "devguard.toml")
-			edit(d.t, toml, app, copyOf(d.t, app, own, 0o755))
-			if out, err := exec.Command("chown", "-R", strconv.Itoa(nobody), own).CombinedOutput(); err != nil {
-				d.t.Fatalf("chown: %v: %s", err, out)
-			}
-			d.cmd.Env = append(d.cmd.Env, "HOME="+own)
-			d.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
-		},
+		"user namespace":  func(d *devguard) { d.inUserNamespace() },
+		"another account": asNobody,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -196,6 +179,71 @@ func TestHeldSocketsUnprivileged(t *testing.T) {
 			}
 			if _, port, _ := strings.Cut(addr, ":"); !holdsPort(d.keeper(t), port) {
 				t.Error("it is not held")
+			}
+			d.stop()
+		})
+	}
+}
+
+// asNobody has devguard run by an account without any power. The app is copied into its folder.
+func asNobody(d *devguard) {
+	d.t.Helper()
+	const nobody = 65534
+	if os.Getuid() != 0 {
+		testneed.Skip(d.t, "root", "only root is another account at will")
+	}
+	own := d.cmd.Dir
+	if err := os.Chmod(filepath.Dir(own), 0o755); err != nil { // of t.TempDir
+		d.t.Fatal(err)
+	}
+	d.cmd.Path = copyOf(d.t, d.cmd.Path, own, 0o755)
+	app, _ := listensApp()
+	edit(d.t, filepath.Join(own, "devguard.toml"), app, copyOf(d.t, app, own, 0o755))
+	if out, err := exec.Command("chown", "-R", strconv.Itoa(nobody), own).CombinedOutput(); err != nil {
+		d.t.Fatalf("chown: %v: %s", err, out)
+	}
+	d.cmd.Env = append(d.cmd.Env, "HOME="+own)
+	d.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+}
+
+// TestSetuidBelowTheCommand: what runs sudo or ping somewhere below make loses its privileges by the filter
+// once. It is noticed, said, and the next start, here the one after the crash, is without the filter.
+func TestSetuidBelowTheCommand(t *testing.T) {
+	app, err := listensApp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := exec.LookPath("id")
+	if err != nil {
+		testneed.Skip(t, "coreutils", err)
+	}
+	for _, hold := range []bool{false, true} {
+		t.Run(fmt.Sprintf("hold=%v", hold), func(t *testing.T) {
+			t.Parallel()
+			addr := "127.0.0.1:" + freePort(t)
+			dir := project(t, map[string]string{
+				"sockets": "tag save0\nlisten " + addr, "Makefile": "run:\n\ttest `bin/id -u` = 0 && exec $(APP) sockets\n",
+				"devguard.toml": fmt.Sprintf("[app]\nhold_sockets = %v\ncommand = ['make', '-s', 'run', 'APP=%s']\n[watch]\ninclude = ['sockets']\n", hold, app),
+			})
+			d := prepare(t, dir, nil)
+			asNobody(d)
+			if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			own := copyOf(t, id, filepath.Join(dir, "bin"), 0o755|os.ModeSetuid) // root's
+			d.start()
+			d.ready()
+			d.serves("http://"+addr, "save0")
+			d.save(dir, addr, 1)
+			var want []string
+			if hold {
+				want = []string{"the app has started bin/id, which is setuid or setgid, and the filter takes that from it; the next start is without the filter"}
+			}
+			if said := d.reasons(); !slices.Equal(said, want) {
+				t.Errorf("says %q\nwant %q", said, want)
+			}
+			if failed := d.count(0, "instance waiting"); failed > len(want) {
+				t.Errorf("%s has failed %d times", own, failed)
 			}
 			d.stop()
 		})

@@ -2,10 +2,12 @@ package listeners
 
 import (
 	"errors"
+	"fmt"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/devguard/devguard/supervisor/hold"
+	"github.com/devguard/devguard/supervisor/osproc"
 	"github.com/devguard/devguard/supervisor/seccomp"
 )
 
@@ -28,6 +30,8 @@ func (h *Holder) tryAnswer(c call) (answered bool) {
 		answered, err = h.bind(c)
 	case seccomp.Listen:
 		answered, err = h.listen(c)
+	case seccomp.Exec:
+		err = h.exec(c)
 	}
 	switch {
 	case err == nil, errors.Is(err, errNothing):
@@ -37,6 +41,27 @@ func (h *Holder) tryAnswer(c call) (answered bool) {
 		h.failed(err)
 	}
 	return answered
+}
+
+// exec ends holding when the app starts a program that the filter takes privileges from: sudo below make
+// or npm. It is the kernel's in any case, and this one has failed or does without.
+func (h *Holder) exec(c call) error {
+	if h.table.Off() != "" {
+		return nil
+	}
+	path, within, err := programOf(c.Notification)
+	if err != nil {
+		return err
+	}
+	has := osproc.Privileges(within)
+	if has == "" {
+		return nil
+	}
+	if !c.Waiting(c.Notification) {
+		return seccomp.ErrGone
+	}
+	h.do(h.table.Failed(fmt.Sprintf("the app has started %s, which %s, and the filter takes that from it; the next start is without the filter", path, has), ""))
+	return nil
 }
 
 // bind answers a bind. answered is false when the kernel is to do it.

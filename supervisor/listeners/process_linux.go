@@ -87,6 +87,36 @@ func parseSockaddr(b []byte) (netip.AddrPort, error) {
 	return netip.AddrPort{}, errNothing
 }
 
+// programOf reads which program a process is about to execute, as it says it and as procfs shows it to us.
+func programOf(n seccomp.Notification) (path, within string, err error) {
+	b := make([]byte, unix.PathMax)
+	local := []unix.Iovec{{Base: &b[0]}}
+	local[0].SetLen(len(b))
+	page := os.Getpagesize()
+	first := page - int(n.Address%uint64(page)) // the next page may not be there
+	got, err := unix.ProcessVMReadv(n.Thread, local, []unix.RemoteIovec{
+		{Base: uintptr(n.Address), Len: first}, {Base: uintptr(n.Address) + uintptr(first), Len: page},
+	}, 0)
+	text, _, whole := bytes.Cut(b[:max(got, 0)], []byte{0})
+	if err != nil || !whole {
+		return "", "", errNothing // also of a process that is not ours to look at: it is the kernel's
+	}
+	path = string(text)
+	process := "/proc/" + strconv.Itoa(n.Thread)
+	switch {
+	case strings.HasPrefix(path, "/"):
+		return path, process + "/root" + path, nil
+	case n.FD == unix.AT_FDCWD:
+		return path, process + "/cwd/" + path, nil
+	}
+	within = process + "/fd/" + strconv.Itoa(n.FD)
+	if path != "" {
+		return path, within + "/" + path, nil
+	}
+	path, _ = os.Readlink(within)
+	return path, within, nil
+}
+
 // descriptors counts the descriptors that processes have of each socket.
 func descriptors(pids []int) map[uint64]int {
 	count, _ := survey(pids)

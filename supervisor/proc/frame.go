@@ -29,10 +29,11 @@ const (
 
 // Operations of an event, guardian to devguard.
 const (
-	opStarted = "started" // PID, Guardian; a file with it, or NoFilter, if startSpec.Filter
-	opFailed  = "failed"  // Errno, or Text
-	opExited  = "exited"  // Code, Signal
-	opGone    = "gone"    // last
+	opFiltered = "filtered" // before opStarted, if startSpec.Filter: a file with it, AsksExec, or NoFilter
+	opStarted  = "started"  // PID, Guardian
+	opFailed   = "failed"   // Errno, or Text
+	opExited   = "exited"   // Code, Signal
+	opGone     = "gone"     // last
 
 	opSuspended = "suspended" // answers opSuspend; not while the app takes no notice
 	opStopped   = "stopped"   // the app was stopped at the terminal that it has: by Ctrl-Z there
@@ -58,6 +59,7 @@ type event struct {
 	Op       string `json:"op"`
 	PID      int    `json:"pid,omitempty"`
 	Guardian int    `json:"guardian,omitempty"`
+	AsksExec bool   `json:"asks_exec,omitempty"` // the start of the app waits for an answer, too
 	NoFilter string `json:"no_filter,omitempty"` // why there is none
 	Errno    int    `json:"errno,omitempty"`
 	Text     string `json:"text,omitempty"`

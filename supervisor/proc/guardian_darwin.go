@@ -50,7 +50,9 @@ func killTree(group int, _ bool) {
 	_ = unix.Kill(-group, unix.SIGKILL)
 }
 
-func installFilter(string, []string) (fd int, err error) { return -1, errors.ErrUnsupported }
+func installFilter(string, []string) (fd int, asksExec bool, err error) {
+	return -1, false, errors.ErrUnsupported
+}
 
 // noexec reports whether the file's file system refuses to execute.
 func noexec(path string) bool {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/devguard/devguard/supervisor/osproc"
 	"github.com/devguard/devguard/supervisor/seccomp"
 )
 
@@ -60,28 +61,13 @@ func appAttr() *syscall.SysProcAttr {
 // installFilter has the calling thread, and what it forks, ask devguard before bind and
 // listen. Not for a program that runs with other privileges than ours, nor for a command that
 // has one in it (sh -c "sudo ..."): without CAP_SYS_ADMIN the filter would take them from it.
-func installFilter(path string, args []string) (fd int, err error) {
-	if err := unprivileged(path); err != nil {
-		return -1, err
-	}
-	for _, program := range programsIn(args) {
-		if err := unprivileged(program); err != nil {
-			return -1, err
+func installFilter(path string, args []string) (fd int, asksExec bool, err error) {
+	for _, program := range append(programsIn(args), path) {
+		if has := osproc.Privileges(program); has != "" {
+			return -1, false, fmt.Errorf("%s %s", program, has)
 		}
 	}
 	return seccomp.Install()
-}
-
-// unprivileged returns an error for a program that runs with other privileges than who starts it.
-func unprivileged(path string) error {
-	info, err := os.Stat(path)
-	if err == nil && info.Mode()&(os.ModeSetuid|os.ModeSetgid) != 0 {
-		return fmt.Errorf("%s is setuid or setgid", path)
-	}
-	if n, err := unix.Getxattr(path, "security.capability", nil); err == nil && n > 0 {
-		return fmt.Errorf("%s has file capabilities", path)
-	}
-	return nil
 }
 
 // maxWords bounds what is looked for in PATH before a start.

@@ -215,9 +215,8 @@ func (g *guard) start(s *startSpec, files []*os.File) bool {
 		terminal = newTerminal(files[0], s.Group)
 		terminal.save()
 	}
-	filter, refused := -1, error(nil)
 	if s.Filter {
-		filter, refused = installFilter(string(s.Path), toStrings(s.Argv)[1:])
+		g.filter(s)
 	}
 	pid, err := syscall.ForkExec(string(s.Path), toStrings(s.Argv), &syscall.ProcAttr{
 		Dir: string(s.Dir), Env: toStrings(s.Env), Files: fds, Sys: appAttr(),
@@ -237,12 +236,19 @@ func (g *guard) start(s *startSpec, files []*os.File) bool {
 		g.say(failed(err))
 		return false
 	}
-	ev := event{Op: opStarted, PID: pid, Guardian: os.Getpid()}
-	if refused != nil {
-		ev.NoFilter = refused.Error()
-	}
-	g.sayWith(ev, filter)
+	g.say(event{Op: opStarted, PID: pid, Guardian: os.Getpid()})
 	return true
+}
+
+// filter installs the filter and gives devguard its notifications, before the app is started: that may
+// be asked about itself.
+func (g *guard) filter(s *startSpec) {
+	ev := event{Op: opFiltered}
+	fd, asksExec, err := installFilter(string(s.Path), toStrings(s.Argv)[1:])
+	if ev.AsksExec = asksExec; err != nil {
+		ev.NoFilter = err.Error()
+	}
+	g.sayWith(ev, fd)
 }
 
 func failed(err error) event {

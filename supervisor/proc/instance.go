@@ -2,12 +2,14 @@ package proc
 
 import (
 	"errors"
+	"io"
 	"os"
 	"slices"
 	"sync"
 	"syscall"
 
 	"github.com/devguard/devguard/supervisor/osproc"
+	"github.com/devguard/devguard/supervisor/seccomp"
 )
 
 // Instance is one process tree. Its methods may be called from several
@@ -25,8 +27,9 @@ type Instance struct {
 	inner int  // pid of the process that started the app, likewise; on macOS that is guardian.child
 	exit  Exit // written by run before done is closed
 
-	filter   *os.File // notifications of the filter; like pid
-	noFilter string   // why there is none; like pid
+	filter   *os.File      // notifications of the filter; like pid
+	noFilter string        // why there is none; like pid
+	execed   chan struct{} // closed when the app's own exec was answered; nil when that is not asked about
 
 	writeMu   sync.Mutex    // frames are not interleaved
 	suspended chan struct{} // holds the guardian's answer to Suspend
@@ -71,7 +74,23 @@ func (i *Instance) Filter() (*os.File, error) {
 	if i.filter == nil {
 		return nil, errors.New(i.noFilter)
 	}
+	if i.execed != nil {
+		<-i.execed
+	}
 	return i.filter, nil
+}
+
+// answerExec has the kernel do the first call that is asked about: the guardian's exec of the app, which
+// cannot answer that itself, because its thread waits for it in vfork.
+func (i *Instance) answerExec() {
+	execed := make(chan struct{})
+	i.execed = execed
+	go func(filter *os.File) {
+		defer close(execed)
+		if err := seccomp.ContinueNext(filter); err != nil && !errors.Is(err, io.EOF) {
+			filter.Close() // then the exec fails
+		}
+	}(i.filter)
 }
 
 // Done is closed when the main process has exited and Exit is known.
@@ -104,8 +123,13 @@ func (i *Instance) run() {
 			break
 		}
 		switch ev.Op {
+		case opFiltered:
+			i.filter, i.noFilter = file, ev.NoFilter
+			if ev.AsksExec {
+				i.answerExec()
+			}
 		case opStarted:
-			i.pid, i.inner, i.filter, i.noFilter = ev.PID, ev.Guardian, file, ev.NoFilter
+			i.pid, i.inner = ev.PID, ev.Guardian
 			i.started <- nil
 		case opFailed:
 			i.started <- ev.failure()

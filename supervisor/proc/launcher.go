@@ -147,6 +147,9 @@ func (l *Launcher) startOn(ctx context.Context, g *guardian, start *startSpec, m
 	}
 	<-i.gone
 	if i.filter != nil {
+		if i.execed != nil {
+			<-i.execed
+		}
 		i.filter.Close()
 	}
 	var errno startErrno

@@ -1,5 +1,6 @@
 // Package seccomp has a process ask us before it binds or listens: a seccomp
-// filter with user notification on the system calls bind and listen.
+// filter with user notification on the system calls bind and listen, and on execve where
+// the programs that it starts lose privileges by the filter.
 //
 // Install puts the filter on the calling thread, and so on whatever that thread
 // forks. What it returns is given to the process that answers, by SCM_RIGHTS, where
@@ -31,6 +32,7 @@ type Call int
 const (
 	Bind Call = iota + 1
 	Listen
+	Exec
 )
 
 // Notification is one call that waits for its answer.
@@ -38,9 +40,10 @@ type Notification struct {
 	id     uint64
 	Thread int // that called; its id in our own pid namespace
 	Call   Call
-	FD     int // the first argument
+	FD     int // the first argument; of Exec the directory that a relative path is in, AT_FDCWD for the working one
 
-	// Of bind: where the address is in the memory of the process, and its length.
+	// Of Bind: where the address is in the memory of the process, and its length. Of Exec: where the
+	// path is.
 	Address uint64
 	Length  int
 }

@@ -11,9 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// filter asks about bind and listen of our own architecture. On x86-64 the numbers
-// of the x32 ABI have a bit set that ours have not, so they are allowed.
-func filter() []unix.SockFilter {
+// calls are the system calls that are asked about; execs only where they lose something by the filter.
+var (
+	calls = []uint32{unix.SYS_BIND, unix.SYS_LISTEN}
+	execs = []uint32{unix.SYS_EXECVE, unix.SYS_EXECVEAT}
+)
+
+// filter asks about calls of our own architecture. On x86-64 the numbers of the x32
+// ABI have a bit set that ours have not, so they are allowed.
+func filter(calls ...uint32) []unix.SockFilter {
 	const offNumber, offArch = 0, 4 // in struct seccomp_data
 	load := func(at uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: at}
@@ -24,15 +30,12 @@ func filter() []unix.SockFilter {
 	result := func(action uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action}
 	}
-	return []unix.SockFilter{
-		load(offArch),
-		jump(auditArch, 0, 3),
-		load(offNumber),
-		jump(unix.SYS_BIND, 2, 0),
-		jump(unix.SYS_LISTEN, 1, 0),
-		result(unix.SECCOMP_RET_ALLOW),
-		result(unix.SECCOMP_RET_USER_NOTIF),
+	n := uint8(len(calls))
+	program := []unix.SockFilter{load(offArch), jump(auditArch, 0, n+1), load(offNumber)}
+	for i, call := range calls {
+		program = append(program, jump(call, n-uint8(i), 0))
 	}
+	return append(program, result(unix.SECCOMP_RET_ALLOW), result(unix.SECCOMP_RET_USER_NOTIF))
 }
 
 // flags, the best first. NEW_LISTENER makes the descriptor. SPEC_ALLOW keeps the
@@ -48,26 +51,26 @@ var flags = []uintptr{
 // Install puts the filter on the calling thread, to which the caller's goroutine must
 // be locked for good, and returns the descriptor of its notifications, close-on-exec.
 // Without CAP_SYS_ADMIN the thread and what it forks cannot gain privileges any more
-// (no_new_privs): that is the kernel's condition.
-func Install() (fd int, err error) {
-	fd, err = install()
+// (no_new_privs): that is the kernel's condition. Then each exec is asked about, too: asksExec.
+func Install() (fd int, asksExec bool, err error) {
+	fd, err = install(filter(calls...))
 	if errors.Is(err, unix.EACCES) {
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-			return -1, fmt.Errorf("set no_new_privs: %w", err)
+			return -1, false, fmt.Errorf("set no_new_privs: %w", err)
 		}
-		fd, err = install()
+		asksExec = true
+		fd, err = install(filter(append(execs, calls...)...))
 	}
 	switch {
 	case errors.Is(err, unix.EBUSY):
-		return -1, errors.New("the system calls of this process are watched already, by the container's runtime or by another devguard")
+		return -1, false, errors.New("the system calls of this process are watched already, by the container's runtime or by another devguard")
 	case err != nil:
-		return -1, fmt.Errorf("install a seccomp filter: %w", err)
+		return -1, false, fmt.Errorf("install a seccomp filter: %w", err)
 	}
-	return fd, nil
+	return fd, asksExec, nil
 }
 
-func install() (int, error) {
-	program := filter()
+func install(program []unix.SockFilter) (int, error) {
 	p := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
 	var errno unix.Errno
 	for _, f := range flags {

@@ -141,10 +141,33 @@ func (l *Listener) receive(fd, wake uintptr) (n Notification, err error) {
 
 func (r *request) notification() Notification {
 	n := Notification{id: r.ID, Thread: int(r.PID), Call: Listen, FD: int(int32(r.Data.Args[0]))}
-	if r.Data.Number == unix.SYS_BIND {
+	switch r.Data.Number {
+	case unix.SYS_BIND:
 		n.Call, n.Address, n.Length = Bind, r.Data.Args[1], int(int32(r.Data.Args[2]))
+	case unix.SYS_EXECVE:
+		n.Call, n.FD, n.Address = Exec, unix.AT_FDCWD, r.Data.Args[0]
+	case unix.SYS_EXECVEAT:
+		n.Call, n.Address = Exec, r.Data.Args[1]
 	}
 	return n
+}
+
+// ContinueNext has the kernel do the next call that the descriptor, as Install has returned it, tells of.
+// The file stays the caller's. io.EOF is as for Receive.
+func ContinueNext(file *os.File) error {
+	l, err := NewListener(file)
+	if err != nil {
+		return err
+	}
+	defer l.wake.Close()
+	n, err := l.Receive()
+	if err != nil {
+		return err
+	}
+	if err := l.Continue(n); !errors.Is(err, ErrGone) {
+		return err
+	}
+	return nil
 }
 
 // Waiting reports whether the call still waits. What was read from the process before

@@ -24,7 +24,7 @@ func filtered(t testing.TB, f func()) (l *Listener, done <-chan struct{}) {
 	got, ended := make(chan installed), make(chan struct{})
 	go ownThread(func() {
 		defer close(ended)
-		fd, err := Install()
+		fd, _, err := Install()
 		got <- installed{fd, err}
 		if err == nil {
 			f()
@@ -184,7 +184,7 @@ func TestCloseEndsReceive(t *testing.T) {
 
 func TestOneListenerForAThread(t *testing.T) {
 	var again error
-	_, done := filtered(t, func() { _, again = Install() })
+	_, done := filtered(t, func() { _, _, again = Install() })
 	<-done
 	if again == nil || again.Error() != "the system calls of this process are watched already, by the container's runtime or by another devguard" {
 		t.Errorf("a second filter: %v", again)

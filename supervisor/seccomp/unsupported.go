@@ -5,13 +5,16 @@ package seccomp
 import "os"
 
 // Install says that there is no such filter here.
-func Install() (fd int, err error) { return -1, ErrUnsupported }
+func Install() (fd int, asksExec bool, err error) { return -1, false, ErrUnsupported }
 
 // Listener receives nothing on this system.
 type Listener struct{}
 
 // NewListener says that there is no such filter here.
 func NewListener(*os.File) (*Listener, error) { return nil, ErrUnsupported }
+
+// ContinueNext says that there is no such filter here.
+func ContinueNext(*os.File) error { return ErrUnsupported }
 
 // Close does nothing.
 func (*Listener) Close() error { return nil }
