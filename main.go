@@ -108,7 +108,7 @@ func newApp(args []string) *cli.App {
 			verb("reset-connections", cmd.ResetUsage, cmd.TalkArgs, cmd.ResetHelp, cmd.TalkFlags("json"), talk(cmd.ResetConnections)),
 			verb("logs", cmd.LogsUsage, cmd.TalkArgs, cmd.LogsHelp, cmd.TalkFlags("json", "follow"), talk(cmd.Logs)),
 			verb("mcp", cmd.MCPUsage, cmd.TalkArgs, cmd.MCPHelp, cmd.TalkFlags(), serveAgent),
-			verb("init", cmd.InitUsage, cmd.InitArgs, cmd.InitHelp, cmd.PlaceFlags()[:1], func(c *cli.Context) error { return initProject(c, args) }),
+			verb("init", cmd.InitUsage, cmd.InitArgs, cmd.InitHelp, cmd.InitFlags(), func(c *cli.Context) error { return initProject(c, args) }),
 			verb("completion", cmd.CompletionUsage, cmd.CompletionArgs, cmd.CompletionHelp, nil, completion),
 			verb("version", cmd.VersionUsage, "", cmd.VersionHelp, nil, printVersion),
 		},
@@ -160,11 +160,14 @@ func printVersion(c *cli.Context) error {
 
 func initProject(c *cli.Context, args []string) error {
 	if _, _, dash := cmd.SplitArgs(args); c.NArg() > 0 || dash {
-		return &cmd.UsageError{Msg: "init wants no arguments", Next: "for another directory write: devguard init -C DIR"}
+		return &cmd.UsageError{Msg: "init wants no arguments", Next: "for another directory write: devguard init -C DIR; to translate a file: devguard init --from FILE"}
 	}
 	dir, err := filepath.Abs(c.String(cmd.DirFlag))
 	if err != nil {
 		return err
+	}
+	if source := c.String(cmd.FromFlag); c.IsSet(cmd.FromFlag) {
+		return cmd.InitFrom(os.Stdout, dir, source, os.Stdin)
 	}
 	return cmd.Init(os.Stdout, dir, os.Environ())
 }

@@ -89,18 +89,18 @@ _devguard() {
         --db) COMPREPLY=($(compgen -W '%s' -- "$cur")); return ;;
         --log-format) COMPREPLY=($(compgen -W '%s' -- "$cur")); return ;;
         -C|--dir) IFS=$'\n'; COMPREPLY=($(compgen -d -- "$cur")); return ;;
-        -c|--config|--name|--control|--timeout) return ;;
+        -c|--config|--from|--name|--control|--timeout) return ;;
     esac
     case ${COMP_WORDS[1]} in
         run) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
         explain) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
-        init) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '-C --dir' -- "$cur")) ;;
+        init) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
 %s        completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- "$cur")) ;;
         help) COMPREPLY=($(compgen -W '%[1]s' -- "$cur")) ;;
     esac
 }
 complete -o bashdefault -o default -F _devguard devguard
-`, strings.Join(verbNames(), " "), flagWords["db"], flagWords["log-format"], dashedNames(RunFlags()), dashedNames(PlaceFlags()), bashTalks())
+`, strings.Join(verbNames(), " "), flagWords["db"], flagWords["log-format"], dashedNames(RunFlags()), dashedNames(PlaceFlags()), dashedNames(InitFlags()), bashTalks())
 }
 
 func bashTalks() string {
@@ -121,7 +121,7 @@ func zshCompletion() string {
 	b.WriteString("    local verb=$words[2]\n    shift words\n    ((CURRENT--))\n    case $verb in\n")
 	zshVerb(&b, "run", RunFlags(), "'1:package:_files -/' '*::argument:_files'")
 	zshVerb(&b, "explain", PlaceFlags(), "'1:file:_files'")
-	zshVerb(&b, "init", PlaceFlags()[:1], "")
+	zshVerb(&b, "init", InitFlags(), "")
 	for _, t := range talks {
 		zshVerb(&b, t.verb, t.flags, "")
 	}
@@ -152,7 +152,7 @@ func zshValue(name string) string {
 		return ":value:(" + flagWords[name] + ")"
 	case name == DirFlag:
 		return ":directory:_files -/"
-	case name == ConfigFlag:
+	case name == ConfigFlag, name == FromFlag:
 		return ":file:_files"
 	case name == "name", name == "timeout", name == "control":
 		return ":" + name + ": "
@@ -191,6 +191,8 @@ func fishCompletion() string {
 		}
 		fmt.Fprintf(&b, "complete -c devguard -n '__fish_seen_subcommand_from %s'%s -d %s\n", seen, fishFlag(flag), fishText(usage(flag)))
 	}
+	from := InitFlags()[1]
+	fmt.Fprintf(&b, "complete -c devguard -n '__fish_seen_subcommand_from init'%s -d %s\n", fishFlag(from), fishText(usage(from)))
 	for _, t := range talks {
 		for _, flag := range t.flags {
 			fmt.Fprintf(&b, "complete -c devguard -n '__fish_seen_subcommand_from %s'%s -d %s\n", t.verb, fishFlag(flag), fishText(usage(flag)))
@@ -214,7 +216,7 @@ func fishFlag(flag cli.Flag) string {
 		fmt.Fprintf(&b, " -x -a '%s'", flagWords[name])
 	case name == DirFlag:
 		b.WriteString(" -x -a '(__fish_complete_directories)'")
-	case name == ConfigFlag:
+	case name == ConfigFlag, name == FromFlag:
 		b.WriteString(" -r")
 	case takesValue(flag):
 		b.WriteString(" -x")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/translate"
 )
 
 // draft is the devguard.toml that init is about to write.
@@ -62,18 +63,18 @@ func (d draft) app() string {
 		}, reason)
 		return "# " + reason + "\n# package = \"./cmd/app\"\n"
 	}
-	return "package = " + tomlString(pkg) + "\n"
+	return "package = " + translate.String(pkg) + "\n"
 }
 
 // block is one [[hook]]; those that migrate are commented out.
 func (d draft) block(p preset) string {
 	var b strings.Builder
 	b.WriteString("[[hook]]\n")
-	fmt.Fprintf(&b, "name = %s\n", tomlString(p.name))
-	fmt.Fprintf(&b, "watch = %s\n", tomlList(p.watch))
-	fmt.Fprintf(&b, "run = %s\n", tomlString(p.run))
+	fmt.Fprintf(&b, "name = %s\n", translate.String(p.name))
+	fmt.Fprintf(&b, "watch = %s\n", translate.List(p.watch))
+	fmt.Fprintf(&b, "run = %s\n", translate.String(p.run))
 	if len(p.outputs) > 0 {
-		fmt.Fprintf(&b, "outputs = %s\n", tomlList(p.outputs))
+		fmt.Fprintf(&b, "outputs = %s\n", translate.List(p.outputs))
 	}
 	if !p.migrates {
 		if p.comment != "" {
@@ -104,9 +105,9 @@ func (d draft) report(w io.Writer, target string, cut bool) error {
 	if cut {
 		fmt.Fprintf(&b, "  only the first %d files and directories were looked at\n", surveyEntries)
 	}
-	for _, old := range []string{".air.toml", ".air.conf"} {
+	for _, old := range translatable {
 		if _, err := os.Stat(filepath.Join(d.dir, old)); err == nil {
-			fmt.Fprintf(&b, airAdvice, old)
+			fmt.Fprintf(&b, "  there is %s, which was not read; to have it translated instead: rm %s && devguard init --from %[1]s\n", old, config.File)
 		}
 	}
 	b.WriteString("next: devguard run\n")
@@ -114,46 +115,5 @@ func (d draft) report(w io.Writer, target string, cut bool) error {
 	return err
 }
 
-// airAdvice says which key does here what one of air's did. Most of its other keys are needless:
-// what the program is built from is watched by itself, and a delay is not waited for.
-const airAdvice = `  %s stays as it is and is not read; of its [build], if you have set them:
-    cmd             the package is app.package, flags of go build are build.flags = ["-tags=dev"]
-    bin, full_bin   variables before the program go into a file of app.env_files
-    args_bin        app.args
-    pre_cmd         a [[hook]] with watch and run
-    include_ext     watch.include = ["**/*.{html,yaml}"]; Go files need no line
-    exclude_dir     watch.exclude = ["assets/**"]; packages that are not imported need no line
-    kill_delay      app.grace
-`
-
-func tomlList(list []string) string {
-	out := make([]string, len(list))
-	for i, s := range list {
-		out[i] = tomlString(s)
-	}
-	if one := "[" + strings.Join(out, ", ") + "]"; len(one) < 100 {
-		return one
-	}
-	return "[\n  " + strings.Join(out, ",\n  ") + ",\n]"
-}
-
-// tomlString writes a TOML string, literal when that saves escapes.
-func tomlString(s string) string {
-	if strings.ContainsAny(s, `"\`) && !strings.ContainsFunc(s, func(r rune) bool { return r == '\'' || r < ' ' || r == 0x7f || r == utf8.RuneError }) {
-		return "'" + s + "'"
-	}
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteString(`\` + string(r))
-		case r < ' ' || r == 0x7f:
-			fmt.Fprintf(&b, `\u%04X`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
-}
+// translatable are the files of other tools that --from takes.
+var translatable = []string{".air.toml", ".air.conf", "air.conf", ".config/air.toml", "reflex.conf", "nodemon.json"}

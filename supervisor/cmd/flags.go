@@ -67,6 +67,17 @@ func PlaceFlags() []cli.Flag {
 	}
 }
 
+// FromFlag is the flag of init that names another tool's configuration.
+const FromFlag = "from"
+
+// InitFlags are the flags of init.
+func InitFlags() []cli.Flag {
+	return []cli.Flag{
+		PlaceFlags()[0],
+		&cli.StringFlag{Name: FromFlag, Usage: "translate `FILE` of air, reflex or nodemon, or with - a command line of reflex, wgo or nodemon from stdin"},
+	}
+}
+
 // TalkFlags are the flags of a verb that asks a running devguard; more of them by name.
 func TalkFlags(more ...string) []cli.Flag {
 	flags := []cli.Flag{

@@ -21,7 +21,7 @@ const (
 const (
 	RunArgs        = "[flags] [PACKAGE] [-- ARGS...]"
 	ExplainArgs    = "[flags] FILE"
-	InitArgs       = "[-C DIR]"
+	InitArgs       = "[-C DIR] [--from FILE]"
 	TalkArgs       = "[flags]"
 	CompletionArgs = "bash|zsh|fish"
 )
@@ -89,6 +89,15 @@ and a hook for each generator it finds.
     go generate               //go:generate lines
     goose, golang-migrate     their migrations, commented out: read the line that says
                               which database they would change first
+
+With --from it translates what you have instead:
+
+    devguard init --from .air.toml
+    devguard init --from reflex.conf            also nodemon.json, a package.json
+    echo 'wgo run -file .html ./cmd/app' | devguard init --from -
+
+Each setting is translated, or listed in a comment with its line and why: not needed
+here, or not supported. Variables for the app go into devguard.env.
 
 An existing devguard.toml is never overwritten, and nothing is run.`
 

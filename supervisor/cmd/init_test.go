@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -266,21 +265,6 @@ func TestInitStopsLookingSomewhere(t *testing.T) {
 			t.Errorf("%d entries: cut %v, found %v, %v", most, found.cut, found.sqlc, err)
 		}
 	}
-}
-
-func FuzzTOMLString(f *testing.F) {
-	for _, seed := range []string{"", "a", `"`, `'`, `\`, "\n", "\x7f", `a"b'c\d`, "é", "\x00"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		if strings.ToValidUTF8(s, "") != s || strings.ContainsRune(s, 0) || s == "" {
-			return
-		}
-		cfg, err := config.Parse("x", "", "/", []byte("app.args = "+tomlList([]string{s, s})))
-		if err != nil || !slices.Equal(cfg.App.Args, []string{s, s}) {
-			t.Errorf("%q: %v, %v", s, cfg, err)
-		}
-	})
 }
 
 func FuzzSettings(f *testing.F) {

@@ -41,7 +41,8 @@ var mayImport = table(map[string]string{
 	"supervisor/seccomp":         "",
 	"supervisor/config":          "",
 	"supervisor/control":         "supervisor/reload",
-	"supervisor/cmd":             "supervisor/config supervisor/classify supervisor/control supervisor/reload supervisor/statedir",
+	"supervisor/cmd":             "supervisor/config supervisor/classify supervisor/control supervisor/reload supervisor/statedir supervisor/translate",
+	"supervisor/translate":       "supervisor/config",
 	"supervisor/console":         "",
 	"supervisor/term":            "",
 	"supervisor/statedir":        "",
@@ -50,7 +51,7 @@ var mayImport = table(map[string]string{
 	"supervisor/paths":           "",
 	"supervisor/goflags":         "",
 	"supervisor/dotenv":          "",
-	"supervisor/e2e":             "dbguard/embedded supervisor/control supervisor/statedir",
+	"supervisor/e2e":             "dbguard/embedded supervisor supervisor/config supervisor/control supervisor/statedir",
 	"supervisor/testneed":        "",
 	"supervisor/logline/logtest": "supervisor/console",
 	"dbguard":                    "",
@@ -73,7 +74,7 @@ var leaves = []string{"supervisor/logline", "supervisor/osproc", "supervisor/pat
 var forTests = []string{"dbguard/pgtest", "supervisor/testneed", "supervisor/logline/logtest"}
 
 // pure packages decide: no I/O, no clock, no goroutines.
-var pure = []string{"supervisor/change", "supervisor/classify", "supervisor/reload", "supervisor/hold", "dbguard/session"}
+var pure = []string{"supervisor/change", "supervisor/classify", "supervisor/reload", "supervisor/hold", "supervisor/translate", "dbguard/session"}
 
 // Limits of size. A function above 60 lines wants a reason and a file above
 // 500 lines is worth splitting; from here on it is not a matter of taste.

@@ -1,0 +1,88 @@
+package translate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Note is a setting of the source that devguard.toml has nothing for.
+type Note struct {
+	Line int    // in the source, from 1; 0 when it has none
+	Key  string // as the source names it: "build.delay", "-t"
+	Kind NoteKind
+	Why  string // one sentence, without a full stop
+}
+
+// NoteKind says what is to be thought of a setting that is not translated.
+type NoteKind int
+
+// The kinds of notes.
+const (
+	NotNeeded    NoteKind = iota // devguard does it by itself, or nothing has to be done
+	NotSupported                 // something that the source did is not done
+	Unknown                      // no setting of that tool
+)
+
+func (d *draft) note(line int, key string, kind NoteKind, why string) {
+	d.notes = append(d.notes, Note{Line: line, Key: oneLine(key), Kind: kind, Why: oneLine(why)})
+}
+
+// needless and unsupported note a setting.
+func (d *draft) needless(line int, key, why string)    { d.note(line, key, NotNeeded, why) }
+func (d *draft) unsupported(line int, key, why string) { d.note(line, key, NotSupported, why) }
+
+// oneLine makes text fit into a comment of TOML.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// noteLines are the notes of one kind, those with the same reason in one.
+func noteLines(notes []Note, kind NoteKind) []string {
+	var reasons []string
+	of := map[string][]string{}
+	for _, n := range notes {
+		if n.Kind != kind {
+			continue
+		}
+		if !slices.Contains(reasons, n.Why) {
+			reasons = append(reasons, n.Why)
+		}
+		name := n.Key
+		if n.Line > 0 {
+			name = fmt.Sprintf("%s (%d)", n.Key, n.Line)
+		}
+		if !slices.Contains(of[n.Why], name) {
+			of[n.Why] = append(of[n.Why], name)
+		}
+	}
+	var lines []string
+	for _, why := range reasons {
+		lines = append(lines, strings.Join(of[why], ", ")+": "+why)
+	}
+	return lines
+}
+
+// comment wraps a note to the width of our files, further lines indented.
+func comment(text string) string {
+	const width = 110
+	var b strings.Builder
+	line := "#   "
+	for _, word := range strings.Fields(text) {
+		if len(line)+len(word) > width && strings.TrimLeft(line, "# ") != "" {
+			b.WriteString(strings.TrimRight(line, " ") + "\n")
+			line = "#     "
+		}
+		line += word + " "
+	}
+	b.WriteString(strings.TrimRight(line, " ") + "\n")
+	return b.String()
+}
