@@ -215,7 +215,7 @@ func (a *airFile) files() {
 		a.d.set("watch.exclude", List([]string{"**"}), "", `The hook "build" says what to watch; without this line every file of the tree does that git does not ignore.`)
 		for _, key := range []string{"build.exclude_dir", "build.exclude_file", "build.exclude_regex"} {
 			if len(a.list(key)) > 0 {
-				a.d.unsupported(a.line(key), key, "a hook's watch has no exceptions: narrow its globs where it runs too often")
+				a.d.unsupported(a.line(key), key, noExceptions)
 			}
 		}
 		return
@@ -346,7 +346,7 @@ func (a *airFile) rules() {
 			h.name = fmt.Sprintf("rule %d", i)
 		}
 		if len(stringList(rule["exclude_regex"])) > 0 {
-			a.d.unsupported(a.line(key), key+".exclude_regex", "a hook's watch has no exceptions: narrow its globs where it runs too often")
+			a.d.unsupported(a.line(key), key+".exclude_regex", noExceptions)
 		}
 		a.d.hooks = append(a.d.hooks, h)
 	}

@@ -15,7 +15,7 @@ var goOnly = regexp.MustCompile(`\.go\$?\)?$`)
 // a command with a hook that builds it.
 func (a *airFile) program() {
 	cmd := a.text("build.cmd", "go build -o ./tmp/main .")
-	commands := parseShell(cmd)
+	commands := parseAir(cmd)
 	a.before(commands)
 	program := a.run()
 	build := slices.IndexFunc(commands, func(c command) bool { return isGo(c, "build") })
@@ -23,15 +23,10 @@ func (a *airFile) program() {
 		a.command(cmd, program, "")
 		return
 	}
-	if why := a.build(commands[build], program); why != "" {
+	dir := changed(commands[:build])
+	if why := a.build(commands[build], program, dir); why != "" {
 		a.command(cmd, program, why)
 		return
-	}
-	dir := ""
-	for _, c := range commands[:build] {
-		if c.is("cd") && len(c.words) == 2 {
-			dir = path.Join(dir, slashes(c.words[1]))
-		}
 	}
 	a.moved(dir)
 	before := slices.DeleteFunc(slices.Clone(commands[:build]), func(c command) bool { return c.is("cd") })
@@ -42,20 +37,30 @@ func (a *airFile) program() {
 	a.arguments(program)
 }
 
+// changed is the directory that commands change into, "" when they do not.
+func changed(commands []command) (dir string) {
+	for _, c := range commands {
+		if c.is("cd") && len(c.words) == 2 {
+			dir = path.Join(dir, slashes(c.words[1]))
+		}
+	}
+	return dir
+}
+
 // isGo reports whether a command is that one of the go command.
 func isGo(c command, verb string) bool { return c.is("go", verb) }
 
 // before makes hooks of pre_cmd, and notes post_cmd.
 func (a *airFile) before(build []command) {
 	for _, text := range a.list("build.pre_cmd") {
-		commands := parseShell(text)
+		commands := parseAir(text)
 		if len(commands) > 1 || len(commands) == 1 && commands[0].more != "" {
 			commands = []command{whole(text, commands)}
 		}
 		a.d.before(commands, a.line("build.pre_cmd"), "build.pre_cmd", a.all())
 	}
 	for _, text := range a.list("build.post_cmd") {
-		c := whole(text, parseShell(text))
+		c := whole(text, parseAir(text))
 		if why := trifle(c); why != "" {
 			a.d.needless(a.line("build.post_cmd"), fmt.Sprintf("build.post_cmd `%s`", text), why)
 			continue
@@ -99,7 +104,7 @@ func (a *airFile) run() airRun {
 			a.needless(other, r.key+" is what air runs")
 		}
 	}
-	all := parseShell(text)
+	all := parseAir(text)
 	for _, c := range all[:max(0, len(all)-1)] {
 		if why := trifle(c); why != "" {
 			a.d.needless(a.line(r.key), fmt.Sprintf("%s `%s`", r.key, c.text), why)
@@ -172,7 +177,7 @@ func (a *airFile) arguments(r airRun) {
 	a.d.variables(r.env, a.line(r.key), r.key)
 	from, args := r.key, r.args
 	if list := a.list("build.args_bin"); len(list) > 0 {
-		for _, c := range parseShell(strings.Join(list, " ")) { // air joins them into one line for a shell
+		for _, c := range parseAir(strings.Join(list, " ")) { // air joins them into one line for a shell
 			args = append(args, c.words...)
 		}
 		from = "build.args_bin"
@@ -184,14 +189,17 @@ func (a *airFile) arguments(r airRun) {
 	a.d.setList("app.args", args, a.at(from), "")
 }
 
-// build sets the package. why is what keeps cmd from being one.
-func (a *airFile) build(c command, r airRun) (why string) {
+// build sets the package that cmd builds in dir. why is what keeps it from being one.
+func (a *airFile) build(c command, r airRun, dir string) (why string) {
 	if c.more != "" {
 		return fmt.Sprintf("the %q of a shell", c.more)
 	}
 	b, why := a.d.ofGo(c)
 	if why != "" {
 		return why
+	}
+	if !path.IsAbs(b.output) && b.output != "" {
+		b.output = path.Join(dir, slashes(b.output))
 	}
 	if b.output != "" && r.program != "" && !sameFile(b.output, r.program) {
 		return fmt.Sprintf("%s is not %s, which cmd builds", r.program, b.output)

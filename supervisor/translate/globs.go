@@ -66,8 +66,35 @@ func add(list []string, more ...string) []string {
 	return list
 }
 
-// extensionOnly is a pattern that people write for the end of a name: ".go", "_test.go".
-var extensionOnly = regexp.MustCompile(`^[._-][A-Za-z0-9_.]*\.?[A-Za-z0-9]+$`)
+// oneExtension finds globs like web/**/*.html.
+var oneExtension = regexp.MustCompile(`^(.*\*\*/\*\.)([A-Za-z0-9_]+)$`)
+
+// merged puts the extensions of globs that differ in nothing else into one.
+func merged(globs []string) []string {
+	var out []string
+	at, exts := map[string]int{}, map[string][]string{}
+	for _, glob := range globs {
+		m := oneExtension.FindStringSubmatch(glob)
+		if m == nil {
+			out = add(out, glob)
+			continue
+		}
+		i, seen := at[m[1]]
+		if !seen {
+			i = len(out)
+			at[m[1]], out = i, append(out, "")
+		}
+		exts[m[1]] = add(exts[m[1]], m[2])
+		out[i] = m[1] + m[2]
+		if len(exts[m[1]]) > 1 {
+			out[i] = m[1] + "{" + strings.Join(exts[m[1]], ",") + "}"
+		}
+	}
+	return out
+}
+
+// nameEnd is text that people write for the end of a name: ".go", "_test.go", "go.mod".
+var nameEnd = regexp.MustCompile(`\.[A-Za-z0-9]+$`)
 
 // ofRegex are globs for the paths, relative and with slashes, that a regular expression finds; not
 // ok when globs cannot say it. A dot before a letter is taken for a dot, and ".go" for the end of a
@@ -181,6 +208,7 @@ func ofText(t string) (globs []string, ok bool) {
 	t = letterNext.ReplaceAllString(t, ".$1")
 	t, begin := strings.CutPrefix(t, markBegin)
 	t, end := strings.CutSuffix(t, markEnd)
+	t = strings.TrimSuffix(t, markEnd) // "$$" of a Makefile
 	if rest, any := strings.CutPrefix(t, markAny); any {
 		t, begin = rest, false
 	}
@@ -208,7 +236,7 @@ func ofText(t string) (globs []string, ok bool) {
 		glob = "**/*" + glob
 	}
 	switch {
-	case end || !begin && extensionOnly.MatchString(t) && strings.Contains(t, "."):
+	case end || nameEnd.MatchString(t):
 		return []string{glob}, true
 	case strings.HasSuffix(glob, "/"):
 		return []string{glob + "**"}, true

@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write the golden files")
 // name where they are from.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*/*")
-	if err != nil || len(files) < 11 {
+	if err != nil || len(files) < 20 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	for _, file := range files {

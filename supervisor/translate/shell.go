@@ -49,10 +49,17 @@ var assignment = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)=`)
 // do not take it for an escape.
 var windowsPath = regexp.MustCompile(`(^|[\s"'=])[.A-Za-z0-9_:]*\\[.A-Za-z0-9_]`)
 
+// parseAir is parseShell for a setting of air, which may be for Windows.
+func parseAir(text string) []command {
+	p := shellParser{text: text, windows: windowsPath.MatchString(text)}
+	p.parse()
+	return p.commands
+}
+
 // parseShell splits a line for a shell at &&, ; and line ends. What is more than simple commands
 // (pipes, redirections, ||, &, subshells) stays in one command, whose more says so.
 func parseShell(text string) []command {
-	p := shellParser{text: text, windows: windowsPath.MatchString(text)}
+	p := shellParser{text: text}
 	p.parse()
 	return p.commands
 }
