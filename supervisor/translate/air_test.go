@@ -43,11 +43,14 @@ include_ext = ["go", "templ"]`, app: "package .", hooks: []string{"templ generat
 	{name: "generators before", build: `pre_cmd = ["echo hi", "lsof -i :8080 | xargs kill -9", "sqlc generate", "npx tailwindcss -i in.css -o out.css", "make templ-generate", "swag init -g main.go -o api/docs", "go generate ./...", "sh gen.sh"]
 include_ext = ["go", "sql"]`, app: "package .",
 		hooks: []string{"sqlc generate: sqlc generate", "tailwindcss: npx tailwindcss -i in.css -o out.css", "templ-generate: make templ-generate",
-			"swag init: swag init -g main.go -o api/docs", "generate ...: go generate ./...", "gen.sh: sh gen.sh"},
+			"swag init: swag init -g main.go -o api/docs", "generate: go generate ./...", "gen.sh: sh gen.sh"},
 		notes: []string{"echo hi", "devguard ends the old process tree itself"}},
 	{name: "a migration", build: `pre_cmd = ["goose -dir db up"]`, app: "package ."},
 	{name: "another directory", build: `cmd = "cd backend && go build -o ../tmp/main ./cmd/api"
 bin = "tmp/main"`, app: "package ./backend/cmd/api"},
+	{name: "there and back", build: `cmd = "mkdir -p tmp && go mod tidy && cd web && npm run build && cd .. && go build -o ./tmp/main ."`, app: "package .",
+		hooks: []string{"build: cd web && npm run build"}, notes: []string{"goes below .devguard", "a build changes no files of yours"}},
+	{name: "what is built decides", build: `cmd = "go build -o ./bin/server ./cmd/server"`, app: "package ./cmd/server"},
 	{name: "-C", build: `cmd = "go build -C backend -o ./tmp/main ./cmd/api"`, app: "package ./backend/cmd/api"},
 	{name: "Windows", build: `cmd = 'go build -o .\tmp\main.exe .\cmd\api'
 bin = 'tmp\main.exe'
@@ -66,7 +69,7 @@ args_bin = ["serve", "--dev"]`, app: "command bin/app serve --dev", hooks: []str
 	{name: "the program is another", build: `cmd = "go build -o ./tmp/main ."
 bin = "./run.sh"`, app: "command ./run.sh", hooks: []string{"build: go build -o ./tmp/main ."}},
 	{name: "dlv", build: `full_bin = "dlv exec ./tmp/main --headless --listen=:2345 -- serve"
-cmd = "go build -gcflags='all=-N -l' -o ./tmp/main ."`, app: "package . [-gcflags=all=-N -l] serve", notes: []string{"the debugger is not started"}},
+cmd = "go build -gcflags='all=-N -l' -o ./tmp/main ."`, app: "package . [-gcflags=all=-N -l] serve", notes: []string{"`devguard debug`"}},
 	{name: "a wrapper", build: `bin = "/usr/bin/doppler run -- ./tmp/main"`, app: "package .", notes: []string{"`/usr/bin/doppler run -- devguard run`"}},
 	{name: "godotenv", build: `full_bin = "godotenv -f .env ./fider"
 cmd = "go build -o fider ."`, app: "package . env .env"},

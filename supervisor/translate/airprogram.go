@@ -29,8 +29,7 @@ func (a *airFile) program() {
 		return
 	}
 	a.moved(dir)
-	before := slices.DeleteFunc(slices.Clone(commands[:build]), func(c command) bool { return c.is("cd") })
-	a.d.before(before, a.line("build.cmd"), "build.cmd", a.all())
+	a.d.before(inPlace(commands[:build]), a.line("build.cmd"), "build.cmd", a.all())
 	for _, c := range commands[build+1:] {
 		a.d.unsupported(a.line("build.cmd"), fmt.Sprintf("build.cmd `%s`", c.text), "nothing is run between the build and the start; a hook runs before the build")
 	}
@@ -45,6 +44,23 @@ func changed(commands []command) (dir string) {
 		}
 	}
 	return dir
+}
+
+// inPlace are the commands without cd, each with the one that it needs.
+func inPlace(commands []command) []command {
+	var out []command
+	dir := ""
+	for _, c := range commands {
+		if c.is("cd") && len(c.words) == 2 {
+			dir = path.Join(dir, slashes(c.words[1]))
+			continue
+		}
+		if dir != "" && dir != "." {
+			c.text = "cd " + shellWord(dir) + " && " + c.text
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // isGo reports whether a command is that one of the go command.
@@ -143,7 +159,7 @@ func (r *airRun) unwrap(a *airFile) {
 	r.args = append(slices.Clone(words[i+1:]), r.args...)
 	switch line := shellLine(r.wrapper); {
 	case r.name() == "dlv":
-		a.d.unsupported(a.line(r.key), r.key, "the debugger is not started by this file: see `devguard debug` where there is one")
+		a.d.unsupported(a.line(r.key), r.key, "`devguard debug` runs the app under Delve, and keeps its port over restarts")
 		if dash := slices.Index(r.args, "--"); dash >= 0 {
 			r.args = r.args[dash+1:]
 		} else {
@@ -201,7 +217,8 @@ func (a *airFile) build(c command, r airRun, dir string) (why string) {
 	if !path.IsAbs(b.output) && b.output != "" {
 		b.output = path.Join(dir, slashes(b.output))
 	}
-	if b.output != "" && r.program != "" && !sameFile(b.output, r.program) {
+	set := a.has("build.bin") || a.has("build.full_bin") || a.has("build.entrypoint")
+	if set && b.output != "" && r.program != "" && !sameFile(b.output, r.program) {
 		return fmt.Sprintf("%s is not %s, which cmd builds", r.program, b.output)
 	}
 	key := "build.cmd"

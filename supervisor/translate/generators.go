@@ -2,6 +2,7 @@ package translate
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -23,8 +24,8 @@ var generators = []tool{
 	{words: []string{"buf", "protoc", "proto", "protos", "protobuf"}, watch: []string{"buf*.yaml", "**/*.proto"}, exts: []string{"proto"}},
 	{words: []string{"gqlgen", "graphql", "gql"}, watch: []string{"gqlgen.{yml,yaml}", "**/*.{graphql,graphqls,gql}"}, exts: []string{"graphql", "graphqls", "gql"}},
 	{words: []string{"swag", "swagger"}, watch: []string{"**/*.go"}, outputs: []string{"docs/docs.go"}},
-	{words: []string{"tailwind", "tailwindcss", "tw", "css", "unocss", "postcss", "sass", "scss"}, watch: []string{"**/*.{html,tmpl,tpl,gohtml,templ,css,scss,js,ts,jsx,tsx}"}, exts: []string{"scss"}},
 	{words: []string{"esbuild", "vite", "webpack", "rollup", "tsc"}, watch: []string{"**/*.{js,jsx,ts,tsx,css,vue,svelte}"}},
+	{words: []string{"tailwind", "tailwindcss", "tw", "css", "unocss", "postcss", "sass", "scss"}, watch: []string{"**/*.{html,tmpl,tpl,gohtml,templ,css,scss,js,ts,jsx,tsx}"}, exts: []string{"scss"}},
 	{words: []string{"mockgen", "mockery", "stringer", "wire", "ent", "enumer"}, watch: []string{"**/*.go"}},
 }
 
@@ -54,6 +55,9 @@ func (d *draft) before(commands []command, line int, key string, all []string) {
 	}
 }
 
+// builtThere finds where people have air build.
+var builtThere = regexp.MustCompile(`^(\./)?(tmp|bin|build|dist|out|\.air)(/|$)`)
+
 // trifle says why a command is not worth a hook, "" when it is.
 func trifle(c command) string {
 	switch c.name() {
@@ -61,12 +65,14 @@ func trifle(c command) string {
 		return "it prints, and a hook would run before each build"
 	case "sleep":
 		return "devguard waits for nothing but the last write"
-	case "mkdir":
-		return "what is built goes below .devguard"
-	case "rm", "del", "touch":
-		return "what is built goes below .devguard, and is removed there"
-	case "cd":
-		return "a directory is part of app.package, or of a hook's run"
+	case "mkdir", "rm", "del":
+		operands := slices.DeleteFunc(slices.Clone(c.words[1:]), func(w string) bool { return strings.HasPrefix(w, "-") })
+		if !slices.ContainsFunc(operands, func(w string) bool { return !builtThere.MatchString(slashes(w)) }) {
+			return "what is built goes below .devguard, and is removed there"
+		}
+	}
+	if c.is("go", "mod") || c.is("go", "get") || c.is("go", "fmt") || c.name() == "gofmt" {
+		return "a build changes no files of yours; run it by hand, or on save in the editor"
 	}
 	if mentions(c, []string{"kill", "pkill", "killall", "fuser", "lsof"}) {
 		return "devguard ends the old process tree itself, and its port with it"
@@ -123,7 +129,7 @@ func swagOutputs(words []string) []string {
 func hookName(c command) string {
 	var name []string
 	for i, w := range c.words {
-		if strings.HasPrefix(w, "-") || len(name) == 2 || strings.ContainsAny(w, "$`") {
+		if strings.HasPrefix(w, "-") || len(name) == 2 || strings.ContainsAny(w, "$`") || i > 0 && strings.Contains(w, "...") {
 			break
 		}
 		if w = baseName(w); i == 0 && slices.Contains([]string{"go", "npx", "make", "task", "just", "npm", "pnpm", "yarn", "bun", "sh", "bash"}, w) || w == "tool" || w == "run" {
