@@ -76,7 +76,7 @@ func comment(text string) string {
 	const width = 110
 	var b strings.Builder
 	line := "#   "
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if len(line)+len(word) > width && strings.TrimLeft(line, "# ") != "" {
 			b.WriteString(strings.TrimRight(line, " ") + "\n")
 			line = "#     "
