@@ -19,10 +19,6 @@ type airFile struct {
 	exts    []string // include_ext
 	dirs    []string // include_dir, below root
 	exclude []string // directories, below root
-
-	cmd, bin string   // as they count on this system
-	args     []string // of entrypoint and args_bin
-	argsFrom string
 }
 
 // air translates an .air.toml. The rules are those of air 1.67 (its runner/config.go and engine.go).
