@@ -409,6 +409,14 @@ func openControl(cfg *config.Config, st *statedir.Dir, journal *control.Journal,
 	server, err := control.Open(cfg.Control, control.Source{
 		About:  control.About{Name: cfg.Name, PID: os.Getpid(), Version: version(), Dir: cfg.Dir, Runs: runs, Since: time.Now()},
 		Latest: c.Latest, CatchUp: c.CatchUp, Restart: c.Restart, Stop: c.Stop, Listening: c.Listening,
+		Sockets: func() control.Sockets {
+			now := c.Sockets()
+			all := control.Sockets{Off: now.Off}
+			for _, s := range now.Sockets {
+				all.Addresses = append(all.Addresses, control.Address(s))
+			}
+			return all
+		},
 		Databases: func() []control.Database { all, _ := c.Database().([]control.Database); return all },
 		ResetConnections: func(ctx context.Context) []control.Reset {
 			done, _ := c.ResetConnections(ctx).([]control.Reset)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 
+	"github.com/devguard/devguard/supervisor/listeners"
 	"github.com/devguard/devguard/supervisor/reload"
 )
 
@@ -22,6 +23,8 @@ type Control struct {
 	Restart, Stop func(context.Context) error
 	// Listening returns the listening TCP sockets of the app.
 	Listening func() []netip.AddrPort
+	// Sockets returns how the app's listening sockets stand between two restarts.
+	Sockets func() listeners.Status
 	// Database returns how the databases of the newest generation stand, and
 	// ResetConnections ends its sessions, and returns what was done; nil: there are none.
 	Database         func() any
@@ -41,6 +44,7 @@ func (s *Supervisor) control() Control {
 		Restart:   func(ctx context.Context) error { return s.wish(ctx, reload.Restart{}) },
 		Stop:      func(ctx context.Context) error { return s.wish(ctx, reload.Interrupt{}) },
 		Listening: s.appListening,
+		Sockets:   s.sockets,
 		Database: func() any {
 			if db := s.newestDatabase(); db != nil && db.Status != nil {
 				return db.Status()
@@ -88,6 +92,13 @@ func (s *Supervisor) appListening() []netip.AddrPort {
 		return nil
 	}
 	return s.listening(g.tree.Pids())
+}
+
+func (s *Supervisor) sockets() listeners.Status {
+	if g := s.newest.Load(); g != nil && !g.cfg.App.HoldSockets {
+		return listeners.Status{Off: "it is switched off"}
+	}
+	return s.holder.Status()
 }
 
 // newestDatabase is that of the newest generation; nil before the first.

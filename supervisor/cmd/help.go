@@ -108,7 +108,7 @@ It is found from any directory of the project. Where several run, --name says wh
 
 // StatusHelp is the description of status.
 const StatusHelp = `Prints the generation that runs and where it listens, what waits and why, what
-has failed, hooks, and the app's database sessions. --json prints the answer of
+has failed, hooks, sockets that are held, and the app's database sessions. --json prints the answer of
 GET /v1/status as it is.` + found
 
 // WaitHelp is the description of wait.

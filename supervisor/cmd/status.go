@@ -51,6 +51,12 @@ func statusText(s control.Status) string {
 	for _, h := range s.Hooks {
 		t.row("hook", "%s: %s", h.Name, h.State)
 	}
+	if s.Sockets.Off != "" {
+		t.row("sockets", "not held from one restart to the next: %s", s.Sockets.Off)
+	}
+	for _, a := range s.Sockets.Addresses {
+		t.row("socket", "%s: %s", a.Address, a.State)
+	}
 	for _, d := range s.Databases {
 		t.database(d)
 	}

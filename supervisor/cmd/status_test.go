@@ -14,7 +14,8 @@ func TestStatusText(t *testing.T) {
 		Waits:    []control.Wait{{What: "build", Kind: "build failed", Reason: "the last build failed"}},
 		Failures: []control.Failure{{What: "build", Error: "x", Hint: "mend it", Total: 3, Errors: []control.Diagnostic{
 			{File: "main.go", Line: 3, Column: 1, Text: "oops"}, {Text: "no place"}}}},
-		Hooks: []control.Hook{{Name: "gen", State: "ok"}},
+		Hooks:   []control.Hook{{Name: "gen", State: "ok"}},
+		Sockets: control.Sockets{Off: "it is switched off", Addresses: []control.Address{{Address: "127.0.0.1:8080", State: "let go: it is switched off"}}},
 		Databases: []control.Database{{Name: "dev@db/shop", Mode: "session", Kind: "postgres",
 			Sessions:    []control.Session{{Gen: 3, PID: 77, State: "idle", InMS: 1500, Query: "select ?"}},
 			Generations: []control.Generation{{Gen: 3, Prepared: 1}}}},
@@ -28,6 +29,8 @@ waits     build: the last build failed
 runs      ./cmd/shop, in /src; devguard has pid 4
 tree      idle
 hook      gen: ok
+sockets   not held from one restart to the next: it is switched off
+socket    127.0.0.1:8080: let go: it is switched off
 database  dev@db/shop: mode session, postgres; 1 session
           pid 77 of generation 3: idle for 1.5s  select ?
           generation 3: 1 prepared statement, conflicts map[]

@@ -29,6 +29,8 @@ type Source struct {
 	Restart, Stop func(context.Context) error
 	// Listening returns the listening TCP sockets of the app.
 	Listening func() []netip.AddrPort
+	// Sockets returns how the app's listening sockets stand.
+	Sockets func() Sockets
 	// Databases returns how the databases stand.
 	Databases func() []Database
 	// ResetConnections ends the app's database sessions, and returns what was done.

@@ -19,6 +19,7 @@ type Status struct {
 	Waits     []Wait     `json:"waits"`    // what is due, and why it is not done yet
 	Failures  []Failure  `json:"failures"` // what has failed and has not succeeded since
 	Hooks     []Hook     `json:"hooks"`    // in the order of devguard.toml
+	Sockets   Sockets    `json:"sockets"`
 	Databases []Database `json:"databases"`
 }
 
@@ -81,6 +82,18 @@ type Hook struct {
 	State string `json:"state"` // ok, due, running, held, failed, suspended
 }
 
+// Sockets are the app's listening sockets, which outlive a restart.
+type Sockets struct {
+	Off       string    `json:"off,omitempty"` // why they do not
+	Addresses []Address `json:"addresses"`
+}
+
+// Address is one that the app has listened on.
+type Address struct {
+	Address string `json:"address"`
+	State   string `json:"state"` // listening by generation N, held since HH:MM:SS, let go: and why
+}
+
 // Database is one server, database and user that the app uses.
 type Database struct {
 	Name        string       `json:"name"`             // user@server/database
@@ -134,8 +147,13 @@ func (s *Server) statusOf(snap reload.Snapshot) Status {
 		Tree:     Tree{snap.Version, snap.Doing, string(snap.Rest)},
 		Instance: s.instanceOf(snap),
 		Waits:    Waits(snap), Failures: Failures(snap), Hooks: hooksOf(snap),
-		Databases: list(s.source.Databases()),
+		Sockets: socketsOf(s.source.Sockets()), Databases: list(s.source.Databases()),
 	}
+}
+
+func socketsOf(s Sockets) Sockets {
+	s.Addresses = list(s.Addresses)
+	return s
 }
 
 func (s *Server) instanceOf(snap reload.Snapshot) Instance {

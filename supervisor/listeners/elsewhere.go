@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/seccomp"
 )
 
 // Keeper returns false: nothing is kept on this system.
@@ -20,6 +21,9 @@ func New(func(logline.Line)) *Holder { return new(Holder) }
 
 // Wanted reports false.
 func (*Holder) Wanted() bool { return false }
+
+// Status says that nothing is held.
+func (*Holder) Status() Status { return Status{Off: seccomp.ErrUnsupported.Error()} }
 
 // Untaken reports false: nothing is held.
 func (*Holder) Untaken(netip.AddrPort) bool { return false }

@@ -28,6 +28,7 @@ type Holder struct {
 	quit  chan struct{} // closed by Close
 	done  chan struct{} // closed when nothing of ours runs any more
 	kept  atomic.Pointer[[]hold.Kept]
+	stand atomic.Pointer[Status]
 	idle  atomic.Pointer[string] // see Idle; the newest counts
 	news  chan struct{}          // idle was stored
 	off   atomic.Bool
@@ -59,6 +60,14 @@ func New(say func(logline.Line)) *Holder {
 
 // Wanted reports whether the next generation is to have the filter.
 func (h *Holder) Wanted() bool { return !h.off.Load() }
+
+// Status returns how every address stands that the app has listened on. Nothing of it is changed later.
+func (h *Holder) Status() Status {
+	if s := h.stand.Load(); s != nil {
+		return *s
+	}
+	return Status{}
+}
 
 // Untaken reports whether a socket is kept that the newest generation does not listen on, and
 // to which a connect to addr leads, or any at that port when addr has no IP. Such a connect
@@ -286,10 +295,15 @@ func (h *Holder) receive(gen int, l *seccomp.Listener, ended chan struct{}) {
 	}
 }
 
-// publish makes the table visible to Untaken and Holds.
+// publish makes the table visible to Untaken, Holds and Status.
 func (h *Holder) publish() {
 	kept := h.table.Kept()
 	h.kept.Store(&kept)
+	status := Status{Off: h.table.Off()}
+	for _, s := range h.table.Snapshot() {
+		status.Sockets = append(status.Sockets, Socket{s.Place.String(), s.State})
+	}
+	h.stand.Store(&status)
 	h.off.Store(h.table.Off() != "")
 }
 
