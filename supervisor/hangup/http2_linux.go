@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"debug/elf"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"strconv"
@@ -88,5 +89,19 @@ func speaksHTTP2(ctx context.Context, addr netip.AddrPort) bool {
 		var refused *net.OpError // an alert: it does speak TLS
 		return ctx.Err() != nil || errors.As(err, &refused) && refused.Op == "remote error"
 	}
+	leave(client, conn)
 	return client.ConnectionState().NegotiatedProtocol == "h2"
+}
+
+// leave ends a connection so that the server finds it ended, which it does not log: closed with bytes
+// unread, it would be reset.
+func leave(client *tls.Conn, conn net.Conn) {
+	_ = client.SetDeadline(time.Now().Add(handshake))
+	if err := client.CloseWrite(); err != nil {
+		return
+	}
+	if tcp, is := conn.(*net.TCPConn); is {
+		_ = tcp.CloseWrite()
+	}
+	_, _ = io.Copy(io.Discard, conn)
 }

@@ -3,6 +3,7 @@ package hangup
 import (
 	"crypto/tls"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -17,7 +18,7 @@ func TestHTTP2(t *testing.T) {
 	ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	server := func(start func(*httptest.Server)) netip.AddrPort {
 		srv := httptest.NewUnstartedServer(ok)
-		srv.Config.ErrorLog = nil
+		srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 		start(srv)
 		t.Cleanup(srv.Close)
 		return addrOf(srv.Listener)
@@ -40,15 +41,16 @@ func TestHTTP2(t *testing.T) {
 		}()
 		return addrOf(l)
 	}
+	silent := log.New(fails{t}, "", 0)
 	closed := raw(func(net.Conn) {})
 	var at, want []netip.AddrPort
 	for _, row := range []struct {
 		addr netip.AddrPort
 		want bool
 	}{
-		{server(func(s *httptest.Server) { s.EnableHTTP2 = true; s.StartTLS() }), true},
-		{server(func(s *httptest.Server) { s.StartTLS() }), false},
-		{server(func(s *httptest.Server) { s.Start() }), false},
+		{server(func(s *httptest.Server) { s.EnableHTTP2, s.Config.ErrorLog = true, silent; s.StartTLS() }), true},
+		{server(func(s *httptest.Server) { s.Config.ErrorLog = silent; s.StartTLS() }), false},
+		{server(func(s *httptest.Server) { s.Config.ErrorLog = silent; s.Start() }), false},
 		{server(func(s *httptest.Server) { // refuses every name
 			s.EnableHTTP2, s.TLS = true, &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, io.EOF }}
 			s.StartTLS()
@@ -72,6 +74,14 @@ func TestHTTP2(t *testing.T) {
 	if got := HTTP2(nil, at); got != nil {
 		t.Errorf("asked, although no process can serve TLS: %v", got)
 	}
+}
+
+// fails has a test fail by what is logged.
+type fails struct{ *testing.T }
+
+func (f fails) Write(b []byte) (int, error) {
+	f.Errorf("a server has logged: %s", b)
+	return len(b), nil
 }
 
 func addrOf(l net.Listener) netip.AddrPort { return l.Addr().(*net.TCPAddr).AddrPort() }
