@@ -35,7 +35,7 @@ func Init(w io.Writer, dir string, environ []string) error {
 	if _, err := config.Parse(config.File, target, dir, []byte(text)); err != nil {
 		return fmt.Errorf("init: BUG: the file would not be valid: %w", err)
 	}
-	if err := create(target, text); err != nil {
+	if err := create(target, text, 0o644); err != nil {
 		return err
 	}
 	return d.report(w, target, found.cut)
@@ -47,8 +47,8 @@ func exists(target string) error {
 
 // create writes a file that must not exist yet. A half-written one is removed:
 // the next devguard would read it.
-func create(target, text string) error {
-	file, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+func create(target, text string, mode fs.FileMode) error {
+	file, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, fs.ErrExist) {
 		return exists(target)
 	}

@@ -43,11 +43,11 @@ func InitFrom(w io.Writer, dir, source string, stdin io.Reader) error {
 		return fmt.Errorf("init: BUG: the file would not be valid: %w", err)
 	}
 	if made.Env != "" {
-		if err := create(variables, made.Env); err != nil {
+		if err := create(variables, made.Env, 0o600); err != nil {
 			return err
 		}
 	}
-	if err := create(target, made.Text); err != nil {
+	if err := create(target, made.Text, 0o644); err != nil {
 		if made.Env != "" {
 			err = errors.Join(err, os.Remove(variables))
 		}
@@ -113,13 +113,14 @@ func reportFrom(w io.Writer, cfg *config.Config, made *translate.Result) error {
 		fmt.Fprintf(&b, "wrote %s, with the variables of the app\n", config.Shown(filepath.Join(cfg.Dir, translate.EnvFile)))
 	}
 	for _, n := range made.Notes {
-		switch place := fmt.Sprintf("line %d, ", n.Line); {
-		case n.Kind == translate.NotNeeded:
-		case n.Line == 0:
-			fmt.Fprintf(&b, "  not translated: %s: %s\n", n.Key, n.Why)
-		default:
-			fmt.Fprintf(&b, "  not translated: %s%s: %s\n", place, n.Key, n.Why)
+		if n.Kind == translate.NotNeeded {
+			continue
 		}
+		place := ""
+		if n.Line > 0 {
+			place = fmt.Sprintf("line %d, ", n.Line)
+		}
+		fmt.Fprintf(&b, "  not translated: %s%s: %s\n", place, redact(n.Key), redact(n.Why))
 	}
 	if _, err := config.Resolve(cfg); err != nil {
 		fmt.Fprintf(&b, "  to be put right: %s\n", err)

@@ -33,7 +33,7 @@ func TestAirProjectsRebuildForTheSameEdits(t *testing.T) {
 			maps.Copy(said, sameEdits(t, data))
 		})
 	}
-	for _, why := range []string{notImported, ofTheProgram, noExceptions} {
+	for _, why := range []string{notImported, ofTheProgram, noExceptions, hiddenDir} {
 		if said[why] == 0 {
 			t.Errorf("no file is the exception %q any more: take it out", why)
 		}
@@ -44,6 +44,7 @@ func TestAirProjectsRebuildForTheSameEdits(t *testing.T) {
 const (
 	notImported  = "a Go file that is not part of the program"
 	ofTheProgram = "what the program is built from: air excludes it, or does not look at it"
+	hiddenDir    = "a directory whose name begins with a dot: air leaves it out, devguard does if git ignores it"
 	noExceptions = "a hook's watch has no exceptions: the build of another command runs for an excluded file, too"
 )
 
@@ -70,6 +71,8 @@ func sameEdits(t *testing.T, data []byte) map[string]int {
 			switch {
 			case air && path.Ext(rel) == ".go" && !class.Source && len(cfg.App.Command) == 0:
 				why = notImported
+			case devguard && strings.HasPrefix(rel, ".hidden/"):
+				why = hiddenDir
 			case devguard && class.Source:
 				why = ofTheProgram
 			case devguard && len(cfg.App.Command) > 0 && slices.Contains(rule.Build.IncludeExt, strings.TrimPrefix(path.Ext(rel), ".")):
@@ -100,7 +103,7 @@ func airProject(t *testing.T, rule airRule, data []byte) (root string, all []str
 		files[path.Join(dir, "main.go")] = prog
 	}
 	dirs := slices.Concat([]string{".", "cmd/api", "internal/store", "templates", "templates/deep/er"},
-		rule.Build.IncludeDir, rule.Build.ExcludeDir, []string{rule.TmpDir, rule.TestdataDir, "other"})
+		rule.Build.IncludeDir, rule.Build.ExcludeDir, []string{rule.TmpDir, rule.TestdataDir, "other", ".hidden"})
 	exts := slices.Concat(rule.Build.IncludeExt, []string{"html", "tmpl", "css", "sql", "md", "yaml", "txt"})
 	for _, dir := range dirs {
 		for _, ext := range exts {
@@ -115,4 +118,42 @@ func airProject(t *testing.T, rule airRule, data []byte) (root string, all []str
 	}
 	root = project(t, files)
 	return root, slices.DeleteFunc(slices.Sorted(maps.Keys(files)), func(rel string) bool { return rel == ".air.toml" })
+}
+
+// TestAirProjectRuns translates a configuration with variables, a main.go and a template, and runs
+// what comes out of it.
+func TestAirProjectRuns(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("supervisor/translate/testdata/air/zincsearch.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := project(t, map[string]string{
+		".air.toml": string(data), "page.html": "a", "web/page.html": "a",
+		"cmd/zinc/main.go": "package main\n\nimport (\n\t\"fmt\"\n\t\"os\"\n\t\"time\"\n)\n\nfunc main() {\n\tfmt.Println(\"v1\", os.Getenv(\"APP_ENV\"), os.Getenv(\"APP_USER\"))\n\ttime.Sleep(time.Hour)\n}\n",
+	})
+	initialise := exec.Command(binary(t), "init", "--from", ".air.toml")
+	initialise.Dir = dir
+	if out, err := initialise.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	d := run(t, dir, nil)
+	d.ready()
+	mark := d.mark()
+	edit(t, filepath.Join(dir, "web/page.html"), "a", "b") // of exclude_dir
+	edit(t, filepath.Join(dir, "cmd/zinc/main.go"), "v1", "v2")
+	if l := d.wait(mark, "instance ready", nil); l.int("gen") != 2 {
+		t.Errorf("for the source: %s", l.Raw)
+	}
+	mark = d.mark()
+	edit(t, filepath.Join(dir, "page.html"), "a", "b")
+	if l := d.wait(mark, "instance ready", nil); l.int("gen") != 3 || d.count(mark, "build started") != 0 {
+		t.Errorf("for the template: %s\n%s", l.Raw, d.log())
+	}
+	if code := d.stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if want := "v1 dev air\nv2 dev air\nv2 dev air\n"; d.out.String() != want {
+		t.Errorf("the app said %q", d.out.String())
+	}
 }

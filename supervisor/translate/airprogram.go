@@ -199,7 +199,7 @@ func (a *airFile) arguments(r airRun) {
 		from = "build.args_bin"
 	}
 	if dynamic(args) {
-		a.d.unsupported(a.line(from), from, "arguments are passed as they are, and nothing expands the $ in them: "+shellLine(args))
+		a.d.unsupported(a.line(from), from, "arguments are passed as they are, and nothing expands the $ in them: write app.args yourself")
 		return
 	}
 	a.d.setList("app.args", args, a.at(from), "")
@@ -233,7 +233,14 @@ func (a *airFile) build(c command, r airRun, dir string) (why string) {
 	return ""
 }
 
-func variableWord(v pair) string { return v.name + "=" + shellWord(v.value) }
+// variableWord names a variable with its value, if that is a setting of the go command: others may
+// be secrets.
+func variableWord(v pair) string {
+	if strings.HasPrefix(v.name, "GO") || strings.HasPrefix(v.name, "CGO_") {
+		return v.name + "=" + shellWord(v.value)
+	}
+	return v.name + "=..."
+}
 
 // sameFile compares what is built with what is run, whatever the system; a build into a directory
 // is named after the package.
