@@ -28,6 +28,7 @@ func (s *Supervisor) build(e reload.Build) doer {
 		Package: cfg.App.Package,
 		Out:     s.StateDir.BinaryPath(e.Gen, binaryName(program)),
 		Flags:   cfg.Build.Flags,
+		Debug:   cfg.Build.Debug,
 		Env:     s.Environ,
 		Tmp:     s.StateDir.TmpDir(),
 		Goflags: s.goflags,

@@ -118,7 +118,7 @@ func databasesIn(cfg *config.Config, env []string) []string {
 
 // sameBuild reports whether two configurations build the same thing alike.
 func sameBuild(a, b *config.Config) bool {
-	return samePackage(a, b) && slices.Equal(a.Build.Flags, b.Build.Flags)
+	return samePackage(a, b) && slices.Equal(a.Build.Flags, b.Build.Flags) && a.Build.Debug == b.Build.Debug
 }
 
 func samePackage(a, b *config.Config) bool {

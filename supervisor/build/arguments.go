@@ -8,7 +8,8 @@ import (
 )
 
 // arguments is the command line of the build: -buildvcs=false unless the user
-// set it, -w put before the user's ldflags, then the user's other flags.
+// set it, -w put before the user's ldflags, then the user's other flags. For a debugger
+// it is -N -l put before the user's gcflags in place of -w.
 func arguments(r Request, env string) ([]string, error) {
 	if problems := goflags.Check(r.Flags); len(problems) > 0 {
 		return nil, fmt.Errorf("build.flags: %w", problems[0])
@@ -18,12 +19,19 @@ func arguments(r Request, env string) ([]string, error) {
 	if !all.Has("buildvcs") {
 		args = append(args, "-buildvcs=false")
 	}
-	args = append(args, linkFlags(all)...)
+	own := goflags.Parse(r.Flags)
+	if r.Debug {
+		all, own = unoptimised(all), own.Without("gcflags")
+		args = append(args, all.Words(goflags.Links)...)
+		args = append(args, all.Only("gcflags").Words(goflags.Compiles)...)
+	} else {
+		args = append(args, linkFlags(all)...)
+	}
 	args = append(args, quiet(env)...)
 	if r.Progress != nil {
 		args = append(args, "-v")
 	}
-	args = append(args, goflags.Parse(r.Flags).Words(goflags.Compiles, goflags.Selects, goflags.Profiles, goflags.Prints)...)
+	args = append(args, own.Words(goflags.Compiles, goflags.Selects, goflags.Profiles, goflags.Prints)...)
 	args = append(args, cgoFlags(all, r)...)
 	return append(args, "-o", r.Out, r.pkg()), nil
 }
@@ -39,6 +47,39 @@ func quiet(env string) []string {
 		}
 	}
 	return args
+}
+
+// unoptimised has every -gcflags turn optimisation and inlining off too, with a first one for
+// all packages, and every -ldflags keep what a debugger reads: of several that match a package the go
+// command uses the last alone.
+func unoptimised(all goflags.Flags) goflags.Flags {
+	const off, keep = "-N -l", "-s=false -w=false"
+	out := goflags.Flags{flag("gcflags", "all="+off)}
+	for _, f := range all {
+		pattern, value := pattern(f.Value)
+		switch {
+		case value != "" && value[0] != '-': // the go command says what is wrong
+		case f.Name == "gcflags":
+			f = flag(f.Name, pattern+strings.TrimSpace(off+" "+value))
+		case f.Name == "ldflags":
+			f = flag(f.Name, pattern+strings.TrimSpace(value+" "+keep))
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// pattern splits the `pattern=` off the value of -gcflags or -ldflags, if there is one.
+func pattern(value string) (pattern, flags string) {
+	value = strings.TrimSpace(value)
+	if i := strings.Index(value, "="); i > 0 && value[0] != '-' {
+		return value[:i+1], strings.TrimSpace(value[i+1:])
+	}
+	return "", value
+}
+
+func flag(name, value string) goflags.Flag {
+	return goflags.Flag{Name: name, Value: value, Words: []string{"-" + name + "=" + value}}
 }
 
 // linkFlags returns the -ldflags to pass. -w leaves out DWARF, a third of the

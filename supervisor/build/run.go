@@ -24,6 +24,7 @@ type Request struct {
 	Package string   // as `go build` takes it; "" is "."
 	Out     string   // absolute path of the binary; a fresh one for each build. Its directory is made if missing
 	Flags   []string // the user's go build flags; see goflags.Check
+	Debug   bool     // for a debugger: with DWARF, without optimisation
 	Env     []string // nil is this process's own
 	Tmp     string   // absolute: a directory of ours alone, made if missing, empty when Run returns
 

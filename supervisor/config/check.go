@@ -144,6 +144,8 @@ func isControl(s string) bool {
 	return err == nil && at.Addr().IsLoopback()
 }
 
+const debugHint = `write an address, like "127.0.0.1:2345"`
+
 const controlHint = `write one like "127.0.0.1:0", which takes a port that is free`
 
 func isPort(s string) bool {

@@ -25,6 +25,7 @@ type Config struct {
 
 	App       App
 	Build     Build
+	Debug     Debug
 	Watch     Watch
 	Ready     Ready
 	Databases []Database // never empty
@@ -57,6 +58,13 @@ const Never time.Duration = -1
 // Build is how the package is built.
 type Build struct {
 	Flags []string // for go build and go list, as given
+	Debug bool     // for a debugger: with DWARF, without optimisation
+}
+
+// Debug is whether the app runs under a Delve server, and where that listens.
+type Debug struct {
+	On     bool   // devguard debug; no key of the file
+	Listen string // host:port
 }
 
 // Watch is what to watch beside the import graph. Globs are relative to
@@ -152,6 +160,7 @@ func Default(work string) *Config {
 			HoldSockets:    true,
 			HangUp:         150 * time.Millisecond,
 		},
+		Debug: Debug{Listen: "127.0.0.1:2345"}, // what VS Code and GoLand propose
 		Watch: Watch{
 			Include: []string{"**/*.{html,tmpl,tpl,gohtml,sql}"},
 			Poll:    Poll{Mode: PollAuto, Every: time.Second},

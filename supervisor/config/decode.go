@@ -71,6 +71,7 @@ func (r *reader) document(cfg *Config, values map[string]any) {
 	}
 	t.section("app", func(t *table) { readApp(t, cfg) })
 	t.section("build", func(t *table) { readBuild(t, &cfg.Build) })
+	t.section("debug", func(t *table) { readDebug(t, &cfg.Debug) })
 	t.section("watch", func(t *table) { readWatch(t, &cfg.Watch) })
 	t.section("ready", func(t *table) { readReady(t, &cfg.Ready) })
 	r.databases(t, cfg)
@@ -119,6 +120,18 @@ func readBuild(t *table, build *Build) {
 	for _, p := range goflags.Check(build.Flags) {
 		t.fail(item("flags", p.At), p.Hint(), "%s", p)
 	}
+	t.boolean("debug", &build.Debug)
+}
+
+func readDebug(t *table, debug *Debug) {
+	if t.text("listen", &debug.Listen); !t.has("listen") {
+		return
+	}
+	address, err := dialAddress(debug.Listen)
+	if err != nil {
+		t.fail("listen", debugHint, "%s", err)
+	}
+	debug.Listen = address
 }
 
 func readWatch(t *table, watch *Watch) {

@@ -54,7 +54,7 @@ func TestExampleHasEveryKeyOnce(t *testing.T) {
 		found = append(found, key)
 		return line
 	})
-	found = append(found, "app", "build", "watch", "ready", "database", "hook")
+	found = append(found, "app", "build", "debug", "watch", "ready", "database", "hook")
 	slices.Sort(found)
 	want := slices.Sorted(slices.Values(schema()))
 	if !slices.Equal(found, want) {
@@ -119,6 +119,9 @@ hold_sockets = false
 hang_up = "off"
 [build]
 flags = ["-race"]
+debug = true
+[debug]
+listen = "2346"
 [watch]
 include = ["a"]
 exclude = ["b"]
@@ -163,8 +166,8 @@ migrates = true
 		}
 	}
 	compare("", reflect.ValueOf(*cfg), reflect.ValueOf(*base))
-	// Either-or keys, and the one field that is not of the file.
-	want := []string{".Work", ".App.Command", ".Ready.TCP", ".Hooks.Shell"}
+	// Either-or keys, and the two fields that are not of the file.
+	want := []string{".Work", ".App.Command", ".Debug.On", ".Ready.TCP", ".Hooks.Shell"}
 	if !slices.Equal(same, want) {
 		t.Errorf("fields without a key: %q, want %q", same, want)
 	}

@@ -20,6 +20,9 @@ type Overrides struct {
 	DB        string // mode of every database
 	Control   string // "" leaves the file's
 
+	Debug       bool   // run the app under Delve
+	DebugListen string // "" leaves the file's
+
 	Verbose    *bool // nil leaves the file's
 	EmbeddedDB *bool // of every database
 	Hold       *bool // App.HoldSockets
@@ -170,6 +173,10 @@ func (c *Config) with(flags Overrides) (*Config, error) {
 	if flags.Control != "" {
 		out.Control = flags.Control
 	}
+	out.Debug.On, out.Build.Debug = flags.Debug, c.Build.Debug || flags.Debug
+	if address, err := dialAddress(flags.DebugListen); err == nil {
+		out.Debug.Listen = address // check has said what is wrong with another
+	}
 	if flags.Verbose != nil {
 		out.Verbose = *flags.Verbose
 	}
@@ -188,6 +195,10 @@ func (c *Config) with(flags Overrides) (*Config, error) {
 		}
 	}
 	errs = append(errs, out.App.with(flags, c.Work)...)
+	if out.Debug.On && len(out.App.Command) > 0 {
+		errs = append(errs, &Error{Key: "COMMAND", Msg: "Delve debugs Go packages, and this is a command: " + out.App.Command[0],
+			Next: "name the package before --, like devguard debug ./cmd/app, or run the command with devguard run"})
+	}
 	if len(flags.Build) > 0 && len(out.App.Command) > 0 {
 		name, _, _ := strings.Cut(flags.Build[0], "=")
 		errs = append(errs, &Error{Key: name, Msg: name + " is a flag of go build, and a command is not built",
@@ -210,6 +221,9 @@ func (flags Overrides) check() Errors {
 	}
 	if flags.DB != "" && !slices.Contains(modes, Mode(flags.DB)) {
 		errs = append(errs, badWord("--db", flags.DB, words(modes)))
+	}
+	if _, err := dialAddress(flags.DebugListen); flags.DebugListen != "" && err != nil {
+		errs = append(errs, &Error{Key: "--listen", Msg: "--listen: " + err.Error(), Next: debugHint})
 	}
 	if flags.Control != "" && !isControl(flags.Control) {
 		errs = append(errs, &Error{Key: "--control", Msg: "--control: is no address of loopback", Next: controlHint})

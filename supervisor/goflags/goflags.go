@@ -119,6 +119,16 @@ func (fs Flags) Has(name string) bool {
 	return slices.ContainsFunc(fs, func(f Flag) bool { return f.Name == name })
 }
 
+// Only are the flags of that name.
+func (fs Flags) Only(name string) Flags {
+	return slices.DeleteFunc(slices.Clone(fs), func(f Flag) bool { return f.Name != name })
+}
+
+// Without are the flags of other names.
+func (fs Flags) Without(name string) Flags {
+	return slices.DeleteFunc(slices.Clone(fs), func(f Flag) bool { return f.Name == name })
+}
+
 // Value is the value of the last flag of that name; "" when there is none.
 func (fs Flags) Value(name string) string {
 	for _, f := range slices.Backward(fs) {
