@@ -10,6 +10,7 @@
 //     listening sockets of a process tree are read from the whole of /proc).
 //   - A request goes where it says: no proxy of the environment, no redirect
 //     followed, no connection kept.
+//   - A time that is over begins anew when the instance goes on that a debugger had stopped.
 //   - No goroutine of ours outlives Wait, and no connection of net/http for longer
 //     than it takes to close.
 package ready

@@ -32,6 +32,9 @@ type Target struct {
 	// instance does not listen there: its listening socket is held for it. An
 	// address without an IP is any one of this machine. Nil: never.
 	Untaken func(netip.AddrPort) bool
+	// RunsSince is since when no debugger has stopped the instance; false while one has, so that it
+	// cannot become ready. Nil: since it was started.
+	RunsSince func() (time.Time, bool)
 	// Exited is closed when the process has ended.
 	Exited <-chan struct{}
 	// Started is when the process was started; zero means now.
@@ -105,7 +108,30 @@ func Wait(ctx context.Context, rule Rule, target Target) (Result, error) {
 		cancel(nil)
 		<-watched
 	}()
-	return poll(ctx, c, rule.Timeout, target.Started)
+	for from := target.Started; ; {
+		res, err := poll(ctx, c, rule.Timeout, from)
+		if err == nil {
+			res.Took = time.Since(target.Started)
+			return res, nil
+		}
+		var late *TimeoutError
+		since := target.runsSince()
+		if !errors.As(err, &late) || !since.After(from) {
+			return res, err
+		}
+		from = since
+	}
+}
+
+// runsSince is RunsSince, and now while the instance is stopped.
+func (t Target) runsSince() time.Time {
+	if t.RunsSince == nil {
+		return t.Started
+	}
+	if since, runs := t.RunsSince(); runs {
+		return since
+	}
+	return time.Now()
 }
 
 // newCheck picks the check of the rule.
@@ -116,12 +142,12 @@ func newCheck(rule Rule, target Target) (check, error) {
 	case rule.TCP != "":
 		return newTCPCheck(rule.TCP, target)
 	}
-	return &socketCheck{listening: target.Listening, deadline: target.Started.Add(Alive)}, nil
+	return &socketCheck{target: target}, nil
 }
 
-// poll looks until the check is ok.
-func poll(ctx context.Context, c check, timeout time.Duration, started time.Time) (Result, error) {
-	deadline := started.Add(timeout)
+// poll looks until the check is ok, or the timeout after from is over.
+func poll(ctx context.Context, c check, timeout time.Duration, from time.Time) (Result, error) {
+	deadline := from.Add(timeout)
 	timed, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	seen := look{awaited: c.rule(), last: "nothing yet"}
@@ -132,13 +158,13 @@ func poll(ctx context.Context, c check, timeout time.Duration, started time.Time
 		case ctx.Err() != nil: // also when ok: then somebody else answered
 			return Result{}, context.Cause(ctx)
 		case l.ok:
-			return Result{Rule: c.rule(), Took: time.Since(started), Awaited: l.awaited}, nil
+			return Result{Rule: c.rule(), Awaited: l.awaited}, nil
 		case first || time.Now().Before(deadline):
 			// A look cut short says nothing new. The clock is asked, not
 			// timed: a dialer notices the deadline before the context does.
 			seen = l
 		}
-		pause := time.NewTimer(step(time.Since(started), time.Since(begin)))
+		pause := time.NewTimer(step(time.Since(from), time.Since(begin)))
 		select {
 		case <-pause.C:
 		case <-timed.Done():

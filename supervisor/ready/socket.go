@@ -16,9 +16,8 @@ import (
 
 // socketCheck is the default rule: a listening socket, or being alive.
 type socketCheck struct {
-	listening func() []netip.AddrPort
-	deadline  time.Time
-	alive     bool
+	target Target
+	alive  bool
 }
 
 func (c *socketCheck) rule() string {
@@ -29,8 +28,8 @@ func (c *socketCheck) rule() string {
 }
 
 func (c *socketCheck) look(context.Context) look {
-	late := !time.Now().Before(c.deadline) // asked first: the last look is after the deadline
-	if addrs := c.listening(); len(addrs) > 0 {
+	late := time.Since(c.target.runsSince()) >= Alive // asked first: the last look is after the deadline
+	if addrs := c.target.Listening(); len(addrs) > 0 {
 		return look{ok: true, awaited: "a listening socket: " + unmap(addrs[0]).String()}
 	}
 	c.alive = late
