@@ -1,7 +1,8 @@
 // Package osproc is what the operating system knows of processes, in one place for all that start,
 // find and end them.
 //
-//   - Process, Look, Processes, Alive: what /proc/PID/stat says, on macOS what sysctl says.
+//   - Process, Look, Processes, Alive, Program: what /proc/PID says, on macOS what sysctl says.
+//   - AwaitEnd: the end of a process that is nobody's child here.
 //   - Group, Session: commands that do not outlive this process, however it dies. A Group runs
 //     several commands and knows when all that they started is gone; a Session runs one, away from
 //     the terminal.

@@ -1,5 +1,7 @@
 package osproc
 
+import "time"
+
 // Process is one process as the system showed it at one moment.
 type Process struct {
 	PID, PPID, Group int
@@ -12,4 +14,13 @@ type Process struct {
 func Alive(pid int) bool {
 	p, ok := Look(pid)
 	return ok && !p.Zombie
+}
+
+// lookAgain is how often a process is looked at whose end the system does not tell us.
+const lookAgain = 50 * time.Millisecond
+
+// runs reports whether it is still there: not ended, and its pid not given away again.
+func (p Process) runs() bool {
+	now, ok := Look(p.PID)
+	return ok && !now.Zombie && now.Start == p.Start
 }

@@ -13,3 +13,6 @@ func Processes() []Process { return nil }
 
 // Kill does nothing: without a start time a pid may be anybody's.
 func (p Process) Kill() {}
+
+// GroupAlive reports false: there are no groups here.
+func GroupAlive(int) bool { return false }

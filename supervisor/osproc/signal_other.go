@@ -20,3 +20,6 @@ func SignalName(sig syscall.Signal) string { return sig.String() }
 
 // KilledBy is empty: nothing ends by a signal here.
 func KilledBy(*os.ProcessState) string { return "" }
+
+// SignalGroup does nothing: there are no groups here.
+func (p Process) SignalGroup(syscall.Signal) {}

@@ -38,3 +38,11 @@ func KilledBy(state *os.ProcessState) string {
 	}
 	return ""
 }
+
+// SignalGroup sends a signal to the group that a process leads, unless its pid was given away since
+// it was looked at. A group without a process, or one that is not ours to signal, gets nothing.
+func (p Process) SignalGroup(sig syscall.Signal) {
+	if p.PID > 1 && p.Group == p.PID && p.runs() {
+		_ = unix.Kill(-p.PID, sig)
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package delve
+
+func (s Server) attached() attachment { return unknown }
