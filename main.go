@@ -33,6 +33,7 @@ import (
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/console"
 	"github.com/devguard/devguard/supervisor/control"
+	"github.com/devguard/devguard/supervisor/delve"
 	"github.com/devguard/devguard/supervisor/listeners"
 	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/osproc"
@@ -100,6 +101,7 @@ func newApp(args []string) *cli.App {
 		Action: func(c *cli.Context) error { return noVerb(c, args) },
 		Commands: []*cli.Command{
 			verb("run", cmd.RunUsage, cmd.RunArgs, cmd.RunHelp, cmd.RunFlags(), func(c *cli.Context) error { return run(c, args) }),
+			verb("debug", cmd.DebugUsage, cmd.RunArgs, cmd.DebugHelp, cmd.DebugFlags(), func(c *cli.Context) error { return run(c, args) }),
 			verb("explain", cmd.ExplainUsage, cmd.ExplainArgs, cmd.ExplainHelp, cmd.PlaceFlags(), func(c *cli.Context) error { return explain(c, args) }),
 			verb("status", cmd.StatusUsage, cmd.TalkArgs, cmd.StatusHelp, cmd.TalkFlags("json"), talk(cmd.Status)),
 			verb("wait", cmd.WaitUsage, cmd.TalkArgs, cmd.WaitHelp, cmd.TalkFlags("json", "timeout"), wait),
@@ -201,6 +203,7 @@ func wait(c *cli.Context) error {
 type place struct {
 	work, path string
 	flags      config.Overrides
+	debugger   string // dlv, with flags.Debug
 }
 
 // packageArg is what the argument of run is called.
@@ -288,13 +291,13 @@ func serveAgent(c *cli.Context) error {
 	return cmd.NewAgent(c, version(), explain).Serve(c.Context, &mcp.StdioTransport{})
 }
 
-// run answers `devguard run`.
+// run answers `devguard run` and `devguard debug`.
 func run(c *cli.Context, args []string) error {
-	p, pkg, err := placeOf(c, args, packageArg, cmd.RunFlags())
+	p, pkg, err := placeOf(c, args, packageArg, c.Command.Flags)
 	if err != nil {
 		return err
 	}
-	p.flags.Package = pkg
+	p.flags.Package, p.flags.Debug = pkg, c.Command.Name == "debug"
 	// What the configuration is made of is kept, so that an edit while
 	// devguard starts is noticed.
 	path, err := p.find()
@@ -305,6 +308,11 @@ func run(c *cli.Context, args []string) error {
 	cfg, err := p.load()
 	if err != nil {
 		return err
+	}
+	if cfg.Debug.On {
+		if p.debugger, err = delve.Find(c.Context); err != nil {
+			return err
+		}
 	}
 	st, err := statedir.Open(cfg.Dir, cfg.Name)
 	if err != nil {
@@ -346,7 +354,7 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.Di
 		_, _ = io.WriteString(screen, console.KeysHint) // to people, not a line of the log
 	}
 	err = supervisor.Run(ctx, supervisor.Options{
-		Config: cfg, LoadConfig: p.load, ConfigBytes: contents,
+		Config: cfg, LoadConfig: p.load, ConfigBytes: contents, Debugger: p.debugger,
 		OpenDatabase: open, Listening: sockets.Listening, PortOwner: sockets.Owner,
 		StateDir: st, Environ: os.Environ(),
 		Log: log, Screen: screen, Progress: terminal,

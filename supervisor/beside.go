@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"syscall"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/osproc"
@@ -23,7 +22,7 @@ func (s *Supervisor) forwardQuit(e reload.ForwardQuit) doer {
 	g := s.generation(e.Gen)
 	return func(context.Context) reload.Event {
 		if g.startedWithin(launchWait) {
-			_ = g.tree.Signal(syscall.SIGQUIT)
+			g.quit()
 		}
 		return reload.BesideDone{ID: e.ID}
 	}

@@ -91,7 +91,7 @@ func (s *Supervisor) appListening() []netip.AddrPort {
 	if g == nil || !g.runs() {
 		return nil
 	}
-	return s.listening(g.tree.Pids())
+	return s.listening(g.own(g.tree.Pids()))
 }
 
 func (s *Supervisor) sockets() listeners.Status {

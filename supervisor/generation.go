@@ -12,10 +12,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/delve"
 	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/osproc"
 	"github.com/devguard/devguard/supervisor/proc"
@@ -33,9 +35,11 @@ type generation struct {
 	db     *Database
 	done   chan struct{} // closed when the start has succeeded or failed
 
-	tree  *proc.Instance // nil when the start has failed
-	port  string         // PORT of its environment
-	since time.Time
+	tree   *proc.Instance // nil when the start has failed
+	debug  *delve.App     // nil unless the app runs under dlv, which is the tree's main process then
+	killed atomic.Bool    // under dlv: the app was not gone within its grace
+	port   string         // PORT of its environment
+	since  time.Time
 }
 
 // launched waits for the end of the start, and reports whether it has succeeded.
@@ -67,7 +71,7 @@ func (s *Supervisor) start(e reload.Start) doer {
 		if err := s.launch(ctx, e, g); err != nil {
 			return reload.Started{ID: e.ID, Err: err, Missing: missing(e.Binary)}
 		}
-		return reload.Started{ID: e.ID, PID: g.tree.PID()}
+		return reload.Started{ID: e.ID, PID: g.pid(ctx)}
 	}
 }
 
@@ -121,6 +125,10 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, g *generation) 
 	if !spec.Filter {
 		s.holder.Unfiltered()
 	}
+	program := spec.Path
+	if g.cfg.Debug.On {
+		spec.Path, spec.Args = s.Debugger, delve.Arguments(g.cfg.Debug.Listen, program, spec.Args)
+	}
 	// Past this point the app may have begun its work: it is then stopped like
 	// any other, with its grace, and not cut off.
 	launch, cancel := outlive(ctx, launchWait)
@@ -133,6 +141,9 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, g *generation) 
 	if spec.Filter {
 		filter, refused := tree.Filter()
 		s.holder.Started(e.Gen, filter, refused, tree.Pids)
+	}
+	if g.cfg.Debug.On {
+		g.debug = s.follow(g, program)
 	}
 	if err := s.StateDir.RecordInstance(e.Gen, tree.PID(), tree.Guardians()...); err != nil {
 		s.warn(fmt.Errorf("if devguard is killed now, the app may be left running: %w", err))
@@ -224,7 +235,7 @@ func (s *Supervisor) await(e reload.Await) doer {
 			return reload.Exited{ID: e.ID, Code: -1, Cancelled: true}
 		}
 		s.holder.Exited(e.Gen)
-		exit := g.tree.Exit()
+		exit := g.exit()
 		ev := reload.Exited{
 			ID: e.ID, Code: exit.Code, Signal: exit.Signal, Interrupt: g.interrupted(exit),
 		}
@@ -241,7 +252,7 @@ func (s *Supervisor) await(e reload.Await) doer {
 func (g *generation) awaitExit(ctx context.Context) bool {
 	for {
 		select {
-		case <-g.tree.Done():
+		case <-g.ended():
 			return true
 		case <-g.tree.Stops():
 			osproc.StopOwnGroup()
@@ -279,10 +290,14 @@ func (s *Supervisor) portTaken(ports []int) any {
 	return nil
 }
 
-// ports are those that a generation was told of: PORT and [ready].
+// ports are those that a generation was told of: PORT, [ready] and the debugger's.
 func (g *generation) ports() []int {
 	var ports []int
-	for _, text := range []string{g.port, g.cfg.Ready.TCP, g.cfg.Ready.HTTP} {
+	told := []string{g.port, g.cfg.Ready.TCP, g.cfg.Ready.HTTP}
+	if g.cfg.Debug.On {
+		told = append(told, g.cfg.Debug.Listen)
+	}
+	for _, text := range told {
 		if u, err := url.Parse(text); err == nil && u.Port() != "" {
 			text = u.Port()
 		} else if _, p, err := net.SplitHostPort(text); err == nil {
@@ -301,12 +316,15 @@ func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 	g := s.generation(e.Gen)
 	rule := ready.Rule{HTTP: g.cfg.Ready.HTTP, TCP: g.cfg.Ready.TCP, Timeout: g.cfg.Ready.Timeout}
 	target := ready.Target{
-		Exited:  g.tree.Done(),
+		Exited:  g.ended(),
 		Started: g.since,
 		Untaken: s.holder.Untaken,
 	}
 	target.Listening = func() []netip.AddrPort {
-		return slices.DeleteFunc(s.listening(g.tree.Pids()), s.holder.Untaken)
+		return slices.DeleteFunc(s.listening(g.own(g.tree.Pids())), s.holder.Untaken)
+	}
+	if g.debug != nil {
+		target.RunsSince = g.debug.RunsSince
 	}
 	return func(ctx context.Context) reload.Event {
 		res, err := ready.Wait(ctx, rule, target)
@@ -336,7 +354,7 @@ func (s *Supervisor) listening(pids []int) []netip.AddrPort {
 // exited reports whether the app's main process is gone.
 func (g *generation) exited() bool {
 	select {
-	case <-g.tree.Done():
+	case <-g.ended():
 		return true
 	default:
 		return false
@@ -350,12 +368,12 @@ func (s *Supervisor) stop(e reload.Stop) doer {
 		s.holder.Stopping(e.Gen)
 		defer s.holder.Ended(e.Gen)
 		hangUp := s.hangUp(g)
-		res := g.tree.Stop(ctx, proc.StopSpec{
+		res := g.stop(ctx, proc.StopSpec{
 			Signal: g.cfg.App.StopSignal,
 			Grace:  g.cfg.App.Grace,
 			Note: func(pids []int) {
 				g.db.note(e.Gen, pids)
-				hangUp.begin(pids)
+				hangUp.begin(g.own(pids))
 			},
 		})
 		ev := reload.Stopped{ID: e.ID, Killed: res.Killed, Took: res.Took, HungUp: hangUp.end()}

@@ -23,7 +23,7 @@ type hangingUp struct {
 }
 
 func (s *Supervisor) hangUp(g *generation) *hangingUp {
-	h := &hangingUp{app: hangup.App{Pids: g.tree.Pids, After: g.cfg.App.HangUp}, spares: s.sparesHTTP2}
+	h := &hangingUp{app: hangup.App{Pids: func() []int { return g.own(g.tree.Pids()) }, After: g.cfg.App.HangUp}, spares: s.sparesHTTP2}
 	if g.cfg.App.HangUp != config.Never && !s.speaksGRPC() {
 		h.listening = s.listening
 	}

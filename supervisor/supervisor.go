@@ -48,6 +48,8 @@ type Options struct {
 	Progress bool
 
 	Signals <-chan os.Signal
+	// Debugger is the dlv that the app runs under; required with Config.Debug.On.
+	Debugger string
 	// StopSelf gives the terminal back and stops devguard, until it is continued.
 	StopSelf func()
 	Keys     <-chan rune // nil without a terminal
@@ -132,6 +134,9 @@ func newSupervisor(opts Options) (*Supervisor, error) {
 	}
 	s.db = &db
 	s.holder = listeners.New(func(l logline.Line) { l.To(s.Log) })
+	if s.cfg.Debug.On {
+		sayDebugger(s.Log, s.cfg.Debug.Listen)
+	}
 	if s.watch, err = watch.New(watchOptions(s.cfg, s.StateDir.Path())); err != nil {
 		s.holder.Close()
 		return nil, errors.Join(err, s.db.close())

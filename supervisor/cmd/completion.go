@@ -9,7 +9,7 @@ import (
 
 // verbs are what completion offers first, with what each does.
 var verbs = [][2]string{
-	{"run", RunUsage}, {"explain", ExplainUsage},
+	{"run", RunUsage}, {"debug", DebugUsage}, {"explain", ExplainUsage},
 	{"status", StatusUsage}, {"wait", WaitUsage}, {"restart", RestartUsage}, {"stop", StopUsage}, {"reset-connections", ResetUsage}, {"logs", LogsUsage},
 	{"mcp", MCPUsage},
 	{"init", InitUsage}, {"completion", CompletionUsage},
@@ -89,10 +89,11 @@ _devguard() {
         --db) COMPREPLY=($(compgen -W '%s' -- "$cur")); return ;;
         --log-format) COMPREPLY=($(compgen -W '%s' -- "$cur")); return ;;
         -C|--dir) IFS=$'\n'; COMPREPLY=($(compgen -d -- "$cur")); return ;;
-        -c|--config|--from|--name|--control|--timeout) return ;;
+        -c|--config|--from|--name|--control|--timeout|--listen) return ;;
     esac
     case ${COMP_WORDS[1]} in
         run) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
+        debug) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
         explain) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
         init) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
 %s        completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- "$cur")) ;;
@@ -100,7 +101,7 @@ _devguard() {
     esac
 }
 complete -o bashdefault -o default -F _devguard devguard
-`, strings.Join(verbNames(), " "), flagWords["db"], flagWords["log-format"], dashedNames(RunFlags()), dashedNames(PlaceFlags()), dashedNames(InitFlags()), bashTalks())
+`, strings.Join(verbNames(), " "), flagWords["db"], flagWords["log-format"], dashedNames(RunFlags()), dashedNames(DebugFlags()), dashedNames(PlaceFlags()), dashedNames(InitFlags()), bashTalks())
 }
 
 func bashTalks() string {
@@ -120,6 +121,7 @@ func zshCompletion() string {
 	b.WriteString("    )\n    if ((CURRENT == 2)); then\n        if [[ $PREFIX == -* ]]; then compadd -- --help --version; else _describe verb verbs; fi\n        return\n    fi\n")
 	b.WriteString("    local verb=$words[2]\n    shift words\n    ((CURRENT--))\n    case $verb in\n")
 	zshVerb(&b, "run", RunFlags(), "'1:package:_files -/' '*::argument:_files'")
+	zshVerb(&b, "debug", DebugFlags(), "'1:package:_files -/' '*::argument:_files'")
 	zshVerb(&b, "explain", PlaceFlags(), "'1:file:_files'")
 	zshVerb(&b, "init", InitFlags(), "")
 	for _, t := range talks {
@@ -154,7 +156,7 @@ func zshValue(name string) string {
 		return ":directory:_files -/"
 	case name == ConfigFlag, name == FromFlag:
 		return ":file:_files"
-	case name == "name", name == "timeout", name == "control":
+	case name == "name", name == "timeout", name == "control", name == "listen":
 		return ":" + name + ": "
 	}
 	return ""
@@ -181,13 +183,15 @@ func fishCompletion() string {
 		fmt.Fprintf(&b, "complete -c devguard -n __fish_use_subcommand -f -a %s -d %s\n", verb[0], fishText(verb[1]))
 	}
 	fmt.Fprintf(&b, "complete -c devguard -n __fish_use_subcommand -l version -d %s\n", fishText(VersionUsage))
-	for _, flag := range RunFlags() {
-		seen := "run"
+	for _, flag := range DebugFlags() {
+		seen := "run debug"
 		switch flag.Names()[0] {
 		case DirFlag:
-			seen = "run explain init"
+			seen = "run debug explain init"
 		case ConfigFlag:
-			seen = "run explain"
+			seen = "run debug explain"
+		case "listen":
+			seen = "debug"
 		}
 		fmt.Fprintf(&b, "complete -c devguard -n '__fish_seen_subcommand_from %s'%s -d %s\n", seen, fishFlag(flag), fishText(usage(flag)))
 	}

@@ -32,6 +32,11 @@ func RunFlags() []cli.Flag {
 	return append(own, buildFlags()...)
 }
 
+// DebugFlags are the flags of debug: those of run, and where Delve listens.
+func DebugFlags() []cli.Flag {
+	return append(RunFlags(), &cli.StringFlag{Name: "listen", Usage: "have Delve listen at `ADDR` (default: 127.0.0.1:2345)"})
+}
+
 // buildFlags are the flags of go build that people know from `go run`. They are listed under go help
 // build, and not once more in the help of run.
 func buildFlags() []cli.Flag {
@@ -101,6 +106,7 @@ func TalkFlags(more ...string) []cli.Flag {
 // positional arguments are the caller's to add.
 func Overrides(c *cli.Context) config.Overrides {
 	out := config.Overrides{Name: c.String("name"), LogFormat: c.String("log-format"), DB: c.String("db"), Control: c.String("control"), Build: goBuildFlags(c)}
+	out.DebugListen = c.String("listen")
 	if c.IsSet("verbose") {
 		verbose := c.Bool("verbose")
 		out.Verbose = &verbose

@@ -4,6 +4,7 @@ package cmd
 const (
 	AppUsage        = "run a Go service while you edit it"
 	RunUsage        = "build and run a package, restart it when something it is made of changes"
+	DebugUsage      = "the same as run, under Delve: a debugger finds the app at a port that stays"
 	ExplainUsage    = "say what a change of a file would do, and why"
 	InitUsage       = "write a devguard.toml for this project"
 	StatusUsage     = "say what the devguard that runs here serves, and what fails or waits"
@@ -66,6 +67,21 @@ makes the app print its goroutines.
 
 State lives in .devguard/, which ignores itself in git. Two devguards in one
 project need two names: --name.`
+
+// DebugHelp is the description of debug.
+const DebugHelp = `    devguard debug                        what run would run, under a Delve server
+    devguard debug ./cmd/app -- -port 80  as with run
+    devguard debug --listen 2346 .        at another port of this machine
+
+The app is built for a debugger (build.debug: with DWARF, without optimisation) and
+runs at once. Attach your editor to 127.0.0.1:2345, "remote" in VS Code and GoLand;
+after a restart attach again, at the same port. docs/debugging.md has what to write.
+
+Flags, keys and everything else are those of run. A stop clears the breakpoint that
+the app stands at, so that it can end in order; what stays after app.grace is killed.
+Time that it stands at a breakpoint does not count for ready.timeout.
+
+dlv comes by: go install github.com/go-delve/delve/cmd/dlv@latest`
 
 // ExplainHelp is the description of explain.
 const ExplainHelp = `    devguard explain internal/users/users.go

@@ -25,7 +25,7 @@ const module = "github.com/devguard/devguard"
 // of every operating system, tests included. A package that is not here fails.
 var mayImport = table(map[string]string{
 	".":                          "*",
-	"supervisor":                 "supervisor/config supervisor/classify supervisor/change supervisor/reload supervisor/watch supervisor/graph supervisor/build supervisor/hook supervisor/proc supervisor/listeners supervisor/hangup supervisor/ready supervisor/term supervisor/statedir supervisor/console",
+	"supervisor":                 "supervisor/config supervisor/classify supervisor/change supervisor/reload supervisor/watch supervisor/graph supervisor/build supervisor/hook supervisor/proc supervisor/listeners supervisor/hangup supervisor/ready supervisor/delve supervisor/term supervisor/statedir supervisor/console",
 	"supervisor/reload":          "supervisor/change supervisor/classify",
 	"supervisor/change":          "supervisor/classify",
 	"supervisor/classify":        "",
@@ -38,6 +38,7 @@ var mayImport = table(map[string]string{
 	"supervisor/hold":            "",
 	"supervisor/listeners":       "supervisor/hold",
 	"supervisor/hangup":          "",
+	"supervisor/delve":           "",
 	"supervisor/seccomp":         "",
 	"supervisor/config":          "",
 	"supervisor/control":         "supervisor/reload",
