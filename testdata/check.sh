@@ -134,7 +134,7 @@ bin=$(postgres_bin) || fail "no initdb after installing Postgres"
 PATH=$PATH:/usr/sbin # where Debian keeps pgbouncer
 pgbouncer --version | head -n 1
 # What the tests need, by the names of supervisor/testneed, and what this machine cannot have.
-export DEVGUARD_TEST_REQUIRE=bash,fish,git,hostname,mkfifo,npm,pgbouncer,postgres,postgres14,psql,pty,shell,time,zsh
+export DEVGUARD_TEST_REQUIRE=bash,dlv,fish,git,hostname,mkfifo,npm,pgbouncer,postgres,postgres14,psql,pty,shell,time,zsh
 cannot=nothing
 if [ "$(uname -s)" = Linux ]; then
     DEVGUARD_TEST_REQUIRE+=,diag,inotify,linux
