@@ -33,6 +33,11 @@ func HTTP2(pids []int, at []netip.AddrPort) []netip.AddrPort {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), handshake)
 	defer cancel()
+	return askAll(ctx, at)
+}
+
+// askAll returns those of the addresses that speak HTTP/2, or may.
+func askAll(ctx context.Context, at []netip.AddrPort) []netip.AddrPort {
 	speaks := make([]bool, len(at))
 	var asked sync.WaitGroup
 	for i, addr := range at {
