@@ -40,6 +40,7 @@ type holding struct {
 	program []string // before the app's own
 	build   []string // environment of go build for the app
 	needs   string   // a program that program starts
+	root    bool     // whether the app needs that
 }
 
 const plain = "listen 127.0.0.1:@PORT"
@@ -65,6 +66,10 @@ func TestHeldSocketRules(t *testing.T) {
 		"IPV6_V6ONLY":                       {scripts: []string{"listen [::]:@PORT", "listen [::]:@PORT v6only"}, serves: "[::1]:@PORT", says: []string{"generation 2 sets another IPV6_V6ONLY"}},
 		"SO_KEEPALIVE":                      {scripts: []string{plain, plain + " keepalive"}, says: []string{"generation 2 sets another SO_KEEPALIVE"}},
 		"SO_RCVBUF":                         {scripts: []string{plain, plain + " rcvbuf", plain + " rcvbuf"}, says: []string{"generation 2 sets another SO_RCVBUF"}},
+		"SO_SNDBUF":                         {scripts: []string{plain, plain + " sndbuf", plain + " sndbuf"}, says: []string{"generation 2 sets another SO_SNDBUF"}},
+		"IP_FREEBIND":                       {scripts: []string{plain + " tcp", plain + " tcp freebind", plain + " tcp freebind"}, says: []string{"generation 2 sets another IP_FREEBIND"}},
+		"IP_TRANSPARENT":                    {scripts: []string{plain + " tcp", plain + " tcp transparent"}, says: []string{"generation 2 sets another IP_TRANSPARENT"}, root: true},
+		"SO_BINDTODEVICE":                   {scripts: []string{plain, plain + " device", plain + " device"}, says: []string{"generation 2 sets another SO_BINDTODEVICE"}},
 		"MPTCP in one generation":           {scripts: []string{plain, plain + " tcp", plain}, says: []string{"generation 2 sets another SO_PROTOCOL", "generation 3 sets another SO_PROTOCOL"}},
 		"SO_REUSEPORT":                      {scripts: []string{plain + " reuseport\n" + plain + " reuseport", plain + " reuseport"}},
 		"SO_REUSEPORT, then none":           {scripts: []string{plain + " reuseport", plain}},
@@ -120,6 +125,9 @@ func (row holding) command(t *testing.T) []string {
 	var exit *exec.ExitError
 	if err := exec.Command(app).Run(); !errors.As(err, &exit) { // it wants an argument, and exits
 		testneed.Skip(t, "programs of 32 bits", err)
+	}
+	if row.root && os.Getuid() != 0 {
+		testneed.Skip(t, "root", errors.New("the option is for root alone"))
 	}
 	if row.needs != "" {
 		if _, err := exec.LookPath(row.needs); err != nil {

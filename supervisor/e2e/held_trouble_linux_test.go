@@ -497,6 +497,59 @@ func isEstablished(c net.Conn) bool {
 	return false
 }
 
+// TestHeldSocketNotReady: a generation that is not ready in time, and has not taken the socket, leaves nobody
+// waiting. Without held sockets the port refuses at once.
+func TestHeldSocketNotReady(t *testing.T) {
+	for _, hold := range []bool{false, true} {
+		t.Run(fmt.Sprintf("hold=%v", hold), func(t *testing.T) {
+			t.Parallel()
+			addr := "127.0.0.1:" + freePort(t)
+			d, dir := heldAt(t, addr, "[ready]\ntcp = '"+addr+"'\ntimeout = '1s'\n", func(d *devguard) {
+				edit(t, filepath.Join(d.cmd.Dir, "devguard.toml"), "hold_sockets = true", fmt.Sprintf("hold_sockets = %v", hold))
+			})
+			mark := d.mark()
+			write(t, filepath.Join(dir, "sockets"), "sleep 1h")
+			d.wait(mark, "instance not ready", nil)
+			if !poll(limit, func() bool { return refuses(addr) }) {
+				t.Error("somebody listens")
+			}
+			var want []string
+			if hold {
+				want = []string{"generation 2 was not ready in time, and has not taken it"}
+			}
+			if said := d.reasons(); !slices.Equal(said, want) {
+				t.Errorf("says %q\nwant %q", said, want)
+			}
+			d.save(dir, addr, 3)
+			d.stop()
+		})
+	}
+}
+
+// TestHeldSocketMPTCP: net/http listens by MPTCP, unless GODEBUG says otherwise. A generation with another
+// protocol gets a socket of its own.
+func TestHeldSocketMPTCP(t *testing.T) {
+	t.Parallel()
+	addr := "127.0.0.1:" + freePort(t)
+	dir := project(t, map[string]string{"main.go": gracefulGo, ".env": "GODEBUG=multipathtcp=1\n", "devguard.toml": "[app]\nenv_files = ['.env']\n"})
+	d := run(t, dir, []string{"ADDR=" + addr})
+	d.ready()
+	for gen, setting := range []string{2: "multipathtcp=0", 3: "multipathtcp=0,gctrace=0", 4: "multipathtcp=1"} {
+		if setting == "" {
+			continue
+		}
+		mark := d.mark()
+		write(t, filepath.Join(dir, ".env"), "GODEBUG="+setting+"\n")
+		d.wait(mark, "instance ready", func(l line) bool { return l.int("gen") == gen })
+		d.serves("http://"+addr, "v0")
+	}
+	want := []string{"generation 2 sets another SO_PROTOCOL", "generation 4 sets another SO_PROTOCOL"}
+	if said := d.reasons(); !slices.Equal(said, want) {
+		t.Errorf("says %q\nwant %q\n%s", said, want, d.log())
+	}
+	d.stop()
+}
+
 // TestHeldSocketIsNotInUse: when the app fails, nobody is told that devguard has the port.
 func TestHeldSocketIsNotInUse(t *testing.T) {
 	d, dir, addr := heldApp(t, nil)

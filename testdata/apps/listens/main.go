@@ -6,7 +6,8 @@
 // as for its clients, and exits.
 //
 //	tag WORD
-//	listen ADDR [OPTION...]   reuseport v6only keepalive rcvbuf tcp dup epoll
+//	listen ADDR [OPTION...]   reuseport v6only keepalive rcvbuf sndbuf freebind transparent device
+//	                          tcp dup epoll
 //	unix PATH                 a Unix socket, as the net package opens one
 //	fallback PORT             127.0.0.1:PORT, or the next port that is free
 //	dial ADDR                 "already running": exit 1 when somebody answers there
@@ -238,6 +239,14 @@ func option(fd int, name string) {
 		check(syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1))
 	case "rcvbuf":
 		check(syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF, 100000))
+	case "sndbuf":
+		check(syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_SNDBUF, 100000))
+	case "freebind":
+		check(syscall.SetsockoptInt(fd, syscall.IPPROTO_IP, syscall.IP_FREEBIND, 1))
+	case "transparent":
+		check(syscall.SetsockoptInt(fd, syscall.IPPROTO_IP, syscall.IP_TRANSPARENT, 1))
+	case "device":
+		check(syscall.BindToDevice(fd, "lo"))
 	case "dup":
 		_, err := syscall.Dup(fd)
 		check(err)
