@@ -112,15 +112,8 @@ func reportFrom(w io.Writer, cfg *config.Config, made *translate.Result) error {
 	if made.Env != "" {
 		fmt.Fprintf(&b, "wrote %s, with the variables of the app\n", config.Shown(filepath.Join(cfg.Dir, translate.EnvFile)))
 	}
-	for _, n := range made.Notes {
-		if n.Kind == translate.NotNeeded {
-			continue
-		}
-		place := ""
-		if n.Line > 0 {
-			place = fmt.Sprintf("line %d, ", n.Line)
-		}
-		fmt.Fprintf(&b, "  not translated: %s%s: %s\n", place, redact(n.Key), redact(n.Why))
+	for _, line := range made.Left() {
+		fmt.Fprintf(&b, "  not translated: %s\n", line)
 	}
 	if _, err := config.Resolve(cfg); err != nil {
 		fmt.Fprintf(&b, "  to be put right: %s\n", err)

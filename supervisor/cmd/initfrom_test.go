@@ -26,6 +26,9 @@ func TestInitFromWritesWhatLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if text, err := os.ReadFile(cfg.Path); err != nil || strings.Contains(string(text), "hunter2") {
+		t.Errorf("%v\n%s", err, text)
+	}
 	if cfg, err = config.Resolve(cfg); err != nil || cfg.App.Package != "./cmd/api" {
 		t.Errorf("package %s, %v", cfg.App.Package, err)
 	}
@@ -33,7 +36,7 @@ func TestInitFromWritesWhatLoads(t *testing.T) {
 	if err != nil || len(env) != 1 || env[0] != "A=b c" {
 		t.Errorf("environment %q, %v", env, err)
 	}
-	for _, want := range []string{"wrote ", translate.EnvFile, "line 1, env_files: .env.local does not exist", "line 5, build.post_cmd", "line 6, build.nonsense", "next: read it, then devguard run"} {
+	for _, want := range []string{"wrote ", translate.EnvFile, "env_files (1): .env.local does not exist", " (5): devguard runs nothing", "build.nonsense (6): ", "next: read it, then devguard run"} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("does not say %q:\n%s", want, &said)
 		}

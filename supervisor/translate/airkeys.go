@@ -212,7 +212,7 @@ func (a *airFile) looks() {
 	}
 	for key := range strings.FieldsSeq(proxy) {
 		if a.has(key) {
-			a.d.unsupported(a.line(key), key, "no proxy reloads the browser: open the app's own port. Its socket outlives a restart, so a reload waits for the new version instead of failing")
+			a.d.unsupported(a.line(key), key, "no proxy reloads the browser: open the app's own port. On Linux its socket outlives a restart, so a reload waits for the new version instead of failing")
 		}
 	}
 }

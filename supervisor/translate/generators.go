@@ -65,6 +65,10 @@ func trifle(c command) string {
 		return "it prints, and a hook would run before each build"
 	case "sleep":
 		return "devguard waits for nothing but the last write"
+	case "find":
+		if slices.Contains(c.words, "-delete") {
+			return "a generator writes over what it made"
+		}
 	case "mkdir", "rm", "del":
 		operands := slices.DeleteFunc(slices.Clone(c.words[1:]), func(w string) bool { return strings.HasPrefix(w, "-") })
 		if !slices.ContainsFunc(operands, func(w string) bool { return !builtThere.MatchString(slashes(w)) }) {
@@ -87,8 +91,11 @@ func ofCommand(c command, from string, all []string) hook {
 		if mentions(c, t.words) {
 			h.watch, h.outputs = t.watch, t.outputs
 			h.why = "Check that it watches all that its generator reads."
-			if slices.Contains(t.words, "swag") {
+			switch {
+			case slices.Contains(t.words, "swag"):
 				h.outputs = swagOutputs(c.words)
+			case slices.Contains(t.words, "css"):
+				h.outputs = fileOutput(c.words)
 			}
 			return h
 		}
@@ -108,21 +115,38 @@ func ofCommand(c command, from string, all []string) hook {
 
 // swagOutputs are what swag init writes and the build needs.
 func swagOutputs(words []string) []string {
-	dir := "docs"
-	for i, w := range words {
-		name, value, assigned := strings.Cut(w, "=")
-		switch {
-		case name != "-o" && name != "--output":
-		case assigned:
-			dir = value
-		case i+1 < len(words):
-			dir = words[i+1]
-		}
+	dir := valueOf(words, "-o", "--output")
+	if dir == "" {
+		dir = "docs"
 	}
 	if dir, ok := relative(".", dir); ok && !dynamic([]string{dir}) {
 		return []string{inDir(dir, "docs.go")}
 	}
 	return nil
+}
+
+// fileOutput is the file that a command writes by its -o.
+func fileOutput(words []string) []string {
+	file := valueOf(words, "-o", "--output")
+	if file, ok := relative(".", file); ok && file != "." && !dynamic([]string{file}) {
+		return []string{literal(file)}
+	}
+	return nil
+}
+
+// valueOf is the value of the first flag with one of these names; "" when there is none.
+func valueOf(words []string, names ...string) string {
+	for i, w := range words {
+		name, value, assigned := strings.Cut(w, "=")
+		switch {
+		case !slices.Contains(names, name):
+		case assigned:
+			return value
+		case i+1 < len(words):
+			return words[i+1]
+		}
+	}
+	return ""
 }
 
 // hookName is the first words of a command, flags apart.

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -27,8 +28,14 @@ const (
 )
 
 func (d *draft) note(line int, key string, kind NoteKind, why string) {
-	d.notes = append(d.notes, Note{Line: line, Key: oneLine(key), Kind: kind, Why: oneLine(why)})
+	d.notes = append(d.notes, Note{Line: line, Key: redacted(key), Kind: kind, Why: redacted(why)})
 }
+
+// password finds the password of a URL, up to the last @ of its authority.
+var password = regexp.MustCompile(`(://[^/?#\s:@]*:)[^/?#\s]*@`)
+
+// redacted is text for a note: what is said of a command that is left out repeats no password.
+func redacted(s string) string { return password.ReplaceAllString(oneLine(s), "${1}xxxxx@") }
 
 // needless and unsupported note a setting.
 func (d *draft) needless(line int, key, why string)    { d.note(line, key, NotNeeded, why) }
@@ -43,6 +50,12 @@ func oneLine(s string) string {
 		return r
 	}, s)
 	return strings.Join(strings.Fields(s), " ")
+}
+
+// Left are the settings that the other tool obeyed and devguard does not, and those that are none of
+// that tool, in one line for each reason.
+func (r *Result) Left() []string {
+	return append(noteLines(r.Notes, NotSupported), noteLines(r.Notes, Unknown)...)
 }
 
 // noteLines are the notes of one kind, those with the same reason in one.
