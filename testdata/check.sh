@@ -190,6 +190,6 @@ for module in testdata/shop testdata/shopkit testdata/bench testdata/wire testda
 done
 
 step "go test -race: devguard"
-run_tests -timeout=20m ./...
+run_tests -timeout=20m -parallel=4 ./... # most tests wait more than they compute
 
 step "all checks passed"

@@ -169,7 +169,7 @@ func TestRestartsLeaveNothingInTheDatabase(t *testing.T) {
 	s := database(t)
 	colleague := session(t, s.URL(dev))
 	must(t, colleague, "begin; update things set n = 1 where id = 20; prepare mine as select 42")
-	dir := pgapp(t, "[app]\ngrace = \"150ms\"\n")
+	dir := pgapp(t, "[app]\ngrace = \"500ms\"\n")
 	d := runApp(t, dir, []string{
 		"DATABASE_URL=" + s.URL(dev), "PGAPP_PLANS=" + strings.Join(plans, ";"), fmt.Sprintf("PGAPP_SPARE=%d", colleague.PID()),
 		// The user's options win: nothing but the drain ends a query here.
