@@ -34,6 +34,8 @@ import (
 	"github.com/devguard/devguard/supervisor/console"
 	"github.com/devguard/devguard/supervisor/control"
 	"github.com/devguard/devguard/supervisor/delve"
+	"github.com/devguard/devguard/supervisor/doctor"
+	"github.com/devguard/devguard/supervisor/examine"
 	"github.com/devguard/devguard/supervisor/listeners"
 	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/osproc"
@@ -45,6 +47,9 @@ import (
 func main() {
 	if listeners.Keeper() { // of the sockets of an app, until devguard is gone
 		return
+	}
+	if code, is := examine.Listener(); is { // of a try
+		os.Exit(code)
 	}
 	proc.Guardian()     // does not return in the guardian of an app
 	embedded.Guardian() // nor in that of an embedded server
@@ -103,6 +108,7 @@ func newApp(args []string) *cli.App {
 			verb("run", cmd.RunUsage, cmd.RunArgs, cmd.RunHelp, cmd.RunFlags(), func(c *cli.Context) error { return run(c, args) }),
 			verb("debug", cmd.DebugUsage, cmd.RunArgs, cmd.DebugHelp, cmd.DebugFlags(), func(c *cli.Context) error { return run(c, args) }),
 			verb("explain", cmd.ExplainUsage, cmd.ExplainArgs, cmd.ExplainHelp, cmd.PlaceFlags(), func(c *cli.Context) error { return explain(c, args) }),
+			verb("doctor", cmd.DoctorUsage, cmd.DoctorArgs, cmd.DoctorHelp, cmd.DoctorFlags(), func(c *cli.Context) error { return diagnose(c, args) }),
 			verb("status", cmd.StatusUsage, cmd.TalkArgs, cmd.StatusHelp, cmd.TalkFlags("json"), talk(cmd.Status)),
 			verb("wait", cmd.WaitUsage, cmd.TalkArgs, cmd.WaitHelp, cmd.TalkFlags("json", "timeout"), wait),
 			verb("restart", cmd.RestartUsage, cmd.TalkArgs, cmd.RestartHelp, cmd.TalkFlags(), talk(cmd.Restart)),
@@ -275,6 +281,32 @@ func explainFile(ctx context.Context, w io.Writer, p place, file string) error {
 		return err
 	}
 	return cmd.Explain(w, cfg, file, classify)
+}
+
+// diagnose answers `devguard doctor`.
+func diagnose(c *cli.Context, args []string) error {
+	p, pkg, err := placeOf(c, args, packageArg, cmd.DoctorFlags())
+	if err != nil {
+		return err
+	}
+	p.flags.Package = pkg
+	cfg, invalid := p.load()
+	runs := invalid == nil
+	if invalid != nil { // what does not depend on it is looked at all the same
+		if cfg, err = config.Load("", p.work, p.flags); err != nil {
+			return err
+		}
+		if resolved, err := config.Resolve(cfg); err == nil {
+			cfg, runs = resolved, true
+		}
+	}
+	return cmd.Doctor(os.Stdout, examine.Look(c.Context, examine.Request{
+		Config: cfg, Invalid: invalid, Runs: runs, Environ: os.Environ(),
+		PortOwner: sockets.Owner, Running: cmd.RunningHere(c.Context, p.work),
+		Databases: func(ctx context.Context, env, imports []string, known bool) doctor.Databases {
+			return examineDatabases(ctx, cfg, env, imports, known)
+		},
+	}), c.Bool("json"))
 }
 
 // serveAgent answers `devguard mcp`.
@@ -453,79 +485,4 @@ func keyboard(log *slog.Logger, cfg *config.Config) *term.Keys {
 		return nil
 	}
 	return keys
-}
-
-// closeWait bounds how long the database side may take to end its sessions
-// when devguard ends.
-const closeWait = 10 * time.Second
-
-func openDatabase(ctx context.Context, log *slog.Logger, cfg *config.Config, app supervisor.App, run *statedir.Run, addresses *guard.Addresses) (supervisor.Database, error) {
-	o := guard.Options{
-		Addresses: addresses, Project: cfg.Dir, Dir: cfg.Work, RunID: run.ID, Previous: run.Previous, Log: log,
-		Replace: app.Replace, Pids: app.Pids, Imports: app.Imports,
-		Embedded: func(ctx context.Context, project string) (string, func(context.Context) error, error) {
-			server, err := embedded.Acquire(ctx, embedded.Options{Project: project, Log: log})
-			if err != nil {
-				return "", nil, err
-			}
-			return server.URL(), func(context.Context) error { return server.Close() }, nil
-		},
-	}
-	for _, d := range cfg.Databases {
-		o.Databases = append(o.Databases, guard.Database{
-			URLEnv: d.URLEnv, DirectURLEnv: d.DirectURLEnv, Mode: string(d.Mode), Listen: d.Listen, Embedded: d.Embedded, DrainTimeout: d.DrainTimeout,
-		})
-	}
-	var err error
-	if o.Env, err = config.ReadEnvFiles(cfg.App.EnvFiles, os.Environ()); err != nil {
-		return supervisor.Database{}, err
-	}
-	g, err := guard.Open(ctx, o)
-	if err != nil {
-		return supervisor.Database{}, err
-	}
-	return supervisor.Database{
-		AppEnv: g.AppEnv, HookEnv: g.HookEnv, Pause: g.Pause, Note: g.RecordSockets, Drain: g.Drain,
-		Status: func() any { return databases(g.Status(), time.Now()) },
-		Reset: func(ctx context.Context) any {
-			done := []control.Reset{}
-			for _, r := range g.ResetSessions(ctx) {
-				done = append(done, control.Reset(r))
-			}
-			return done
-		},
-		Close: func() error {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
-			defer cancel()
-			if !g.Clean() {
-				run.Unclean()
-			}
-			return g.Close(ctx)
-		},
-	}, nil
-}
-
-// databases are those of a guard as others may see them.
-func databases(s guard.Status, now time.Time) []control.Database {
-	all := []control.Database{}
-	for _, u := range s.Upstreams {
-		d := control.Database{
-			Name: u.Name, Mode: u.Mode, Kind: u.Kind, Reason: u.Reason, Listen: u.Listen, Paused: u.Paused, Spares: u.Spares,
-			Sessions: []control.Session{}, Generations: []control.Generation{},
-		}
-		for _, one := range u.Sessions {
-			in := now.Sub(one.BackendStart)
-			if !one.StateChange.IsZero() {
-				in = now.Sub(one.StateChange)
-			}
-			d.Sessions = append(d.Sessions, control.Session{
-				Gen: one.Gen, PID: one.PID, State: one.State, AgeMS: now.Sub(one.BackendStart).Milliseconds(), InMS: in.Milliseconds(), Query: one.Query,
-			})
-		}
-		for _, g := range u.Generations {
-			d.Generations = append(d.Generations, control.Generation(g))
-		}
-		all = append(all, d)
-	}
-	return all
 }

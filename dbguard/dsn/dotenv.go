@@ -83,13 +83,22 @@ type ConflictError struct {
 	Only  bool     // no .env has it: another file does
 }
 
-// Error names the files and the line of devguard.toml that decides.
-func (e *ConflictError) Error() string {
+// Fix is the line of devguard.toml that decides.
+func (e *ConflictError) Fix() string {
+	return "write " + e.line() + " under [app] in devguard.toml"
+}
+
+func (e *ConflictError) line() string {
 	quoted := make([]string, len(e.Files))
 	for i, f := range e.Files {
 		quoted[i] = fmt.Sprintf("%q", f)
 	}
-	line := "env_files = [" + strings.Join(quoted, ", ") + "]"
+	return "env_files = [" + strings.Join(quoted, ", ") + "]"
+}
+
+// Error names the files and the line of devguard.toml that decides.
+func (e *ConflictError) Error() string {
+	line := e.line()
 	if e.Only {
 		return fmt.Sprintf("%s is set in %s, which devguard does not read by itself; to use it write %s under [app] in devguard.toml",
 			e.Name, strings.Join(e.Files, " and "), line)

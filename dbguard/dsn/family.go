@@ -219,6 +219,14 @@ type DoubtError struct {
 	Missing []string // the variables that are not set, one name for each keyword
 }
 
+// Fix says what to write.
+func (e *DoubtError) Fix() string {
+	if len(e.Missing) > 0 {
+		return "set " + strings.Join(e.Missing, ", ") + ", or put the whole into DATABASE_URL"
+	}
+	return fmt.Sprintf("if it is one of Postgres, write url_env = [%q] under [[database]] in devguard.toml", e.Name)
+}
+
 // Error says what to do about it.
 func (e *DoubtError) Error() string {
 	if len(e.Missing) > 0 {

@@ -9,7 +9,7 @@ import (
 
 // verbs are what completion offers first, with what each does.
 var verbs = [][2]string{
-	{"run", RunUsage}, {"debug", DebugUsage}, {"explain", ExplainUsage},
+	{"run", RunUsage}, {"debug", DebugUsage}, {"explain", ExplainUsage}, {"doctor", DoctorUsage},
 	{"status", StatusUsage}, {"wait", WaitUsage}, {"restart", RestartUsage}, {"stop", StopUsage}, {"reset-connections", ResetUsage}, {"logs", LogsUsage},
 	{"mcp", MCPUsage},
 	{"init", InitUsage}, {"completion", CompletionUsage},
@@ -94,6 +94,7 @@ _devguard() {
     case ${COMP_WORDS[1]} in
         run) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
         debug) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
+        doctor) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
         explain) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
         init) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
 %s        completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- "$cur")) ;;
@@ -101,7 +102,7 @@ _devguard() {
     esac
 }
 complete -o bashdefault -o default -F _devguard devguard
-`, strings.Join(verbNames(), " "), flagWords["db"], flagWords["log-format"], dashedNames(RunFlags()), dashedNames(DebugFlags()), dashedNames(PlaceFlags()), dashedNames(InitFlags()), bashTalks())
+`, strings.Join(verbNames(), " "), flagWords["db"], flagWords["log-format"], dashedNames(RunFlags()), dashedNames(DebugFlags()), dashedNames(DoctorFlags()), dashedNames(PlaceFlags()), dashedNames(InitFlags()), bashTalks())
 }
 
 func bashTalks() string {
@@ -122,6 +123,7 @@ func zshCompletion() string {
 	b.WriteString("    local verb=$words[2]\n    shift words\n    ((CURRENT--))\n    case $verb in\n")
 	zshVerb(&b, "run", RunFlags(), "'1:package:_files -/' '*::argument:_files'")
 	zshVerb(&b, "debug", DebugFlags(), "'1:package:_files -/' '*::argument:_files'")
+	zshVerb(&b, "doctor", DoctorFlags(), "'1:package:_files -/' '*::argument:_files'")
 	zshVerb(&b, "explain", PlaceFlags(), "'1:file:_files'")
 	zshVerb(&b, "init", InitFlags(), "")
 	for _, t := range talks {
@@ -187,14 +189,16 @@ func fishCompletion() string {
 		seen := "run debug"
 		switch flag.Names()[0] {
 		case DirFlag:
-			seen = "run debug explain init"
+			seen = "run debug explain doctor init"
 		case ConfigFlag:
-			seen = "run debug explain"
+			seen = "run debug explain doctor"
 		case "listen":
 			seen = "debug"
 		}
 		fmt.Fprintf(&b, "complete -c devguard -n '__fish_seen_subcommand_from %s'%s -d %s\n", seen, fishFlag(flag), fishText(usage(flag)))
 	}
+	json := DoctorFlags()[len(PlaceFlags())]
+	fmt.Fprintf(&b, "complete -c devguard -n '__fish_seen_subcommand_from doctor'%s -d %s\n", fishFlag(json), fishText(usage(json)))
 	from := InitFlags()[1]
 	fmt.Fprintf(&b, "complete -c devguard -n '__fish_seen_subcommand_from init'%s -d %s\n", fishFlag(from), fishText(usage(from)))
 	for _, t := range talks {

@@ -7,6 +7,7 @@ const (
 	DebugUsage      = "the same as run, under Delve: a debugger finds the app at a port that stays"
 	ExplainUsage    = "say what a change of a file would do, and why"
 	InitUsage       = "write a devguard.toml for this project"
+	DoctorUsage     = "look at this machine, the project and its databases, and say what is wrong"
 	StatusUsage     = "say what the devguard that runs here serves, and what fails or waits"
 	WaitUsage       = "wait until the tree as it is now is served, or is known not to be"
 	RestartUsage    = "restart the app of the devguard that runs here"
@@ -22,6 +23,7 @@ const (
 const (
 	RunArgs        = "[flags] [PACKAGE] [-- ARGS...]"
 	ExplainArgs    = "[flags] FILE"
+	DoctorArgs     = "[flags] [PACKAGE] [-- ARGS...]"
 	InitArgs       = "[-C DIR] [--from FILE]"
 	TalkArgs       = "[flags]"
 	CompletionArgs = "bash|zsh|fish"
@@ -93,6 +95,22 @@ reason and, for a file that is ignored, the line of devguard.toml that would
 change that. A file that does not exist is explained as if it were created.
 
 Nothing is built or started, but the go command is asked what the app is made of.`
+
+// DoctorHelp is the description of doctor.
+const DoctorHelp = `    devguard doctor
+    devguard doctor ./cmd/app
+    devguard doctor -- npm run dev        before devguard run -- npm run dev
+
+Looks at what devguard run with the same arguments would need, and says of each thing
+whether it is ok, a warning or a problem, with the fix: devguard.toml and env files, the
+go command and the packages, limits of file events, the file system, held sockets (two
+short-lived processes try them), ports, databases (a few short sessions), variables
+with an address that is not led through devguard, and the commands of hooks.
+
+Nothing is built, no hook is run, and nothing is changed; a devguard that runs here is not
+disturbed. No password is printed. --json prints what docs/json.md describes.
+
+Exit codes: 0 no problem, warnings or not; 1 a problem; 2 usage.`
 
 // InitHelp is the description of init.
 const InitHelp = `Looks through the project and writes a short devguard.toml: the package to run,

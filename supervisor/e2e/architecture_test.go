@@ -42,8 +42,10 @@ var mayImport = table(map[string]string{
 	"supervisor/seccomp":         "",
 	"supervisor/config":          "",
 	"supervisor/control":         "supervisor/reload",
-	"supervisor/cmd":             "supervisor/config supervisor/classify supervisor/control supervisor/reload supervisor/statedir supervisor/translate",
+	"supervisor/cmd":             "supervisor/config supervisor/classify supervisor/control supervisor/doctor supervisor/examine supervisor/reload supervisor/statedir supervisor/translate",
 	"supervisor/translate":       "supervisor/config",
+	"supervisor/doctor":          "",
+	"supervisor/examine":         "supervisor supervisor/config supervisor/change supervisor/doctor supervisor/hook supervisor/listeners supervisor/proc supervisor/watch",
 	"supervisor/console":         "",
 	"supervisor/term":            "",
 	"supervisor/statedir":        "",
@@ -75,7 +77,7 @@ var leaves = []string{"supervisor/logline", "supervisor/osproc", "supervisor/pat
 var forTests = []string{"dbguard/pgtest", "supervisor/testneed", "supervisor/logline/logtest"}
 
 // pure packages decide: no I/O, no clock, no goroutines.
-var pure = []string{"supervisor/change", "supervisor/classify", "supervisor/reload", "supervisor/hold", "supervisor/translate", "dbguard/session"}
+var pure = []string{"supervisor/change", "supervisor/classify", "supervisor/reload", "supervisor/hold", "supervisor/translate", "supervisor/doctor", "dbguard/session"}
 
 // Limits of size. A function above 60 lines wants a reason and a file above
 // 500 lines is worth splitting; from here on it is not a matter of taste.

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -50,4 +51,24 @@ func variable(env []string, name string) string {
 		}
 	}
 	return ""
+}
+
+// Find returns the first word of a hook's command as a run would look it up: the error is the one
+// that a run would end with. It is "" where only the shell can tell what runs.
+func Find(spec Spec) (program string, err error) {
+	program = spec.program()
+	if len(spec.Command) == 0 && (strings.ContainsAny(program, "$`'\"\\(){}<>|&;*?[~#!") || slices.Contains(ofShell, program)) {
+		return "", nil
+	}
+	env := spec.environ()
+	if _, err := lookPath(program, spec.Dir, env); err != nil {
+		return program, notFound(spec, program, env)
+	}
+	return program, nil
+}
+
+// ofShell are words that begin a command of a POSIX shell, and need no program.
+var ofShell = []string{
+	".", ":", "break", "case", "cd", "command", "continue", "do", "else", "eval", "exec", "exit", "export", "for", "if", "read", "readonly", "return",
+	"set", "shift", "times", "trap", "type", "ulimit", "umask", "unset", "until", "wait", "while", "{",
 }

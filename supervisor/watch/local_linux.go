@@ -9,23 +9,23 @@ import (
 // localTypes are the file systems on which all writers go through this kernel, so that inotify
 // hears of each (statfs(2), linux/magic.h). Others may be changed from elsewhere: nfs, cifs, 9p,
 // virtiofs, fuse, vboxsf, drvfs.
-var localTypes = map[uint32]bool{
-	unix.EXT4_SUPER_MAGIC:      true, // ext2 and ext3 too
-	unix.XFS_SUPER_MAGIC:       true,
-	unix.BTRFS_SUPER_MAGIC:     true,
-	unix.TMPFS_MAGIC:           true,
-	unix.RAMFS_MAGIC:           true,
-	unix.OVERLAYFS_SUPER_MAGIC: true,
-	unix.F2FS_SUPER_MAGIC:      true,
-	unix.REISERFS_SUPER_MAGIC:  true,
-	unix.MSDOS_SUPER_MAGIC:     true,
-	0x2fc12fc1:                 true, // zfs
-	0xca451a4e:                 true, // bcachefs
-	0x3153464a:                 true, // jfs
-	0x2011bab0:                 true, // exfat
-	0x7366746e:                 true, // ntfs3
-	0x61756673:                 true, // aufs
-	0x794c764f:                 true, // overlayfs of old kernels
+var localTypes = map[uint32]string{
+	unix.EXT4_SUPER_MAGIC:      "ext4", // ext2 and ext3 too
+	unix.XFS_SUPER_MAGIC:       "xfs",
+	unix.BTRFS_SUPER_MAGIC:     "btrfs",
+	unix.TMPFS_MAGIC:           "tmpfs",
+	unix.RAMFS_MAGIC:           "ramfs",
+	unix.OVERLAYFS_SUPER_MAGIC: "overlay",
+	unix.F2FS_SUPER_MAGIC:      "f2fs",
+	unix.REISERFS_SUPER_MAGIC:  "reiserfs",
+	unix.MSDOS_SUPER_MAGIC:     "vfat",
+	0x2fc12fc1:                 "zfs",
+	0xca451a4e:                 "bcachefs",
+	0x3153464a:                 "jfs",
+	0x2011bab0:                 "exfat",
+	0x7366746e:                 "ntfs3",
+	0x61756673:                 "aufs",
+	0x794c764f:                 "overlayfs", // of old kernels
 }
 
 // remoteTypes are names for the message.
@@ -54,5 +54,8 @@ func local(dir string) (bool, string) {
 	if name, ok := remoteTypes[magic]; ok {
 		return false, name
 	}
-	return localTypes[magic], fmt.Sprintf("type %#x", magic)
+	if name, ok := localTypes[magic]; ok {
+		return true, name
+	}
+	return false, fmt.Sprintf("type %#x", magic)
 }
