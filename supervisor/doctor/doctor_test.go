@@ -12,7 +12,7 @@ import (
 func well() Facts {
 	return Facts{
 		Project:   Project{Config: "devguard.toml", Runs: "./cmd/app"},
-		Toolchain: &Toolchain{Version: "go1.26.8 for linux/amd64", Module: "go.mod", Packages: 3, Files: 9, Directories: 1, Modules: 1},
+		Toolchain: &Toolchain{Version: "go1.26.8 for linux/amd64", Module: "go.mod", Packages: 3, Directories: 1, Modules: 1},
 		Watch:     &Watch{Directories: 4, Files: 20, Mode: "events", FileSystem: "ext4", Limit: 8192, Used: 10, InstanceLimit: 128, InstanceUsed: 1},
 		Sockets:   Sockets{Wanted: true},
 		Ports:     []Port{{What: "control", Address: "127.0.0.1:7777"}},
@@ -92,6 +92,7 @@ func TestLines(t *testing.T) {
 		{"no go", go1("", "there is no go command on PATH", "install Go"), "problem go there is no go command on PATH | install Go"},
 		{"old go", go1("go1.25", "go.mod requires go >= 1.99 (running go 1.25; GOTOOLCHAIN=local)", ""), "problem go go.mod requires go >= 1.99 | go env -w GOTOOLCHAIN=auto"},
 		{"go.sum", go1("go1.26", "missing go.sum entry for module x", ""), "problem module missing go.sum entry | go mod tidy"},
+		{"not required", go1("go1.26", "no required module provides package x.org/y; to add it: go get x.org/y (and 3 more)", ""), "problem module no required module | go mod tidy"},
 		{"vendor", go1("go1.26", "inconsistent vendoring in /x", ""), "problem module inconsistent vendoring | go mod vendor"},
 		{"code", go1("go1.26", "the package does not load: a.go:3:1: import cycle", ""), "problem graph a.go:3:1: import cycle | correct that"},
 		{"watcher", func(f *Facts) { f.Watch.Notes = []Trouble{{"the limit of watches is reached", "sysctl"}} }, "warning watch the limit of watches is reached | sysctl"},

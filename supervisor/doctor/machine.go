@@ -11,8 +11,8 @@ type Toolchain struct {
 	Module  string   // the file go.mod, as it is shown; "" when there is none
 	Failed  *Trouble // why the packages of the app cannot be listed
 
-	Packages, Modules  int // that the app is built from, without the standard library; modules that are watched
-	Files, Directories int // that are watched for it
+	Packages             int // that the app is built from, without the standard library
+	Directories, Modules int // of them, that are watched
 }
 
 func (t Toolchain) examine(r *Report) {
@@ -25,8 +25,8 @@ func (t Toolchain) examine(r *Report) {
 		return
 	}
 	r.ok("module", t.Module+" and go.sum agree with what is imported")
-	r.ok("graph", fmt.Sprintf("%s beside the standard library; %s in %s are watched, of %s",
-		many(t.Packages, "package"), many(t.Files, "file"), many(t.Directories, "directory"), many(t.Modules, "module")))
+	r.ok("graph", fmt.Sprintf("%s beside the standard library; %s of %s are watched",
+		many(t.Packages, "package"), many(t.Directories, "directory"), many(t.Modules, "module")))
 }
 
 // diagnose says which check has failed, and what helps, by what the go command says itself.
@@ -45,7 +45,7 @@ func (t Toolchain) diagnose() (check, fix string) {
 		return "go", t.Failed.or("install the version that go.mod asks for, or let the go command fetch it: go env -w GOTOOLCHAIN=auto")
 	case has("inconsistent vendoring"):
 		return "module", "go mod vendor"
-	case has("go.sum", "updates to go.mod needed", "go mod tidy", "no required module provides", "go.mod"):
+	case has("go.sum", "updates to go.mod needed", "go mod tidy", "no required module provides", "but not required", "go.mod"):
 		return "module", t.Failed.or("go mod tidy")
 	}
 	return "graph", t.Failed.or("correct that; devguard run builds as soon as it loads")

@@ -31,10 +31,11 @@ func toolchain(ctx context.Context, r Request, s supervisor.Survey) *doctor.Tool
 	t := &doctor.Toolchain{}
 	if s.Err != nil {
 		failed := trouble(s.Err)
+		failed.Text = strings.Join(strings.Fields(failed.Text), " ")
 		t.Failed = &failed
 	}
 	if g := s.Graph; g != nil {
-		t.Packages, t.Modules, t.Files, t.Directories = len(g.Imports), len(g.Roots), len(g.Files), len(g.Dirs)
+		t.Packages, t.Modules, t.Directories = len(g.Imports), len(g.Roots), len(g.Dirs)
 	}
 	ctx, cancel := context.WithTimeout(ctx, goWait)
 	defer cancel()

@@ -1,0 +1,312 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// diagnosis is what `devguard doctor --json` says.
+type diagnosis struct {
+	t    *testing.T
+	text string
+	code int
+
+	Schema, Problems, Warnings int
+	Lines                      []struct{ Check, State, Text, Fix string }
+}
+
+// doctor runs it in dir; more of its environment comes last, and wins.
+func doctor(t *testing.T, dir string, env []string, args ...string) diagnosis {
+	t.Helper()
+	cmd := exec.Command(binary(t), append([]string{"doctor", "--json"}, args...)...)
+	cmd.Dir, cmd.Env = dir, append(cleanEnv(), append([]string{"GORACE=atexit_sleep_ms=0"}, env...)...)
+	return diagnosed(t, cmd)
+}
+
+func diagnosed(t *testing.T, cmd *exec.Cmd) diagnosis {
+	t.Helper()
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	d := diagnosis{t: t, text: string(out), code: cmd.ProcessState.ExitCode()}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(out, &d); err != nil {
+		t.Fatalf("%v: %s%s", err, out, stderr.String())
+	}
+	if want := min(d.Problems, 1); d.code != want || d.Schema != 1 || stderr.Len() > 0 {
+		t.Errorf("exit code %d, want %d; schema %d; stderr %q", d.code, want, d.Schema, stderr.String())
+	}
+	return d
+}
+
+// line returns a line of that state and check with the text in it; it must be there.
+func (d diagnosis) line(state, check, text string) (fix string) {
+	d.t.Helper()
+	for _, l := range d.Lines {
+		if l.State == state && l.Check == check && strings.Contains(l.Text, text) {
+			return l.Fix
+		}
+	}
+	d.t.Errorf("no %s of %s with %q in\n%s", state, check, text, d.text)
+	return ""
+}
+
+// none fails when a line of a check is not ok.
+func (d diagnosis) none(checks ...string) {
+	d.t.Helper()
+	for _, l := range d.Lines {
+		for _, check := range checks {
+			if l.Check == check && l.State != "ok" {
+				d.t.Errorf("%+v", l)
+			}
+		}
+	}
+}
+
+// typed runs a fix that is a command in dir.
+func typed(t *testing.T, dir, fix string) {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", fix)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%s: %v: %s", fix, err, out)
+	}
+}
+
+const idleMain = "package main\n\nfunc main() { select {} }\n"
+
+// TestDoctorWell: a project without any trouble, for people and for programs.
+func TestDoctorWell(t *testing.T) {
+	t.Parallel()
+	dir := project(t, map[string]string{"main.go": idleMain})
+	d := doctor(t, dir, nil)
+	for check, text := range map[string]string{
+		"configuration": "there is no devguard.toml", "go": "go1.", "module": "go.mod and go.sum agree", "graph": "1 module",
+		"watch.limit": "watches of this user", "files": "events can be relied on", "sockets": "held over a restart (tried)", "database": "none is named",
+	} {
+		d.line("ok", check, text)
+	}
+	if d.Problems+d.Warnings != 0 {
+		t.Errorf("%s", d.text)
+	}
+	people := exec.Command(binary(t), "doctor", ".")
+	people.Dir, people.Env = dir, cleanEnv()
+	out, err := people.CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "ok       there is no devguard.toml") || !strings.HasSuffix(string(out), "\nall is well\n") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 2 {
+		t.Errorf("it has left something: %v", entries)
+	}
+	usage := exec.Command(binary(t), "doctor", "--jsn")
+	if out, err := usage.CombinedOutput(); usage.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "did you mean --json?") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestDoctorOfCommand: no Go module, no devguard.toml, and no go command.
+func TestDoctorOfCommand(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "server.js"), "")
+	d := doctor(t, dir, nil)
+	if fix := d.line("problem", "configuration", "nothing to run"); !strings.Contains(fix, "devguard run -- COMMAND") {
+		t.Errorf("fix: %s", fix)
+	}
+	tools := filepath.Join(t.TempDir(), "bin")
+	write(t, filepath.Join(tools, "README"), "")
+	d = doctor(t, dir, []string{"PATH=" + tools}, "--", "sleep", "60")
+	if d.Problems > 0 || strings.Contains(d.text, `"check":"go"`) {
+		t.Errorf("%s", d.text)
+	}
+	d.line("ok", "configuration", "it would run sleep")
+	d.line("ok", "watch.limit", "1 file")
+}
+
+// TestDoctorOfConfiguration: what is wrong is said with its place, and the rest is looked at.
+func TestDoctorOfConfiguration(t *testing.T) {
+	t.Parallel()
+	dir := project(t, map[string]string{"main.go": idleMain, "devguard.toml": "[app]\npackge = '.'\n"})
+	d := doctor(t, dir, nil)
+	if fix := d.line("problem", "configuration", "devguard.toml:2:1: "); fix != `did you mean "app.package"?` {
+		t.Errorf("fix: %s", fix)
+	}
+	d.line("ok", "graph", "1 module")
+	write(t, filepath.Join(dir, "devguard.toml"), "[app]\npackage = '.'\nenv_files = ['dev.env']\n")
+	d = doctor(t, dir, nil)
+	if fix := d.line("problem", "configuration", "dev.env: env file cannot be read"); !strings.HasPrefix(fix, "create it") {
+		t.Errorf("fix: %s", fix)
+	}
+	write(t, filepath.Join(dir, "dev.env"), "A=1\nB\n")
+	doctor(t, dir, nil).line("problem", "configuration", "dev.env:2:1: ")
+	write(t, filepath.Join(dir, "dev.env"), "A=1\n")
+	if d = doctor(t, dir, nil); d.Problems > 0 {
+		t.Errorf("%s", d.text)
+	}
+}
+
+// TestDoctorOfModule: each trouble of the go command, and what is to be typed.
+func TestDoctorOfModule(t *testing.T) {
+	t.Parallel()
+	const uses = "package main\n\nimport _ \"example.com/x\"\n\nfunc main() {}\n"
+	x := map[string]string{"x/go.mod": "module example.com/x\n\ngo 1.25\n", "x/x.go": "package x\n"}
+	with := func(files map[string]string) string {
+		for name, text := range x {
+			if files[name] == "" {
+				files[name] = text
+			}
+		}
+		return project(t, files)
+	}
+	const required = "module example.com/app\n\ngo 1.25\n\nrequire example.com/x v0.0.0\n\nreplace example.com/x => ./x\n"
+	for _, c := range []struct {
+		name, check, says, fix string
+		dir                    string
+		env                    []string
+		typed                  bool
+	}{
+		{"go is missing", "go", "there is no go command", "install Go", project(t, map[string]string{"main.go": idleMain}), []string{"PATH=/nowhere"}, false},
+		{"go is too old", "go", "requires go >= 1.99", "go env -w GOTOOLCHAIN=auto", project(t, map[string]string{"main.go": idleMain, "go.mod": "module x\n\ngo 1.99\n"}),
+			[]string{"GOTOOLCHAIN=local"}, false},
+		{"nothing requires it", "module", "example.com/x and is replaced but not required", "go mod tidy", with(map[string]string{"main.go": uses, "go.mod": strings.Replace(required, "require example.com/x v0.0.0\n", "", 1)}), nil, true},
+		{"go.mod is out of date", "module", "updates to go.mod needed", "go mod tidy", with(map[string]string{"main.go": uses, "x/go.mod": "module example.com/x\n\ngo 1.25.1\n", "go.mod": required}), nil, true},
+		{"vendor is out of date", "module", "inconsistent vendoring", "go mod vendor", with(map[string]string{"main.go": uses, "go.mod": required, "vendor/modules.txt": ""}), nil, true},
+		{"it does not load", "graph", "main.go:3:8: package no/such is not in std", "correct that", project(t, map[string]string{"main.go": "package main\n\nimport _ \"no/such\"\n\nfunc main() {}\n"}), nil, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := doctor(t, c.dir, c.env)
+			fix := d.line("problem", c.check, c.says)
+			if !strings.Contains(fix, c.fix) {
+				t.Errorf("fix: %s", fix)
+			}
+			if c.typed {
+				typed(t, c.dir, fix)
+				doctor(t, c.dir, c.env).none(c.check, "graph")
+			}
+		})
+	}
+}
+
+// TestDoctorOfPorts: an address that somebody else has, and who that is.
+func TestDoctorOfPorts(t *testing.T) {
+	t.Parallel()
+	app, err := listensApp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	control, ready, database, port := freePort(t), freePort(t), freePort(t), freePort(t)
+	dir := project(t, map[string]string{"main.go": idleMain, "sockets": "listen 127.0.0.1:" + ready, "devguard.toml": fmt.Sprintf(
+		"control = '127.0.0.1:%s'\n[ready]\nhttp = 'http://localhost:%s/'\n[[database]]\nlisten = '127.0.0.1:%s'\n", control, ready, database)})
+	env := []string{"PORT=" + port}
+	d := doctor(t, dir, env)
+	for _, what := range []string{"control 127.0.0.1:" + control, "ready.http localhost:" + ready, "listen of [[database]] 127.0.0.1:" + database, "PORT :" + port} {
+		d.line("ok", "port", what+" is free")
+	}
+	var taken []net.Listener
+	for _, p := range []string{control, database, port} {
+		l, err := net.Listen("tcp", "127.0.0.1:"+p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		taken = append(taken, l)
+	}
+	other := exec.Command(app, "sockets")
+	other.Dir = dir
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer other.Process.Kill()
+	if !poll(limit, func() bool { return !refuses("127.0.0.1:" + ready) }) {
+		t.Fatal("the other process does not listen")
+	}
+	d = doctor(t, dir, env)
+	d.line("problem", "port", fmt.Sprintf("control 127.0.0.1:%s is in use by process %d", control, os.Getpid()))
+	d.line("problem", "port", fmt.Sprintf("listen of [[database]] 127.0.0.1:%s is in use by process %d", database, os.Getpid()))
+	d.line("warning", "port", fmt.Sprintf("PORT :%s is in use by process %d", port, os.Getpid()))
+	fix := d.line("problem", "port", fmt.Sprintf("ready.http localhost:%s is in use by process %d (%s)", ready, other.Process.Pid, filepath.Base(app)))
+	kill, _, _ := strings.Cut(fix, ",")
+	typed(t, dir, kill)
+	other.Wait()
+	for _, l := range taken {
+		l.Close()
+	}
+	doctor(t, dir, env).none("port")
+}
+
+// TestDoctorOfHooks: commands are looked up as a run does it, and none is run.
+func TestDoctorOfHooks(t *testing.T) {
+	t.Parallel()
+	const hook = "[[hook]]\nname = '%s'\nwatch = ['*.sql']\nrun = %s\n"
+	toml := ""
+	for name, run := range map[string]string{
+		"listed": "['gen-nothing', 'x']", "worded": "'A=1 gen-nowhere x'", "literal": "'true postgres://dev:geheim@localhost/app'",
+		"spilling": "'true -database $DATABASE_URL up'", "well": "'X=$DATABASE_URL true'", "script": "'if true; then touch ran; fi'",
+	} {
+		toml += fmt.Sprintf(hook, name, run)
+	}
+	dir := project(t, map[string]string{"main.go": idleMain, "devguard.toml": toml})
+	d := doctor(t, dir, []string{"DATABASE_URL=postgres://dev:geheim@127.0.0.1:1/app?connect_timeout=1"})
+	d.line("problem", "hook", "hook listed: command not found: gen-nothing")
+	if fix := d.line("problem", "hook", "hook worded: command not found: gen-nowhere"); !strings.HasPrefix(fix, "install gen-nowhere") {
+		t.Errorf("fix: %s", fix)
+	}
+	d.line("warning", "hook", `hook "literal" has a password in its command`)
+	if fix := d.line("warning", "hook", `hook "spilling" writes $DATABASE_URL on a command line`); !strings.Contains(fix, "NAME=$DATABASE_URL true") {
+		t.Errorf("fix: %s", fix)
+	}
+	d.line("ok", "hook", `hook "well": true is there`)
+	d.line("ok", "hook", `hook "script" is a shell script`)
+	if _, err := os.Stat(filepath.Join(dir, "ran")); err == nil {
+		t.Error("a hook was run")
+	}
+	if strings.Contains(d.text, "geheim") {
+		t.Errorf("a password is printed: %s", d.text)
+	}
+}
+
+// TestDoctorBesideDevguards: what they have is theirs, and they are not disturbed; two that share a
+// hook which migrates are told of.
+func TestDoctorBesideDevguards(t *testing.T) {
+	t.Parallel()
+	app, err := listensApp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	control, port := freePort(t), freePort(t)
+	dir := project(t, map[string]string{"sockets": "tag save0\nlisten 127.0.0.1:" + port, "devguard.toml": fmt.Sprintf(
+		"control = '127.0.0.1:%s'\n[app]\ncommand = [%q, 'sockets']\n[ready]\ntcp = '127.0.0.1:%s'\n[[hook]]\nname = 'migrate'\nwatch = ['*.sql']\nrun = 'true'\nmigrates = true\n",
+		control, app, port)})
+	first := run(t, dir, nil, "--name", "api")
+	first.ready()
+	d := doctor(t, dir, nil)
+	d.line("ok", "running", `devguard "api" runs here, pid `+strconv.Itoa(first.cmd.Process.Pid))
+	d.line("ok", "port", "control 127.0.0.1:"+control+" is in use by the devguard that runs here")
+	d.line("ok", "port", "ready.tcp 127.0.0.1:"+port+" is in use by the devguard that runs here")
+	d.none("hook")
+	second := run(t, dir, nil, "--name", "worker", "--control", "127.0.0.1:0")
+	second.wait(0, "instance started", nil)
+	d = doctor(t, dir, nil)
+	if fix := d.line("warning", "hook", `hook "migrate" migrates, and "api" and "worker" have it`); !strings.Contains(fix, "--config FILE") {
+		t.Errorf("fix: %s", fix)
+	}
+	if n := first.count(0, "instance started"); n != 1 || first.count(0, "changed") > 0 {
+		t.Errorf("%d starts: devguard was disturbed\n%s", n, first.log())
+	}
+	// The fix: the worker has a file of its own, without the hook.
+	second.stop()
+	write(t, filepath.Join(dir, "worker.toml"), fmt.Sprintf("[app]\ncommand = [%q, 'sockets']\n", app))
+	run(t, dir, nil, "--name", "worker", "--config", "worker.toml").wait(0, "instance started", nil)
+	doctor(t, dir, nil).none("hook")
+}
