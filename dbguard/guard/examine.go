@@ -141,6 +141,7 @@ const (
 	codeTimeout     = "timeout"
 	codeCertificate = "certificate"
 	codeSettings    = "settings"
+	codeNoTLS       = "no TLS"
 	codeOurs        = "ours" // the app may fare better
 	codeOther       = "other"
 )
@@ -156,6 +157,8 @@ func troubleCode(err error) string {
 		return codeHost
 	case isCertificate(err):
 		return codeCertificate
+	case refusesTLS(err):
+		return codeNoTLS
 	case timedOut(err):
 		return codeTimeout
 	case oursAlone(err):

@@ -227,5 +227,10 @@ func oursAlone(err error) bool {
 	case errors.Is(err, context.Canceled), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return false
 	}
-	return !strings.Contains(err.Error(), "server refused TLS connection") // pgconn has no type for it
+	return !refusesTLS(err)
+}
+
+// refusesTLS reports whether a server has no TLS for a connect that wants it.
+func refusesTLS(err error) bool {
+	return strings.Contains(err.Error(), "server refused TLS connection") // pgconn has no type for it
 }

@@ -62,6 +62,7 @@ const (
 	CodeSilent      = "silent"      // nothing listens there
 	CodeTimeout     = "timeout"     // no answer in time
 	CodeCertificate = "certificate" // it is not accepted
+	CodeNoTLS       = "no TLS"      // the server has none, and it is asked for
 	CodeSettings    = "settings"    // they cannot be used
 	CodeOurs        = "ours"        // devguard cannot log in, and the app perhaps can
 	CodeOther       = "other"
@@ -132,6 +133,8 @@ func (d Database) fix() string {
 		return "look whether the way there is open (VPN, firewall), or correct the host in " + first
 	case CodeCertificate:
 		return "name the certificate of its authority in " + first + ": sslrootcert=FILE"
+	case CodeNoTLS:
+		return "switch TLS on there, or take sslmode out of " + first
 	case CodeSettings:
 		return "correct " + first
 	case CodeOurs:

@@ -109,6 +109,7 @@ func TestLines(t *testing.T) {
 		{"silent", fails(CodeSilent), "problem database it does not | start the server"},
 		{"timeout", fails(CodeTimeout), "problem database it does not | VPN"},
 		{"certificate", fails(CodeCertificate), "problem database it does not | sslrootcert=FILE"},
+		{"no TLS there", fails(CodeNoTLS), "problem database it does not | take sslmode out of DATABASE_URL"},
 		{"settings", fails(CodeSettings), "problem database it does not | correct DATABASE_URL"},
 		{"password", fails("28P01"), "problem database it does not | correct user and password"},
 		{"no database", fails("3D000"), "problem database it does not | create the database"},
