@@ -25,7 +25,7 @@ func Status(ctx context.Context, t *Talk) error {
 	if err := t.Get(ctx, "/v1/status", &s); err != nil {
 		return err
 	}
-	_, err := io.WriteString(t.Out, statusText(s))
+	_, err := io.WriteString(t.Out, statusText(s)+historyText(s.History))
 	return err
 }
 
@@ -86,6 +86,51 @@ func instanceText(i control.Instance) string {
 		text += ", listening on " + strings.Join(i.Listening, ", ")
 	}
 	return text
+}
+
+// shownPast is how many generations people are shown; --json has more.
+const shownPast = 5
+
+// historyText is the newest generations, one a line.
+func historyText(past []control.Past) string {
+	var t table
+	for _, p := range past[:min(len(past), shownPast)] {
+		t.row("past", "generation %d: %s", p.Gen, strings.Join(pastTexts(p), ", "))
+	}
+	return t.String()
+}
+
+func pastTexts(p control.Past) (parts []string) {
+	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	if n := len(p.Hooks); n > 0 {
+		say("hook %s %s in %d ms", p.Hooks[n-1].Name, p.Hooks[n-1].Outcome, p.Hooks[n-1].MS)
+	}
+	if n := len(p.Builds); n > 0 {
+		say("build %s in %d ms", p.Builds[n-1].Outcome, p.Builds[n-1].MS)
+	}
+	if p.Skipped != "" {
+		say("not started: %s", p.Skipped)
+	}
+	if !p.Started.IsZero() {
+		say("started %s", p.Started.Format(time.TimeOnly))
+	}
+	if p.Ready != nil {
+		say("ready in %d ms", p.Ready.MS)
+	}
+	if p.Ready != nil && p.Ready.SaveToReadyMS != nil {
+		say("%d ms after the save", *p.Ready.SaveToReadyMS)
+	}
+	if p.Failed != "" {
+		say("failed: %s", p.Failed)
+	}
+	switch {
+	case p.Ended == nil:
+	case p.Ended.Signal != "":
+		say("ended by %s", p.Ended.Signal)
+	default:
+		say("exited with %d", p.Ended.Code)
+	}
+	return parts
 }
 
 func (t *table) failure(f control.Failure) {

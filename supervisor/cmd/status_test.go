@@ -1,7 +1,9 @@
 package cmd
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/devguard/devguard/supervisor/control"
 )
@@ -37,6 +39,29 @@ database  dev@db/shop: mode session, postgres; 1 session
 `
 	if got := statusText(s); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+func TestHistoryText(t *testing.T) {
+	save := int64(650)
+	at := time.Date(2026, 1, 2, 12, 4, 5, 0, time.UTC)
+	past := []control.Past{
+		{Gen: 4, Builds: []control.PastBuild{{Outcome: "failed", MS: 90}}},
+		{Gen: 3, Hooks: []control.PastHook{{Name: "sqlc", Outcome: "finished", MS: 30}}, Builds: []control.PastBuild{{Outcome: "cancelled"}, {Outcome: "finished", MS: 620}},
+			Started: at, Ready: &control.PastReady{MS: 12, SaveToReadyMS: &save}},
+		{Gen: 2, Skipped: "the binary is the same", Started: at, Failed: "not ready in time", Ended: &control.PastEnd{Code: -1, Signal: "SIGKILL"}},
+		{Gen: 1, Started: at, Ended: &control.PastEnd{Code: 1}},
+	}
+	want := `past      generation 4: build failed in 90 ms
+past      generation 3: hook sqlc finished in 30 ms, build finished in 620 ms, started 12:04:05, ready in 12 ms, 650 ms after the save
+past      generation 2: not started: the binary is the same, started 12:04:05, failed: not ready in time, ended by SIGKILL
+past      generation 1: started 12:04:05, exited with 1
+`
+	if got := historyText(past); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	if n := strings.Count(historyText(make([]control.Past, 20)), "\n"); n != shownPast {
+		t.Errorf("%d lines", n)
 	}
 }
 

@@ -22,7 +22,8 @@ type Line struct {
 
 // Journal keeps the newest lines of devguard's log. The zero value is not usable.
 type Journal struct {
-	pretty func(io.Writer) *slog.Logger
+	pretty  func(io.Writer) *slog.Logger
+	history history
 
 	mu    sync.Mutex
 	last  uint64
@@ -86,6 +87,7 @@ func (k *keeper) Handle(ctx context.Context, r slog.Record) error {
 	var line, text bytes.Buffer
 	_ = k.with(slog.NewJSONHandler(&line, nil)).Handle(ctx, r.Clone())   // a buffer takes it
 	_ = k.with(k.journal.pretty(&text).Handler()).Handle(ctx, r.Clone()) // likewise
+	k.journal.history.add(r, line.Bytes())
 	k.journal.keep(strings.TrimSpace(line.String()), strings.TrimRight(text.String(), "\n"))
 	return k.next.Handle(ctx, r)
 }

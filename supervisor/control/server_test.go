@@ -74,7 +74,9 @@ func serveWithin(t testing.TB, bodyTime time.Duration) *fake {
 		Restart:   func(context.Context) error { return f.count(&f.restarts) },
 		Stop:      func(context.Context) error { return f.count(&f.stops) },
 		Listening: func() []netip.AddrPort { return []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:8080")} },
-		Sockets:   func() Sockets { return Sockets{Addresses: []Address{{"127.0.0.1:8080", "listening by generation 1"}}} },
+		Sockets: func() Sockets {
+			return Sockets{Addresses: []Address{{Address: "127.0.0.1:8080", State: "listening by generation 1", Kind: "listening", Gen: 1}}}
+		},
 		Databases: func() []Database { return []Database{{Name: "dev@db/shop"}} },
 		ResetConnections: func(context.Context) []Reset {
 			f.count(&f.resets)
@@ -268,8 +270,8 @@ func TestStatus(t *testing.T) {
 		`"failures":[{"what":"build","version":4,"error":"main.go:3:1: oops","hint":"mend it",` +
 		`"errors":[{"file":"main.go","line":3,"column":1,"text":"oops","source":"x := 1"}],"total":12}],` +
 		`"hooks":[{"name":"gen","state":"held"}],` +
-		`"sockets":{"addresses":[{"address":"127.0.0.1:8080","state":"listening by generation 1"}]},` +
-		`"databases":[{"name":"dev@db/shop","paused":false,"spares":0,"sessions":null,"generations":null}]}` + "\n"
+		`"sockets":{"addresses":[{"address":"127.0.0.1:8080","state":"listening by generation 1","kind":"listening","gen":1}]},` +
+		`"databases":[{"name":"dev@db/shop","paused":false,"spares":0,"sessions":null,"generations":null}],"history":[]}` + "\n"
 	if body = strings.Replace(body, time.Unix(1, 2).Format(time.RFC3339Nano), "1970-01-01T00:00:01.000000002Z", 1); body != want {
 		t.Errorf("got  %swant %s", body, want)
 	}

@@ -21,6 +21,7 @@ type Status struct {
 	Hooks     []Hook     `json:"hooks"`    // in the order of devguard.toml
 	Sockets   Sockets    `json:"sockets"`
 	Databases []Database `json:"databases"`
+	History   []Past     `json:"history"` // the newest generation first
 }
 
 // About says which devguard answers.
@@ -92,6 +93,11 @@ type Sockets struct {
 type Address struct {
 	Address string `json:"address"`
 	State   string `json:"state"` // listening by generation N, held since HH:MM:SS, let go: and why
+
+	Kind   string    `json:"kind"`             // the same for programs: bound, handed, listening, held, let go
+	Gen    int       `json:"gen,omitempty"`    // that has bound it, was handed it, or listens
+	Since  time.Time `json:"since,omitzero"`   // when it is held
+	Reason string    `json:"reason,omitempty"` // why it was let go
 }
 
 // Database is one server, database and user that the app uses.
@@ -148,6 +154,7 @@ func (s *Server) statusOf(snap reload.Snapshot) Status {
 		Instance: s.instanceOf(snap),
 		Waits:    Waits(snap), Failures: Failures(snap), Hooks: hooksOf(snap),
 		Sockets: socketsOf(s.source.Sockets()), Databases: list(s.source.Databases()),
+		History: s.source.Journal.history.past(),
 	}
 }
 

@@ -182,7 +182,7 @@ func (w *world) do(acts []Action) {
 		w.t.Fatalf("off, and copies are left: %v", w.kept)
 	}
 	for _, s := range w.table.Snapshot() {
-		if s.Place.Addr == (netip.AddrPort{}) || s.State == "" {
+		if s.Place.Addr == (netip.AddrPort{}) || s.Kind == "" {
 			w.t.Fatalf("status %v", s)
 		}
 	}
@@ -207,7 +207,7 @@ func (w *world) rest() {
 	}
 	for inode := range w.kept {
 		if stops := w.alive && w.ends; !w.open[inode] && !stops { // a stop ends, and is followed by a start or by nothing
-			w.t.Fatalf("%d is kept for ever: %v", inode, w.table.sockets[inode].state.describe())
+			w.t.Fatalf("%d is kept for ever: %v", inode, w.table.sockets[inode].state.status())
 		}
 	}
 }

@@ -68,7 +68,7 @@ type socket struct {
 type state interface {
 	// kept reports whether devguard has a copy.
 	kept() bool
-	describe() string
+	status() Status
 }
 
 type (

@@ -263,20 +263,16 @@ func (t *Table) Kept() []Kept {
 	return out
 }
 
-// Status is one place and what is known of it, for people.
-type Status struct {
-	Place Place
-	State string // "listening by generation 3", "held since 12:04:05", "let go: ..."
-}
-
 // Snapshot describes every place, in a stable order.
 func (t *Table) Snapshot() []Status {
 	var out []Status
 	for _, s := range t.all(func(s state) bool { return !isBound(s) }) {
-		out = append(out, Status{s.place, s.state.describe()})
+		one := s.state.status()
+		one.Place = s.place
+		out = append(out, one)
 	}
 	for _, p := range slices.SortedFunc(maps.Keys(t.gone), comparePlaces) {
-		out = append(out, Status{Place: p, State: "let go: " + t.gone[p]})
+		out = append(out, Status{Place: p, Kind: PlaceLetGo, Reason: t.gone[p]})
 	}
 	return out
 }

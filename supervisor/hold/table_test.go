@@ -3,6 +3,7 @@ package hold
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -370,10 +371,10 @@ func TestSnapshot(t *testing.T) {
 		s.do(table, now)
 	}
 	want := []Status{
-		{Place: place("127.0.0.1:9"), State: "listening by generation 2"},
-		{Place: place(local), State: "held since 12:00:00"},
+		{Place: place("127.0.0.1:9"), Kind: PlaceListening, Gen: 2},
+		{Place: place(local), Kind: PlaceHeld, Since: zero},
 	}
-	if got := table.Snapshot(); fmt.Sprint(got) != fmt.Sprint(want) {
+	if got := table.Snapshot(); !slices.Equal(got, want) || fmt.Sprint(got) != "[listening by generation 2 held since 12:00:00]" {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
 	for _, k := range table.Kept() {
@@ -386,7 +387,8 @@ func TestSnapshot(t *testing.T) {
 	}
 	table.Exited(now, 2)
 	last := table.Snapshot()[1]
-	if last != (Status{Place: place(local), State: "let go: generation 2 ended, and has not taken it"}) {
+	if last != (Status{Place: place(local), Kind: PlaceLetGo, Reason: "generation 2 ended, and has not taken it"}) ||
+		last.String() != "let go: generation 2 ended, and has not taken it" {
 		t.Errorf("after letting go: %v", last)
 	}
 }

@@ -301,7 +301,7 @@ func (h *Holder) publish() {
 	h.kept.Store(&kept)
 	status := Status{Off: h.table.Off()}
 	for _, s := range h.table.Snapshot() {
-		status.Sockets = append(status.Sockets, Socket{s.Place.String(), s.State})
+		status.Sockets = append(status.Sockets, Socket{s.Place.String(), s.String(), string(s.Kind), s.Gen, s.Since, s.Reason})
 	}
 	h.stand.Store(&status)
 	h.off.Store(h.table.Off() != "")

@@ -1,0 +1,78 @@
+package control
+
+import (
+	"errors"
+	"log/slog"
+	"testing"
+
+	"github.com/devguard/devguard/supervisor/logline"
+)
+
+// TestHistory: what the lines of some generations make of the past.
+func TestHistory(t *testing.T) {
+	f := serve(t)
+	say := func(all ...logline.Line) {
+		for _, l := range all {
+			l.To(f.log)
+		}
+	}
+	line := func(msg string, attrs ...slog.Attr) logline.Line { return logline.Line{Msg: msg, Attrs: attrs} }
+	gen := func(n int) slog.Attr { return slog.Int("gen", n) }
+	ms := slog.Int64("ms", 12)
+	failed := logline.Diagnostics{Shown: []logline.Diagnostic{{File: "main.go", Line: 3, Col: 1, Msg: "oops"}}, Source: []string{"x"}, Total: 2}
+	say(
+		line(logline.MsgWatching, slog.Int("dirs", 1)),
+		line(logline.MsgHookFinished, gen(1), slog.String("hook", "sqlc"), ms),
+		line(logline.MsgBuildFailed, gen(1), ms, slog.Any("errors", failed)),
+		line(logline.MsgBuildCancelled, gen(1), ms),
+		line(logline.MsgBuildFinished, gen(1), ms),
+		line(logline.MsgInstanceStarted, gen(1), slog.Int("pid", 77)),
+		line(logline.MsgInstanceReady, gen(1), slog.String("rule", "listening"), ms, slog.Int64("save_to_ready_ms", 99)),
+		line(logline.MsgBuildFinished, gen(2), ms),
+		line(logline.MsgRestartSkipped, gen(2), slog.String("reason", "the same binary")),
+		line(logline.MsgHookFailed, gen(2), slog.String("hook", "sqlc"), ms, slog.Int("code", 3), slog.String("error", "no schema")),
+		line(logline.MsgBuildFinished, gen(2), ms),
+		line(logline.MsgInstanceExited, gen(1), slog.Int("code", -1), slog.String("signal", "SIGKILL"), slog.Int("hung_up", 2)),
+		line(logline.MsgDrained, gen(1), slog.String("database", "dev@db/shop"), slog.Int("sessions", 4), slog.Int("left", 0), ms),
+		line(logline.MsgDrained, slog.String("database", "of nobody"), ms),
+		logline.Failed(logline.MsgInstanceNotReady, 2, errors.New("nobody listens")),
+	)
+	s := f.statusNow()
+	if len(s.History) != 2 || s.History[0].Gen != 2 || s.History[1].Gen != 1 {
+		t.Fatalf("%+v", s.History)
+	}
+	second, first := s.History[0], s.History[1]
+	switch b := first.Builds; {
+	case len(b) != 3 || b[0].Outcome != "failed" || b[0].Total != 2 || b[0].Errors[0] != (Diagnostic{"main.go", 3, 1, "oops", "x"}),
+		b[1].Outcome != "cancelled", b[2].Outcome != "finished", b[2].MS != 12, b[2].At.IsZero():
+		t.Errorf("builds: %+v", b)
+	}
+	if h := first.Hooks; len(h) != 1 || h[0].Name != "sqlc" || h[0].Outcome != "finished" {
+		t.Errorf("hooks: %+v", h)
+	}
+	if first.PID != 77 || first.Ready == nil || first.Ready.Rule != "listening" || *first.Ready.SaveToReadyMS != 99 || first.Started.IsZero() {
+		t.Errorf("%+v", first)
+	}
+	if e := first.Ended; e == nil || e.Code != -1 || e.Signal != "SIGKILL" || e.HungUp != 2 {
+		t.Errorf("end: %+v", e)
+	}
+	if d := first.Drained; len(d) != 1 || *d[0].Sessions != 4 || *d[0].Left != 0 || d[0].Statements != nil {
+		t.Errorf("drained: %+v", d)
+	}
+	if h := second.Hooks; second.Skipped != "" || len(second.Builds) != 2 || len(h) != 1 || h[0].Code != 3 || h[0].Error != "no schema" || second.Failed != "nobody listens" || second.Ended != nil {
+		t.Errorf("%+v", second)
+	}
+	for n := 3; n < 3+2*maxPast; n++ {
+		for range 2 * maxParts {
+			say(line(logline.MsgBuildFinished, gen(n), ms))
+		}
+	}
+	if all := f.statusNow().History; len(all) != maxPast || len(all[0].Builds) != maxParts {
+		t.Errorf("%d generations, %d builds are kept", len(all), len(all[0].Builds))
+	}
+}
+
+func (f *fake) statusNow() Status {
+	snap, _ := f.latest()
+	return f.statusOf(snap)
+}
