@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -66,74 +67,82 @@ func textOf(r Report) string {
 	return b.String()
 }
 
-// TestLines: what each fact makes of a report where all is well otherwise.
+// What changes one fact.
+func goSays(version, failed, fix string) func(*Facts) {
+	return func(f *Facts) { f.Toolchain.Version, f.Toolchain.Failed = version, &Trouble{failed, fix} }
+}
+
+func port(p Port) func(*Facts) { return func(f *Facts) { f.Ports = []Port{p} } }
+
+func database(change func(*Database)) func(*Facts) {
+	return func(f *Facts) { change(&f.Databases.Found[0]) }
+}
+
+func fails(code string) func(*Facts) {
+	return database(func(d *Database) { d.Failed = &DatabaseTrouble{"it does not", code} })
+}
+
+func hook(h Hook) func(*Facts) {
+	h.Name, h.Place = "m", "devguard.toml:4"
+	return func(f *Facts) { f.Hooks = []Hook{h} }
+}
+
+// notOK is what one fact makes of a report where all is well otherwise.
+var notOK = []struct {
+	name   string
+	change func(*Facts)
+	want   string // of the one line that is not ok: state, check, and parts of text and fix
+}{
+	{"invalid", func(f *Facts) { f.Project.Invalid = []Trouble{{"devguard.toml:2:1: no such key", "did you mean it?"}} }, "problem configuration devguard.toml:2:1: no such key | did you mean it?"},
+	{"invalid, without a hint", func(f *Facts) { f.Project.Invalid = []Trouble{{"x", ""}} }, "problem configuration x | correct that"},
+	{"no go", goSays("", "there is no go command on PATH", "install Go"), "problem go there is no go command on PATH | install Go"},
+	{"old go", goSays("go1.25", "go.mod requires go >= 1.99 (running go 1.25; GOTOOLCHAIN=local)", ""), "problem go go.mod requires go >= 1.99 | go env -w GOTOOLCHAIN=auto"},
+	{"go.sum", goSays("go1.26", "missing go.sum entry for module x", ""), "problem module missing go.sum entry | go mod tidy"},
+	{"not required", goSays("go1.26", "no required module provides package x.org/y; to add it: go get x.org/y (and 3 more)", ""), "problem module no required module | go mod tidy"},
+	{"vendor", goSays("go1.26", "inconsistent vendoring in /x", ""), "problem module inconsistent vendoring | go mod vendor"},
+	{"code", goSays("go1.26", "the package does not load: a.go:3:1: import cycle", ""), "problem graph a.go:3:1: import cycle | correct that"},
+	{"watcher", func(f *Facts) { f.Watch.Notes = []Trouble{{"the limit of watches is reached", "sysctl"}} }, "warning watch the limit of watches is reached | sysctl"},
+	{"watches", func(f *Facts) { f.Watch.Used = 8000 }, "warning watch.limit 8000 of 8192 watches | sudo sysctl fs.inotify.max_user_watches=524288"},
+	{"remote", func(f *Facts) { f.Watch.Remote = &Remote{"/mnt/c/app", "9p"} }, "warning files /mnt/c/app (9p) may not report every change | in WSL below ~"},
+	{"sockets", func(f *Facts) {
+		f.Sockets.Refused = &Trouble{"pidfd_getfd: operation not permitted", "--cap-add SYS_PTRACE"}
+	}, "warning sockets pidfd_getfd: operation not permitted | --cap-add SYS_PTRACE"},
+	{"port of another", port(Port{What: "control", Address: "127.0.0.1:1", By: Holder{Another, 42, "nginx"}}), "problem port control 127.0.0.1:1 is in use by process 42 (nginx) | kill 42"},
+	{"port of a stranger", port(Port{What: "control", Address: "127.0.0.1:1", By: Holder{State: Another}}), "problem port by a process of another user or container | sudo ss -ltnp"},
+	{"port, perhaps", port(Port{What: "PORT", Address: ":8080", Guess: true, By: Holder{Another, 42, "nginx"}}), "warning port PORT :8080 is in use by process 42 | kill 42"},
+	{"port that cannot be", port(Port{What: "control", Address: "127.0.0.1:1", Failed: "not allowed"}), "problem port cannot be listened on: not allowed | another address for control"},
+	{"host", fails(CodeHost), "problem database DATABASE_URL: dev@db:5432/app: it does not | correct the host in DATABASE_URL"},
+	{"silent", fails(CodeSilent), "problem database it does not | start the server"},
+	{"timeout", fails(CodeTimeout), "problem database it does not | VPN"},
+	{"certificate", fails(CodeCertificate), "problem database it does not | sslrootcert=FILE"},
+	{"no TLS there", fails(CodeNoTLS), "problem database it does not | take sslmode out of DATABASE_URL"},
+	{"settings", fails(CodeSettings), "problem database it does not | correct DATABASE_URL"},
+	{"password", fails("28P01"), "problem database it does not | correct user and password"},
+	{"no database", fails("3D000"), "problem database it does not | create the database"},
+	{"full", fails("53300"), "problem database it does not | max_connections"},
+	{"not allowed", fails("42501"), "problem database it does not | grant that"},
+	{"something else", fails(CodeOther), "problem database it does not | psql"},
+	{"devguard alone", fails(CodeOurs), `warning database devguard cannot log in as the app perhaps can | mode = "drain"`},
+	{"slow", database(func(d *Database) { d.RoundTrip = 80 * time.Millisecond }), "warning database.latency 80ms a round trip | --embedded-db"},
+	{"no TLS", database(func(d *Database) { d.TLS = "" }), "warning database.tls without TLS | sslmode=require"},
+	{"fallback", database(func(d *Database) { d.Fallback, d.Mode, d.Reason = true, "drain", "sslcrl cannot be honoured" }), "warning database.mode mode drain, postgres: sslcrl | take that setting out"},
+	{"unknown", database(func(d *Database) { d.Kind, d.Mode = "unknown", "transaction" }), "warning database.mode mode transaction, unknown | default_pool_size"},
+	{"session on a transaction pooler", database(func(d *Database) { d.Kind = "transaction-pooler" }), `warning database.mode clash there (42P05, 26000) | mode = "auto"`},
+	{"drain behind a pooler", database(func(d *Database) { d.Kind, d.Mode = "session-pooler", "drain" }), `warning database.mode mode drain, session-pooler | mode = "auto"`},
+	{"migrates through a pooler", database(func(d *Database) { d.Kind, d.Mode, d.MigratesThere = "transaction-pooler", "transaction", true }), "warning database.mode hooks that migrate go through a transaction pooler | set DIRECT_URL"},
+	{"rights", database(func(d *Database) { d.Rights = "permission denied" }), "warning database.rights permission denied | grant it"},
+	{"one session", database(func(d *Database) { d.Single = "too many connections" }), "warning database.rights too many connections | connection limit"},
+	{"loose", func(f *Facts) { f.Databases.Loose = []Trouble{{"X goes past devguard", ""}} }, "warning variable X goes past devguard | url_env"},
+	{"hook", hook(Hook{Program: "x", Missing: &Trouble{"hook m: command not found: x", ""}}), "problem hook devguard.toml:4: hook m: command not found: x | install it"},
+	{"literal", hook(Hook{Program: "x", Literal: true}), "warning hook has a password in its command | a variable that the tool reads"},
+	{"spills", hook(Hook{Program: "migrate", Spills: []string{"DATABASE_URL"}}), "warning hook $DATABASE_URL on a command line | NAME=$DATABASE_URL migrate"},
+	{"goose spills", hook(Hook{Program: "goose", Spills: []string{"DATABASE_URL"}}), "warning hook $DATABASE_URL on a command line | GOOSE_DBSTRING=$DATABASE_URL"},
+	{"psql spills", hook(Hook{Program: "psql", Spills: []string{"DATABASE_URL"}}), "warning hook $DATABASE_URL on a command line | PGHOST"},
+	{"shared", hook(Hook{Program: "x", Shared: []string{"api", "worker"}}), `warning hook "api" and "worker" have it | --config FILE`},
+}
+
 func TestLines(t *testing.T) {
-	go1 := func(version, failed, fix string) func(*Facts) {
-		return func(f *Facts) { f.Toolchain.Version, f.Toolchain.Failed = version, &Trouble{failed, fix} }
-	}
-	port := func(p Port) func(*Facts) { return func(f *Facts) { f.Ports = []Port{p} } }
-	database := func(change func(*Database)) func(*Facts) {
-		return func(f *Facts) { change(&f.Databases.Found[0]) }
-	}
-	fails := func(code string) func(*Facts) {
-		return database(func(d *Database) { d.Failed = &DatabaseTrouble{"it does not", code} })
-	}
-	hook := func(h Hook) func(*Facts) {
-		h.Name, h.Place = "m", "devguard.toml:4"
-		return func(f *Facts) { f.Hooks = []Hook{h} }
-	}
-	for _, c := range []struct {
-		name   string
-		change func(*Facts)
-		want   string // of the one line that is not ok: state, check, and parts of text and fix
-	}{
-		{"invalid", func(f *Facts) { f.Project.Invalid = []Trouble{{"devguard.toml:2:1: no such key", "did you mean it?"}} }, "problem configuration devguard.toml:2:1: no such key | did you mean it?"},
-		{"invalid, without a hint", func(f *Facts) { f.Project.Invalid = []Trouble{{"x", ""}} }, "problem configuration x | correct that"},
-		{"no go", go1("", "there is no go command on PATH", "install Go"), "problem go there is no go command on PATH | install Go"},
-		{"old go", go1("go1.25", "go.mod requires go >= 1.99 (running go 1.25; GOTOOLCHAIN=local)", ""), "problem go go.mod requires go >= 1.99 | go env -w GOTOOLCHAIN=auto"},
-		{"go.sum", go1("go1.26", "missing go.sum entry for module x", ""), "problem module missing go.sum entry | go mod tidy"},
-		{"not required", go1("go1.26", "no required module provides package x.org/y; to add it: go get x.org/y (and 3 more)", ""), "problem module no required module | go mod tidy"},
-		{"vendor", go1("go1.26", "inconsistent vendoring in /x", ""), "problem module inconsistent vendoring | go mod vendor"},
-		{"code", go1("go1.26", "the package does not load: a.go:3:1: import cycle", ""), "problem graph a.go:3:1: import cycle | correct that"},
-		{"watcher", func(f *Facts) { f.Watch.Notes = []Trouble{{"the limit of watches is reached", "sysctl"}} }, "warning watch the limit of watches is reached | sysctl"},
-		{"watches", func(f *Facts) { f.Watch.Used = 8000 }, "warning watch.limit 8000 of 8192 watches | sudo sysctl fs.inotify.max_user_watches=524288"},
-		{"remote", func(f *Facts) { f.Watch.Remote = &Remote{"/mnt/c/app", "9p"} }, "warning files /mnt/c/app (9p) may not report every change | in WSL below ~"},
-		{"sockets", func(f *Facts) {
-			f.Sockets.Refused = &Trouble{"pidfd_getfd: operation not permitted", "--cap-add SYS_PTRACE"}
-		}, "warning sockets pidfd_getfd: operation not permitted | --cap-add SYS_PTRACE"},
-		{"port of another", port(Port{What: "control", Address: "127.0.0.1:1", By: Holder{Another, 42, "nginx"}}), "problem port control 127.0.0.1:1 is in use by process 42 (nginx) | kill 42"},
-		{"port of a stranger", port(Port{What: "control", Address: "127.0.0.1:1", By: Holder{State: Another}}), "problem port by a process of another user or container | sudo ss -ltnp"},
-		{"port, perhaps", port(Port{What: "PORT", Address: ":8080", Guess: true, By: Holder{Another, 42, "nginx"}}), "warning port PORT :8080 is in use by process 42 | kill 42"},
-		{"port that cannot be", port(Port{What: "control", Address: "127.0.0.1:1", Failed: "not allowed"}), "problem port cannot be listened on: not allowed | another address for control"},
-		{"host", fails(CodeHost), "problem database DATABASE_URL: dev@db:5432/app: it does not | correct the host in DATABASE_URL"},
-		{"silent", fails(CodeSilent), "problem database it does not | start the server"},
-		{"timeout", fails(CodeTimeout), "problem database it does not | VPN"},
-		{"certificate", fails(CodeCertificate), "problem database it does not | sslrootcert=FILE"},
-		{"no TLS there", fails(CodeNoTLS), "problem database it does not | take sslmode out of DATABASE_URL"},
-		{"settings", fails(CodeSettings), "problem database it does not | correct DATABASE_URL"},
-		{"password", fails("28P01"), "problem database it does not | correct user and password"},
-		{"no database", fails("3D000"), "problem database it does not | create the database"},
-		{"full", fails("53300"), "problem database it does not | max_connections"},
-		{"not allowed", fails("42501"), "problem database it does not | grant that"},
-		{"something else", fails(CodeOther), "problem database it does not | psql"},
-		{"devguard alone", fails(CodeOurs), `warning database devguard cannot log in as the app perhaps can | mode = "drain"`},
-		{"slow", database(func(d *Database) { d.RoundTrip = 80 * time.Millisecond }), "warning database.latency 80ms a round trip | --embedded-db"},
-		{"no TLS", database(func(d *Database) { d.TLS = "" }), "warning database.tls without TLS | sslmode=require"},
-		{"fallback", database(func(d *Database) { d.Fallback, d.Mode, d.Reason = true, "drain", "sslcrl cannot be honoured" }), "warning database.mode mode drain, postgres: sslcrl | take that setting out"},
-		{"unknown", database(func(d *Database) { d.Kind, d.Mode = "unknown", "transaction" }), "warning database.mode mode transaction, unknown | default_pool_size"},
-		{"session on a transaction pooler", database(func(d *Database) { d.Kind = "transaction-pooler" }), `warning database.mode clash there (42P05, 26000) | mode = "auto"`},
-		{"drain behind a pooler", database(func(d *Database) { d.Kind, d.Mode = "session-pooler", "drain" }), `warning database.mode mode drain, session-pooler | mode = "auto"`},
-		{"migrates through a pooler", database(func(d *Database) { d.Kind, d.Mode, d.MigratesThere = "transaction-pooler", "transaction", true }), "warning database.mode hooks that migrate go through a transaction pooler | set DIRECT_URL"},
-		{"rights", database(func(d *Database) { d.Rights = "permission denied" }), "warning database.rights permission denied | grant it"},
-		{"one session", database(func(d *Database) { d.Single = "too many connections" }), "warning database.rights too many connections | connection limit"},
-		{"loose", func(f *Facts) { f.Databases.Loose = []Trouble{{"X goes past devguard", ""}} }, "warning variable X goes past devguard | url_env"},
-		{"hook", hook(Hook{Program: "x", Missing: &Trouble{"hook m: command not found: x", ""}}), "problem hook devguard.toml:4: hook m: command not found: x | install it"},
-		{"literal", hook(Hook{Program: "x", Literal: true}), "warning hook has a password in its command | a variable that the tool reads"},
-		{"spills", hook(Hook{Program: "migrate", Spills: []string{"DATABASE_URL"}}), "warning hook $DATABASE_URL on a command line | NAME=$DATABASE_URL migrate"},
-		{"goose spills", hook(Hook{Program: "goose", Spills: []string{"DATABASE_URL"}}), "warning hook $DATABASE_URL on a command line | GOOSE_DBSTRING=$DATABASE_URL"},
-		{"psql spills", hook(Hook{Program: "psql", Spills: []string{"DATABASE_URL"}}), "warning hook $DATABASE_URL on a command line | PGHOST"},
-		{"shared", hook(Hook{Program: "x", Shared: []string{"api", "worker"}}), `warning hook "api" and "worker" have it | --config FILE`},
-	} {
+	for _, c := range notOK {
 		t.Run(c.name, func(t *testing.T) {
 			f := well()
 			c.change(&f)
@@ -146,11 +155,23 @@ func TestLines(t *testing.T) {
 			text, fix, _ := strings.Cut(c.want, " | ")
 			state, rest, _ := strings.Cut(text, " ")
 			check, part, _ := strings.Cut(rest, " ")
+			if !strings.Contains(documented(t), "`"+l.Check+"`") {
+				t.Errorf("docs/json.md does not name %s", l.Check)
+			}
 			if string(l.State) != state || l.Check != check || !strings.Contains(l.Text, part) || !strings.Contains(l.Fix, fix) {
 				t.Errorf("%+v, want %s", l, c.want)
 			}
 		})
 	}
+}
+
+func documented(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/json.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // TestOtherwiseOK: what is as it should be, or as somebody wished.

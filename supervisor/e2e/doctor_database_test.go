@@ -118,8 +118,16 @@ func distant(t *testing.T, to string, wait time.Duration) string {
 	})
 }
 
-// TestDoctorOfDatabase: a server that answers, directly and behind poolers, and what is worse than
-// it could be.
+// withDatabase runs it with a devguard.toml and a DATABASE_URL.
+func withDatabase(t *testing.T, toml, url string, env ...string) diagnosis {
+	t.Helper()
+	dir := project(t, map[string]string{"main.go": idleMain, "devguard.toml": toml})
+	return doctorOf(t, dir, append(env, "DATABASE_URL="+url)...)
+}
+
+func ofMode(name string) string { return "[[database]]\nmode = '" + name + "'\n" }
+
+// TestDoctorOfDatabase: a server that answers, and what is worse than it could be.
 func TestDoctorOfDatabase(t *testing.T) {
 	t.Parallel()
 	s := pgtest.Start(t, pgtest.SSL())
@@ -127,17 +135,9 @@ func TestDoctorOfDatabase(t *testing.T) {
 	s.CreateRole(t, "single", geheim, "connection limit 1")
 	s.CreateDB(t, "app", "dev")
 	dev := pgtest.Conn{User: "dev", Database: "app"}
-	transactions := pgtest.PgBouncer(t, s, pgtest.Pool{Mode: "transaction"})
-	sessions := pgtest.PgBouncer(t, s, pgtest.Pool{Mode: "session"})
 	name := "dev@127.0.0.1:" + strconv.Itoa(s.Port) + "/app"
-	in := func(t *testing.T, toml, url string, env ...string) diagnosis {
-		dir := project(t, map[string]string{"main.go": idleMain, "devguard.toml": toml})
-		return doctorOf(t, dir, append(env, "DATABASE_URL="+url)...)
-	}
-	mode := func(name string) string { return "[[database]]\nmode = '" + name + "'\n" }
-
 	t.Run("direct", func(t *testing.T) {
-		d := in(t, "", s.URL(dev))
+		d := withDatabase(t, "", s.URL(dev))
 		d.line("ok", "database", "DATABASE_URL: "+name+" answers: PostgreSQL "+strconv.Itoa(s.Version))
 		d.line("ok", "database.mode", "mode session, postgres")
 		d.line("ok", "database.rights", "may end its own sessions (tried)")
@@ -152,56 +152,69 @@ func TestDoctorOfDatabase(t *testing.T) {
 	t.Run("TLS, two variables, and one by the by", func(t *testing.T) {
 		tls := dev
 		tls.Params = "sslmode=require"
-		d := in(t, "", s.URL(tls), "DIRECT_URL="+s.URL(tls), "OTHER_URL="+s.URL(pgtest.Conn{User: "dev"}))
+		d := withDatabase(t, "", s.URL(tls), "DIRECT_URL="+s.URL(tls), "OTHER_URL="+s.URL(pgtest.Conn{User: "dev"}))
 		d.line("ok", "database", "DATABASE_URL, DIRECT_URL: "+name)
 		d.line("ok", "database.tls", "reached with TLS 1.3")
 		d.line("ok", "database", "OTHER_URL: dev@127.0.0.1:"+strconv.Itoa(s.Port)+"/postgres is led through devguard when the app connects; it was not asked")
 	})
-	t.Run("off", func(t *testing.T) { in(t, mode("off"), s.URL(dev)).line("ok", "database", "mode off, as configured") })
-	t.Run("transaction pooler", func(t *testing.T) {
-		d := in(t, "", transactions.URL(dev))
-		d.line("ok", "database.mode", "mode transaction, transaction-pooler")
-		d.none("database.rights")
-	})
-	t.Run("its sessions, mode session", func(t *testing.T) {
-		if fix := in(t, mode("session"), transactions.URL(dev)).line("warning", "database.mode", "42P05"); fix != `write mode = "auto" under [[database]]` {
-			t.Errorf("fix: %s", fix)
-		}
-	})
-	t.Run("session pooler, mode drain", func(t *testing.T) {
-		in(t, "", sessions.URL(dev)).line("ok", "database.mode", "mode session, session-pooler")
-		in(t, mode("drain"), sessions.URL(dev)).line("warning", "database.mode", "terminates none there")
-	})
-	t.Run("a hook migrates through it", func(t *testing.T) {
-		const hook = "[[hook]]\nname = 'm'\nwatch = ['*.sql']\nrun = 'true'\nmigrates = true\n"
-		if fix := in(t, hook, transactions.URL(dev)).line("warning", "database.mode", "hooks that migrate go through a transaction pooler"); fix != "set DIRECT_URL to the URL of the server itself" {
-			t.Errorf("fix: %s", fix)
-		}
-		in(t, hook, transactions.URL(dev), "DIRECT_URL="+s.URL(dev)).none("database.mode")
-	})
-	t.Run("a pooler whose only server is in use", func(t *testing.T) {
-		one := pgtest.PgBouncer(t, s, pgtest.Pool{Mode: "session", Size: 1, Settings: map[string]string{"max_client_conn": "1"}})
-		if fix := in(t, "", one.URL(dev)).line("warning", "database.mode", "mode transaction, unknown"); !strings.Contains(fix, "default_pool_size") {
-			t.Errorf("fix: %s", fix)
-		}
+	t.Run("off", func(t *testing.T) {
+		withDatabase(t, ofMode("off"), s.URL(dev)).line("ok", "database", "mode off, as configured")
 	})
 	t.Run("a setting that devguard cannot honour", func(t *testing.T) {
 		odd := dev
 		odd.Params = "sslcrl=/nowhere"
-		d := in(t, "", s.URL(odd))
+		d := withDatabase(t, "", s.URL(odd))
 		if fix := d.line("warning", "database.mode", "mode drain, postgres: sslcrl of DATABASE_URL"); !strings.Contains(fix, "take that setting out of DATABASE_URL") {
 			t.Errorf("fix: %s", fix)
 		}
 	})
 	t.Run("far away", func(t *testing.T) {
 		url := strings.Replace(s.URL(dev), s.Host+":"+strconv.Itoa(s.Port), distant(t, s.Host+":"+strconv.Itoa(s.Port), 60*time.Millisecond), 1)
-		in(t, "", url).line("warning", "database.latency", "a restart takes several")
+		withDatabase(t, "", url).line("warning", "database.latency", "a restart takes several")
 	})
 	t.Run("one session", func(t *testing.T) {
-		fix := in(t, "", s.URL(pgtest.Conn{User: "single", Database: "app"})).line("warning", "database.rights", "no second session")
+		fix := withDatabase(t, "", s.URL(pgtest.Conn{User: "single", Database: "app"})).line("warning", "database.rights", "no second session")
 		_, sql, _ := strings.Cut(fix, "of the role: ")
 		s.Exec(t, strings.Replace(sql, "NAME", "single", 1))
-		in(t, "", s.URL(pgtest.Conn{User: "single", Database: "app"})).none("database.rights")
+		withDatabase(t, "", s.URL(pgtest.Conn{User: "single", Database: "app"})).none("database.rights")
+	})
+}
+
+// TestDoctorOfPoolers: which kind they are, and what is worse than it could be.
+func TestDoctorOfPoolers(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Start(t)
+	s.CreateRole(t, "dev", geheim, "")
+	s.CreateDB(t, "app", "dev")
+	dev := pgtest.Conn{User: "dev", Database: "app"}
+	transactions := pgtest.PgBouncer(t, s, pgtest.Pool{Mode: "transaction"})
+	sessions := pgtest.PgBouncer(t, s, pgtest.Pool{Mode: "session"})
+	t.Run("transaction pooler", func(t *testing.T) {
+		d := withDatabase(t, "", transactions.URL(dev))
+		d.line("ok", "database.mode", "mode transaction, transaction-pooler")
+		d.none("database.rights")
+	})
+	t.Run("its sessions, mode session", func(t *testing.T) {
+		if fix := withDatabase(t, ofMode("session"), transactions.URL(dev)).line("warning", "database.mode", "42P05"); fix != `write mode = "auto" under [[database]]` {
+			t.Errorf("fix: %s", fix)
+		}
+	})
+	t.Run("session pooler, mode drain", func(t *testing.T) {
+		withDatabase(t, "", sessions.URL(dev)).line("ok", "database.mode", "mode session, session-pooler")
+		withDatabase(t, ofMode("drain"), sessions.URL(dev)).line("warning", "database.mode", "terminates none there")
+	})
+	t.Run("a hook migrates through it", func(t *testing.T) {
+		const hook = "[[hook]]\nname = 'm'\nwatch = ['*.sql']\nrun = 'true'\nmigrates = true\n"
+		if fix := withDatabase(t, hook, transactions.URL(dev)).line("warning", "database.mode", "hooks that migrate go through a transaction pooler"); fix != "set DIRECT_URL to the URL of the server itself" {
+			t.Errorf("fix: %s", fix)
+		}
+		withDatabase(t, hook, transactions.URL(dev), "DIRECT_URL="+s.URL(dev)).none("database.mode")
+	})
+	t.Run("a pooler whose only server is in use", func(t *testing.T) {
+		one := pgtest.PgBouncer(t, s, pgtest.Pool{Mode: "session", Size: 1, Settings: map[string]string{"max_client_conn": "1"}})
+		if fix := withDatabase(t, "", one.URL(dev)).line("warning", "database.mode", "mode transaction, unknown"); !strings.Contains(fix, "default_pool_size") {
+			t.Errorf("fix: %s", fix)
+		}
 	})
 }
 
