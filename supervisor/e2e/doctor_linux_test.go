@@ -2,9 +2,11 @@ package e2e_test
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -128,4 +130,86 @@ func TestDoctorOfForeignPorts(t *testing.T) {
 	if fix := d.line("problem", "port", "in use by a process of another user or container"); !strings.Contains(fix, "sudo ss -ltnp") {
 		t.Errorf("fix: %s", fix)
 	}
+}
+
+// TestDoctorOfPorts: an address that somebody else has, and who that is.
+func TestDoctorOfPorts(t *testing.T) {
+	t.Parallel()
+	app, err := listensApp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	control, ready, database, port := freePort(t), freePort(t), freePort(t), freePort(t)
+	dir := project(t, map[string]string{"main.go": idleMain, "sockets": "listen 127.0.0.1:" + ready, "devguard.toml": fmt.Sprintf(
+		"control = '127.0.0.1:%s'\n[ready]\nhttp = 'http://localhost:%s/'\n[[database]]\nlisten = '127.0.0.1:%s'\n", control, ready, database)})
+	env := []string{"PORT=" + port}
+	d := doctor(t, dir, env)
+	for _, what := range []string{"control 127.0.0.1:" + control, "ready.http localhost:" + ready, "listen of [[database]] 127.0.0.1:" + database, "PORT :" + port} {
+		d.line("ok", "port", what+" is free")
+	}
+	var taken []net.Listener
+	for _, p := range []string{control, database, port} {
+		l, err := net.Listen("tcp", "127.0.0.1:"+p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		taken = append(taken, l)
+	}
+	other := exec.Command(app, "sockets")
+	other.Dir = dir
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer other.Process.Kill()
+	if !poll(limit, func() bool { return !refuses("127.0.0.1:" + ready) }) {
+		t.Fatal("the other process does not listen")
+	}
+	d = doctor(t, dir, env)
+	d.line("problem", "port", fmt.Sprintf("control 127.0.0.1:%s is in use by process %d", control, os.Getpid()))
+	d.line("problem", "port", fmt.Sprintf("listen of [[database]] 127.0.0.1:%s is in use by process %d", database, os.Getpid()))
+	d.line("warning", "port", fmt.Sprintf("PORT :%s is in use by process %d", port, os.Getpid()))
+	fix := d.line("problem", "port", fmt.Sprintf("ready.http localhost:%s is in use by process %d (%s)", ready, other.Process.Pid, filepath.Base(app)))
+	kill, _, _ := strings.Cut(fix, ",")
+	typed(t, dir, kill)
+	other.Wait()
+	for _, l := range taken {
+		l.Close()
+	}
+	doctor(t, dir, env).none("port")
+}
+
+// TestDoctorBesideDevguards: what they have is theirs, and they are not disturbed; two that share a
+// hook which migrates are told of.
+func TestDoctorBesideDevguards(t *testing.T) {
+	t.Parallel()
+	app, err := listensApp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	control, port := freePort(t), freePort(t)
+	dir := project(t, map[string]string{"sockets": "tag save0\nlisten 127.0.0.1:" + port, "devguard.toml": fmt.Sprintf(
+		"control = '127.0.0.1:%s'\n[app]\ncommand = [%q, 'sockets']\n[ready]\ntcp = '127.0.0.1:%s'\n[[hook]]\nname = 'migrate'\nwatch = ['*.sql']\nrun = 'true'\nmigrates = true\n",
+		control, app, port)})
+	first := run(t, dir, nil, "--name", "api")
+	first.ready()
+	d := doctor(t, dir, nil)
+	d.line("ok", "running", `devguard "api" runs here, pid `+strconv.Itoa(first.cmd.Process.Pid))
+	d.line("ok", "port", "control 127.0.0.1:"+control+" is in use by the devguard that runs here")
+	d.line("ok", "port", "ready.tcp 127.0.0.1:"+port+" is in use by the devguard that runs here")
+	d.none("hook")
+	second := run(t, dir, nil, "--name", "worker", "--control", "127.0.0.1:0")
+	second.wait(0, "instance started", nil)
+	d = doctor(t, dir, nil)
+	if fix := d.line("warning", "hook", `hook "migrate" migrates, and "api" and "worker" have it`); !strings.Contains(fix, "--config FILE") {
+		t.Errorf("fix: %s", fix)
+	}
+	if n := first.count(0, "instance started"); n != 1 || first.count(0, "changed") > 0 {
+		t.Errorf("%d starts: devguard was disturbed\n%s", n, first.log())
+	}
+	// The fix: the worker has a file of its own, without the hook.
+	second.stop()
+	write(t, filepath.Join(dir, "worker.toml"), fmt.Sprintf("[app]\ncommand = [%q, 'sockets']\n", app))
+	run(t, dir, nil, "--name", "worker", "--config", "worker.toml").wait(0, "instance started", nil)
+	doctor(t, dir, nil).none("hook")
 }
