@@ -91,7 +91,13 @@ func described(ctx context.Context, r statedir.Running) examine.Running {
 	if client.Get(ctx, "/v1/status", &s) != nil {
 		return d
 	}
-	for _, address := range s.Instance.Listening {
+	addresses := s.Instance.Listening
+	for _, a := range s.Sockets.Addresses {
+		if a.Kind != "let go" {
+			addresses = append(addresses, a.Address)
+		}
+	}
+	for _, address := range addresses {
 		if at, err := netip.ParseAddrPort(address); err == nil {
 			d.Ports = append(d.Ports, int(at.Port()))
 		}

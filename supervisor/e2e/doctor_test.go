@@ -200,14 +200,14 @@ func TestDoctorOfModule(t *testing.T) {
 func TestDoctorOfHooks(t *testing.T) {
 	t.Parallel()
 	const hook = "[[hook]]\nname = '%s'\nwatch = ['*.sql']\nrun = %s\n"
-	toml := ""
+	var toml strings.Builder
 	for name, run := range map[string]string{
 		"listed": "['gen-nothing', 'x']", "worded": "'A=1 gen-nowhere x'", "literal": "'true postgres://dev:geheim@localhost/app'",
 		"spilling": "'true -database $DATABASE_URL up'", "well": "'X=$DATABASE_URL true'", "script": "'if true; then touch ran; fi'",
 	} {
-		toml += fmt.Sprintf(hook, name, run)
+		fmt.Fprintf(&toml, hook, name, run)
 	}
-	dir := project(t, map[string]string{"main.go": idleMain, "devguard.toml": toml})
+	dir := project(t, map[string]string{"main.go": idleMain, "devguard.toml": toml.String()})
 	d := doctor(t, dir, []string{"DATABASE_URL=postgres://dev:geheim@127.0.0.1:1/app?connect_timeout=1"})
 	d.line("problem", "hook", "hook listed: command not found: gen-nothing")
 	if fix := d.line("problem", "hook", "hook worded: command not found: gen-nowhere"); !strings.HasPrefix(fix, "install gen-nowhere") {
