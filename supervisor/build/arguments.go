@@ -108,3 +108,13 @@ func linkFlags(all goflags.Flags) []string {
 	}
 	return args
 }
+
+// BuildFlags are the flags that Run gives to `go build` for the request, but for -o; env is what the
+// go command takes from GOFLAGS.
+func BuildFlags(r Request, env string) ([]string, error) {
+	args, err := arguments(r, env)
+	if err != nil {
+		return nil, err
+	}
+	return args[1 : len(args)-3], nil
+}

@@ -23,7 +23,7 @@ var errArchive = errors.New("the package is not main (it has no `package main`),
 // span is a range of bytes in a file.
 type span struct{ off, size int64 }
 
-// digest identifies, within this process, what a binary does: its contents, with
+// Digest identifies, within this process, what a binary does: its contents, with
 // everything masked that is derived from the build ID. The build ID depends on the
 // contents of the source files of package main, so it changes with a comment
 // there; a program cannot observe the other differences that are masked either.
@@ -31,7 +31,7 @@ type span struct{ off, size int64 }
 // Linking with -buildid= would also do, but then the command would not be the one
 // that is promised (go version -m shows it), and the binary would have no build
 // ID for the tools that want one.
-func digest(path string) (change.Digest, error) {
+func Digest(path string) (change.Digest, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return change.Digest{}, errors.New("go build succeeded but wrote no binary")

@@ -12,7 +12,7 @@
 //   - of packages whose files were written while it ran, that cache keeps nothing
 //     of it (see forgetMixed);
 //   - two builds of sources that differ in nothing a running program can
-//     observe have the same Digest (see digest);
+//     observe have the same Digest (see Digest);
 //   - no line the go command printed is lost: Output has them all, and so do the
 //     Diagnostics together.
 package build

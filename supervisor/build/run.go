@@ -39,6 +39,12 @@ type Request struct {
 	// saves 5 ms a build.
 	Goflags *string
 
+	// Objects is a directory that a build which succeeds moves the archives to that it has compiled,
+	// with the file LinkedBy; "" for none. Absolute, on the file system of Tmp.
+	Objects string
+	// Idle has the build take only what others leave of processors and disk (Linux).
+	Idle bool
+
 	// Progress is told how many of all packages the build is done with, from one
 	// goroutine and never after Run has returned. To know the total, `go list`
 	// runs beside the build: leave it nil unless somebody watches a first build.
@@ -98,16 +104,25 @@ func run(ctx context.Context, r Request) Result {
 		return Result{Err: err}
 	}
 	begin := time.Now()
-	output, err := execute(ctx, r, tool, args)
+	var output string
+	calling := func() { output, err = execute(ctx, r, tool, args) }
+	if r.Idle {
+		osproc.Background(calling)
+	} else {
+		calling()
+	}
 	forgotten := make(chan error, 1) // beside the digest: it looks at each file
 	go func() { forgotten <- forgetMixed(r, begin) }()
 	output = withoutWork(output, r, env)
 	res := Result{Out: r.Out, Output: output, Diagnostics: Parse(output, r.Dir)}
 	if err == nil {
-		res.Digest, err = digest(r.Out)
+		res.Digest, err = Digest(r.Out)
 	}
 	res.Err = explain(err, r, res)
 	res.Warning = <-forgotten
+	if res.Err == nil && r.Objects != "" {
+		res.Err = keepObjects(r.Tmp, r.Objects)
+	}
 	return res
 }
 

@@ -1,0 +1,235 @@
+package fastbuild
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/devguard/devguard/supervisor/osproc"
+)
+
+// Target says where a build writes.
+type Target struct {
+	Out    string // absolute: the program
+	Folder string // absolute, fresh: the objects, which the next plan needs
+}
+
+// Result is what a build has made.
+type Result struct {
+	Next     *Plan    // of the tree that was built
+	Compiled []string // import paths, sorted
+}
+
+// Build compiles the packages of the steps, and those that import what exports something else now, and
+// links. With an error there is neither a program nor a folder, and the plan is as good as before;
+// what the tools have printed is not shown, because the go command says it better.
+func (p *Plan) Build(ctx context.Context, e Edit, s Steps, t Target) (Result, error) {
+	b := run{plan: p, edit: e, folder: t.Folder, out: t.Out, archives: maps.Clone(p.archives)}
+	err := b.do(ctx, s)
+	if err != nil {
+		os.Remove(t.Out)
+		os.RemoveAll(t.Folder)
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return Result{}, err
+	}
+	return Result{p.after(e, b.archives), slices.Sorted(maps.Keys(b.made))}, nil
+}
+
+// run is one call of Build.
+type run struct {
+	plan   *Plan
+	edit   Edit
+	group  *osproc.Group
+	folder string
+	out    string
+
+	mu       sync.Mutex
+	archives map[string]string // by import path: the newest
+	made     map[string]bool
+}
+
+func (b *run) do(ctx context.Context, s Steps) error {
+	var err error
+	if b.group, err = osproc.NewGroup(); err != nil {
+		return err
+	}
+	defer b.group.Close(killWait)
+	if err := os.MkdirAll(b.folder, 0o700); err != nil {
+		return err
+	}
+	if err := b.compileAll(ctx, s); err != nil {
+		return err
+	}
+	if err := b.link(ctx); err != nil {
+		return err
+	}
+	for path := range b.made {
+		if !b.edit.unchanged(b.plan.byPath[path]) {
+			return refuse(Written, path)
+		}
+	}
+	return nil
+}
+
+// compileAll compiles in dependency order, as many packages at a time as there are processors.
+func (b *run) compileAll(ctx context.Context, s Steps) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	b.made = map[string]bool{}
+	exports := map[string]chan bool{} // of a package that may be compiled: whether it exports something else
+	reached := b.plan.importers(s.Compile)
+	for _, pkg := range reached {
+		exports[pkg.Path] = make(chan bool, 1)
+	}
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var wg sync.WaitGroup
+	for _, pkg := range reached {
+		wg.Go(func() {
+			differs, err := b.settle(ctx, pkg, s.Compile[pkg.Path], exports, free)
+			if err != nil {
+				cancel(err)
+			}
+			exports[pkg.Path] <- differs
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// settle waits until it is known what all that a package imports exports, and compiles it when it
+// must. It reports whether the package exports something else than before.
+func (b *run) settle(ctx context.Context, pkg *Package, must bool, exports map[string]chan bool, free chan struct{}) (differs bool, err error) {
+	for _, path := range pkg.Imports {
+		if c, ok := exports[path]; ok {
+			one := <-c
+			c <- one // for the next importer
+			must = must || one
+		}
+	}
+	if !must || ctx.Err() != nil {
+		return false, nil
+	}
+	if pkg.Blocked != nil {
+		return false, pkg.Blocked
+	}
+	free <- struct{}{}
+	defer func() { <-free }()
+	return b.compile(ctx, pkg)
+}
+
+// compile makes a new archive of a package, and reports whether it exports something else.
+func (b *run) compile(ctx context.Context, pkg *Package) (differs bool, err error) {
+	id := strings.TrimPrefix(pkg.folder, work+"/")
+	dir := filepath.Join(b.folder, id)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return false, err
+	}
+	archive := filepath.Join(dir, "_pkg_.a")
+	before := b.archive(pkg.Path)
+	if err := os.WriteFile(filepath.Join(dir, "importcfg"), b.importcfg(pkg), 0o600); err != nil {
+		return false, err
+	}
+	if err := b.tool(ctx, pkg.compile); err != nil {
+		return false, fmt.Errorf("compile %s: %w", pkg.Path, err)
+	}
+	was, err := exportOf(before)
+	if err != nil {
+		return false, err
+	}
+	is, err := exportOf(archive)
+	if err != nil {
+		return false, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.archives[pkg.Path], b.made[pkg.Path] = archive, true
+	return is != was, nil
+}
+
+func (b *run) archive(path string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.archives[path]
+}
+
+func (b *run) importcfg(pkg *Package) []byte {
+	var cfg bytes.Buffer
+	cfg.WriteString("# import config\n")
+	for _, line := range pkg.cfg {
+		cfg.WriteString(line + "\n")
+	}
+	for _, path := range pkg.Imports {
+		fmt.Fprintf(&cfg, "%s%s=%s\n", packageFile, path, b.archive(path))
+	}
+	return cfg.Bytes()
+}
+
+// link links the newest archives.
+func (b *run) link(ctx context.Context) error {
+	dir := filepath.Join(b.folder, strings.TrimPrefix(b.plan.main().folder, work+"/"))
+	if err := os.MkdirAll(filepath.Join(dir, "exe"), 0o700); err != nil {
+		return err
+	}
+	var cfg bytes.Buffer
+	for _, pkg := range b.plan.packages {
+		fmt.Fprintf(&cfg, "%s%s=%s\n", packageFile, pkg.Path, b.archives[pkg.Path])
+	}
+	for _, line := range b.plan.linkCfg {
+		cfg.WriteString(line + "\n")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "importcfg.link"), cfg.Bytes(), 0o600); err != nil {
+		return err
+	}
+	c := b.plan.link
+	c.args = slices.Clone(c.args)
+	c.args[len(c.args)-1] = b.archives[b.plan.main().Path]
+	c.args[slices.Index(c.args, "-o")+1] = b.out
+	if err := os.MkdirAll(filepath.Dir(b.out), 0o700); err != nil {
+		return err
+	}
+	if err := b.tool(ctx, c); err != nil {
+		return fmt.Errorf("link: %w", err)
+	}
+	return nil
+}
+
+var errPrinted = errors.New("a tool has something to say")
+
+// tool runs one tool with the folder in the place of the go command's work directory. Whatever it
+// prints is for the go command to show.
+func (b *run) tool(ctx context.Context, c command) error {
+	args := make([]string, len(c.args))
+	for i, word := range c.args {
+		args[i] = word
+		if strings.Contains(word, work) {
+			args[i] = strings.ReplaceAll(word, work, b.folder)
+		} else if strings.HasPrefix(word, ".") {
+			args[i] = c.absolute(word)
+		}
+	}
+	cmd := exec.CommandContext(ctx, c.tool, args...)
+	cmd.Dir = c.dir
+	cmd.Env = slices.Concat(lessGC, b.plan.env, c.env, []string{"PWD=" + c.dir, "TMPDIR=" + b.folder})
+	cmd.Cancel, cmd.WaitDelay = b.group.Kill, killWait
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := b.group.Run(cmd)
+	if err == nil && out.Len() > 0 {
+		err = errPrinted
+	}
+	return err
+}
+
+// lessGC is what package build gives to the tools after an edit, and for the same reason.
+var lessGC = []string{"GOGC=1000", "GOMEMLIMIT=4GiB"}

@@ -1,0 +1,86 @@
+package fastbuild
+
+import "maps"
+
+// Edit is what differs between a tree and the one that a plan is of.
+type Edit struct {
+	Sources []Source       // Go files that are compiled, sorted by name
+	Others  []Difference   // whatever else, sorted by name
+	seen    map[input]seen // all inputs, as they are now
+}
+
+// Source is a Go file with other contents than before.
+type Source struct {
+	Name  string
+	Shape Shape
+}
+
+// Difference is an input that is not what it was and is no Go source of the program.
+type Difference struct {
+	Name string
+	Kind Kind // NotCompiled or FilesCame
+}
+
+// Steps are what an edit asks for.
+type Steps struct {
+	Compile map[string]bool // import paths of the packages with an edited source
+}
+
+// Decide says how to build an edited tree, or why only the go command may. Whatever is not known to
+// leave the go command's view of the program as it was is a refusal.
+func (p *Plan) Decide(e Edit) (Steps, *Refusal) {
+	if len(e.Others) > 0 {
+		return Steps{}, refuse(e.Others[0].Kind, e.Others[0].Name)
+	}
+	if len(e.Sources) == 0 {
+		return Steps{}, refuse(Unchanged, "")
+	}
+	owners := p.owners()
+	steps := Steps{map[string]bool{}}
+	for _, src := range e.Sources {
+		pkg := owners[src.Name]
+		if pkg == nil {
+			return Steps{}, refuse(NotCompiled, src.Name)
+		}
+		if refused := p.judge(pkg, src); refused != nil {
+			return Steps{}, refused
+		}
+		steps.Compile[pkg.Path] = true
+	}
+	return steps, nil
+}
+
+// judge says why an edit of one file is not for us.
+func (p *Plan) judge(pkg *Package, src Source) *Refusal {
+	if pkg.Blocked != nil {
+		return pkg.Blocked
+	}
+	if kind, yes := src.Shape.differs(p.shapes[src.Name]); yes {
+		return refuse(kind, src.Name)
+	}
+	return nil
+}
+
+// owners are the packages that may be edited, by the names of their sources.
+func (p *Plan) owners() map[string]*Package {
+	all := map[string]*Package{}
+	for _, pkg := range p.packages {
+		if pkg.Local {
+			for _, name := range pkg.Files {
+				all[name] = pkg
+			}
+		}
+	}
+	return all
+}
+
+// after returns the plan of the tree that an edit has led to, with the objects that were made of it.
+func (p *Plan) after(e Edit, archives map[string]string) *Plan {
+	next := *p
+	next.archives, next.shapes, next.inputs = maps.Clone(p.archives), maps.Clone(p.shapes), e.seen
+	maps.Copy(next.archives, archives)
+	for _, src := range e.Sources {
+		next.shapes[src.Name] = src.Shape
+	}
+	return &next
+}

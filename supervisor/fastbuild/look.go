@@ -1,0 +1,71 @@
+package fastbuild
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Look compares the tree as it is with the one that the plan is of. It stats some files for each
+// package that may be edited, and reads those that have another stamp.
+func (p *Plan) Look() (Edit, error) {
+	e := Edit{seen: maps.Clone(p.inputs)}
+	for in, before := range p.inputs {
+		if err := e.compare(in, before); err != nil {
+			return Edit{}, fmt.Errorf("look at what the program is built from: %w", err)
+		}
+	}
+	slices.SortFunc(e.Sources, func(a, b Source) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(e.Others, func(a, b Difference) int { return strings.Compare(a.Name, b.Name) })
+	return e, nil
+}
+
+func (e *Edit) compare(in input, before seen) error {
+	now, err := in.look(before)
+	if err != nil {
+		return err
+	}
+	e.seen[in] = now
+	switch {
+	case now.sum == before.sum:
+	case in.kind == goSource && now.sum != digest{}:
+		return e.addSource(in, now)
+	case in.kind == goNames, in.kind == allNames, in.kind == absence, now.sum == digest{}:
+		e.Others = append(e.Others, Difference{in.name, FilesCame})
+	default:
+		e.Others = append(e.Others, Difference{in.name, NotCompiled})
+	}
+	return nil
+}
+
+// addSource takes the shape of the very bytes that the digest is of.
+func (e *Edit) addSource(in input, now seen) error {
+	src, err := os.ReadFile(in.name)
+	if err != nil {
+		return err
+	}
+	now.sum = sha256.Sum256(src)
+	e.seen[in] = now
+	e.Sources = append(e.Sources, Source{in.name, ShapeOf(src)})
+	return nil
+}
+
+// unchanged reports whether the sources of a package are still those that the edit has seen: what the
+// compiler has read then is what was looked at.
+func (e Edit) unchanged(pkg *Package) bool {
+	for _, name := range pkg.Files {
+		in := input{name, goSource}
+		before, ok := e.seen[in]
+		if !ok {
+			return false
+		}
+		now, err := in.look(before)
+		if err != nil || now.sum != before.sum || now.stamp != before.stamp {
+			return false
+		}
+	}
+	return true
+}

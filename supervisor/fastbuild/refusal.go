@@ -1,0 +1,54 @@
+package fastbuild
+
+import "fmt"
+
+// Refusal is why a build is left to the go command.
+type Refusal struct {
+	Kind Kind
+	What string // the file, package, flag or setting it is about; "" when the kind says all
+}
+
+// Kind names a reason. Refusals are counted by it.
+type Kind string
+
+// Of the machine and the settings: no plan is recorded.
+const (
+	System       Kind = "not supported on this system"
+	Setting      Kind = "a setting of the go command that is not supported"
+	Flag         Kind = "a flag that is not supported"
+	ExternalLink Kind = "a C compiler links the program"
+	Stamped      Kind = "the commit is written into the program"
+	Files        Kind = "files instead of a package are built"
+	Profile      Kind = "the program is built with a profile"
+	Pattern      Kind = "a go:embed pattern with wildcards in a directory"
+	Unknown      Kind = "the go command says something that is not understood"
+	Written      Kind = "files were written since the last look"
+	Different    Kind = "the plan does not lead to the program that the go command has built"
+)
+
+// Of an edit.
+const (
+	NoPlan      Kind = "nothing is recorded yet"
+	Unchanged   Kind = "no source has changed"
+	NotCompiled Kind = "a file changed that is not compiled"
+	FilesCame   Kind = "files came or went"
+	Unparsed    Kind = "a file does not parse"
+	Clause      Kind = "the package clause changed"
+	Imports     Kind = "imports changed"
+	Directives  Kind = "directives changed"
+	Cgo         Kind = "the package uses cgo"
+	Assembly    Kind = "the package has assembly or objects"
+	Embeds      Kind = "the package embeds files"
+	Linkname    Kind = "the package uses go:linkname"
+	Generated   Kind = "the go command generates sources of the package"
+)
+
+// Error says why, for people.
+func (r *Refusal) Error() string {
+	if r.What == "" {
+		return string(r.Kind)
+	}
+	return fmt.Sprintf("%s: %s", r.Kind, r.What)
+}
+
+func refuse(k Kind, what string) *Refusal { return &Refusal{k, what} }

@@ -1,0 +1,101 @@
+package fastbuild
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/scanner"
+	"go/token"
+	"slices"
+	"strings"
+)
+
+// Shape is what the go command reads of one Go file, and what only the go command may judge. Two files
+// of one shape in the same package differ in what the compiler alone looks at.
+type Shape struct {
+	Parses     bool // package clause and imports
+	Package    string
+	Imports    []string // sorted; with "embed" and "C"
+	Directives []string // comments that are code, in their order
+}
+
+// ShapeOf reads one file.
+func ShapeOf(src []byte) Shape {
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, "", src, parser.ImportsOnly)
+	if err != nil {
+		return Shape{}
+	}
+	s := Shape{Parses: true, Package: file.Name.Name, Imports: importsOf(file)}
+	s.Directives, s.Parses = directives(src)
+	return s
+}
+
+func importsOf(file *ast.File) []string {
+	var all []string
+	for _, spec := range file.Imports {
+		all = append(all, spec.Path.Value)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// directives are all comments that somebody may take for code, wherever they are; ok is false when the
+// file cannot be split into tokens.
+func directives(src []byte) (all []string, ok bool) {
+	fset := token.NewFileSet()
+	var s scanner.Scanner
+	ok = true
+	s.Init(fset.AddFile("", fset.Base(), len(src)), src, func(token.Position, string) { ok = false }, scanner.ScanComments)
+	for {
+		_, tok, text := s.Scan()
+		if tok == token.EOF {
+			return all, ok
+		}
+		if tok == token.COMMENT && isDirective(text) {
+			all = append(all, strings.TrimSpace(text))
+		}
+	}
+}
+
+// isDirective: //go:build, //go:embed, //line, //export, // +build and their like, of whatever tool.
+func isDirective(comment string) bool {
+	text, line := strings.CutPrefix(comment, "//")
+	if !line {
+		return strings.HasPrefix(comment, "/*line ")
+	}
+	if strings.HasPrefix(strings.TrimSpace(text), "+build") {
+		return true
+	}
+	for _, prefix := range []string{"line ", "export ", "extern "} {
+		if strings.HasPrefix(text, prefix) {
+			return true
+		}
+	}
+	tool, rest, ok := strings.Cut(text, ":")
+	return ok && tool != "" && rest != "" && isLowerAlnum(tool) && rest[0] != ' ' && rest[0] != '/'
+}
+
+// isLowerAlnum: a directive is //tool:name, without a space (go/ast, isDirective).
+func isLowerAlnum(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return !('a' <= r && r <= 'z' || '0' <= r && r <= '9') }) < 0
+}
+
+// differs returns what the go command would have to look at.
+func (s Shape) differs(from Shape) (Kind, bool) {
+	switch {
+	case !s.Parses:
+		return Unparsed, true
+	case !from.Parses || s.Package != from.Package:
+		return Clause, true
+	case !slices.Equal(s.Imports, from.Imports):
+		return Imports, true
+	case !slices.Equal(s.Directives, from.Directives):
+		return Directives, true
+	}
+	return "", false
+}
+
+// has reports whether the file has a directive of that name.
+func (s Shape) has(name string) bool {
+	return slices.ContainsFunc(s.Directives, func(d string) bool { return strings.HasPrefix(d, name) })
+}
