@@ -21,6 +21,8 @@ import (
 type Target struct {
 	Out    string // absolute: the program
 	Folder string // absolute, fresh: the objects, which the next plan needs
+
+	Blind bool // for tests: no change of what a package exports is noticed
 }
 
 // Result is what a build has made.
@@ -33,7 +35,7 @@ type Result struct {
 // links. With an error there is neither a program nor a folder, and the plan is as good as before;
 // what the tools have printed is not shown, because the go command says it better.
 func (p *Plan) Build(ctx context.Context, e Edit, s Steps, t Target) (Result, error) {
-	b := run{plan: p, edit: e, folder: t.Folder, out: t.Out, archives: maps.Clone(p.archives)}
+	b := run{plan: p, edit: e, folder: t.Folder, out: t.Out, blind: t.Blind, archives: maps.Clone(p.archives)}
 	err := b.do(ctx, s)
 	if err != nil {
 		os.Remove(t.Out)
@@ -53,6 +55,7 @@ type run struct {
 	group  *osproc.Group
 	folder string
 	out    string
+	blind  bool
 
 	mu       sync.Mutex
 	archives map[string]string // by import path: the newest
@@ -140,6 +143,9 @@ func (b *run) compile(ctx context.Context, pkg *Package) (differs bool, err erro
 	if err := os.WriteFile(filepath.Join(dir, "importcfg"), b.importcfg(pkg), 0o600); err != nil {
 		return false, err
 	}
+	if err := os.WriteFile(filepath.Join(dir, "embedcfg"), []byte(pkg.embed.config), 0o600); err != nil {
+		return false, err
+	}
 	if err := b.tool(ctx, pkg.compile); err != nil {
 		return false, fmt.Errorf("compile %s: %w", pkg.Path, err)
 	}
@@ -154,7 +160,7 @@ func (b *run) compile(ctx context.Context, pkg *Package) (differs bool, err erro
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.archives[pkg.Path], b.made[pkg.Path] = archive, true
-	return is != was, nil
+	return is != was && !b.blind, nil
 }
 
 func (b *run) archive(path string) string {
@@ -233,3 +239,16 @@ func (b *run) tool(ctx context.Context, c command) error {
 
 // lessGC is what package build gives to the tools after an edit, and for the same reason.
 var lessGC = []string{"GOGC=1000", "GOMEMLIMIT=4GiB"}
+
+// Make looks, decides and builds. The error is a *Refusal when the edit is not for us.
+func (p *Plan) Make(ctx context.Context, t Target) (Result, error) {
+	e, err := p.Look()
+	if err != nil {
+		return Result{}, err
+	}
+	s, refused := p.Decide(e)
+	if refused != nil {
+		return Result{}, refused
+	}
+	return p.Build(ctx, e, s, t)
+}

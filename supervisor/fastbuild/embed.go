@@ -29,9 +29,6 @@ func (pkg *Package) embeds(config string) *Refusal {
 		return refuse(Unknown, "what "+pkg.Path+" embeds")
 	}
 	pkg.embed = embedding{config: config, files: cfg.Files}
-	if pkg.Blocked == nil {
-		pkg.Blocked = refuse(Embeds, pkg.Path)
-	}
 	dirs := map[string]bool{}
 	for pattern := range cfg.Patterns {
 		pattern = strings.TrimPrefix(pattern, "all:")

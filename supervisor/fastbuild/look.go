@@ -53,11 +53,16 @@ func (e *Edit) addSource(in input, now seen) error {
 	return nil
 }
 
-// unchanged reports whether the sources of a package are still those that the edit has seen: what the
-// compiler has read then is what was looked at.
+// unchanged reports whether what the compiler has read of a package is what the edit has seen.
 func (e Edit) unchanged(pkg *Package) bool {
+	read := make([]input, 0, len(pkg.Files)+len(pkg.embed.files))
 	for _, name := range pkg.Files {
-		in := input{name, goSource}
+		read = append(read, input{name, goSource})
+	}
+	for _, name := range pkg.embed.files {
+		read = append(read, input{name, content})
+	}
+	for _, in := range read {
 		before, ok := e.seen[in]
 		if !ok {
 			return false

@@ -56,7 +56,10 @@ func Record(ctx context.Context, r Request) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, r.check(ctx, g, p)
+	if err := r.check(ctx, g, p); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // allowed are the flags that are known to leave nothing to the go command which the plan has not.

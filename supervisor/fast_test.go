@@ -1,0 +1,158 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/devguard/devguard/supervisor/build"
+	"github.com/devguard/devguard/supervisor/fastbuild"
+)
+
+// campaign asks for the long versions of tests that have one.
+var (
+	campaign = flag.Bool("campaign", false, "run the long versions of the tests of builds")
+	seed     = flag.Uint64("seed", 1, "of the edits of TestFastBuildsEqualRealOnes")
+)
+
+// fastWorld builds the tree after each edit by the plan, when there is one, and by the go command with
+// a cache that nothing else writes to.
+type fastWorld struct {
+	t     *testing.T
+	src   *sources
+	tmp   string
+	n     int
+	plan  *fastbuild.Plan
+	plain build.Request // with a cache of its own
+	own   build.Request // what devguard itself would do
+
+	counts map[string]int
+}
+
+func newFastWorld(t *testing.T, src *sources) *fastWorld {
+	tmp := t.TempDir()
+	none := ""
+	env := func(cache string) []string {
+		all := append(os.Environ(), "GOFLAGS=", "GOENV=off", "GOWORK=off")
+		if *campaign { // without: to fill two caches takes longer than the rest
+			all = append(all, "GOCACHE="+filepath.Join(tmp, cache))
+		}
+		return all
+	}
+	req := build.Request{Dir: src.dir, Package: ".", Goflags: &none, Again: true}
+	w := &fastWorld{t: t, src: src, tmp: tmp, plain: req, own: req, counts: map[string]int{}}
+	w.plain.Env, w.plain.Tmp = env("plain"), filepath.Join(tmp, "plain-tmp")
+	w.own.Env, w.own.Tmp = env("own"), filepath.Join(tmp, "own-tmp")
+	return w
+}
+
+func (w *fastWorld) path(name string) string { return filepath.Join(w.tmp, fmt.Sprint(name, w.n)) }
+
+// step builds the tree as it is, and says which way that went.
+func (w *fastWorld) step() string {
+	w.t.Helper()
+	w.n++
+	req := w.plain
+	req.Out = w.path("plain")
+	defer os.Remove(req.Out)
+	fast, fastErr := fastbuild.Result{}, error(&fastbuild.Refusal{Kind: fastbuild.NoPlan})
+	target := fastbuild.Target{Out: w.path("fast"), Folder: w.path("objects")}
+	if w.plan != nil {
+		fast, fastErr = w.plan.Make(context.Background(), target)
+	}
+	real := build.Run(context.Background(), req)
+	var refusal *fastbuild.Refusal
+	switch {
+	case fastErr == nil:
+		defer os.Remove(target.Out)
+		digest, err := build.Digest(target.Out)
+		if err != nil || real.Err != nil || digest != real.Digest {
+			w.t.Errorf("step %d: the programs differ: %v %v", w.n, err, real.Err)
+		}
+		w.plan = fast.Next
+		return "fast"
+	case errors.As(fastErr, &refusal):
+	case real.Err == nil:
+		w.t.Errorf("step %d: %v, and the go command builds it", w.n, fastErr)
+	}
+	if real.Err != nil {
+		return "does not build"
+	}
+	w.record()
+	return string(refusal.Kind)
+}
+
+func (w *fastWorld) record() {
+	w.t.Helper()
+	req := w.own
+	req.Out = w.path("own")
+	defer os.Remove(req.Out)
+	res, plan, err := buildAndRecord(context.Background(), req, w.path("record"))
+	if err != nil {
+		w.t.Fatal(err, res.Output)
+	}
+	w.plan = plan
+}
+
+// What a package exports is compared by us alone. Were that wrong, the linker finds that an importer
+// was compiled with something else, or else the programs differ.
+func TestWrongComparisonOfExportsIsCaught(t *testing.T) {
+	t.Parallel()
+	src := newSources(t, rand.New(rand.NewPCG(1, 1)))
+	w := newFastWorld(t, src)
+	w.step()
+	for _, name := range []string{"constant", "type", "signature", "inlined body", "generic body"} {
+		edits[name](src, src.pkgs[0], 77)
+		src.write(nil)
+		target := fastbuild.Target{Out: w.path("fast"), Folder: w.path(name), Blind: true}
+		_, err := w.plan.Make(t.Context(), target)
+		if refusal := (*fastbuild.Refusal)(nil); errors.As(err, &refusal) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err == nil {
+			t.Errorf("%s: the linker has not noticed", name)
+		}
+		w.step() // by the plan of before
+	}
+}
+
+// TestFastBuildsEqualRealOnes makes random edits, and compares what is built without the go command
+// with what that builds.
+func TestFastBuildsEqualRealOnes(t *testing.T) {
+	t.Parallel()
+	steps := 25
+	if *campaign {
+		steps = 3000
+	}
+	r := rand.New(rand.NewPCG(*seed, 0))
+	src := newSources(t, r)
+	w := newFastWorld(t, src)
+	w.step()
+	names := slices.Sorted(maps.Keys(edits))
+	for range steps {
+		src.repair()
+		name := names[r.IntN(len(names))]
+		pkg := src.pkgs[r.IntN(genPackages)]
+		var keep []string
+		if name == "same size and time" {
+			keep = []string{fmt.Sprintf("p%d/a.go", pkg.n)}
+		}
+		edits[name](src, pkg, r.IntN(1000))
+		src.write(r, keep...)
+		way := w.step()
+		w.counts[name+": "+way]++
+		if t.Failed() {
+			t.Fatalf("after %s in p%d", name, pkg.n)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(w.counts)) {
+		t.Logf("%4d %s", w.counts[key], key)
+	}
+}
