@@ -59,6 +59,7 @@ const Never time.Duration = -1
 type Build struct {
 	Flags []string // for go build and go list, as given
 	Debug bool     // for a debugger: with DWARF, without optimisation
+	Fast  Fast
 }
 
 // Debug is whether the app runs under a Delve server, and where that listens.
@@ -66,6 +67,15 @@ type Debug struct {
 	On     bool   // devguard debug; no key of the file
 	Listen string // host:port
 }
+
+// Fast says whether an edit may be built without the go command.
+type Fast string
+
+// The values of build.fast.
+const (
+	FastAuto Fast = "auto" // where that is known to lead to the same program
+	FastOff  Fast = "off"
+)
 
 // Watch is what to watch beside the import graph. Globs are relative to
 // Config.Dir, with slashes, without a leading "./"; one that ended in "/" in
@@ -161,6 +171,7 @@ func Default(work string) *Config {
 			HangUp:         150 * time.Millisecond,
 		},
 		Debug: Debug{Listen: "127.0.0.1:2345"}, // what VS Code and GoLand propose
+		Build: Build{Fast: FastOff},
 		Watch: Watch{
 			Include: []string{"**/*.{html,tmpl,tpl,gohtml,sql}"},
 			Poll:    Poll{Mode: PollAuto, Every: time.Second},

@@ -121,6 +121,7 @@ func readBuild(t *table, build *Build) {
 		t.fail(item("flags", p.At), p.Hint(), "%s", p)
 	}
 	t.boolean("debug", &build.Debug)
+	oneOf(t, "fast", &build.Fast, []Fast{FastAuto, FastOff})
 }
 
 func readDebug(t *table, debug *Debug) {

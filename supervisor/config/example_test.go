@@ -120,6 +120,7 @@ hang_up = "off"
 [build]
 flags = ["-race"]
 debug = true
+fast = "auto"
 [debug]
 listen = "2346"
 [watch]

@@ -26,9 +26,9 @@ var parseProblems = []struct{ name, text, want string }{
 	{"quoted key", "\"app.stdin\" = true", `1:1: unknown key "\"app.stdin\""; the keys here are app, build, control, database, debug, hook, log_format, name, ready, verbose, watch`},
 	{"second hook", "[[hook]]\nname='a'\nrun='a'\nwatch=['a']\n[[hook]]\nname='b'\nrun='b'\nwacth=['b']\nwatch=['b']",
 		`8:1: unknown key "hook.wacth"; did you mean "hook.watch"?`},
-	{"far from any", "[build]\nxyzzy = 1", `2:1: unknown key "build.xyzzy"; the keys here are debug, flags`},
+	{"far from any", "[build]\nxyzzy = 1", `2:1: unknown key "build.xyzzy"; the keys here are debug, fast, flags`},
 	{"front is later", "[front]\nlisten = ':1'", `1:2: unknown key "front"; the keys here are app, build, control, database, debug, hook, log_format, name, ready, verbose, watch`},
-	{"fast is later", "[build]\nfast = 'auto'", `2:1: unknown key "build.fast"; the keys here are debug, flags`},
+	{"no such fast", "[build]\nfast = 'on'", `2:8: build.fast: "on" is not a value of it; write one of auto, off`},
 	{"listen on all interfaces", "[[database]]\nlisten = ':6432'", `2:10: database.listen: ":6432" is not a loopback address with a port; write a port of this machine, like listen = "127.0.0.1:6432"`},
 	{"listen without a port", "[[database]]\nlisten = '127.0.0.1'", `2:10: database.listen: "127.0.0.1" is not a loopback address with a port; write a port of this machine, like listen = "127.0.0.1:6432"`},
 

@@ -224,9 +224,13 @@ func (b *run) tool(ctx context.Context, c command) error {
 			args[i] = c.absolute(word)
 		}
 	}
+	dir := c.dir
+	if !filepath.IsAbs(dir) { // the linker runs in "."
+		dir = filepath.Join(b.plan.dir, dir)
+	}
 	cmd := exec.CommandContext(ctx, c.tool, args...)
-	cmd.Dir = c.dir
-	cmd.Env = slices.Concat(lessGC, b.plan.env, c.env, []string{"PWD=" + c.dir, "TMPDIR=" + b.folder})
+	cmd.Dir = dir
+	cmd.Env = slices.Concat(lessGC, b.plan.env, c.env, []string{"PWD=" + dir, "TMPDIR=" + b.folder})
 	cmd.Cancel, cmd.WaitDelay = b.group.Kill, killWait
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

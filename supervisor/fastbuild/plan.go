@@ -12,6 +12,7 @@ import (
 // Plan says how a program is compiled and linked, and what it was made of. Nobody changes a Plan:
 // Build returns the next one.
 type Plan struct {
+	dir      string // where the go command runs
 	goroot   string
 	modcache string
 
@@ -139,7 +140,7 @@ func (c command) absolute(name string) string {
 // that a C compiler links.
 func (p *Plan) block(dry *dryRun) *Refusal {
 	for _, path := range dry.cgo {
-		if !internalCgo[path] {
+		if !internalCgo[path] || p.byPath[path] == nil {
 			return refuse(ExternalLink, path)
 		}
 		p.byPath[path].Blocked = refuse(Cgo, path)

@@ -146,7 +146,7 @@ func (r Request) plan(ctx context.Context, g *osproc.Group, env goEnv) (*Plan, e
 	if refused != nil {
 		return nil, refused
 	}
-	p.env = toolEnv(environ(r.Env), env)
+	p.dir, p.env = r.Dir, toolEnv(environ(r.Env), env)
 	if err := r.takeArchives(p); err != nil {
 		return nil, err
 	}

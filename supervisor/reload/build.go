@@ -68,7 +68,7 @@ func (s State) buildWanted() bool {
 // build starts a build of the tree as it is now.
 func (m *machine) build() {
 	gen := m.nextGen()
-	id := m.issue(func(id ID) Effect { return Build{ID: id, Gen: gen, Keep: m.binariesInUse()} })
+	id := m.issue(func(id ID) Effect { return Build{ID: id, Gen: gen, Keep: m.binariesInUse(), Fast: m.fast()} })
 	m.begin(building{
 		id: id, gen: gen, seq: m.tree.Seq, asked: m.asked,
 		inputs: inputs{version: m.tree.Version, headers: m.tree.Headers, unlisted: m.tree.Unlisted, started: m.now},
@@ -163,6 +163,7 @@ func (m *machine) takeBuild(ev Built, b building) {
 		return
 	}
 	m.built = goodBuild{b.inputs}
-	m.log(Log{What: LogBuildFinished, Gen: b.gen, Took: ev.Took, Detail: ev.Detail})
+	m.builtAnew()
+	m.log(Log{What: LogBuildFinished, Gen: b.gen, Took: ev.Took, Fast: ev.Fast, Reason: ev.Refused, Detail: ev.Detail})
 	m.takeBinary(ev, b, saved)
 }

@@ -31,6 +31,7 @@ type Build struct {
 	ID   ID
 	Gen  int    // the generation it would become
 	Keep [2]int // the generations whose binaries are still of use: running, newest good one
+	Fast bool   // it may do without the go command
 }
 
 // Check looks whether a generation could be started, before the one that runs is
@@ -94,6 +95,7 @@ const (
 	LogBuildFinished
 	LogBuildFailed
 	LogBuildCancelled
+	LogBuildDiffers // from what the go command makes: Reason is where that can be looked at
 	LogRestartSkipped
 	LogRestartSuspended
 	LogRestartRefused // the next generation could not be started: Err
@@ -122,6 +124,7 @@ type Log struct {
 	Note        change.Note
 	Hold        Hold
 	Took        time.Duration
+	Fast        bool          // the build has done without the go command
 	SaveToReady time.Duration // 0: no save led to it
 	Rule        string
 	PID         int

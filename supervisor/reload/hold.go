@@ -66,6 +66,7 @@ var (
 	listingWait    = wait{ForListing, "the packages are being listed"}
 	buildWait      = wait{ForBuild, "the build is running"}
 	cancelledWait  = wait{ForCancelled, "the cancelled build has not ended yet"}
+	leavingWait    = wait{ForCancelled, "the build that verifies the program has not ended yet"}
 	restartWait    = wait{ForRestart, "a restart comes first"}
 	backOffWait    = wait{ForBackOff, "back-off after a crash"}
 	gitWait        = wait{ForGit, "git is in the middle of a rebase, merge or bisect"}

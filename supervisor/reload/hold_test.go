@@ -35,7 +35,7 @@ var awaits = map[Kind][]string{
 	ForListing:   {"list"},
 	ForHook:      {"hook"},
 	ForBuild:     {"build"},
-	ForCancelled: {"build"},
+	ForCancelled: {"build", "verify"},
 	ForRestart:   {"check", "start"},
 	ForCheck:     {"check"},
 	ForStart:     {"start"},

@@ -214,7 +214,11 @@ func (m *machine) nextStep() wait {
 	if m.graph.unusable() {
 		return listingWait
 	}
-	if i, ok := m.dueHook(); ok {
+	i, hook := m.dueHook()
+	if w, verifies := m.verifyWait(hook || !m.opts.Command && m.buildDue()); verifies {
+		return w
+	}
+	if hook {
 		return m.advanceHook(i)
 	}
 	if m.opts.Command {

@@ -61,6 +61,7 @@ func (m *machine) shutDown() {
 	if m.was == (open{}) {
 		m.cancelStep()
 		m.cancelListing()
+		m.disturb()
 	}
 	m.next = nothing{}
 	m.endInstance()

@@ -32,6 +32,7 @@ type Hook struct {
 type Options struct {
 	Command        bool // an arbitrary command: nothing is built
 	RestartOnCrash bool
+	Fast           bool   // builds may do without the go command
 	Hooks          []Hook // in the order of classify.Rules.Hooks
 }
 
@@ -62,6 +63,7 @@ type State struct {
 	// key r, changed build settings. met is asked as the last build found it.
 	asked, met int
 
+	trust     trust // in fast builds
 	built     lastBuild
 	buildTook time.Duration
 	binary    binary
@@ -82,7 +84,7 @@ type State struct {
 // New returns the state before the first event. The first effects come with
 // Begin.
 func New(opts Options) State {
-	s := State{again: true, round: resting{}, built: noBuild{}, closing: open{}, inst: instance{phase: never{}}, next: nothing{}}
+	s := State{again: true, round: resting{}, built: noBuild{}, trust: slow{}, closing: open{}, inst: instance{phase: never{}}, next: nothing{}}
 	s.setOptions(opts)
 	return s
 }
@@ -100,6 +102,7 @@ func (s *State) setOptions(opts Options) {
 		}
 	}
 	s.opts = opts
+	s.setFast(opts.Fast)
 	s.rounds++ // a hook that ran in this round may run again, by other settings
 }
 
@@ -109,7 +112,7 @@ func (s State) Deadline() time.Time {
 		return time.Time{}
 	}
 	var first time.Time
-	for _, at := range []time.Time{s.burst.Deadline(), s.retryAt(), s.takeAt()} {
+	for _, at := range []time.Time{s.burst.Deadline(), s.retryAt(), s.takeAt(), s.verifyAt()} {
 		if !at.IsZero() && (first.IsZero() || at.Before(first)) {
 			first = at
 		}

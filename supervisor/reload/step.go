@@ -95,6 +95,8 @@ func (m *machine) result(ev Event) {
 		m.stopped(ev)
 	case Drained:
 		m.drained(ev)
+	case Verified:
+		m.verifyDone(ev)
 	case BesideDone:
 		m.besideDone(ev)
 	default:
@@ -124,6 +126,7 @@ func (m *machine) advance() {
 	m.tellListing()
 	m.advanceInstance(why)
 	m.catchUp()
+	m.verify()
 }
 
 // observe adopts a snapshot unless a newer one is known: snapshots come with
@@ -172,6 +175,7 @@ func (m *machine) changed(set change.Set) {
 // edit takes up a change that a person or a generator made.
 func (m *machine) edit(set change.Set) {
 	m.forgiveCrashes()
+	m.disturb()
 	m.askHooks(set.Paths)
 	if m.saved.IsZero() {
 		m.saved = set.At

@@ -23,6 +23,7 @@ type world struct {
 	starts   []Start
 	exits    map[int]bool      // generations whose main process is gone
 	broken   bool              // builds fail
+	differs  bool              // the go command makes another program than was served
 	removed  bool              // what cannot be started was removed
 	lists    int               // listings issued
 	adopted  []ID              // answers whose things the loop was told to take over
@@ -107,9 +108,11 @@ func (w *world) allowed(e Effect) {
 	case List:
 		w.lists++
 	case Build:
-		busy("build", "hook")
+		busy("build", "hook", "verify")
+	case Verify:
+		busy("build", "hook", "verify", "start", "stop", "drain")
 	case RunHook:
-		busy("build", "hook", "start", "stop", "drain")
+		busy("build", "hook", "verify", "start", "stop", "drain")
 	case Check:
 		busy("hook", "start", "stop", "drain")
 	case Start:
@@ -152,6 +155,8 @@ func kindOf(e Effect) string {
 		return "hook"
 	case Build:
 		return "build"
+	case Verify:
+		return "verify"
 	case Check:
 		return "check"
 	case Start:
@@ -181,6 +186,8 @@ func idOf(e Effect) ID {
 	case RunHook:
 		return e.ID
 	case Build:
+		return e.ID
+	case Verify:
 		return e.ID
 	case Check:
 		return e.ID
@@ -241,6 +248,8 @@ func (w *world) answer(e Effect, fail bool) {
 		w.step(HookDone{ID: id, Snapshot: w.snap(), Took: time.Second, Err: err})
 	case Build:
 		w.answerBuild(e, err)
+	case Verify:
+		w.answerVerify(e, err)
 	case Check:
 		w.step(Checked{ID: id, Err: err, Missing: fail && w.missing(e.Binary)})
 	case Start:
@@ -273,6 +282,18 @@ func (w *world) answerBuild(e Build, err error) {
 	ev := Built{ID: e.ID, Snapshot: snap, Took: time.Second, Err: err, Cancelled: w.canceled[e.ID], Brings: e.ID}
 	if err == nil && !ev.Cancelled {
 		ev.Binary, ev.Path = snap.Source, "bin"
+	}
+	w.step(ev)
+}
+
+func (w *world) answerVerify(e Verify, err error) {
+	snap := w.snap()
+	ev := Verified{ID: e.ID, Snapshot: snap, Err: err, Cancelled: w.canceled[e.ID], Brings: e.ID}
+	if err == nil && !ev.Cancelled {
+		ev.Binary = snap.Source
+	}
+	if w.differs {
+		ev.Binary, ev.Path, ev.Kept = digest(7), "real", "kept"
 	}
 	w.step(ev)
 }

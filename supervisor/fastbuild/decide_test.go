@@ -1,0 +1,92 @@
+package fastbuild
+
+import (
+	"slices"
+	"testing"
+)
+
+const plainSource = `//go:build linux
+
+// Package p is commented.
+package p
+
+import (
+	"fmt"
+	_ "embed"
+)
+
+//go:noinline
+func f() { fmt.Println("//go:build in a string") }
+`
+
+func TestDecide(t *testing.T) {
+	p := &Plan{
+		packages: []*Package{
+			{Path: "m/p", Local: true, Files: []string{"/m/p/a.go", "/m/p/b.go"}},
+			{Path: "m/asm", Local: true, Files: []string{"/m/asm/a.go"}, Blocked: refuse(Assembly, "m/asm")},
+			{Path: "cached", Files: []string{"/mod/a.go"}},
+		},
+		shapes: map[string]Shape{"/m/p/a.go": ShapeOf([]byte(plainSource)), "/m/p/b.go": ShapeOf([]byte("package p\n"))},
+	}
+	source := func(name, from, to string) Edit {
+		changed := replaced(t, plainSource, from, to)
+		return Edit{Sources: []Source{{name, ShapeOf([]byte(changed))}}}
+	}
+	for name, test := range map[string]struct {
+		edit Edit
+		kind Kind // "" for a fast build
+	}{
+		"body":               {source("/m/p/a.go", "Println", "Print"), ""},
+		"comment":            {source("/m/p/a.go", "is commented", "is"), ""},
+		"line shift":         {source("/m/p/a.go", "func f()", "\n\nfunc f()"), ""},
+		"order of imports":   {source("/m/p/a.go", "\t\"fmt\"\n\t_ \"embed\"", "\t_ \"embed\"\n\t\"fmt\""), ""},
+		"name of an import":  {source("/m/p/a.go", "_ \"embed\"", "e \"embed\""), ""},
+		"nothing":            {Edit{}, Unchanged},
+		"import added":       {source("/m/p/a.go", "\"fmt\"", "\"fmt\"\n\t\"os\""), Imports},
+		"import removed":     {source("/m/p/a.go", "\t_ \"embed\"\n", ""), Imports},
+		"package clause":     {source("/m/p/a.go", "package p", "package q"), Clause},
+		"constraint":         {source("/m/p/a.go", "build linux", "build linux || darwin"), Directives},
+		"constraint removed": {source("/m/p/a.go", "//go:build linux", ""), Directives},
+		"old constraint":     {source("/m/p/a.go", "// Package p", "// +build linux\n\n// Package p"), Directives},
+		"directive added":    {source("/m/p/a.go", "//go:noinline", "//go:noinline\n//go:nosplit"), Directives},
+		"directive removed":  {source("/m/p/a.go", "//go:noinline\n", ""), Directives},
+		"debug setting":      {source("/m/p/a.go", "//go:build linux", "//go:build linux\n//go:debug madvdontneed=1"), Directives},
+		"embed":              {source("/m/p/a.go", "//go:noinline", "//go:embed x"), Directives},
+		"linkname":           {source("/m/p/a.go", "//go:noinline", "//go:linkname f runtime.f"), Directives},
+		"line directive":     {source("/m/p/a.go", "//go:noinline", "//line x.go:7"), Directives},
+		"line in a comment":  {source("/m/p/a.go", "func f", "/*line x.go:7*/ func f"), Directives},
+		"export":             {source("/m/p/a.go", "//go:noinline", "//export f"), Directives},
+		"cgo":                {source("/m/p/a.go", "\"fmt\"", "\"fmt\"\n\t\"C\""), Imports},
+		"syntax of imports":  {source("/m/p/a.go", "import (", "import ["), Unparsed},
+		"token":              {source("/m/p/a.go", "\"//go:build", "'//go:build"), Unparsed},
+		"another package's":  {source("/m/asm/a.go", "", ""), Assembly},
+		"module cache":       {source("/mod/a.go", "", ""), NotCompiled},
+		"file came":          {Edit{Others: []Difference{{"/m/p", FilesCame}}}, FilesCame},
+		"embedded file":      {Edit{Others: []Difference{{"/m/p/x.html", NotCompiled}}}, NotCompiled},
+		"source and go.mod":  {Edit{Sources: source("/m/p/a.go", "Println", "Print").Sources, Others: []Difference{{"/m/go.mod", NotCompiled}}}, NotCompiled},
+		"other file's shape": {Edit{Sources: []Source{{"/m/p/b.go", ShapeOf([]byte(plainSource))}}}, Imports},
+	} {
+		t.Run(name, func(t *testing.T) {
+			steps, refused := p.Decide(test.edit)
+			switch {
+			case test.kind == "" && (refused != nil || !steps.Compile["m/p"] || len(steps.Compile) != 1):
+				t.Errorf("got %v, %v", steps, refused)
+			case test.kind != "" && (refused == nil || refused.Kind != test.kind):
+				t.Errorf("got %v, want %s", refused, test.kind)
+			}
+		})
+	}
+}
+
+func TestImporters(t *testing.T) {
+	p := &Plan{packages: []*Package{
+		{Path: "a"}, {Path: "b", Imports: []string{"a"}}, {Path: "c"}, {Path: "d", Imports: []string{"c", "b"}}, {Path: "e", Imports: []string{"c"}},
+	}}
+	var got []string
+	for _, pkg := range p.importers(map[string]bool{"a": true}) {
+		got = append(got, pkg.Path)
+	}
+	if !slices.Equal(got, []string{"a", "b", "d"}) {
+		t.Errorf("got %v", got)
+	}
+}

@@ -1,0 +1,161 @@
+package reload
+
+import (
+	"testing"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/change"
+)
+
+func TestVerifiesOnceQuiet(t *testing.T) {
+	w := fastServed(t)
+	w.editSource(2)
+	b := w.build()
+	if !b.Fast {
+		t.Error("the build may not be fast")
+	}
+	w.answer(b, false)
+	w.settleInstance()
+	w.pass(quietTime - 10*time.Millisecond)
+	if _, early := w.inFlight("verify"); early {
+		t.Fatal("it is not quiet yet")
+	}
+	w.pass(20 * time.Millisecond)
+	v, ok := w.inFlight("verify")
+	if !ok || v.(Verify).Binary != digest(2) {
+		t.Fatalf("got %+v", v)
+	}
+	w.answer(v, false)
+	w.pass(time.Hour)
+	if _, again := w.inFlight("verify"); again {
+		t.Error("it is verified already")
+	}
+}
+
+// A build waits until the one that verifies is gone, and no longer.
+func TestSaveCancelsVerification(t *testing.T) {
+	w := fastServed(t)
+	w.editSource(2)
+	w.answer(w.build(), false)
+	w.settleInstance()
+	w.pass(quietTime)
+	v, _ := w.inFlight("verify")
+	w.editSource(3)
+	if !w.canceled[idOf(v)] {
+		t.Fatal("it goes on")
+	}
+	w.pass(time.Second)
+	if _, two := w.inFlight("build"); two {
+		t.Fatal("two builds")
+	}
+	w.answer(v, false)
+	if _, ok := w.inFlight("build"); !ok {
+		t.Error("the build goes on waiting")
+	}
+	w.calm()
+	w.end()
+}
+
+// What only the running app reads asks for a restart, which waits for no build.
+func TestTemplateIsNotHeldUpByVerification(t *testing.T) {
+	w := fastServed(t)
+	w.editSource(2)
+	w.answer(w.build(), false)
+	w.settleInstance()
+	w.pass(quietTime)
+	w.write("/a.html", 5)
+	w.pass(time.Second)
+	if _, ok := w.inFlight("check"); !ok {
+		t.Error("the restart waits")
+	}
+}
+
+func TestAnotherProgramIsServedAndNothingIsFast(t *testing.T) {
+	w := fastServed(t)
+	w.editSource(2)
+	w.answer(w.build(), false)
+	w.settleInstance()
+	w.pass(quietTime)
+	w.differs = true
+	v, _ := w.inFlight("verify")
+	w.answer(v, false)
+	w.calm()
+	if last := w.starts[len(w.starts)-1]; last.Binary != "real" || w.st.inst.made.binary != digest(7) || w.said(LogBuildDiffers) != 1 {
+		t.Errorf("started %+v", last)
+	}
+	w.editSource(3)
+	if w.build().Fast {
+		t.Error("builds go on to be fast")
+	}
+	w.calm()
+	w.pass(time.Hour)
+	if _, again := w.inFlight("verify"); again {
+		t.Error("nothing is fast, and it is verified")
+	}
+	w.end()
+}
+
+// Of a tree that has changed meanwhile the comparison says nothing.
+func TestVerificationOfAnOlderTreeSaysNothing(t *testing.T) {
+	w := fastServed(t)
+	w.editSource(2)
+	w.answer(w.build(), false)
+	w.settleInstance()
+	w.pass(quietTime)
+	v, _ := w.inFlight("verify")
+	w.differs = true
+	w.tree.Seq++ // its event is still on the way
+	w.answer(v, false)
+	w.differs = false
+	w.calm()
+	if w.said(LogBuildDiffers) != 0 || len(w.starts) != 2 {
+		t.Errorf("%d starts", len(w.starts))
+	}
+}
+
+func TestNoVerificationOfABrokenBuild(t *testing.T) {
+	w := fastServed(t)
+	w.editSource(2)
+	w.answer(w.build(), true)
+	w.pass(time.Hour)
+	if _, ok := w.inFlight("verify"); ok {
+		t.Error("there is nothing to compare")
+	}
+}
+
+func TestFastIsSwitchedOffAndOn(t *testing.T) {
+	w := fastServed(t)
+	for _, on := range []bool{false, true} {
+		w.st.opts.Fast = on // what the next reading of the configuration brings
+		w.edit("/devguard.toml", func(s *change.Snapshot) { s.Config = digest(s.Version) })
+		w.calm()
+		w.editSource(w.tree.Version + 10)
+		if b := w.build(); b.Fast != on {
+			t.Errorf("fast: %t, want %t", b.Fast, on)
+		}
+		w.calm()
+	}
+}
+
+func fastServed(t *testing.T) *world { return served(t, Options{Fast: true}) }
+
+// build returns the build that is in flight once the burst is over.
+func (w *world) build() Build {
+	w.t.Helper()
+	w.pass(time.Second)
+	b, ok := w.inFlight("build")
+	if !ok {
+		w.t.Fatal("nothing is built")
+	}
+	return b.(Build)
+}
+
+// settleInstance answers what the change of the generation asks for, and lets no time pass.
+func (w *world) settleInstance() {
+	w.t.Helper()
+	for _, kind := range []string{"check", "stop", "await", "drain", "start", "ready", "beside"} {
+		if e, ok := w.inFlight(kind); ok {
+			w.answer(e, false)
+		}
+	}
+}
