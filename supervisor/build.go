@@ -18,24 +18,9 @@ import (
 // build runs one go build and looks at its inputs once more when it is done:
 // an event may still be in the kernel's queue.
 func (s *Supervisor) build(e reload.Build) doer {
-	cfg, first := s.cfg, s.first
-	program := cfg.Name // while the package cannot be listed
-	if s.graph != nil {
-		program = s.graph.Package
-	}
-	req := build.Request{
-		Dir:     cfg.App.BuildDir,
-		Package: cfg.App.Package,
-		Out:     s.StateDir.BinaryPath(e.Gen, binaryName(program)),
-		Flags:   cfg.Build.Flags,
-		Debug:   cfg.Build.Debug,
-		Env:     s.Environ,
-		Tmp:     s.StateDir.TmpDir(),
-		Goflags: s.goflags,
-		Sources: s.editable(),
-		Cgo:     s.cgo(), Contents: s.sources,
-		Again: !first,
-	}
+	first := s.first
+	req := s.buildRequest(e.Gen)
+	quick := s.quick(e)
 	if first && s.Progress {
 		req.Progress = s.Screen.Packages
 	}
@@ -45,7 +30,11 @@ func (s *Supervisor) build(e reload.Build) doer {
 		}
 		var pruned sync.WaitGroup // beside the build: it takes a millisecond, or twenty
 		pruned.Go(func() { s.warn(s.StateDir.Prune(append(e.Keep[:], e.Gen)...)) })
-		res := build.Run(ctx, req)
+		made := quick(ctx, req.Out)
+		res := made.result
+		if !made.done {
+			res = build.Run(ctx, req)
+		}
 		pruned.Wait()
 		s.Screen.Clear()
 		s.warn(res.Warning)
@@ -60,12 +49,40 @@ func (s *Supervisor) build(e reload.Build) doer {
 		ev := reload.Built{
 			ID: e.ID, Snapshot: snap, Binary: res.Digest, Path: res.Out,
 			Took: res.Took, Cancelled: res.Cancelled, Err: res.Err,
+			Fast: made.done, Refused: made.refused,
 		}
 		if res.Err != nil {
 			ev.Detail = diagnostics(req.Dir, res.Diagnostics)
 		}
-		ev.Brings = func() { s.first = s.first && res.Cancelled }
+		ev.Brings = func() {
+			s.first = s.first && res.Cancelled
+			if made.next != nil {
+				s.plan = made.next
+			}
+		}
 		return ev
+	}
+}
+
+// buildRequest is what the go command is asked for.
+func (s *Supervisor) buildRequest(gen int) build.Request {
+	cfg := s.cfg
+	program := cfg.Name // while the package cannot be listed
+	if s.graph != nil {
+		program = s.graph.Package
+	}
+	return build.Request{
+		Dir:     cfg.App.BuildDir,
+		Package: cfg.App.Package,
+		Out:     s.StateDir.BinaryPath(gen, binaryName(program)),
+		Flags:   cfg.Build.Flags,
+		Debug:   cfg.Build.Debug,
+		Env:     s.Environ,
+		Tmp:     s.StateDir.TmpDir(),
+		Goflags: s.goflags,
+		Sources: s.editable(),
+		Cgo:     s.cgo(), Contents: s.sources,
+		Again: !s.first,
 	}
 }
 

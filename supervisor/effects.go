@@ -15,6 +15,7 @@ type doers struct {
 	loadConfig   func(reload.LoadConfig) doer
 	runHook      func(reload.RunHook) doer
 	build        func(reload.Build) doer
+	verify       func(reload.Verify) doer
 	check        func(reload.Check) doer
 	start        func(reload.Start) doer
 	await        func(reload.Await) doer
@@ -70,6 +71,8 @@ func (d *doers) work(e reload.Effect) work {
 		return work{e.ID, d.runHook(e), func(err error) reload.Event { return reload.HookDone{ID: e.ID, Err: err} }}
 	case reload.Build:
 		return work{e.ID, d.build(e), func(err error) reload.Event { return reload.Built{ID: e.ID, Err: err} }}
+	case reload.Verify:
+		return work{e.ID, d.verify(e), func(err error) reload.Event { return reload.Verified{ID: e.ID, Err: err} }}
 	case reload.Check:
 		return work{e.ID, d.check(e), func(err error) reload.Event { return reload.Checked{ID: e.ID, Err: err} }}
 	case reload.Start:

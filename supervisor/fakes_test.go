@@ -77,6 +77,12 @@ func (w *world) doers() doers {
 				return reload.Built{ID: e.ID, Snapshot: snap, Binary: snap.Source, Path: "app", Took: time.Second, Cancelled: cut}
 			})
 		},
+		verify: func(e reload.Verify) doer {
+			return w.doing("verify", e.ID, time.Second, func(cut bool) reload.Event {
+				snap := w.snapshot()
+				return reload.Verified{ID: e.ID, Snapshot: snap, Binary: snap.Source, Cancelled: cut}
+			})
+		},
 		check: func(e reload.Check) doer {
 			return w.doing("check", e.ID, time.Millisecond, func(bool) reload.Event { return reload.Checked{ID: e.ID} })
 		},

@@ -2,35 +2,151 @@ package supervisor
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/build"
 	"github.com/devguard/devguard/supervisor/fastbuild"
+	"github.com/devguard/devguard/supervisor/osproc"
+	"github.com/devguard/devguard/supervisor/reload"
 )
 
-// buildAndRecord builds with the go command alone, keeps what it has linked in dir, and records the
-// plan by which an edit is built faster from then on. The plan is nil, with the reason in refused, when
-// there is none for such a program; the archives in dir must stay as long as the plan.
-func buildAndRecord(ctx context.Context, req build.Request, dir string) (res build.Result, plan *fastbuild.Plan, refused error) {
+// quickly is what came of a try to build without the go command.
+type quickly struct {
+	done    bool
+	result  build.Result    // when it is done
+	next    *fastbuild.Plan // likewise
+	refused string          // why the go command has to build; "" when it was to build anyway
+}
+
+// quick returns what tries to build without the go command. Nothing of a try that fails is shown: the
+// go command builds then, and says what is wrong.
+func (s *Supervisor) quick(e reload.Build) func(ctx context.Context, out string) quickly {
+	plan, noPlan := s.plan, s.noPlan
+	folder := s.objects(e.ID)
+	return func(ctx context.Context, out string) quickly {
+		switch {
+		case !e.Fast:
+			return quickly{}
+		case plan == nil:
+			return quickly{refused: noPlan}
+		}
+		begin := time.Now()
+		made, err := plan.Make(ctx, fastbuild.Target{Out: out, Folder: folder})
+		if ctx.Err() != nil {
+			return quickly{done: true, result: build.Result{Took: time.Since(begin), Cancelled: true, Err: context.Cause(ctx)}}
+		}
+		if err != nil {
+			return quickly{refused: whyNot(err)}
+		}
+		digest, err := build.Digest(out)
+		if err != nil {
+			return quickly{refused: err.Error()}
+		}
+		return quickly{done: true, next: made.Next, result: build.Result{Out: out, Digest: digest, Took: time.Since(begin)}}
+	}
+}
+
+// whyNot is a refusal as it is shown. What a tool has complained about the go command says itself.
+func whyNot(err error) string {
+	if refusal := (*fastbuild.Refusal)(nil); errors.As(err, &refusal) {
+		return refusal.Error()
+	}
+	return "it does not build"
+}
+
+// objects is a directory for what is linked.
+func (s *Supervisor) objects(id reload.ID) string {
+	return filepath.Join(s.StateDir.ObjectsDir(), strconv.FormatUint(uint64(id), 10))
+}
+
+// verify has the go command build what is served, with the least priority, and compares. It records
+// the plan of the next fast build when the one that there is is not of this tree.
+func (s *Supervisor) verify(e reload.Verify) doer {
+	req, plan := s.buildRequest(e.Gen), s.plan
+	req.Idle, req.Goflags = true, s.goflags
+	dir := s.objects(e.ID)
+	base, kept := s.StateDir.ObjectsDir(), filepath.Join(s.StateDir.Path(), fmt.Sprint("differs-", e.Gen))
+	return func(ctx context.Context) reload.Event {
+		ev := reload.Verified{ID: e.ID}
+		res, next, err := verifyBy(ctx, req, plan, dir, func(res build.Result) bool { return res.Digest == e.Binary })
+		ev.Cancelled = ctx.Err() != nil
+		if ev.Snapshot, ev.Err = s.lookAgain(context.WithoutCancel(ctx), false); ev.Err != nil || ev.Cancelled {
+			os.RemoveAll(dir)
+			return ev
+		}
+		switch {
+		case res.Err != nil:
+			ev.Err = fmt.Errorf("build again to verify what is served: %w", res.Err)
+		case res.Digest != e.Binary:
+			ev.Binary, ev.Path, ev.Kept = res.Digest, res.Out, kept
+			ev.Err = keepDifference(kept, e.Path, res.Out, plan)
+		default:
+			ev.Binary = res.Digest
+			os.RemoveAll(filepath.Dir(res.Out)) // nobody needs it twice
+		}
+		pruneObjects(base, next)
+		why := ""
+		if err != nil {
+			why = whyNot(err)
+		}
+		ev.Brings = func() { s.plan, s.noPlan = next, why }
+		return ev
+	}
+}
+
+// verifyBy builds with the go command alone. It returns the plan of what was built: the one that there
+// is, when that is of this tree, or a new one; with none, the error says why. Nothing is recorded of a
+// program that is not as expected.
+func verifyBy(ctx context.Context, req build.Request, plan *fastbuild.Plan, dir string, expected func(build.Result) bool) (build.Result, *fastbuild.Plan, error) {
 	began := time.Now()
 	req.Objects = filepath.Join(dir, "built")
-	if res = build.Run(ctx, req); res.Err != nil {
+	res := build.Run(ctx, req)
+	if res.Err != nil || !expected(res) {
 		return res, nil, res.Err
 	}
-	plan, err := record(ctx, req, res, began, filepath.Join(dir, "record"))
+	if plan != nil && current(plan) {
+		return res, plan, nil
+	}
+	var err error
+	recording := func() { plan, err = record(ctx, req, res, began, filepath.Join(dir, "record")) }
+	if req.Idle {
+		osproc.Background(recording)
+	} else {
+		recording()
+	}
 	return res, plan, err
 }
 
-func record(ctx context.Context, req build.Request, res build.Result, began time.Time, tmp string) (*fastbuild.Plan, error) {
-	goflags := ""
-	if req.Goflags != nil {
-		goflags = *req.Goflags
+// current reports whether a plan is of the tree as it is.
+func current(plan *fastbuild.Plan) bool {
+	e, err := plan.Look()
+	if err != nil {
+		return false
 	}
+	_, refused := plan.Decide(e)
+	return refused != nil && refused.Kind == fastbuild.Unchanged
+}
+
+func record(ctx context.Context, req build.Request, res build.Result, began time.Time, tmp string) (*fastbuild.Plan, error) {
+	if req.Goflags == nil {
+		asked, err := build.Goflags(ctx, req.Dir, req.Env)
+		if err != nil {
+			return nil, err
+		}
+		req.Goflags = &asked
+	}
+	goflags := *req.Goflags
 	flags, err := build.BuildFlags(req, goflags)
 	if err != nil {
 		return nil, err
 	}
+	defer os.RemoveAll(tmp)
 	return fastbuild.Record(ctx, fastbuild.Request{
 		Dir: req.Dir, Package: req.Package, Flags: flags, Goflags: goflags, Env: req.Env, Tmp: tmp,
 		Linked: filepath.Join(req.Objects, build.LinkedBy), Began: began,
@@ -39,4 +155,33 @@ func record(ctx context.Context, req build.Request, res build.Result, began time
 			return digest == res.Digest, err
 		},
 	})
+}
+
+// pruneObjects removes the directories that the plan links nothing of.
+func pruneObjects(base string, plan *fastbuild.Plan) {
+	var used []string
+	if plan != nil {
+		used = plan.Directories(base)
+	}
+	entries, _ := os.ReadDir(base)
+	for _, e := range entries {
+		if !slices.Contains(used, e.Name()) {
+			os.RemoveAll(filepath.Join(base, e.Name()))
+		}
+	}
+}
+
+// keepDifference keeps both programs, and the plan that the fast one was made by.
+func keepDifference(dir, fast, real string, plan *fastbuild.Plan) error {
+	err := os.MkdirAll(dir, 0o700)
+	for name, program := range map[string]string{"fast": fast, "go": real} {
+		err = errors.Join(err, os.Link(program, filepath.Join(dir, name)))
+	}
+	if plan != nil {
+		err = errors.Join(err, os.WriteFile(filepath.Join(dir, "plan.json"), plan.JSON(), 0o600))
+	}
+	if err != nil {
+		return fmt.Errorf("keep the programs that differ: %w", err)
+	}
+	return nil
 }

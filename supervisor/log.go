@@ -41,8 +41,8 @@ func (s *Supervisor) lines(l reload.Log) []logline.Line {
 		return one(logline.Warning(l.Err))
 	case reload.LogHookStarted, reload.LogHookFinished, reload.LogHookFailed, reload.LogHookHeld, reload.LogHookSuspended:
 		return one(s.hookLine(l))
-	case reload.LogBuildStarted, reload.LogBuildFinished, reload.LogBuildFailed, reload.LogBuildCancelled, reload.LogRestartSkipped:
-		return one(s.buildLine(l))
+	case reload.LogBuildStarted, reload.LogBuildFinished, reload.LogBuildFailed, reload.LogBuildCancelled, reload.LogBuildDiffers, reload.LogRestartSkipped:
+		return s.buildLines(l)
 	}
 	return s.instanceLines(l)
 }
@@ -79,8 +79,20 @@ func (s *Supervisor) hookLine(l reload.Log) logline.Line {
 	return logline.HookFailed(l.Gen, l.Hook, l.Took, res.Code, res.Signal, s.serving(), l.Err)
 }
 
+func (s *Supervisor) buildLines(l reload.Log) []logline.Line {
+	if l.What == reload.LogBuildFinished && l.Reason != "" {
+		return []logline.Line{logline.BuildByGo(l.Gen, l.Reason), s.buildLine(l)}
+	}
+	return one(s.buildLine(l))
+}
+
 func (s *Supervisor) buildLine(l reload.Log) logline.Line {
+	if l.What == reload.LogBuildFinished && l.Fast {
+		return logline.FastBuildFinished(l.Gen, l.Took)
+	}
 	switch l.What {
+	case reload.LogBuildDiffers:
+		return logline.BuildDiffers(l.Gen, l.Reason)
 	case reload.LogBuildStarted:
 		return logline.BuildStarted(l.Gen)
 	case reload.LogBuildFinished:

@@ -71,7 +71,7 @@ func watchOptions(cfg *config.Config, stateDir string) watch.Options {
 // decisions are the settings that the decider needs. env is what the app would get; last
 // returns the fingerprint of the last success of a hook.
 func decisions(cfg *config.Config, env []string, last func(key string) string) reload.Options {
-	o := reload.Options{Command: len(cfg.App.Command) > 0, RestartOnCrash: cfg.App.RestartOnCrash}
+	o := reload.Options{Command: len(cfg.App.Command) > 0, RestartOnCrash: cfg.App.RestartOnCrash, Fast: cfg.Build.Fast == config.FastAuto && len(cfg.App.Command) == 0}
 	for _, h := range cfg.Hooks {
 		hook := reload.Hook{Name: h.Name, Key: hookKey(cfg, h, env), Migrates: h.Migrates}
 		switch h.Then {

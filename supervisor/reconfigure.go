@@ -62,6 +62,9 @@ func (s *Supervisor) applyConfig(cfg *config.Config, db *Database) {
 	if !samePackage(s.cfg, cfg) {
 		s.graph = nil
 	}
+	if !sameBuild(s.cfg, cfg) {
+		s.plan, s.noPlan = nil, ""
+	}
 	if keys := startKeys(s.cfg, cfg); len(keys) > 0 {
 		logline.Note(true, "read at the start of devguard alone, so not changed now: "+strings.Join(keys, ", "), "").To(s.Log)
 	}

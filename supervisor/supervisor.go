@@ -13,6 +13,7 @@ import (
 	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/console"
+	"github.com/devguard/devguard/supervisor/fastbuild"
 	"github.com/devguard/devguard/supervisor/listeners"
 	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/proc"
@@ -72,6 +73,8 @@ type Supervisor struct {
 	listed  bool            // some listing was taken over
 	goflags *string         // of the go command, once known
 	first   bool            // no build has finished yet
+	plan    *fastbuild.Plan // of the newest tree that was built by it or recorded; nil for none
+	noPlan  string          // why there is none
 	sources build.Contents  // of files that cgo reads; of the one build that runs
 	watched watched
 	ports   []int // that the newest ready generation listened on
@@ -156,7 +159,7 @@ func (s *Supervisor) shutdown() {
 
 func (s *Supervisor) doers() doers {
 	return doers{
-		list: s.list, loadConfig: s.loadConfig, runHook: s.runHook, build: s.build,
+		list: s.list, loadConfig: s.loadConfig, runHook: s.runHook, build: s.build, verify: s.verify,
 		check: s.check, start: s.start, await: s.await, awaitReady: s.awaitReady, stop: s.stop, drain: s.drain,
 		forwardQuit: s.forwardQuit, stopJob: s.stopJob, prepare: s.prepare, closeRetired: s.closeRetired,
 	}

@@ -56,7 +56,16 @@ var wording = map[string]func(s *sentence, f *fields, p palette){
 	},
 
 	logline.MsgBuildStarted:  func(s *sentence, f *fields, p palette) { s.text, s.style, s.quiet = "building", p.faint, true },
-	logline.MsgBuildFinished: func(s *sentence, f *fields, p palette) { s.text = "built in " + f.took("ms") },
+	logline.MsgBuildFinished: func(s *sentence, f *fields, p palette) {
+		f.text("way") // is for scripts
+		s.text = "built in " + f.took("ms")
+	},
+	logline.MsgBuildByGo: func(s *sentence, f *fields, p palette) {
+		s.text, s.style, s.quiet = "built by the go command: "+f.text("reason"), p.faint, true
+	},
+	logline.MsgBuildDiffers: func(s *sentence, f *fields, _ palette) {
+		s.text = "a fast build was not what the go command builds, which is served now; both are in " + f.text("kept")
+	},
 	logline.MsgBuildFailed:   buildFailed,
 	logline.MsgBuildCancelled: func(s *sentence, f *fields, p palette) {
 		s.quiet, s.style = true, p.faint

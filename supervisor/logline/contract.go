@@ -23,6 +23,8 @@ const (
 	MsgBuildFinished    = "build finished"
 	MsgBuildFailed      = "build failed"
 	MsgBuildCancelled   = "build cancelled"
+	MsgBuildByGo        = "build by the go command"
+	MsgBuildDiffers     = "build differs"
 	MsgRestartSkipped   = "restart skipped"
 	MsgRestartSuspended = "restart suspended"
 	MsgInstanceStopping = "instance stopping"
@@ -86,7 +88,9 @@ var Contract = map[string]Attrs{
 	MsgHookSuspended: {"gen": "int", "hook": "string", "paths": "strings"},
 
 	MsgBuildStarted:   {"gen": "int"},
-	MsgBuildFinished:  {"gen": "int", "ms": "int"},
+	MsgBuildFinished:  {"gen": "int", "ms": "int", "way?": "fast"},
+	MsgBuildByGo:      {"gen": "int", "reason": "string"},
+	MsgBuildDiffers:   {"gen": "int", "kept": "string", "hint": "string"},
 	MsgBuildFailed:    {"gen": "int", "ms": "int", "serving?": "int", "error?": "string", "errors?": "strings", "hint?": "string"},
 	MsgBuildCancelled: {"gen": "int", "ms": "int"},
 	MsgRestartSkipped: {"gen": "int", "reason": "string", "serving?": "int", "hint?": "string"},

@@ -65,6 +65,23 @@ func BuildFinished(g int, took time.Duration) Line {
 	return line(slog.LevelInfo, MsgBuildFinished, gen(g), ms(took))
 }
 
+// FastBuildFinished says that a build succeeded without the go command.
+func FastBuildFinished(g int, took time.Duration) Line {
+	return BuildFinished(g, took).With(slog.String("way", "fast"))
+}
+
+// BuildByGo says why the go command builds what might have been built faster.
+func BuildByGo(g int, reason string) Line {
+	return line(slog.LevelDebug, MsgBuildByGo, gen(g), slog.String("reason", reason))
+}
+
+// BuildDiffers says that a fast build has made another program than the go command, whose program
+// becomes generation g; kept is the directory that has both.
+func BuildDiffers(g int, kept string) Line {
+	return line(slog.LevelError, MsgBuildDiffers, gen(g), slog.String("kept", kept),
+		slog.String("hint", "report this with that directory; until devguard is started again, the go command builds everything"))
+}
+
 // BuildFailed says why a build failed: by messages about files or, when there
 // are none, by the error. serving is the generation that keeps running, 0 if
 // none does.

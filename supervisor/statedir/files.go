@@ -61,6 +61,10 @@ func (d *Dir) BinaryPath(gen int, base string) string {
 // TmpDir is a private directory for builds, made and emptied by Open.
 func (d *Dir) TmpDir() string { return d.file("tmp") }
 
+// ObjectsDir is a private directory for what fast builds are linked of. Open removes
+// what an earlier run has left there.
+func (d *Dir) ObjectsDir() string { return d.file("objects") }
+
 // Prune removes the binaries of all generations but those to keep.
 func (d *Dir) Prune(keep ...int) error {
 	entries, err := os.ReadDir(d.path)

@@ -172,6 +172,9 @@ func (d *Dir) load() error {
 		return newHeldError(d.name, d.path, pid)
 	}
 	d.previousRuns, d.previousRecords = append(d.previousRuns, d.runs...), append(d.previousRecords, d.records...)
+	if err := os.RemoveAll(d.ObjectsDir()); err != nil {
+		return explain("remove", d.ObjectsDir(), err)
+	}
 	if err := emptyDir(d.TmpDir()); err != nil {
 		return err
 	}
