@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/build"
+	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/fastbuild"
 	"github.com/devguard/devguard/supervisor/osproc"
 	"github.com/devguard/devguard/supervisor/reload"
@@ -60,6 +61,33 @@ func whyNot(err error) string {
 	return "it does not build"
 }
 
+// wayOf says which way an edit of a file would be built.
+func wayOf(ctx context.Context, cfg *config.Config, environ []string, file string) string {
+	plan, err := survey(ctx, build.Request{Dir: cfg.App.BuildDir, Package: cfg.App.Package, Flags: cfg.Build.Flags, Env: environ})
+	if err == nil {
+		refusal := plan.About(file)
+		if refusal == nil {
+			return "an edit that keeps its imports and directives is built without the go command"
+		}
+		err = refusal
+	}
+	return "the go command builds an edit of it: " + err.Error()
+}
+
+func survey(ctx context.Context, req build.Request) (*fastbuild.Plan, error) {
+	tmp, err := os.MkdirTemp("", "devguard-explain-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(tmp)
+	req.Out = filepath.Join(tmp, "program")
+	r, err := recording(ctx, req, tmp)
+	if err != nil {
+		return nil, err
+	}
+	return fastbuild.Survey(ctx, r)
+}
+
 // objects is a directory for what is linked.
 func (s *Supervisor) objects(id reload.ID) string {
 	return filepath.Join(s.StateDir.ObjectsDir(), strconv.FormatUint(uint64(id), 10))
@@ -75,9 +103,11 @@ func (s *Supervisor) verify(e reload.Verify) doer {
 	return func(ctx context.Context) reload.Event {
 		ev := reload.Verified{ID: e.ID}
 		res, next, err := verifyBy(ctx, req, plan, dir, func(res build.Result) bool { return res.Digest == e.Binary })
-		ev.Cancelled = ctx.Err() != nil
-		if ev.Snapshot, ev.Err = s.lookAgain(context.WithoutCancel(ctx), false); ev.Err != nil || ev.Cancelled {
-			os.RemoveAll(dir)
+		if ctx.Err() != nil {
+			ev.Cancelled = true // its objects are removed after the next one: somebody waits for the end of this
+			return ev
+		}
+		if ev.Snapshot, ev.Err = s.lookAgain(ctx, false); ev.Err != nil {
 			return ev
 		}
 		switch {
@@ -106,19 +136,23 @@ func (s *Supervisor) verify(e reload.Verify) doer {
 func verifyBy(ctx context.Context, req build.Request, plan *fastbuild.Plan, dir string, expected func(build.Result) bool) (build.Result, *fastbuild.Plan, error) {
 	began := time.Now()
 	req.Objects = filepath.Join(dir, "built")
+	os.Remove(req.Out) // one that is there already would not be linked
 	res := build.Run(ctx, req)
-	if res.Err != nil || !expected(res) {
-		return res, nil, res.Err
+	switch {
+	case res.Err != nil:
+		return res, plan, res.Err
+	case !expected(res):
+		return res, nil, nil
 	}
 	if plan != nil && current(plan) {
 		return res, plan, nil
 	}
 	var err error
-	recording := func() { plan, err = record(ctx, req, res, began, filepath.Join(dir, "record")) }
+	recorder := func() { plan, err = record(ctx, req, res, began, filepath.Join(dir, "record")) }
 	if req.Idle {
-		osproc.Background(recording)
+		osproc.Background(recorder)
 	} else {
-		recording()
+		recorder()
 	}
 	return res, plan, err
 }
@@ -134,27 +168,30 @@ func current(plan *fastbuild.Plan) bool {
 }
 
 func record(ctx context.Context, req build.Request, res build.Result, began time.Time, tmp string) (*fastbuild.Plan, error) {
-	if req.Goflags == nil {
-		asked, err := build.Goflags(ctx, req.Dir, req.Env)
-		if err != nil {
-			return nil, err
-		}
-		req.Goflags = &asked
-	}
-	goflags := *req.Goflags
-	flags, err := build.BuildFlags(req, goflags)
+	defer os.RemoveAll(tmp)
+	r, err := recording(ctx, req, tmp)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(tmp)
-	return fastbuild.Record(ctx, fastbuild.Request{
-		Dir: req.Dir, Package: req.Package, Flags: flags, Goflags: goflags, Env: req.Env, Tmp: tmp,
-		Linked: filepath.Join(req.Objects, build.LinkedBy), Began: began,
-		Same: func(program string) (bool, error) {
-			digest, err := build.Digest(program)
-			return digest == res.Digest, err
-		},
-	})
+	r.Linked, r.Began = filepath.Join(req.Objects, build.LinkedBy), began
+	r.Same = func(program string) (bool, error) {
+		digest, err := build.Digest(program)
+		return digest == res.Digest, err
+	}
+	return fastbuild.Record(ctx, r)
+}
+
+// recording is the request for the plan of a build.
+func recording(ctx context.Context, req build.Request, tmp string) (fastbuild.Request, error) {
+	if req.Goflags == nil {
+		asked, err := build.Goflags(ctx, req.Dir, req.Env)
+		if err != nil {
+			return fastbuild.Request{}, err
+		}
+		req.Goflags = &asked
+	}
+	flags, err := build.BuildFlags(req, *req.Goflags)
+	return fastbuild.Request{Dir: req.Dir, Package: req.Package, Flags: flags, Goflags: *req.Goflags, Env: req.Env, Tmp: tmp}, err
 }
 
 // pruneObjects removes the directories that the plan links nothing of.

@@ -128,5 +128,14 @@ func Classifier(ctx context.Context, cfg *config.Config, environ []string, log *
 	}
 	rules := Rules(cfg, g)
 	rules.Ignored = watch.GitIgnored(ctx, func(n change.Note) { logline.Note(n.Warn, n.Msg, n.Hint).To(log) })
-	return rules.Classify, nil
+	if cfg.Build.Fast != config.FastAuto {
+		return rules.Classify, nil
+	}
+	return func(path string) classify.Class {
+		c := rules.Classify(path)
+		if c.Source {
+			c.Reason += "; " + wayOf(ctx, cfg, environ, path)
+		}
+		return c
+	}, nil
 }

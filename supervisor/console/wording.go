@@ -55,7 +55,7 @@ var wording = map[string]func(s *sentence, f *fields, p palette){
 		s.addBlock(p, "hint: a hook must not write what it watches; it runs again after an edit elsewhere, or when you press r")
 	},
 
-	logline.MsgBuildStarted:  func(s *sentence, f *fields, p palette) { s.text, s.style, s.quiet = "building", p.faint, true },
+	logline.MsgBuildStarted: func(s *sentence, f *fields, p palette) { s.text, s.style, s.quiet = "building", p.faint, true },
 	logline.MsgBuildFinished: func(s *sentence, f *fields, p palette) {
 		f.text("way") // is for scripts
 		s.text = "built in " + f.took("ms")
@@ -66,7 +66,7 @@ var wording = map[string]func(s *sentence, f *fields, p palette){
 	logline.MsgBuildDiffers: func(s *sentence, f *fields, _ palette) {
 		s.text = "a fast build was not what the go command builds, which is served now; both are in " + f.text("kept")
 	},
-	logline.MsgBuildFailed:   buildFailed,
+	logline.MsgBuildFailed: buildFailed,
 	logline.MsgBuildCancelled: func(s *sentence, f *fields, p palette) {
 		s.quiet, s.style = true, p.faint
 		s.text = "build cancelled after " + f.took("ms") + " by a newer change"

@@ -25,13 +25,14 @@ const module = "github.com/devguard/devguard"
 // of every operating system, tests included. A package that is not here fails.
 var mayImport = table(map[string]string{
 	".":                          "*",
-	"supervisor":                 "supervisor/config supervisor/classify supervisor/change supervisor/reload supervisor/watch supervisor/graph supervisor/build supervisor/hook supervisor/proc supervisor/listeners supervisor/hangup supervisor/ready supervisor/delve supervisor/term supervisor/statedir supervisor/console",
+	"supervisor":                 "supervisor/config supervisor/classify supervisor/change supervisor/reload supervisor/watch supervisor/graph supervisor/build supervisor/fastbuild supervisor/hook supervisor/proc supervisor/listeners supervisor/hangup supervisor/ready supervisor/delve supervisor/term supervisor/statedir supervisor/console",
 	"supervisor/reload":          "supervisor/change supervisor/classify",
 	"supervisor/change":          "supervisor/classify",
 	"supervisor/classify":        "",
 	"supervisor/watch":           "supervisor/change supervisor/classify",
 	"supervisor/graph":           "supervisor/change supervisor/classify",
 	"supervisor/build":           "supervisor/change",
+	"supervisor/fastbuild":       "",
 	"supervisor/hook":            "",
 	"supervisor/proc":            "",
 	"supervisor/ready":           "",

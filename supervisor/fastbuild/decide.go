@@ -61,6 +61,16 @@ func (p *Plan) judge(pkg *Package, src Source) *Refusal {
 	return nil
 }
 
+// About says why an edit of a file is left to the go command whatever it changes; nil when an edit of
+// function bodies is not.
+func (p *Plan) About(file string) *Refusal {
+	pkg := p.owners()[file]
+	if pkg == nil {
+		return refuse(NotCompiled, "")
+	}
+	return pkg.Blocked
+}
+
 // owners are the packages that may be edited, by the names of their sources.
 func (p *Plan) owners() map[string]*Package {
 	all := map[string]*Package{}

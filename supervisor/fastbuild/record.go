@@ -2,6 +2,7 @@ package fastbuild
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,27 +37,57 @@ type Request struct {
 // goEnv is what `go env` says.
 type goEnv map[string]string
 
+// Survey asks the go command how it would build the package, to say of files what an edit would lead
+// to. Nothing can be built by such a plan. Linked, Began and Same are not needed. The error is a
+// *Refusal when nothing of such a program is built without the go command.
+func Survey(ctx context.Context, r Request) (*Plan, error) {
+	return r.inGroup(ctx, func(g *osproc.Group, env goEnv) (*Plan, error) {
+		p, err := r.plan(ctx, g, env)
+		if err != nil {
+			return nil, err
+		}
+		return p, r.takeInputs(p, env)
+	})
+}
+
 // Record asks the go command how it would build the package from nothing, takes that together with
 // what a build has linked, and links once, to see that the program comes out which that build has
 // made. The error is a *Refusal when there is no plan for such a program.
 func Record(ctx context.Context, r Request) (*Plan, error) {
+	return r.inGroup(ctx, func(g *osproc.Group, env goEnv) (*Plan, error) {
+		p, err := r.plan(ctx, g, env)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.takeArchives(p); err != nil {
+			return nil, err
+		}
+		if err := r.takeInputs(p, env); err != nil {
+			return nil, err
+		}
+		if name, yes := written(p.inputs, r.Began); yes {
+			return nil, refuse(Written, name)
+		}
+		return p, r.check(ctx, g, p)
+	})
+}
+
+// inGroup calls do unless the request is refused at once.
+func (r Request) inGroup(ctx context.Context, do func(*osproc.Group, goEnv) (*Plan, error)) (*Plan, error) {
 	if err := r.refused(); err != nil {
 		return nil, err
 	}
 	g, err := osproc.NewGroup()
 	if err != nil {
-		return nil, fmt.Errorf("record how the program is built: %w", err)
+		return nil, fmt.Errorf("ask how the program is built: %w", err)
 	}
 	defer g.Close(killWait)
 	env, err := r.goEnv(ctx, g)
 	if err != nil {
 		return nil, err
 	}
-	p, err := r.plan(ctx, g, env)
+	p, err := do(g, env)
 	if err != nil {
-		return nil, err
-	}
-	if err := r.check(ctx, g, p); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -133,7 +164,7 @@ func (r Request) run(ctx context.Context, g *osproc.Group, args ...string) (stdo
 
 func (r Request) plan(ctx context.Context, g *osproc.Group, env goEnv) (*Plan, error) {
 	args := append([]string{"build"}, r.Flags...)
-	args = append(args, "-n", "-a", "-v=false", "-x=false", "-o", filepath.Join(r.Tmp, "program"), r.Package)
+	args = append(args, "-n", "-a", "-v=false", "-x=false", "-o", filepath.Join(r.Tmp, "program"), cmp.Or(r.Package, "."))
 	_, text, err := r.run(ctx, g, args...)
 	if err != nil {
 		return nil, err
@@ -147,10 +178,7 @@ func (r Request) plan(ctx context.Context, g *osproc.Group, env goEnv) (*Plan, e
 		return nil, refused
 	}
 	p.dir, p.env = r.Dir, toolEnv(environ(r.Env), env)
-	if err := r.takeArchives(p); err != nil {
-		return nil, err
-	}
-	return p, r.takeInputs(p, env)
+	return p, nil
 }
 
 // toolEnv is the environment that the go command gives to its tools. (main and MkEnv in cmd/go)
@@ -200,9 +228,6 @@ func (r Request) takeInputs(p *Plan, env goEnv) error {
 	}
 	if p.inputs, err = take(inputs); err != nil {
 		return fmt.Errorf("look at what the program is built from: %w", err)
-	}
-	if name, yes := written(p.inputs, r.Began); yes {
-		return refuse(Written, name)
 	}
 	p.shapes = map[string]Shape{}
 	for in := range p.inputs {
