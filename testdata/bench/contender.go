@@ -8,6 +8,9 @@ import (
 // floorName is the contender that all ratios refer to.
 const floorName = "floor"
 
+// fastName is devguard with fast builds, which need a quiet moment after the first.
+const fastName = "devguard-fast"
+
 // contender is one way of running the shop while somebody edits it.
 type contender struct {
 	name string
@@ -48,6 +51,14 @@ var contenders = []contender{
 		does: "**`devguard run ./cmd/shop`**",
 		tool: "devguard",
 		args: []string{"run", "--log-format", "json", "./cmd/shop"},
+	},
+	{
+		name: fastName,
+		does: "the same with `fast = \"auto\"`",
+		tool: "devguard",
+		args: []string{"run", "--log-format", "json"},
+		file: "devguard.toml",
+		text: "[app]\npackage = \"./cmd/shop\"\n[build]\nfast = \"auto\"\n",
 	},
 	{
 		name: "air",
@@ -108,7 +119,7 @@ kill_delay = "500ms"
 }
 
 // configure writes the contender's configuration into its copy of the shop.
-// devguard gets none: it is measured with no configuration at all.
+// devguard gets none but for fast builds: it is measured with no configuration at all.
 func (c contender) configure(shop string) error {
 	if err := os.Remove(filepath.Join(shop, "devguard.toml")); err != nil {
 		return err
