@@ -125,6 +125,7 @@ func (s *Supervisor) verify(e reload.Verify) doer {
 		if err != nil {
 			why = whyNot(err)
 		}
+		ev.Refused = why
 		ev.Brings = func() { s.plan, s.noPlan = next, why }
 		return ev
 	}

@@ -63,6 +63,12 @@ var wording = map[string]func(s *sentence, f *fields, p palette){
 	logline.MsgBuildByGo: func(s *sentence, f *fields, p palette) {
 		s.text, s.style, s.quiet = "built by the go command: "+f.text("reason"), p.faint, true
 	},
+	logline.MsgBuildVerified: func(s *sentence, f *fields, p palette) {
+		s.text, s.style, s.quiet = "the go command builds the same program", p.faint, true
+		if reason := f.text("reason"); reason != "" {
+			s.text += "; it builds the next one, too: " + reason
+		}
+	},
 	logline.MsgBuildDiffers: func(s *sentence, f *fields, _ palette) {
 		s.text = "a fast build was not what the go command builds, which is served now; both are in " + f.text("kept")
 	},

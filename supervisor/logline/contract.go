@@ -24,6 +24,7 @@ const (
 	MsgBuildFailed      = "build failed"
 	MsgBuildCancelled   = "build cancelled"
 	MsgBuildByGo        = "build by the go command"
+	MsgBuildVerified    = "build verified"
 	MsgBuildDiffers     = "build differs"
 	MsgRestartSkipped   = "restart skipped"
 	MsgRestartSuspended = "restart suspended"
@@ -90,6 +91,7 @@ var Contract = map[string]Attrs{
 	MsgBuildStarted:   {"gen": "int"},
 	MsgBuildFinished:  {"gen": "int", "ms": "int", "way?": "fast"},
 	MsgBuildByGo:      {"gen": "int", "reason": "string"},
+	MsgBuildVerified:  {"gen": "int", "reason?": "string"},
 	MsgBuildDiffers:   {"gen": "int", "kept": "string", "hint": "string"},
 	MsgBuildFailed:    {"gen": "int", "ms": "int", "serving?": "int", "error?": "string", "errors?": "strings", "hint?": "string"},
 	MsgBuildCancelled: {"gen": "int", "ms": "int"},

@@ -75,6 +75,12 @@ func BuildByGo(g int, reason string) Line {
 	return line(slog.LevelDebug, MsgBuildByGo, gen(g), slog.String("reason", reason))
 }
 
+// BuildVerified says that the go command builds what generation g is; reason is why no edit of it is
+// built without that, "" when some are.
+func BuildVerified(g int, reason string) Line {
+	return line(slog.LevelDebug, MsgBuildVerified, gen(g)).withString("reason", reason)
+}
+
 // BuildDiffers says that a fast build has made another program than the go command, whose program
 // becomes generation g; kept is the directory that has both.
 func BuildDiffers(g int, kept string) Line {

@@ -95,7 +95,8 @@ const (
 	LogBuildFinished
 	LogBuildFailed
 	LogBuildCancelled
-	LogBuildDiffers // from what the go command makes: Reason is where that can be looked at
+	LogBuildVerified // Reason is why the next one is not fast
+	LogBuildDiffers  // from what the go command makes: Reason is where that can be looked at
 	LogRestartSkipped
 	LogRestartSuspended
 	LogRestartRefused // the next generation could not be started: Err

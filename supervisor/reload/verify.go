@@ -68,6 +68,7 @@ type Verified struct {
 	Binary    change.Digest   // of the go command's output; zero when it has made none
 	Path      string          // of that, when it differs
 	Kept      string          // the directory that shows why it differs
+	Refused   string          // why the next build is not fast whatever is edited; "" when it may be
 	Cancelled bool
 	Err       error // it could not be built
 	Brings    any   // for Adopt
@@ -180,6 +181,7 @@ func (m *machine) verifyDone(ev Verified) {
 		m.warn(ev.Err)
 	case ev.Binary == m.binary.digest:
 		m.trust = verified{}
+		m.log(Log{What: LogBuildVerified, Gen: m.binary.gen, Reason: ev.Refused})
 	default:
 		m.trust = distrusted{}
 		m.log(Log{What: LogBuildDiffers, Gen: v.gen, Reason: ev.Kept})
