@@ -88,6 +88,11 @@ func survey(ctx context.Context, req build.Request) (*fastbuild.Plan, error) {
 	return fastbuild.Survey(ctx, r)
 }
 
+func lasting(err error) bool {
+	refusal := (*fastbuild.Refusal)(nil)
+	return errors.As(err, &refusal) && refusal.Kind.Lasting()
+}
+
 // objects is a directory for what is linked.
 func (s *Supervisor) objects(id reload.ID) string {
 	return filepath.Join(s.StateDir.ObjectsDir(), strconv.FormatUint(uint64(id), 10))
@@ -125,7 +130,7 @@ func (s *Supervisor) verify(e reload.Verify) doer {
 		if err != nil {
 			why = whyNot(err)
 		}
-		ev.Refused = why
+		ev.Refused, ev.Lasting = why, lasting(err)
 		ev.Brings = func() { s.plan, s.noPlan = next, why }
 		return ev
 	}
@@ -192,7 +197,11 @@ func recording(ctx context.Context, req build.Request, tmp string) (fastbuild.Re
 		req.Goflags = &asked
 	}
 	flags, err := build.BuildFlags(req, *req.Goflags)
-	return fastbuild.Request{Dir: req.Dir, Package: req.Package, Flags: flags, Goflags: *req.Goflags, Env: req.Env, Tmp: tmp}, err
+	r := fastbuild.Request{Dir: req.Dir, Package: req.Package, Flags: flags, Goflags: *req.Goflags, Env: req.Env, Tmp: tmp}
+	for _, c := range req.Cgo {
+		r.Files = append(r.Files, c.Files...)
+	}
+	return r, err
 }
 
 // pruneObjects removes the directories that the plan links nothing of.

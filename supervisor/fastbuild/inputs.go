@@ -14,7 +14,7 @@ import (
 
 // inputsOf lists all that decides what the go command would build, but for what it takes for
 // unchangeable itself: the standard library and the module cache.
-func (p *Plan) inputsOf(dir string, env goEnv) ([]input, error) {
+func (p *Plan) inputsOf(dir string, env goEnv, more []string) ([]input, error) {
 	all := map[input]bool{}
 	for _, pkg := range p.packages {
 		if !pkg.Local {
@@ -25,7 +25,7 @@ func (p *Plan) inputsOf(dir string, env goEnv) ([]input, error) {
 		}
 	}
 	p.addModules(all, dir, env)
-	for _, name := range p.tools(env) {
+	for _, name := range append(p.tools(env), more...) {
 		all[input{name, content}] = true
 	}
 	for in := range all {

@@ -26,6 +26,7 @@ type Request struct {
 	Goflags string   // what the go command takes from GOFLAGS
 	Env     []string // nil is this process's own
 	Tmp     string   // absolute: a directory for the time of the call, made if missing
+	Files   []string // absolute: more that the build depends on, and the go command does not know of
 
 	Linked string    // the importcfg that the build has linked by; the archives that it names stay
 	Began  time.Time // of that build: what was written since is not known to be in it
@@ -222,7 +223,7 @@ func (r Request) takeArchives(p *Plan) error {
 }
 
 func (r Request) takeInputs(p *Plan, env goEnv) error {
-	inputs, err := p.inputsOf(r.Dir, env)
+	inputs, err := p.inputsOf(r.Dir, env, r.Files)
 	if err != nil {
 		return fmt.Errorf("list what the program is built from: %w", err)
 	}

@@ -42,6 +42,16 @@ const (
 	Generated   Kind = "the go command generates sources of the package"
 )
 
+// Lasting reports whether an edit of function bodies cannot change that nothing is recorded: only one of
+// what go list reads can, or another configuration.
+func (k Kind) Lasting() bool {
+	switch k {
+	case System, Setting, Flag, ExternalLink, Stamped, Files, Pattern, Unknown, Different:
+		return true
+	}
+	return false
+}
+
 // Error says why, for people.
 func (r *Refusal) Error() string {
 	if r.What == "" {

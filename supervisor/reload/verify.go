@@ -37,6 +37,9 @@ type (
 	// verified: the go command has made the same program, or cannot make one.
 	verified struct{}
 
+	// pointless: no build is fast while what go list reads is what it was; so none has to be verified.
+	pointless struct{ shape change.Digest }
+
 	// distrusted: it has made another one. Nothing is fast any more.
 	distrusted struct{}
 )
@@ -46,6 +49,7 @@ func (unverified) trust() {}
 func (verifying) trust()  {}
 func (leaving) trust()    {}
 func (verified) trust()   {}
+func (pointless) trust()  {}
 func (distrusted) trust() {}
 
 // quietTime is how long nothing must have changed before a build is verified: whoever saves again
@@ -69,6 +73,7 @@ type Verified struct {
 	Path      string          // of that, when it differs
 	Kept      string          // the directory that shows why it differs
 	Refused   string          // why the next build is not fast whatever is edited; "" when it may be
+	Lasting   bool            // nor is any other, until what go list reads changes
 	Cancelled bool
 	Err       error // it could not be built
 	Brings    any   // for Adopt
@@ -84,7 +89,7 @@ func (s *State) setFast(on bool) {
 		if on {
 			s.trust = verified{} // nothing is built yet, or what is was built by the go command
 		}
-	case unverified, verified:
+	case unverified, verified, pointless:
 		if !on {
 			s.trust = slow{}
 		}
@@ -102,9 +107,13 @@ func (s State) fast() bool {
 
 // builtAnew leaves the newest binary to be verified.
 func (m *machine) builtAnew() {
-	switch m.trust.(type) {
+	switch t := m.trust.(type) {
 	case unverified, verified:
 		m.trust = unverified{m.now}
+	case pointless:
+		if t.shape != m.tree.Shape {
+			m.trust = unverified{m.now}
+		}
 	case verifying, leaving:
 		panic("BUG: two builds")
 	}
@@ -181,6 +190,9 @@ func (m *machine) verifyDone(ev Verified) {
 		m.warn(ev.Err)
 	case ev.Binary == m.binary.digest:
 		m.trust = verified{}
+		if ev.Lasting {
+			m.trust = pointless{m.tree.Shape}
+		}
 		m.log(Log{What: LogBuildVerified, Gen: m.binary.gen, Reason: ev.Refused})
 	default:
 		m.trust = distrusted{}

@@ -113,6 +113,28 @@ func TestVerificationOfAnOlderTreeSaysNothing(t *testing.T) {
 	}
 }
 
+// A program that no build can make fast is verified once, and again after another import.
+func TestNothingIsVerifiedWhereNothingIsFast(t *testing.T) {
+	w := newWorld(t, Options{Fast: true})
+	w.lasting = true
+	w.calm()
+	w.lasting = false
+	w.editSource(3)
+	if w.build().Fast {
+		t.Error("a fast build is tried")
+	}
+	w.calm()
+	if n := w.said(LogBuildVerified); n != 1 {
+		t.Errorf("verified %d times", n)
+	}
+	w.edit("/src/a.go", func(s *change.Snapshot) { s.Shape, s.Source = digest(4), digest(4); s.Seq++ })
+	w.calm()
+	w.editSource(5)
+	if !w.build().Fast {
+		t.Error("no fast build is tried")
+	}
+}
+
 func TestNoVerificationOfABrokenBuild(t *testing.T) {
 	w := fastServed(t)
 	w.editSource(2)

@@ -23,6 +23,7 @@ type world struct {
 	starts   []Start
 	exits    map[int]bool      // generations whose main process is gone
 	broken   bool              // builds fail
+	lasting  bool              // no build is fast
 	differs  bool              // the go command makes another program than was served
 	removed  bool              // what cannot be started was removed
 	lists    int               // listings issued
@@ -288,7 +289,7 @@ func (w *world) answerBuild(e Build, err error) {
 
 func (w *world) answerVerify(e Verify, err error) {
 	snap := w.snap()
-	ev := Verified{ID: e.ID, Snapshot: snap, Err: err, Cancelled: w.canceled[e.ID], Brings: e.ID}
+	ev := Verified{ID: e.ID, Snapshot: snap, Lasting: w.lasting, Err: err, Cancelled: w.canceled[e.ID], Brings: e.ID}
 	if err == nil && !ev.Cancelled {
 		ev.Binary = snap.Source
 	}
