@@ -123,11 +123,41 @@ func TestWrongComparisonOfExportsIsCaught(t *testing.T) {
 	}
 }
 
+// The user's flags come to the tools as the go command gives them.
+func TestFastBuildsWithFlags(t *testing.T) {
+	t.Parallel()
+	for name, flags := range map[string][]string{
+		"paths trimmed": {"-trimpath"},
+		"with DWARF":    {"-ldflags=-w=false -X main.version=1"},
+		"position":      {"-buildmode=pie"},
+		"race detector": {"-race"},
+		"for Delve":     {"-gcflags=all=-N -l", "-ldflags=-w=false"},
+		"tags":          {"-tags=a,b", "-mod=mod"},
+	} {
+		if quick := name == "paths trimmed" || name == "with DWARF"; !quick && !*campaign {
+			continue // the standard library is compiled for the others
+		}
+		t.Run(name, func(t *testing.T) {
+			src := newSources(t, rand.New(rand.NewPCG(1, 2)))
+			w := newFastWorld(t, src)
+			w.plain.Flags, w.own.Flags = flags, flags
+			w.step()
+			for _, edit := range []string{"body", "constant", "line shift", "generic body"} {
+				edits[edit](src, src.pkgs[1], 33)
+				src.write(nil)
+				if way := w.step(); way != "fast" {
+					t.Errorf("%s: %s", edit, way)
+				}
+			}
+		})
+	}
+}
+
 // TestFastBuildsEqualRealOnes makes random edits, and compares what is built without the go command
 // with what that builds.
 func TestFastBuildsEqualRealOnes(t *testing.T) {
 	t.Parallel()
-	steps := 25
+	steps := 15
 	if *campaign {
 		steps = 3000
 	}

@@ -165,7 +165,7 @@ func (p *Plan) block(dry *dryRun) *Refusal {
 }
 
 // internalCgo are the packages with C that Go's own linker links. (internalpkg in cmd/link/internal/ld)
-var internalCgo = map[string]bool{"net": true, "os/user": true, "runtime/cgo": true}
+var internalCgo = map[string]bool{"net": true, "os/user": true, "runtime/cgo": true, "runtime/race": true}
 
 // importers returns the packages, in order, that a change of these may reach: themselves and all that
 // import them, directly or not.
