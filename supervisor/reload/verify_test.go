@@ -34,12 +34,7 @@ func TestVerifiesOnceQuiet(t *testing.T) {
 
 // A build waits until the one that verifies is gone, and no longer.
 func TestSaveCancelsVerification(t *testing.T) {
-	w := fastServed(t)
-	w.editSource(2)
-	w.answer(w.build(), false)
-	w.settleInstance()
-	w.pass(quietTime)
-	v, _ := w.inFlight("verify")
+	w, v := verifies(t)
 	w.editSource(3)
 	if !w.canceled[idOf(v)] {
 		t.Fatal("it goes on")
@@ -58,11 +53,7 @@ func TestSaveCancelsVerification(t *testing.T) {
 
 // What only the running app reads asks for a restart, which waits for no build.
 func TestTemplateIsNotHeldUpByVerification(t *testing.T) {
-	w := fastServed(t)
-	w.editSource(2)
-	w.answer(w.build(), false)
-	w.settleInstance()
-	w.pass(quietTime)
+	w, _ := verifies(t)
 	w.write("/a.html", 5)
 	w.pass(time.Second)
 	if _, ok := w.inFlight("check"); !ok {
@@ -71,13 +62,8 @@ func TestTemplateIsNotHeldUpByVerification(t *testing.T) {
 }
 
 func TestAnotherProgramIsServedAndNothingIsFast(t *testing.T) {
-	w := fastServed(t)
-	w.editSource(2)
-	w.answer(w.build(), false)
-	w.settleInstance()
-	w.pass(quietTime)
+	w, v := verifies(t)
 	w.differs = true
-	v, _ := w.inFlight("verify")
 	w.answer(v, false)
 	w.calm()
 	if last := w.starts[len(w.starts)-1]; last.Binary != "real" || w.st.inst.made.binary != digest(7) || w.said(LogBuildDiffers) != 1 {
@@ -97,12 +83,7 @@ func TestAnotherProgramIsServedAndNothingIsFast(t *testing.T) {
 
 // Of a tree that has changed meanwhile the comparison says nothing.
 func TestVerificationOfAnOlderTreeSaysNothing(t *testing.T) {
-	w := fastServed(t)
-	w.editSource(2)
-	w.answer(w.build(), false)
-	w.settleInstance()
-	w.pass(quietTime)
-	v, _ := w.inFlight("verify")
+	w, v := verifies(t)
 	w.differs = true
 	w.tree.Seq++ // its event is still on the way
 	w.answer(v, false)
@@ -160,6 +141,21 @@ func TestFastIsSwitchedOffAndOn(t *testing.T) {
 }
 
 func fastServed(t *testing.T) *world { return served(t, Options{Fast: true}) }
+
+// verifies returns a world that verifies its second build.
+func verifies(t *testing.T) (*world, Effect) {
+	t.Helper()
+	w := fastServed(t)
+	w.editSource(2)
+	w.answer(w.build(), false)
+	w.settleInstance()
+	w.pass(quietTime)
+	v, ok := w.inFlight("verify")
+	if !ok {
+		t.Fatal("nothing is verified")
+	}
+	return w, v
+}
 
 // build returns the build that is in flight once the burst is over.
 func (w *world) build() Build {
