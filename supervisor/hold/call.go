@@ -82,7 +82,8 @@ func (t *Table) Bind(r Request) (verdict Verdict, inode uint64, acts []Action) {
 		t.note(r)
 		return Continue, 0, acts
 	}
-	match.state, t.took = handed{t.gen}, true
+	match.state = handed{t.gen}
+	t.took = t.took || t.ofApp(match)
 	return HandOver, match.inode, acts
 }
 

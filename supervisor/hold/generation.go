@@ -2,6 +2,7 @@ package hold
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -52,7 +53,7 @@ func (t *Table) NotReady(now time.Time, gen int) []Action {
 func (t *Table) untaken(reason string) []Action {
 	left := t.all(isHeld)
 	switch {
-	case len(left) == 0:
+	case !slices.ContainsFunc(left, t.ofApp):
 		t.suspicion = none // it fails with nothing held for it, too
 	case !t.took && t.trust == proven:
 		t.trust, t.suspicion = untested, once

@@ -37,10 +37,12 @@ const (
 type Table struct {
 	gen     int // the newest generation
 	phase   phase
-	took    bool // it was given a socket that was held
+	took    bool // it was given a socket that was held for the app
 	sockets map[uint64]*socket
 	empty   []uint64 // sockets that were found closed, with clients that wait, at the last look
 	waited  []Place  // let go because it had not taken them in time
+
+	debugger uint16 // see Debugger; 0 for none
 
 	trust     trust
 	suspicion suspicion
@@ -151,6 +153,12 @@ func (LetGo) action()    {}
 func (Answer) action()   {}
 func (Silence) action()  {}
 func (TurnOff) action()  {}
+
+// Debugger says at which port a debugger listens that is started with the app. Its socket is held as
+// well, and that it takes it says nothing of the app.
+func (t *Table) Debugger(port uint16) { t.debugger = port }
+
+func (t *Table) ofApp(s *socket) bool { return s.place.Addr.Port() != t.debugger }
 
 // Off says why nothing is held any more; "" while it is.
 func (t *Table) Off() string { return t.off }

@@ -137,7 +137,10 @@ func taken(addr string) []step {
 		stops(2, "lengthen 1"), ended(2, "lengthen 1"), started(3))
 }
 
-const local = "127.0.0.1:8080"
+const (
+	local    = "127.0.0.1:8080"
+	debugger = "127.0.0.1:2345"
+)
 
 // gives is what letting go of socket 1 says after a generation that has not taken it.
 func gives(gen int) string {
@@ -258,6 +261,15 @@ func TestNotTaken(t *testing.T) {
 			bind(3, 31, "127.0.0.1:99", ""), stops(3, ""), ended(3, ""), started(4), bind(4, 40, local, "")),
 		"it dials its own port, and is found alive meanwhile": append(served(local), becomesReady(2, ""), exited(2, gives(2)), ended(2, ""),
 			started(3), bind(3, 30, local, ""), becomesReady(3, "off: "+fmt.Sprintf(dialled, 3))),
+		"it dials its own port first, below a debugger that takes its port": {
+			on("debugger", func(t *Table, _ time.Time) []Action { t.Debugger(2345); return nil }, ""),
+			started(1), bind(1, 1, debugger, ""), listen(1, 1, debugger, "keep 1"), bind(1, 2, local, ""), listen(1, 2, local, "keep 2"), becomesReady(1, ""),
+			stops(1, "lengthen 1; lengthen 2"), ended(1, "lengthen 1; lengthen 2"),
+			started(2), bind(2, 20, debugger, "hand 1"), listen(2, 1, debugger, "confirm; lengthen 1"),
+			exited(2, "let go 2: generation 2 ended, and has not taken it; lengthen 1"), stops(2, ""), ended(2, "lengthen 1"),
+			started(3), bind(3, 30, debugger, "hand 1"), listen(3, 1, debugger, "confirm; lengthen 1"), bind(3, 31, local, ""), listen(3, 31, local, "keep 31"),
+			becomesReady(3, "let go 1: "+fmt.Sprintf(dialled, 3)+"; let go 31: "+fmt.Sprintf(dialled, 3)+"; off: "+fmt.Sprintf(dialled, 3)),
+		},
 		"a start that fails for another reason": append(served(local), exited(2, gives(2)), stops(2, ""), ended(2, ""),
 			started(3), exited(3, ""), stops(3, ""), ended(3, ""), // with nothing held it fails as well
 			started(4), bind(4, 40, local, ""), listen(4, 40, local, "keep 40"), becomesReady(4, "")),

@@ -38,6 +38,9 @@ func (*Holder) Started(_ int, filter *os.File, _ error, _ func() []int) {
 	}
 }
 
+// Debugger does nothing.
+func (*Holder) Debugger(uint16) {}
+
 // Unfiltered does nothing.
 func (*Holder) Unfiltered() {}
 

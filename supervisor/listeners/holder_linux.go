@@ -120,6 +120,14 @@ func (h *Holder) Started(gen int, filter *os.File, refused error, pids func() []
 	})
 }
 
+// Debugger says at which port a debugger listens that generations are started with; 0 for none.
+func (h *Holder) Debugger(port uint16) {
+	h.tell(func(time.Time) []hold.Action {
+		h.table.Debugger(port)
+		return nil
+	})
+}
+
 // Unfiltered says that a generation is about to start whose sockets are not to be held: nothing may
 // stand in its way.
 func (h *Holder) Unfiltered() {
