@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -33,10 +34,18 @@ func (s *Supervisor) follow(g *generation, program string) *delve.App {
 	}
 	return delve.Follow(delve.Server{
 		Address: g.cfg.Debug.Listen, Program: program, PID: g.tree.PID(), Pids: g.tree.Pids, Ended: g.tree.Done(),
-		Panicked: func() {
-			logline.Note(false, "the app has panicked, and no debugger is attached: it goes on to its end", "").To(s.Log)
-		},
+		Say: func(l logline.Line) { l.To(s.Log) },
 	})
+}
+
+// debugPort is where dlv listens, 0 when there is none.
+func (g *generation) debugPort() int {
+	if !g.cfg.Debug.On {
+		return 0
+	}
+	_, text, _ := net.SplitHostPort(g.cfg.Debug.Listen)
+	port, _ := strconv.Atoi(text) // package config has seen to it
+	return port
 }
 
 // pid is the app's main process; below a debugger that has to come first.

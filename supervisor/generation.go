@@ -127,6 +127,7 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, g *generation) 
 	}
 	program := spec.Path
 	if g.cfg.Debug.On {
+		s.holder.Debugger(uint16(g.debugPort()))
 		spec.Path, spec.Args = s.Debugger, delve.Arguments(g.cfg.Debug.Listen, program, spec.Args)
 	}
 	// Past this point the app may have begun its work: it is then stopped like
@@ -240,7 +241,7 @@ func (s *Supervisor) await(e reload.Await) doer {
 			ID: e.ID, Code: exit.Code, Signal: exit.Signal, Interrupt: g.interrupted(exit),
 		}
 		if exit.Code > 0 {
-			ev.Detail = s.portTaken(ports)
+			ev.Detail = s.portTaken(ports, g.debugPort())
 		}
 		return ev
 	}
@@ -274,16 +275,20 @@ func (g *generation) interrupted(exit proc.Exit) bool {
 // portTaken names who listens on a port that an app which has failed may have
 // wanted: in most frameworks that is an error in the app's own words, which do
 // not say who. Nil when nobody does.
-func (s *Supervisor) portTaken(ports []int) any {
+func (s *Supervisor) portTaken(ports []int, debugger int) any {
 	for _, port := range ports {
 		if s.holder.Holds(port) {
 			continue // it was handed to the app, or would have been
 		}
 		if pid, name, ok := s.PortOwner(port); ok {
+			otherwise := "have the app listen elsewhere"
+			if port == debugger {
+				otherwise = "have Delve listen elsewhere (--listen)"
+			}
 			return change.Note{
 				Warn: true,
 				Msg:  fmt.Sprintf("port %d is in use by process %d (%s)", port, pid, name),
-				Hint: fmt.Sprintf("end it (kill %d), or have the app listen elsewhere", pid),
+				Hint: fmt.Sprintf("end it (kill %d), or %s", pid, otherwise),
 			}
 		}
 	}
@@ -293,11 +298,7 @@ func (s *Supervisor) portTaken(ports []int) any {
 // ports are those that a generation was told of: PORT, [ready] and the debugger's.
 func (g *generation) ports() []int {
 	var ports []int
-	told := []string{g.port, g.cfg.Ready.TCP, g.cfg.Ready.HTTP}
-	if g.cfg.Debug.On {
-		told = append(told, g.cfg.Debug.Listen)
-	}
-	for _, text := range told {
+	for _, text := range []string{g.port, g.cfg.Ready.TCP, g.cfg.Ready.HTTP} {
 		if u, err := url.Parse(text); err == nil && u.Port() != "" {
 			text = u.Port()
 		} else if _, p, err := net.SplitHostPort(text); err == nil {
@@ -306,6 +307,9 @@ func (g *generation) ports() []int {
 		if n, err := strconv.Atoi(text); err == nil {
 			ports = append(ports, n)
 		}
+	}
+	if port := g.debugPort(); port != 0 {
+		ports = append(ports, port)
 	}
 	return ports
 }

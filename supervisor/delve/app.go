@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/osproc"
 )
 
@@ -20,9 +21,7 @@ type Server struct {
 	Pids  func() []int    // the live processes of its tree, parents first
 	Ended <-chan struct{} // closed when dlv has ended
 
-	// Panicked is told, from one goroutine, that the app stands at a panic, and goes on because no
-	// debugger is attached.
-	Panicked func()
+	Say func(logline.Line) // what people should know; called from one goroutine
 }
 
 // App is the app below a dlv. Its methods may be called from several goroutines.

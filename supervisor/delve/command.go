@@ -40,12 +40,13 @@ func goBin(ctx context.Context) (dirs []string) {
 	return dirs
 }
 
-// Arguments has dlv run a program with args as its own, and serve editors at an address. The program
-// runs at once, and goes on when an editor leaves. What dlv says of itself on stdout, where it
-// listens, would stand in the middle of the app's output.
+// Arguments has dlv start a program with args as its own, and serve editors at an address. An App lets
+// it run then. (With --continue dlv does that itself, behind whoever has waited to attach: when that
+// one's first breakpoint is hit, it is dlv's own "continue" that is next, and the app runs on.) What dlv
+// says of itself on stdout, where it listens, would stand in the middle of the app's output.
 func Arguments(address, program string, args []string) []string {
 	own := []string{
-		"exec", "--headless", "--accept-multiclient", "--continue", "--api-version=2", "--listen=" + address, "--log-dest=/dev/null", program, "--",
+		"exec", "--headless", "--accept-multiclient", "--api-version=2", "--listen=" + address, "--log-dest=/dev/null", program, "--",
 	}
 	return append(own, args...)
 }

@@ -4,6 +4,7 @@
 //	set 14          the breakpoint is there
 //	hit main.go:14  the program stands there
 //	closed          the server has ended the session
+//	refused         there is no server at that address
 //
 // Each line on stdin has the program go on. At the end of stdin it leaves.
 //
@@ -18,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/google/go-dap"
@@ -40,6 +42,10 @@ func run(args []string) error {
 	}
 	for { // a server that is about to end takes a last connection
 		e, err := attach(args[0])
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			fmt.Println("refused")
+			return nil
+		}
 		if err != nil {
 			time.Sleep(50 * time.Millisecond)
 			continue
