@@ -85,10 +85,14 @@ func waitText(w control.Waited) string {
 	case reload.Served:
 		fmt.Fprintf(&b, "served by generation %d\n", w.Gen)
 	case reload.Failed:
-		for _, why := range w.Why {
-			fmt.Fprintln(&b, why)
-		}
-		for _, f := range w.Failures {
+		for i, why := range w.Why { // those of Failures come first
+			var f control.Failure
+			if i < len(w.Failures) {
+				f = w.Failures[i]
+			}
+			if len(f.Errors) == 0 {
+				fmt.Fprintln(&b, why)
+			}
 			for _, d := range f.Errors {
 				fmt.Fprintln(&b, diagnosticText(d))
 			}
