@@ -88,8 +88,13 @@ func started() {
 // patient is a grace in which every app ends that ends at all.
 const patient = "[app]\ngrace = \"50s\"\n"
 
+// lineOf is the line of debugged that has that text first.
+func lineOf(text string) int {
+	return 1 + strings.Count(debugged[:strings.Index(debugged, text)], "\n")
+}
+
 // answerLine is where the answer is made.
-var answerLine = 1 + strings.Count(debugged[:strings.Index(debugged, "answer := ")], "\n")
+var answerLine = lineOf("answer := ")
 
 // debugTools are dlv and the client of testdata/debug, which the go command builds and keeps.
 var debugTools = sync.OnceValues(func() (tools map[string]string, err error) {
@@ -114,7 +119,8 @@ func debug(t *testing.T, dir string, env []string, args ...string) (d *devguard,
 		testneed.Skip(t, "dlv", err)
 	}
 	listen = "127.0.0.1:" + freePort(t)
-	d = prepare(t, dir, append(env, "PATH="+filepath.Dir(tools["dlv"])+":"+os.Getenv("PATH")), append([]string{"--listen", listen}, args...)...)
+	env = append([]string{"DLV=" + tools["dlv"], "PATH=" + filepath.Dir(tools["dlv"]) + ":" + os.Getenv("PATH")}, env...)
+	d = prepare(t, dir, env, append([]string{"--listen", listen}, args...)...)
 	d.cmd.Args[1] = "debug"
 	d.start()
 	return d, listen
@@ -129,6 +135,14 @@ type editor struct {
 
 // attach has an editor set a breakpoint.
 func (d *devguard) attach(listen, file string, line int) *editor {
+	d.t.Helper()
+	e := d.connect(listen, file, line)
+	e.says("set " + strconv.Itoa(line))
+	return e
+}
+
+// connect has an editor connect that is about to set a breakpoint.
+func (d *devguard) connect(listen, file string, line int) *editor {
 	d.t.Helper()
 	tools, err := debugTools()
 	if err != nil {
@@ -160,19 +174,26 @@ func (d *devguard) attach(listen, file string, line int) *editor {
 		}
 		cmd.Wait()
 	})
-	e.says("set " + strconv.Itoa(line))
+	e.says("connected")
 	return e
 }
 
+// says waits for a line, which the next one must be. A server that is about to end may take a
+// connection, and the editor connects once more.
 func (e *editor) says(want string) {
 	e.d.t.Helper()
-	select {
-	case got, ok := <-e.said:
-		if got != want {
-			e.d.t.Fatalf("the editor says %q (%v), want %q\n%s", got, ok, want, e.d.log())
+	for {
+		select {
+		case got, ok := <-e.said:
+			if got == want {
+				return
+			}
+			if got != "connected" {
+				e.d.t.Fatalf("the editor says %q (%v), want %q\n%s", got, ok, want, e.d.log())
+			}
+		case <-time.After(limit):
+			e.d.t.Fatalf("the editor does not say %q\n%s", want, e.d.log())
 		}
-	case <-time.After(limit):
-		e.d.t.Fatalf("the editor does not say %q\n%s", want, e.d.log())
 	}
 }
 
@@ -213,7 +234,7 @@ func TestDebug(t *testing.T) {
 		t.Errorf("the app says %q, want %q", d.out.String(), want)
 	}
 	status, _ := exec.Command(binary(t), "status", "-C", dir).Output()
-	if !strings.Contains(string(status), "listening on 127.0.0.1:"+port+"\n") {
+	if !strings.Contains(string(status), "listening on 127.0.0.1:"+port+"\n") || !strings.Contains(string(status), "editors attach to "+listen+"\n") {
 		t.Errorf("status says %s", status)
 	}
 	for gen := 1; gen <= 2; gen++ {
@@ -235,6 +256,44 @@ func TestDebug(t *testing.T) {
 		}
 	}
 	d.serves(url, "v3 ")
+}
+
+// slowDelve is a dlv that starts only when there is no file $SLOW, and says by another that it waits.
+const slowDelve = `#!/bin/sh
+if [ -e "$SLOW" ]; then
+	: > "$SLOW.waits"
+	while [ -e "$SLOW" ]; do sleep 0.02; done
+fi
+exec "$DLV" "$@"
+`
+
+// TestDebugInMain: an editor that attaches while there is no server waits, and the app does not run
+// before it has set its breakpoints, so that it stands in main. That is no start that takes too long.
+func TestDebugInMain(t *testing.T) {
+	t.Parallel()
+	bin, port := t.TempDir(), freePort(t)
+	dir := project(t, map[string]string{"main.go": debugged, "devguard.toml": patient + "[ready]\ntcp = \"127.0.0.1:" + port + "\"\ntimeout = \"10s\"\n"})
+	main, slow := filepath.Join(dir, "main.go"), filepath.Join(bin, "slow")
+	saveWholeAs(t, filepath.Join(bin, "dlv"), slowDelve, 0o755)
+	d, listen := debug(t, dir, []string{"PORT=" + port, "SLOW=" + slow, "PATH=" + bin + ":" + os.Getenv("PATH")}, ".")
+	d.ready()
+	write(t, slow, "")
+	mark := d.mark()
+	edit(t, main, `"v1"`, `"v2"`)
+	if !poll(limit, func() bool { _, err := os.Stat(slow + ".waits"); return err == nil }) {
+		t.Fatal("dlv was not started")
+	}
+	line := lineOf("started()")
+	e := d.connect(listen, main, line)
+	os.Remove(slow)
+	e.says("set " + strconv.Itoa(line))
+	e.says("hit main.go:" + strconv.Itoa(line))
+	wait := exec.Command(binary(t), "wait", "-C", dir, "--timeout", "12s")
+	if out, err := wait.CombinedOutput(); wait.ProcessState.ExitCode() != 3 {
+		t.Errorf("wait: %v\n%s", err, out)
+	}
+	e.goOn()
+	d.wait(mark, "instance ready", nil)
 }
 
 // TestDebugEnds: of an app that stands at a breakpoint nothing is left: no dlv, no app, no program.

@@ -1,6 +1,7 @@
 // Command attach is an editor as a Delve server sees it, for tests: it attaches to a running program
 // ("remote"), sets a breakpoint, and tells on stdout what comes of it, a line each:
 //
+//	connected       so far it is only the system that has answered
 //	set 14          the breakpoint is there
 //	hit main.go:14  the program stands there
 //	closed          the server has ended the session
@@ -68,6 +69,7 @@ func attach(addr string) (*editor, error) {
 	if err != nil {
 		return nil, err
 	}
+	fmt.Println("connected")
 	e := &editor{conn: conn, in: bufio.NewReader(conn)}
 	init := &dap.InitializeRequest{Request: e.request("initialize"), Arguments: dap.InitializeRequestArguments{
 		AdapterID: "go", PathFormat: "path", LinesStartAt1: true, ColumnsStartAt1: true,
