@@ -446,8 +446,12 @@ func openControl(cfg *config.Config, st *statedir.Dir, journal *control.Journal,
 	if len(cfg.App.Command) > 0 {
 		runs = strings.Join(cfg.App.Command, " ")
 	}
+	about := control.About{Name: cfg.Name, PID: os.Getpid(), Version: version(), Dir: cfg.Dir, Runs: runs, Since: time.Now()}
+	if cfg.Debug.On {
+		about.Debug = cfg.Debug.Listen
+	}
 	server, err := control.Open(cfg.Control, control.Source{
-		About:  control.About{Name: cfg.Name, PID: os.Getpid(), Version: version(), Dir: cfg.Dir, Runs: runs, Since: time.Now()},
+		About:  about,
 		Latest: c.Latest, CatchUp: c.CatchUp, Restart: c.Restart, Stop: c.Stop, Listening: c.Listening,
 		Sockets: func() control.Sockets {
 			now := c.Sockets()

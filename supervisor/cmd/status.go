@@ -47,6 +47,9 @@ func statusText(s control.Status) string {
 		t.row("waits", "%s: %s", w.What, w.Reason)
 	}
 	t.row("runs", "%s, in %s; devguard has pid %d", s.Devguard.Runs, s.Devguard.Dir, s.Devguard.PID)
+	if s.Devguard.Debug != "" {
+		t.row("debug", "editors attach to %s", s.Devguard.Debug)
+	}
 	t.row("tree", "%s", s.Tree.Doing)
 	for _, h := range s.Hooks {
 		t.row("hook", "%s: %s", h.Name, h.State)

@@ -31,6 +31,7 @@ type About struct {
 	Version string    `json:"version"`
 	Dir     string    `json:"dir"` // of the configuration; what paths are relative to
 	Runs    string    `json:"runs"`
+	Debug   string    `json:"debug,omitempty"` // under devguard debug: where a debugger attaches
 	Since   time.Time `json:"since"`
 }
 
