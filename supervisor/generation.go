@@ -369,15 +369,16 @@ func (g *generation) exited() bool {
 func (s *Supervisor) stop(e reload.Stop) doer {
 	g := s.generation(e.Gen)
 	return func(ctx context.Context) reload.Event {
-		s.holder.Stopping(e.Gen)
 		defer s.holder.Ended(e.Gen)
 		hangUp := s.hangUp(g)
+		hangUp.find(g.own(g.tree.Pids()))
+		s.holder.Stopping(e.Gen)
 		res := g.stop(ctx, proc.StopSpec{
 			Signal: g.cfg.App.StopSignal,
 			Grace:  g.cfg.App.Grace,
 			Note: func(pids []int) {
 				g.db.note(e.Gen, pids)
-				hangUp.begin(g.own(pids))
+				hangUp.begin()
 			},
 		})
 		ev := reload.Stopped{ID: e.ID, Killed: res.Killed, Took: res.Took, HungUp: hangUp.end()}

@@ -14,33 +14,44 @@ import (
 
 // hangingUp ends connections of the clients of one generation while it is being stopped.
 type hangingUp struct {
-	app       hangup.App
-	listening func(pids []int) []netip.AddrPort // nil: nothing is ended
-	spares    func(http2 []netip.AddrPort)      // says what is left alone
+	app       hangup.App // At is empty when nothing is to be ended
+	clients   hangup.App // all that it serves
+	listening func(pids []int) []netip.AddrPort
+	spares    func(http2 []netip.AddrPort) // says what is left alone; nil: nothing is ended
 
 	cancel context.CancelFunc // nil: it has not begun
 	ended  chan int           // how many, once it has ended
 }
 
 func (s *Supervisor) hangUp(g *generation) *hangingUp {
-	h := &hangingUp{app: hangup.App{Pids: func() []int { return g.own(g.tree.Pids()) }, After: g.cfg.App.HangUp}, spares: s.sparesHTTP2}
+	app := hangup.App{Pids: func() []int { return g.own(g.tree.Pids()) }, After: g.cfg.App.HangUp}
+	h := &hangingUp{app: app, clients: app, listening: s.listening}
 	if g.cfg.App.HangUp != config.Never && !s.speaksGRPC() {
-		h.listening = s.listening
+		h.spares = s.sparesHTTP2
 	}
 	return h
 }
 
-// begin is called right before each signal. The first one counts.
-func (h *hangingUp) begin(pids []int) {
-	if h.listening == nil || h.cancel != nil {
+// find looks where the app serves clients, and by what. It asks the app itself, which has to be
+// reached yet by whoever connects.
+func (h *hangingUp) find(pids []int) {
+	h.clients.At = h.listening(pids)
+	if h.spares == nil {
 		return
 	}
-	h.app.At = h.listening(pids)
+	h.app.At = h.clients.At
 	if http2 := hangup.HTTP2(pids, h.app.At); len(http2) > 0 {
 		h.spares(http2)
-		h.app.At = slices.DeleteFunc(h.app.At, func(a netip.AddrPort) bool { return slices.Contains(http2, a) })
+		h.app.At = slices.DeleteFunc(slices.Clone(h.app.At), func(a netip.AddrPort) bool { return slices.Contains(http2, a) })
 	}
-	hangup.Settle(h.app)
+}
+
+// begin is called right before each signal. The first one counts.
+func (h *hangingUp) begin() {
+	if h.cancel != nil {
+		return
+	}
+	hangup.Settle(h.clients)
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel, h.ended = cancel, make(chan int)
 	go func() { h.ended <- hangup.Run(ctx, h.app) }()

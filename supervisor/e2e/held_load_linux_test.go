@@ -154,9 +154,10 @@ server.server_close()
 `
 )
 
-// TestHeldSocketsUnderLoad: by default, an unmodified server with a graceful stop refuses nobody in a
-// restart by save; streams end, and do not hold the stop up. What may be lost is what net/http and node
-// close at the stop: connections that they have accepted and whose request they have not read yet.
+// TestHeldSocketsUnderLoad: by default, an unmodified server with a graceful stop refuses nobody and
+// loses no request in a restart by save; streams end, and do not hold the stop up. A request that meets
+// the close of the idle connection that it was made on is repeated by the client, if it is one that may
+// be: net/http does that by itself.
 func TestHeldSocketsUnderLoad(t *testing.T) {
 	for _, app := range []struct{ name, file, source, program string }{
 		{"go", "main.go", loadedGo, ""},
@@ -196,11 +197,8 @@ func TestHeldSocketsUnderLoad(t *testing.T) {
 			if len(l.seconds) > 0 {
 				t.Logf("failed at %v", l.seconds)
 			}
-			if l.refused > 0 {
-				t.Errorf("%d connections were refused: %v\n%s", l.refused, l.first, d.log())
-			}
-			if lost := l.lost(); lost > l.clients**heldRestarts {
-				t.Errorf("%d requests were lost", lost)
+			if l.refused > 0 || l.lost() > 0 {
+				t.Errorf("%d connections were refused, %d requests were lost: %v\n%s", l.refused, l.lost(), l.first, d.log())
 			}
 			if d.count(0, "listening socket let go")+d.count(0, "listening sockets are not held") > 0 {
 				t.Errorf("not held\n%s", d.log())

@@ -32,6 +32,10 @@ const (
 
 	settle      = 50 * time.Millisecond // how long Settle waits at most: it delays the restart
 	settleAgain = time.Millisecond
+
+	// taken is how long a request must have been read before it counts as taken: net/http looks
+	// whether it is to stop once more, some microseconds of processor time after it has read one. A guess.
+	taken = 4 * time.Millisecond
 )
 
 // has reports whether a connection with that local address was accepted there.

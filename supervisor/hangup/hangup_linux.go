@@ -24,11 +24,20 @@ func Run(ctx context.Context, app App) (ended int) {
 		select {
 		case <-timer.C:
 			w.look(ctx, time.Since(began))
-			timer.Reset(again)
+			timer.Reset(outOfStep(time.Since(began), app.After))
 		case <-ctx.Done():
 			return w.ended
 		}
 	}
+}
+
+// outOfStep is the time to the next look. From After on it is no even number: a client that talks every
+// 50 ms would else be in the middle of it each time.
+func outOfStep(since, after time.Duration) time.Duration {
+	if since < after {
+		return again
+	}
+	return again - 3*time.Millisecond
 }
 
 // watch is one Run.
@@ -93,21 +102,52 @@ func (a App) withCopy(process, fd int, f func(own int) bool) bool {
 	return f(own)
 }
 
-// Settle waits, not for long, until no connection is between its accept and the moment that the app
-// has read its first request: net/http and node close such ones when they are asked to stop.
+// Settle waits, not for long, until the app has accepted everybody who has connected to it, and has
+// read everybody's first request: net/http and node close connections of which they have not when they
+// are asked to stop.
 func Settle(app App) {
-	for end := time.Now().Add(settle); time.Now().Before(end); time.Sleep(settleAgain) {
-		pending := false
-		app.eachClient(func(fd int, _ uint64) bool {
-			t, ok := trafficOf(fd)
-			unread, err := unix.IoctlGetInt(fd, unix.SIOCINQ)
-			pending = ok && err == nil && t.unheard(uint64(unread))
-			return !pending
-		})
-		if !pending {
+	began := time.Now()
+	var read time.Time // since when every first request was
+	for end := began.Add(settle); time.Now().Before(end); time.Sleep(settleAgain) {
+		switch app.newest() {
+		case heard:
 			return
+		case reading:
+			if read.IsZero() {
+				read = time.Now()
+			}
+			if time.Since(read) >= taken {
+				return
+			}
+		case pending:
+			read = time.Time{}
 		}
 	}
+}
+
+// newest is how far the app is with whom it has heard least of.
+func (a App) newest() (n hearing) {
+	a.eachClient(func(fd int, _ uint64) bool {
+		n = max(n, hearingOf(fd))
+		return n != pending
+	})
+	return n
+}
+
+func hearingOf(fd int) hearing {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	switch {
+	case err != nil:
+		return heard
+	case info.State == listens && info.Unacked > 0: // of one that listens: connections in its queue
+		return pending
+	}
+	t, ok := trafficOf(fd)
+	unread, err := unix.IoctlGetInt(fd, unix.SIOCINQ)
+	if !ok || err != nil {
+		return heard
+	}
+	return t.hearing(uint64(unread))
 }
 
 func localOf(fd int) (netip.AddrPort, bool) {
@@ -124,7 +164,11 @@ func localOf(fd int) (netip.AddrPort, bool) {
 	return netip.AddrPort{}, false
 }
 
-const established = 1 // TCP_ESTABLISHED of the kernel's tcp_states.h
+// Of the kernel's tcp_states.h.
+const (
+	established = 1
+	listens     = 10
+)
 
 // trafficOf reads the counters of an established connection; not ok for any other socket.
 func trafficOf(fd int) (Traffic, bool) {

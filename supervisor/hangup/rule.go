@@ -21,6 +21,10 @@ const (
 	// then.
 	undecided = 2 * time.Second
 
+	// whole is how long ago the last piece of an answer must have been sent for the answer to be whole:
+	// many servers send its header and its body apart, http.server of Python for one. A jiffy.
+	whole = 4 * time.Millisecond
+
 	// ahead is how old a connection without a byte has to be: a younger one may be about to make its
 	// request, on a machine that is busy. A guess.
 	ahead = 200 * time.Millisecond
@@ -45,7 +49,7 @@ const (
 func (t Traffic) Ends(first Traffic, since time.Duration) bool {
 	switch {
 	case t.talks(first):
-		return true
+		return t.LastSent >= whole || since >= download
 	case t.Received == 0:
 		return t.LastReceived >= ahead // without data, that is the age of the connection
 	case t.Acked == 0 || !t.answered():
@@ -54,12 +58,24 @@ func (t Traffic) Ends(first Traffic, since time.Duration) bool {
 	return t.LastSent >= flows || t.ticks(first) || since >= download
 }
 
-// unheard reports whether a first request is about to come, or lies there: so many bytes are unread.
-func (t Traffic) unheard(unread uint64) bool {
-	if t.Received == 0 {
-		return t.LastReceived < ahead
+// hearing is how far the app is with the first request of a connection.
+type hearing int
+
+const (
+	heard   hearing = iota // it has answered, or nothing is about to come
+	reading                // it has read some of it, or all
+	pending                // it is about to come, or lies there
+)
+
+// hearing says so, when that many bytes are unread.
+func (t Traffic) hearing(unread uint64) hearing {
+	switch {
+	case t.Received == 0 && t.LastReceived < ahead, t.Received > 0 && t.Acked == 0 && unread == t.Received:
+		return pending
+	case t.Received > 0 && t.Acked == 0 && t.LastReceived < ahead:
+		return reading
 	}
-	return t.Acked == 0 && unread == t.Received
+	return heard
 }
 
 // talks reports whether requests and answers went on since the first look, and the last thing was an

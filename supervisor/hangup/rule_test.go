@@ -74,7 +74,8 @@ func TestEndsOfATalk(t *testing.T) {
 		now  Traffic
 		want bool
 	}{
-		"a websocket": {Traffic{Received: 1100, Acked: 2100, In: 12, Out: 12, LastReceived: 4 * ms, LastSent: 4 * ms}, true},
+		"a websocket":                             {Traffic{Received: 1100, Acked: 2100, In: 12, Out: 12, LastReceived: whole, LastSent: whole}, true},
+		"perhaps half of an answer":               {Traffic{Received: 1100, Acked: 2100, In: 12, Out: 12, LastReceived: whole - ms, LastSent: whole - ms}, false},
 		"a request at the very time of an answer": {Traffic{Received: 1150, Acked: 2100, In: 13, Out: 12, LastReceived: 4 * ms, LastSent: 4 * ms}, false},
 		"in the middle of a request":              {Traffic{Received: 1150, Acked: 2100, In: 13, Out: 12, LastReceived: 0, LastSent: 4 * ms}, false},
 		"one more request":                        {Traffic{Received: 1050, Acked: 2050, In: 11, Out: 11, LastReceived: 4 * ms, LastSent: 4 * ms}, false},
@@ -85,22 +86,27 @@ func TestEndsOfATalk(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
+	if !(Traffic{Received: 9000, Acked: 9000, In: 99, Out: 99}).Ends(first, download) {
+		t.Error("a websocket that is never quiet goes on for ever")
+	}
 }
 
-func TestUnheard(t *testing.T) {
+func TestHearing(t *testing.T) {
 	for name, row := range map[string]struct {
 		traffic Traffic
 		unread  uint64
-		want    bool
+		want    hearing
 	}{
-		"just connected":    {Traffic{LastReceived: time.Millisecond}, 0, true},
-		"opened ahead":      {Traffic{LastReceived: ahead}, 0, false},
-		"not read":          {Traffic{Received: 100}, 100, true},
-		"read":              {Traffic{Received: 100}, 0, false},
-		"an upload, partly": {Traffic{Received: 70000}, 60000, false},
-		"the next request":  {Traffic{Received: 100, Acked: 100}, 100, false},
+		"just connected":    {Traffic{LastReceived: time.Millisecond}, 0, pending},
+		"opened ahead":      {Traffic{LastReceived: ahead}, 0, heard},
+		"not read":          {Traffic{Received: 100}, 100, pending},
+		"read":              {Traffic{Received: 100}, 0, reading},
+		"read long ago":     {Traffic{Received: 100, LastReceived: ahead}, 0, heard},
+		"an upload, partly": {Traffic{Received: 70000}, 60000, reading},
+		"the next request":  {Traffic{Received: 100, Acked: 100}, 100, heard},
+		"answered":          {Traffic{Received: 100, Acked: 100}, 0, heard},
 	} {
-		if got := row.traffic.unheard(row.unread); got != row.want {
+		if got := row.traffic.hearing(row.unread); got != row.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

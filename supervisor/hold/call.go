@@ -37,12 +37,12 @@ const (
 	Confirm
 )
 
-// Near returns the kept sockets that a bind of that place has to do with. When there are
+// Near returns the sockets that a bind of that place has to do with. When there are
 // none, a Request needs nothing but its first fields.
 func (t *Table) Near(p Place) []uint64 {
 	var inodes []uint64
 	for _, s := range t.keptAt(p) {
-		inodes = append(inodes, s.inode)
+		inodes = append(inodes, s.inodes()...)
 	}
 	return inodes
 }
@@ -91,7 +91,8 @@ func (t *Table) Bind(r Request) (verdict Verdict, inode uint64, acts []Action) {
 // stand in the way.
 func (t *Table) makeWay(r Request) (match *socket, acts []Action) {
 	for _, s := range t.keptAt(r.Place) {
-		if !overlap(s.place, s.options, r.Place, r.Options) || r.Open[s.inode] {
+		isOpen := slices.ContainsFunc(s.inodes(), func(inode uint64) bool { return r.Open[inode] })
+		if isOpen || !overlap(s.place, s.options, r.Place, r.Options) {
 			continue
 		}
 		reason := ""

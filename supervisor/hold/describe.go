@@ -43,3 +43,4 @@ func (s bound) status() Status     { return Status{Kind: PlaceBound, Gen: s.gen}
 func (s handed) status() Status    { return Status{Kind: PlaceHanded, Gen: s.gen} }
 func (s listening) status() Status { return Status{Kind: PlaceListening, Gen: s.gen} }
 func (s held) status() Status      { return Status{Kind: PlaceHeld, Since: s.since} }
+func (s renewed) status() Status   { return Status{Kind: PlaceHeld, Since: s.since} }

@@ -2,6 +2,7 @@ package hold
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -116,7 +117,8 @@ func (w *world) bind(p Place, arg byte) {
 	}
 	// What the kernel would say but for our copies.
 	for _, s := range w.table.all(isKept) {
-		if overlap(s.place, s.options, p, r.Options) && !w.open[s.inode] && w.table.runs(w.gen) && p.Addr.Port() != 0 {
+		isOpen := slices.ContainsFunc(s.inodes(), func(i uint64) bool { return w.open[i] })
+		if overlap(s.place, s.options, p, r.Options) && !isOpen && w.table.runs(w.gen) && p.Addr.Port() != 0 {
 			w.t.Fatalf("bind of %v fails because of a copy of %v", p, s.place)
 		}
 	}
@@ -137,6 +139,21 @@ func (w *world) listen(i int) {
 	w.do(acts)
 }
 
+// renew works for every other socket.
+func (w *world) renew(inode uint64) {
+	if !w.kept[inode] {
+		w.t.Fatalf("renew %d, of which there is no copy", inode)
+	}
+	if inode%2 == 0 {
+		w.do(w.table.NotRenewed(inode))
+		return
+	}
+	w.inode++
+	delete(w.kept, inode)
+	w.kept[w.inode] = true
+	w.table.Renewed(w.now, inode, w.inode)
+}
+
 // do checks what is asked for.
 func (w *world) do(acts []Action) {
 	for _, a := range acts {
@@ -153,6 +170,12 @@ func (w *world) do(acts []Action) {
 				w.t.Fatalf("lengthen %d, of which there is no copy", a.Inode)
 			}
 			w.deferred[a.Inode] = a.Defer
+		case Renew:
+			w.renew(a.Inode)
+		case TakeOver:
+			if !w.kept[a.Inode] || w.alive {
+				w.t.Fatalf("take over %d, kept: %v, while the app runs: %v", a.Inode, w.kept, w.alive)
+			}
 		case Look:
 			var closed []uint64
 			for _, i := range a.Inodes {

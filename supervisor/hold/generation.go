@@ -78,7 +78,7 @@ func (t *Table) Exited(now time.Time, gen int) []Action {
 		// the port that is held for it took as long.
 		acts = t.untaken("generation " + strconv.Itoa(gen) + " ended, and has not taken it")
 	}
-	return append(acts, t.end(now)...)
+	return append(acts, t.end(now, t.lengthen(true))...)
 }
 
 // Stopping says that a generation is being ended, also what is left of it when its main
@@ -87,16 +87,20 @@ func (t *Table) Stopping(now time.Time, gen int) []Action {
 	if !t.runs(gen) {
 		return nil
 	}
-	return t.end(now)
+	var acts []Action
+	for _, s := range t.all(isListening) {
+		acts = append(acts, Renew{s.inode})
+	}
+	return t.end(now, acts)
 }
 
-// end has new connections wait in a long queue: the generation accepts none for much longer.
-func (t *Table) end(now time.Time) []Action {
+// end has new connections wait, by acts: the generation accepts none for much longer.
+func (t *Table) end(now time.Time, acts []Action) []Action {
 	if _, is := t.phase.(stopping); is {
 		return nil
 	}
 	t.phase = stopping{now.Add(lengthenEvery)}
-	return t.lengthen(true)
+	return acts
 }
 
 func (t *Table) lengthen(stops bool) []Action {
@@ -107,12 +111,29 @@ func (t *Table) lengthen(stops bool) []Action {
 	return acts
 }
 
+// Renewed says that Renew has made the socket `to`: whoever connects from now on waits there, and
+// the generation that is stopping sees nobody new.
+func (t *Table) Renewed(now time.Time, from, to uint64) {
+	s := t.sockets[from]
+	delete(t.sockets, from)
+	s.inode, s.state = to, renewed{from, now}
+	t.sockets[to] = s
+}
+
+// NotRenewed says that Renew did not work: we and the generation go on with the same socket.
+func (t *Table) NotRenewed(inode uint64) []Action {
+	return []Action{Lengthen{inode, true}}
+}
+
 // Ended says that no process of a generation is left, or none that can be ended.
 func (t *Table) Ended(now time.Time, gen int) []Action {
 	if gen != t.gen || t.phase == nil {
 		return nil
 	}
 	acts := t.lengthen(false)
+	for _, s := range t.all(isRenewed) {
+		acts = append(acts, TakeOver{s.inode})
+	}
 	t.letGo(t.all(isBound), "") // says nothing: there is no copy
 	for _, s := range t.all(isKept) {
 		if _, is := s.state.(held); !is {

@@ -82,6 +82,13 @@ type (
 	// listening: that generation listens on it.
 	listening struct{ gen int }
 
+	// renewed: new connections come to it, while the generation that is stopping still has the socket
+	// `from` at the same place.
+	renewed struct {
+		from  uint64
+		since time.Time
+	}
+
 	// held: the generation that listened on it is gone.
 	held struct{ since time.Time }
 )
@@ -89,7 +96,16 @@ type (
 func (bound) kept() bool     { return false }
 func (handed) kept() bool    { return true }
 func (listening) kept() bool { return true }
+func (renewed) kept() bool   { return true }
 func (held) kept() bool      { return true }
+
+// inodes are those of the sockets that stand for it: has a process one of them, the place is taken.
+func (s *socket) inodes() []uint64 {
+	if r, is := s.state.(renewed); is {
+		return []uint64{s.inode, r.from}
+	}
+	return []uint64{s.inode}
+}
 
 // overlap reports whether the kernel would refuse the one bind beside the other.
 func overlap(a Place, ao Options, b Place, bo Options) bool {

@@ -114,12 +114,20 @@ type (
 
 	// Lengthen has a kept socket listen with a long queue: nobody accepts now, or, with Defer, for
 	// much longer. Then, as long as a process of the tree has it open, only those connections can be
-	// accepted that have sent something: net/http and node close others when they are asked to stop.
-	// Where the server speaks first, such a connection waits for a second.
+	// accepted that have sent something. Where the server speaks first, such a connection waits for a
+	// second.
 	Lengthen struct {
 		Inode uint64
 		Defer bool
 	}
+
+	// Renew makes another socket at the place of a kept one, for those who connect from now on, and
+	// answers by Renewed or NotRenewed. net/http and node close connections that they have accepted,
+	// and whose request they have not read, when they are asked to stop: so they are to get none.
+	Renew struct{ Inode uint64 }
+
+	// TakeOver has those who still wait on the socket from before Renew wait on this one.
+	TakeOver struct{ Inode uint64 }
 
 	// Look whether clients wait on kept sockets that no process of the tree has open,
 	// and answer by Closed.
@@ -148,6 +156,8 @@ type (
 
 func (Keep) action()     {}
 func (Lengthen) action() {}
+func (Renew) action()    {}
+func (TakeOver) action() {}
 func (Look) action()     {}
 func (LetGo) action()    {}
 func (Answer) action()   {}
@@ -207,10 +217,11 @@ func isKept(s state) bool      { return s.kept() }
 func isBound(s state) bool     { _, is := s.(bound); return is }
 func isHeld(s state) bool      { _, is := s.(held); return is }
 func isListening(s state) bool { _, is := s.(listening); return is }
+func isRenewed(s state) bool   { _, is := s.(renewed); return is }
 
 // isTaken reports whether the newest generation has it: devguard's copy is not the only one
 // as long as it does not close it.
-func isTaken(s state) bool { return s.kept() && !isHeld(s) }
+func isTaken(s state) bool { return s.kept() && !isHeld(s) && !isRenewed(s) }
 
 // letGo forgets the sockets and has their copies closed.
 func (t *Table) letGo(sockets []*socket, reason string) []Action {

@@ -27,6 +27,10 @@ func text(acts []Action) string {
 			words = append(words, fmt.Sprintf("keep %d", a.Inode))
 		case Lengthen:
 			words = append(words, fmt.Sprintf("lengthen %d", a.Inode))
+		case Renew:
+			words = append(words, fmt.Sprintf("renew %d", a.Inode))
+		case TakeOver:
+			words = append(words, fmt.Sprintf("take over %d", a.Inode))
 		case Look:
 			words = append(words, fmt.Sprint("look ", a.Inodes))
 		case LetGo:
@@ -120,13 +124,17 @@ func closed(inode uint64, want string) step {
 	return on("closed", func(t *Table, _ time.Time) []Action { return t.Closed([]uint64{inode}) }, want)
 }
 
+func renewal(from, to uint64) step {
+	return on("renewed", func(t *Table, now time.Time) []Action { t.Renewed(now, from, to); return nil }, "")
+}
+
 func after(d time.Duration, s step) step { s.at = d; return s }
 
 // served is a generation 1 that has listened on an address by socket 1 and is gone.
 func served(addr string, more ...func(*Request)) []step {
 	return []step{
 		started(1), bind(1, 1, addr, "", more...), listen(1, 1, addr, "keep 1"), becomesReady(1, ""),
-		stops(1, "lengthen 1"), ended(1, "lengthen 1"), started(2),
+		stops(1, "renew 1"), ended(1, "lengthen 1"), started(2),
 	}
 }
 
@@ -134,7 +142,7 @@ func served(addr string, more ...func(*Request)) []step {
 func taken(addr string) []step {
 	return append(served(addr),
 		bind(2, 20, addr, "hand 1"), listen(2, 1, addr, "confirm; lengthen 1"), becomesReady(2, ""),
-		stops(2, "lengthen 1"), ended(2, "lengthen 1"), started(3))
+		stops(2, "renew 1"), ended(2, "lengthen 1"), started(3))
 }
 
 const (
@@ -167,7 +175,7 @@ func TestTable(t *testing.T) {
 		"dual stack, IPv6": append(served("[::]:80"), bind(2, 20, "[::]:80", "hand 1")),
 		"two addresses of one port": {
 			started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), bind(1, 2, "[::1]:8080", ""), listen(1, 2, "[::1]:8080", "keep 2"),
-			stops(1, "lengthen 1; lengthen 2"), ended(1, "lengthen 1; lengthen 2"), started(2),
+			stops(1, "renew 1; renew 2"), ended(1, "lengthen 1; lengthen 2"), started(2),
 			bind(2, 20, "[::1]:8080", "hand 2"), bind(2, 21, local, "hand 1"),
 		},
 
@@ -246,7 +254,7 @@ func TestOpenInTheTree(t *testing.T) {
 		"an overlapping one while it serves":             {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), bind(1, 2, "0.0.0.0:8080", "", open(1))},
 		"closed and bound again": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"),
 			bind(1, 2, local, "hand 1"), listen(1, 1, local, "confirm; lengthen 1")},
-		"bound again while it stops": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), stops(1, "lengthen 1"),
+		"bound again while it stops": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), stops(1, "renew 1"),
 			bind(1, 2, local, "hand 1")},
 		"another generation calls": append(served(local), bind(1, 20, local, ""), listen(1, 1, local, "")),
 	})
@@ -276,7 +284,7 @@ func TestNotTaken(t *testing.T) {
 		"a mistake after generations that took it": append(taken(local), exited(3, gives(3)), ended(3, ""),
 			started(4), bind(4, 40, local, ""), listen(4, 40, local, "keep 40"), becomesReady(4, "")),
 		"an app that has begun to dial its own port": append(taken(local), exited(3, gives(3)), ended(3, ""),
-			started(4), bind(4, 40, local, ""), listen(4, 40, local, "keep 40"), becomesReady(4, ""), stops(4, "lengthen 40"), ended(4, "lengthen 40"),
+			started(4), bind(4, 40, local, ""), listen(4, 40, local, "keep 40"), becomesReady(4, ""), stops(4, "renew 40"), ended(4, "lengthen 40"),
 			started(5), exited(5, "let go 40: generation 5 ended, and has not taken it"), ended(5, ""),
 			started(6), becomesReady(6, "off: "+fmt.Sprintf(dialled, 6))),
 		"stopped by an edit before it could": append(served(local), stops(2, ""), ended(2, ""), started(3), bind(3, 30, local, "hand 1")),
@@ -302,6 +310,28 @@ func TestReadyAndNotTaken(t *testing.T) {
 			after(untaken, tick("let go 1: generation 2 is ready for 5s, and has not taken it")),
 			bind(2, 20, local, "off: generation 2 bound 127.0.0.1:8080 only when devguard had let go of it")),
 		"ready, and ends by itself": append(served(local), becomesReady(2, ""), exited(2, gives(2))),
+	})
+}
+
+// TestRenewed: new connections wait on a socket of their own while a generation stops.
+func TestRenewed(t *testing.T) {
+	stopping := func(more ...step) []step {
+		return append([]step{started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), stops(1, "renew 1"), renewal(1, 2)}, more...)
+	}
+	playAll(t, map[string][]step{
+		"it goes to the next generation": stopping(after(lengthenEvery, tick("")), exited(1, ""), ended(1, "take over 2"), started(2),
+			bind(2, 20, local, "hand 2"), listen(2, 2, local, "confirm; lengthen 2"), becomesReady(2, ""), stops(2, "renew 2"), renewal(2, 3),
+			ended(2, "take over 3"), started(3), bind(3, 30, local, "hand 3")),
+		"the queue is shared when it is not to be had": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), stops(1, "renew 1"),
+			on("not renewed", func(t *Table, _ time.Time) []Action { return t.NotRenewed(1) }, "lengthen 1"),
+			after(lengthenEvery, tick("lengthen 1")), ended(1, "lengthen 1"), started(2), bind(2, 20, local, "hand 1")},
+		"bound again while the first is open":     stopping(bind(1, 21, local, "", open(1))),
+		"bound again by who has closed it":        stopping(bind(1, 21, local, "hand 2"), listen(1, 2, local, "confirm; lengthen 2"), ended(1, "lengthen 2")),
+		"another address while the first is open": stopping(bind(1, 21, "0.0.0.0:8080", "", open(1)), ended(1, "take over 2")),
+		"after a crash there is nobody to see them": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), exited(1, "lengthen 1"), stops(1, ""),
+			ended(1, "lengthen 1")},
+		"let go meanwhile": stopping(on("released", func(t *Table, _ time.Time) []Action { return t.Release("it is switched off") }, "let go 2: it is switched off"),
+			ended(1, "")),
 	})
 }
 
@@ -339,10 +369,10 @@ func TestWhileItRuns(t *testing.T) {
 			closed(1, ""), after(lookEvery, tick("look [1]")), closed(1, "let go 1: generation 2 has closed it")),
 		"closed for a moment": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), closed(1, ""), closed(9, ""), closed(1, "")},
 		"closed, but it stops": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), after(lookEvery, tick("look [1]")),
-			stops(1, "lengthen 1"), closed(1, "")},
+			stops(1, "renew 1"), closed(1, "")},
 		"not ready, and closed": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), notReady(1, ""), after(lookEvery, tick("look [1]")),
 			closed(1, ""), after(lookEvery, tick("look [1]")), closed(1, "let go 1: generation 1 has closed it")},
-		"shut down while it stops": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), stops(1, "lengthen 1"),
+		"shut down while it stops": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), stops(1, "renew 1"),
 			after(lengthenEvery, tick("lengthen 1")), ended(1, "lengthen 1")},
 	})
 }

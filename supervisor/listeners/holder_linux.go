@@ -341,6 +341,10 @@ func (h *Holder) act(a hold.Action, acts []hold.Action, open func() map[uint64]i
 			op = opDefer
 		}
 		err = h.try(a.Inode, request{op: op}) // fails when the app has shut it down, and its port is somebody else's by now
+	case hold.Renew:
+		err = h.renew(a.Inode)
+	case hold.TakeOver:
+		err = h.try(a.Inode, request{op: opTakeOver})
 	case hold.Look:
 		h.do(h.table.Closed(h.abandoned(a.Inodes)))
 	case hold.Answer:
@@ -362,6 +366,21 @@ func (h *Holder) try(inode uint64, r request) error {
 		return nil
 	}
 	return err
+}
+
+// renew has the keeper make another socket in the place of one. That it could not is no failure: it
+// needs the same user as the app has, the same network namespace and options that anybody may set.
+func (h *Holder) renew(inode uint64) error {
+	renewed, _, err := h.keep(request{op: opRenew, inode: inode, fd: -1})
+	switch {
+	case errors.Is(err, errLost):
+		return err
+	case err != nil:
+		h.do(h.table.NotRenewed(inode))
+	default:
+		h.table.Renewed(time.Now(), inode, renewed)
+	}
+	return nil
 }
 
 // letGo closes a copy and says so, unless all is let go for the same reason.
@@ -398,7 +417,7 @@ func (h *Holder) abandoned(inodes []uint64) []uint64 {
 }
 
 // keep asks the keeper for something.
-func (h *Holder) keep(r request) (value, got int, err error) {
+func (h *Holder) keep(r request) (value uint64, got int, err error) {
 	if h.keeper == nil {
 		return 0, -1, errLost
 	}

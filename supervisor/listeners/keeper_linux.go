@@ -30,6 +30,8 @@ const (
 	opAnswer              // whoever connects is told a reason, which comes with it
 	opSilence             // they wait again
 	opDefer               // opLengthen, and only those who have sent something can be accepted
+	opRenew               // another socket is kept in its place from now on, whose inode is the answer
+	opTakeOver            // those who wait on the socket before opRenew wait on this one
 )
 
 // queue is how many connections wait while nobody accepts. The kernel bounds it by
@@ -42,7 +44,7 @@ const patience = 3 * time.Second
 
 const (
 	requestSize = 1 + 8 // operation, inode; a reason may follow
-	answerSize  = 4 + 4 // errno, value
+	answerSize  = 4 + 8 // errno, value
 )
 
 // Keeper must be called by main before anything else. In an ordinary process it returns
@@ -84,6 +86,8 @@ type shelf map[uint64]*keptSocket
 
 type keptSocket struct {
 	fd        int
+	olds      []int        // sockets from before opRenew
+	takeover  *takeover    // nil: there was none
 	answering *unavailable // nil: connections wait
 	deferring bool         // TCP_DEFER_ACCEPT is ours
 }
@@ -111,7 +115,37 @@ func (k *keptSocket) silence() {
 
 func (k *keptSocket) close() {
 	k.silence()
-	unix.Close(k.fd)
+	if k.takeover != nil {
+		k.takeover.stop()
+	}
+	for _, fd := range append(k.olds, k.fd) {
+		unix.Close(fd)
+	}
+}
+
+// renew has another socket kept in the place of one.
+func (s shelf) renew(inode uint64) (renewed uint64, err error) {
+	k := s[inode]
+	if len(k.olds) > 0 || k.takeover != nil && k.takeover.goesOn() {
+		return 0, errBusy
+	}
+	fd, olds, err := renew(k.fd)
+	if err != nil {
+		return 0, err
+	}
+	if renewed, err = inodeOf(fd); err != nil {
+		return 0, err
+	}
+	delete(s, inode)
+	s[renewed] = &keptSocket{fd: fd, olds: olds}
+	return renewed, nil
+}
+
+// takeOver has those who wait on a socket from before renew wait on this one.
+func (k *keptSocket) takeOver() {
+	if len(k.olds) > 0 {
+		k.takeover, k.olds = takeOver(k.olds), nil
+	}
 }
 
 // reply does what is asked for and answers.
@@ -123,12 +157,12 @@ func (s shelf) reply(r request) error {
 		errno = unix.EIO
 	}
 	binary.NativeEndian.PutUint32(b[:], uint32(errno))
-	binary.NativeEndian.PutUint32(b[4:], uint32(value))
+	binary.NativeEndian.PutUint64(b[4:], value)
 	return send(keeperFD, b[:], gives)
 }
 
 // do does what is asked for. gives is a descriptor for the answer, or -1.
-func (s shelf) do(r request) (value, gives int, err error) {
+func (s shelf) do(r request) (value uint64, gives int, err error) {
 	k := s[r.inode]
 	switch {
 	case r.op == opPut && r.fd >= 0:
@@ -152,12 +186,18 @@ func (s shelf) do(r request) (value, gives int, err error) {
 	case opDefer:
 		err = k.lengthen(true)
 	case opWaiting:
-		value, err = waiting(k.fd)
+		var n int
+		n, err = waiting(k.fd)
+		value = uint64(n)
 	case opAnswer:
 		k.silence()
 		k.answering, err = answerOn(k.fd, r.reason)
 	case opSilence:
 		k.silence()
+	case opRenew:
+		value, err = s.renew(r.inode)
+	case opTakeOver:
+		k.takeOver()
 	default:
 		err = unix.EINVAL
 	}
@@ -280,7 +320,7 @@ var errLost = errors.New("the process that keeps sockets was killed")
 
 // ask makes one request. Its descriptor is sent along unless it is negative; got is the one that
 // came back, or -1.
-func (k *keeper) ask(r request) (value, got int, err error) {
+func (k *keeper) ask(r request) (value uint64, got int, err error) {
 	b := binary.NativeEndian.AppendUint64([]byte{r.op}, r.inode)
 	b = append(b, r.reason[:min(len(r.reason), maxReason)]...)
 	if err := send(k.socket, b, r.fd); err != nil {
@@ -297,5 +337,5 @@ func (k *keeper) ask(r request) (value, got int, err error) {
 	if errno := syscall.Errno(binary.NativeEndian.Uint32(answer[:])); errno != 0 {
 		return 0, got, errno
 	}
-	return int(binary.NativeEndian.Uint32(answer[4:])), got, nil
+	return binary.NativeEndian.Uint64(answer[4:]), got, nil
 }
