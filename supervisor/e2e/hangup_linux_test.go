@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -30,7 +29,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/signal"
 	"strings"
 	"sync"
@@ -308,14 +306,7 @@ func TestHangUpSoon(t *testing.T) {
 	young, r := request(t, s.addr, "/quiet")
 	ended.of("quiet, young", young, r)
 	s.restart()
-	text, err := os.ReadFile(s.signalled)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signal, err := time.Parse(time.RFC3339Nano, string(text))
-	if err != nil {
-		t.Fatal(err)
-	}
+	signal := stamped(t, s.signalled)
 	for kind, at := range ended.wait() {
 		took, limit := at.Sub(signal), soon
 		if kind == "quiet, young" {

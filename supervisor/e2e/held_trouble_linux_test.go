@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -14,7 +13,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -353,225 +351,6 @@ func TestHeldSocketsUnderDevguard(t *testing.T) {
 	d.stop()
 }
 
-// TestHeldSocketReadiness: a connect proves nothing while the socket is held. The app listens
-// 300 ms after its start, and is not ready before.
-func TestHeldSocketReadiness(t *testing.T) {
-	for rule, toml := range map[string]string{
-		"listening": "", "tcp": "[ready]\ntcp = 'ADDR'\n", "http": "[ready]\nhttp = 'http://ADDR/'\n",
-	} {
-		t.Run(rule, func(t *testing.T) {
-			t.Parallel()
-			addr := "127.0.0.1:" + freePort(t)
-			d, dir := heldAt(t, addr, strings.ReplaceAll(toml, "ADDR", addr), nil)
-			mark := d.mark()
-			write(t, filepath.Join(dir, "sockets"), "tag save1\nsleep 300ms\nlisten "+addr)
-			l := d.wait(mark, "instance ready", nil)
-			if l.str("rule") != rule || l.int("ms") < 300 {
-				t.Errorf("ready too early: %s", l.Raw)
-			}
-			d.serves("http://"+addr, "save1")
-			d.stop()
-		})
-	}
-}
-
-// TestDebuggerIsNotTheApp: a debugger listens first. The app is ready when it answers itself, 3 s later. Any
-// other socket that comes first and answers makes it ready.
-func TestDebuggerIsNotTheApp(t *testing.T) {
-	app, err := listensApp()
-	if err != nil {
-		t.Fatal(err)
-	}
-	node, noNode := exec.LookPath("node")
-	server := "require('http').createServer((_, res) => res.end('save0'))"
-	late := "setTimeout(() => " + server + ".listen(@PORT, '127.0.0.1'), 3000)"
-	for name, row := range map[string]struct {
-		program string // a copy of the app by that name starts it, and listens itself
-		command []string
-		first   bool // whether the first socket makes it ready
-	}{
-		"dlv":          {program: "dlv"},
-		"control":      {program: "parent", first: true},
-		"node":         {command: []string{node, "--inspect=127.0.0.1:@NEXT", "server.js"}},
-		"node control": {command: []string{node, "twice.js"}, first: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			fill := places(2)
-			command := row.command
-			if row.program != "" {
-				command = []string{filepath.Join(t.TempDir(), row.program), "sockets"}
-				data, err := os.ReadFile(app)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(command[0], data, 0o700); err != nil {
-					t.Fatal(err)
-				}
-			} else if noNode != nil {
-				testneed.Skip(t, "node", noNode)
-			}
-			dir := project(t, map[string]string{
-				"sockets": fill("listen 127.0.0.1:@NEXT\nchild " + app + " late"), "late": fill("tag save0\nsleep 3s\nlisten 127.0.0.1:@PORT"),
-				"server.js":     fill(late),
-				"twice.js":      fill(server + ".listen(@NEXT, '127.0.0.1'); " + late),
-				"devguard.toml": fill("[app]\ncommand = [" + quoted(command) + "]\n[ready]\nhttp = '/'\n"),
-			})
-			d := run(t, dir, nil)
-			l := d.ready()
-			if early := l.int("ms") < 3000; early != row.first {
-				t.Errorf("ready: %s", l.Raw)
-			}
-			d.serves("http://"+fill("127.0.0.1:@PORT"), "save0")
-			d.stop()
-		})
-	}
-}
-
-// TestHeldSocketQueue: while nobody accepts, more connections wait than the app's own queue has
-// places (128). When it turns out that nobody is coming, they are ended.
-func TestHeldSocketQueue(t *testing.T) {
-	d, dir, addr := heldApp(t, nil)
-	mark := d.mark()
-	write(t, filepath.Join(dir, "sockets"), "sleep 1h")
-	d.wait(mark, "instance started", nil)
-	for i := range 300 {
-		c, err := net.Dial("tcp", addr)
-		if err != nil {
-			t.Fatalf("connection %d: %v", i, err)
-		}
-		defer c.Close()
-	}
-	d.wait(mark, "listening socket let go", nil)
-	if !refuses(addr) {
-		t.Error("somebody still listens")
-	}
-	d.stop()
-}
-
-// TestServerSpeaksFirst: who waits for the server to begin (SMTP, MySQL) waits for the next generation
-// alone, from when the old one has closed its listener. Connections that cannot be accepted before they
-// have sent something are not established for the kernel until a second has passed.
-func TestServerSpeaksFirst(t *testing.T) {
-	t.Parallel()
-	d, dir, addr := heldApp(t, nil)
-	d.save(dir, addr, 1)
-	mark := d.mark()
-	write(t, filepath.Join(dir, "sockets"), "tag save2\nlinger 2s\nlisten "+addr)
-	d.wait(mark, "instance ready", nil)
-	mark = d.mark()
-	write(t, filepath.Join(dir, "sockets"), "tag save3\nlisten "+addr)
-	d.wait(mark, "instance stopping", nil)
-	var client net.Conn
-	established := func() bool {
-		c, err := net.Dial("tcp", addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		client = c
-		return isEstablished(c) && !speaks(c)
-	}
-	if !poll(limit, established) || d.count(mark, "instance exited") > 0 {
-		t.Fatalf("no connection is established while the app stops\n%s", d.log())
-	}
-	began := time.Now()
-	if answer, err := io.ReadAll(client); !strings.Contains(string(answer), "save3") {
-		t.Errorf("the server said %q, %v", answer, err)
-	}
-	took, started := time.Now(), d.wait(mark, "instance started", nil)
-	t.Logf("the server spoke %v after the connect, %v after it was started", took.Sub(began), took.Sub(started.time(t)))
-	d.stop()
-}
-
-// speaks reports whether the server speaks soon: the old generation does, until it is asked to stop.
-func speaks(c net.Conn) bool {
-	c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-	defer c.SetReadDeadline(time.Time{})
-	n, _ := c.Read(make([]byte, 1))
-	return n > 0
-}
-
-// isEstablished reports whether the server's end of a connection on this machine is.
-func isEstablished(c net.Conn) bool {
-	hex := func(a net.Addr) string { return fmt.Sprintf(":%04X", a.(*net.TCPAddr).Port) }
-	table, _ := os.ReadFile("/proc/net/tcp")
-	for line := range strings.Lines(string(table)) {
-		f := strings.Fields(line)
-		if len(f) > 3 && strings.HasSuffix(f[1], hex(c.RemoteAddr())) && strings.HasSuffix(f[2], hex(c.LocalAddr())) {
-			return f[3] == "01"
-		}
-	}
-	return false
-}
-
-// TestHeldSocketNotReady: a generation that is not ready in time, and has not taken the socket, leaves nobody
-// waiting. Without held sockets the port refuses at once.
-func TestHeldSocketNotReady(t *testing.T) {
-	for _, hold := range []bool{false, true} {
-		t.Run(fmt.Sprintf("hold=%v", hold), func(t *testing.T) {
-			t.Parallel()
-			addr := "127.0.0.1:" + freePort(t)
-			d, dir := heldAt(t, addr, "[ready]\ntcp = '"+addr+"'\ntimeout = '1s'\n", func(d *devguard) {
-				edit(t, filepath.Join(d.cmd.Dir, "devguard.toml"), "hold_sockets = true", fmt.Sprintf("hold_sockets = %v", hold))
-			})
-			mark := d.mark()
-			write(t, filepath.Join(dir, "sockets"), "sleep 1h")
-			d.wait(mark, "instance not ready", nil)
-			if !poll(limit, func() bool { return refuses(addr) }) {
-				t.Error("somebody listens")
-			}
-			var want []string
-			if hold {
-				want = []string{"generation 2 was not ready in time, and has not taken it"}
-			}
-			if said := d.reasons(); !slices.Equal(said, want) {
-				t.Errorf("says %q\nwant %q", said, want)
-			}
-			d.save(dir, addr, 3)
-			d.stop()
-		})
-	}
-}
-
-// TestHeldSocketMPTCP: net/http listens by MPTCP, unless GODEBUG says otherwise. A generation with another
-// protocol gets a socket of its own.
-func TestHeldSocketMPTCP(t *testing.T) {
-	t.Parallel()
-	addr := "127.0.0.1:" + freePort(t)
-	dir := project(t, map[string]string{"main.go": gracefulGo, ".env": "GODEBUG=multipathtcp=1\n", "devguard.toml": "[app]\nenv_files = ['.env']\n"})
-	d := run(t, dir, []string{"ADDR=" + addr})
-	d.ready()
-	for gen, setting := range []string{2: "multipathtcp=0", 3: "multipathtcp=0,gctrace=0", 4: "multipathtcp=1"} {
-		if setting == "" {
-			continue
-		}
-		mark := d.mark()
-		write(t, filepath.Join(dir, ".env"), "GODEBUG="+setting+"\n")
-		d.wait(mark, "instance ready", func(l line) bool { return l.int("gen") == gen })
-		d.serves("http://"+addr, "v0")
-	}
-	want := []string{"generation 2 sets another SO_PROTOCOL", "generation 4 sets another SO_PROTOCOL"}
-	if said := d.reasons(); !slices.Equal(said, want) {
-		t.Errorf("says %q\nwant %q\n%s", said, want, d.log())
-	}
-	d.stop()
-}
-
-// TestHeldSocketIsNotInUse: when the app fails, nobody is told that devguard has the port.
-func TestHeldSocketIsNotInUse(t *testing.T) {
-	d, dir, addr := heldApp(t, nil)
-	mark := d.mark()
-	write(t, filepath.Join(dir, "sockets"), "listen "+addr+"\nsleep 300ms\nexit 1")
-	d.wait(mark, "instance exited", func(l line) bool { return l.int("code") == 1 })
-	d.wait(mark, "instance waiting", nil)
-	d.save(dir, addr, 2)
-	if log := d.log(); strings.Contains(log, "in use by process") || len(d.reasons()) > 0 {
-		t.Errorf("log:\n%s", log)
-	}
-	d.stop()
-}
-
 // TestHeldSocketsKeeper: the process that has the copies has a name that tells, is none of the app's,
 // and is gone with devguard, however that ends.
 func TestHeldSocketsKeeper(t *testing.T) {
@@ -652,7 +431,7 @@ func TestHeldSocketsKilled(t *testing.T) {
 			case "guardian":
 				pid = d.named(t, "--stage guardian")
 			case "app":
-				pid = d.named(t, "sockets")
+				pid = d.named(t, "/listens sockets")
 			}
 			syscall.Kill(pid, syscall.SIGKILL)
 			if victim == "devguard" {

@@ -23,6 +23,7 @@
 //	storm                     signals, without end
 //	kill PORT                 kill -9 whoever has the port, as kill-port does
 //	sleep DURATION
+//	stamp FILE                writes the time into it
 //	exit CODE
 package main
 
@@ -164,6 +165,8 @@ func do(words []string) {
 		d, err := time.ParseDuration(args[0])
 		check(err)
 		time.Sleep(d)
+	case "stamp":
+		check(os.WriteFile(args[0], []byte(time.Now().Format(time.RFC3339Nano)), 0o600))
 	case "exit":
 		code, _ := strconv.Atoi(args[0])
 		os.Exit(code)
