@@ -18,6 +18,7 @@ type hangingUp struct {
 	clients   hangup.App // all that it serves
 	listening func(pids []int) []netip.AddrPort
 	spares    func(http2 []netip.AddrPort) // says what is left alone; nil: nothing is ended
+	known     map[netip.AddrPort]bool      // see hangup.HTTP2
 
 	cancel context.CancelFunc // nil: it has not begun
 	ended  chan int           // how many, once it has ended
@@ -25,7 +26,7 @@ type hangingUp struct {
 
 func (s *Supervisor) hangUp(g *generation) *hangingUp {
 	app := hangup.App{Pids: func() []int { return g.own(g.tree.Pids()) }, After: g.cfg.App.HangUp}
-	h := &hangingUp{app: app, clients: app, listening: s.listening}
+	h := &hangingUp{app: app, clients: app, listening: s.listening, known: s.speaks}
 	if g.cfg.App.HangUp != config.Never && !s.speaksGRPC() {
 		h.spares = s.sparesHTTP2
 	}
@@ -40,7 +41,7 @@ func (h *hangingUp) find(pids []int) {
 		return
 	}
 	h.app.At = h.clients.At
-	if http2 := hangup.HTTP2(pids, h.app.At); len(http2) > 0 {
+	if http2 := hangup.HTTP2(pids, h.app.At, h.known); len(http2) > 0 {
 		h.spares(http2)
 		h.app.At = slices.DeleteFunc(slices.Clone(h.app.At), func(a netip.AddrPort) bool { return slices.Contains(http2, a) })
 	}

@@ -92,6 +92,8 @@ type Supervisor struct {
 	holder   *listeners.Holder
 	grpc     sync.Once // said that the app has gRPC
 	http2    sync.Once // said that it serves HTTP/2
+
+	speaks map[netip.AddrPort]bool // of Stop, of which there is one at a time: where it serves HTTP/2
 }
 
 // Run supervises until the user ends it or nothing can be done; the error is
@@ -126,6 +128,7 @@ func newSupervisor(opts Options) (*Supervisor, error) {
 		cfg:      opts.Config,
 		launcher: new(proc.Launcher),
 		replace:  make(chan struct{}, 1),
+		speaks:   map[netip.AddrPort]bool{},
 		wishes:   make(chan wish),
 		ended:    make(chan struct{}),
 		first:    true,

@@ -14,14 +14,15 @@ import (
 	"time"
 )
 
-// handshake bounds how long an app may take to tell that it speaks HTTP/2: it delays the stop signal.
-const handshake = 100 * time.Millisecond
+// handshake bounds how long an app may take to tell whether it speaks HTTP/2: it delays the stop signal.
+const handshake = 250 * time.Millisecond
 
 // HTTP2 returns those of the addresses at where the app may answer by HTTP/2. There an answer to one
 // request looks like the answer to all of them, and net/http says GOAWAY to whoever waits when it is
 // asked to stop. An app that serves gRPC may do so everywhere. One that can serve TLS is asked, by a
-// handshake. Only apps of Go are: another server may log what it does not understand.
-func HTTP2(pids []int, at []netip.AddrPort) []netip.AddrPort {
+// handshake. Only apps of Go are: another server may log what it does not understand. known is what was
+// found out before, which counts where there is no answer in time, and is added to.
+func HTTP2(pids []int, at []netip.AddrPort, known map[netip.AddrPort]bool) []netip.AddrPort {
 	if len(at) == 0 {
 		return nil
 	}
@@ -33,25 +34,37 @@ func HTTP2(pids []int, at []netip.AddrPort) []netip.AddrPort {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), handshake)
 	defer cancel()
-	return askAll(ctx, at)
+	return askAll(ctx, at, known)
 }
 
 // askAll returns those of the addresses that speak HTTP/2, or may.
-func askAll(ctx context.Context, at []netip.AddrPort) []netip.AddrPort {
-	speaks := make([]bool, len(at))
+func askAll(ctx context.Context, at []netip.AddrPort, known map[netip.AddrPort]bool) []netip.AddrPort {
+	answers := make([]answer, len(at))
 	var asked sync.WaitGroup
 	for i, addr := range at {
-		asked.Go(func() { speaks[i] = speaksHTTP2(ctx, addr) })
+		asked.Go(func() { answers[i] = ask(ctx, addr) })
 	}
 	asked.Wait()
 	var out []netip.AddrPort
 	for i, addr := range at {
-		if speaks[i] {
+		if answers[i] != none {
+			known[addr] = answers[i] == yes
+		}
+		if speaks, ok := known[addr]; speaks || !ok { // not to know: then it is left alone
 			out = append(out, addr)
 		}
 	}
 	return out
 }
+
+// answer is whether an address speaks HTTP/2.
+type answer int
+
+const (
+	none answer = iota // it does not say, or not in time
+	no
+	yes
+)
 
 // serves reports what servers the processes have in them that are programs of Go. The linker leaves out
 // what is never called, but with reflection (package text/template).
@@ -72,8 +85,8 @@ func serves(pids []int) (grpc, tls bool) {
 	return grpc, tls
 }
 
-// speaksHTTP2 makes a handshake. Not to know is to speak it: then the app is left alone.
-func speaksHTTP2(ctx context.Context, addr netip.AddrPort) bool {
+// ask makes a handshake.
+func ask(ctx context.Context, addr netip.AddrPort) answer {
 	ip := addr.Addr().Unmap()
 	switch {
 	case ip == netip.IPv4Unspecified():
@@ -82,8 +95,11 @@ func speaksHTTP2(ctx context.Context, addr netip.AddrPort) bool {
 		ip = netip.IPv6Loopback()
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", netip.AddrPortFrom(ip, addr.Port()).String())
-	if err != nil {
-		return ctx.Err() != nil // else nobody listens
+	switch {
+	case ctx.Err() != nil:
+		return none
+	case err != nil:
+		return no // nobody listens
 	}
 	defer conn.Close()
 	client := tls.Client(conn, &tls.Config{
@@ -92,10 +108,16 @@ func speaksHTTP2(ctx context.Context, addr netip.AddrPort) bool {
 	})
 	if err := client.HandshakeContext(ctx); err != nil {
 		var refused *net.OpError // an alert: it does speak TLS
-		return ctx.Err() != nil || errors.As(err, &refused) && refused.Op == "remote error"
+		if ctx.Err() != nil || errors.As(err, &refused) && refused.Op == "remote error" {
+			return none
+		}
+		return no
 	}
 	leave(client, conn)
-	return client.ConnectionState().NegotiatedProtocol == "h2"
+	if client.ConnectionState().NegotiatedProtocol == "h2" {
+		return yes
+	}
+	return no
 }
 
 // leave ends a connection so that the server finds it ended, which it does not log: closed with bytes

@@ -67,14 +67,19 @@ func TestHTTP2(t *testing.T) {
 			want = append(want, row.addr)
 		}
 	}
-	if got := askAll(t.Context(), at); !slices.Equal(got, want) {
+	known := map[netip.AddrPort]bool{}
+	if got := askAll(t.Context(), at, known); !slices.Equal(got, want) {
 		t.Errorf("of %v\n got %v\nwant %v", at, got, want)
 	}
 	mute := []netip.AddrPort{raw(func(c net.Conn) { io.Copy(io.Discard, c) })}
-	if got := HTTP2([]int{os.Getpid()}, mute); !slices.Equal(got, mute) { // this test can serve TLS
+	if got := HTTP2([]int{os.Getpid()}, mute, known); !slices.Equal(got, mute) { // this test can serve TLS
 		t.Errorf("a server that says nothing: %v", got)
 	}
-	if got := HTTP2(nil, mute); got != nil {
+	known[mute[0]] = false
+	if got := HTTP2([]int{os.Getpid()}, mute, known); got != nil {
+		t.Errorf("one that says nothing any more: %v", got)
+	}
+	if got := HTTP2(nil, mute, known); got != nil {
 		t.Errorf("asked, although no process can serve TLS: %v", got)
 	}
 }

@@ -55,7 +55,7 @@ func (t Traffic) Ends(first Traffic, since time.Duration) bool {
 	case t.Acked == 0 || !t.answered():
 		return false
 	}
-	return t.LastSent >= flows || t.ticks(first) || since >= download
+	return t.LastSent >= flows && !t.downloads(first) || t.ticks(first) || since >= download
 }
 
 // hearing is how far the app is with the first request of a connection.
@@ -83,14 +83,24 @@ func (t Traffic) hearing(unread uint64) hearing {
 func (t Traffic) talks(first Traffic) bool {
 	const few = 2 // a server that ends well makes one more answer, and closes
 	in, out := t.In-first.In, t.Out-first.Out
-	return in >= few && out >= max(few, in) && t.LastSent <= t.LastReceived
+	if in < few || out < few {
+		return false
+	}
+	// Sent and received at the same time by that clock, it may be a request just behind an answer.
+	return t.LastSent < t.LastReceived || t.LastSent == t.LastReceived && out >= in
+}
+
+// downloads reports whether a download went on since the first look: it may have come to a halt on a
+// machine that is busy.
+func (t Traffic) downloads(first Traffic) bool {
+	pieces := uint64(t.Out - first.Out)
+	return pieces > 0 && t.Sent-first.Sent >= event*pieces
 }
 
 // ticks reports whether what flows is a stream of events, and no download: it has been asked for long
 // enough ago, and comes in small pieces.
 func (t Traffic) ticks(first Traffic) bool {
-	pieces := uint64(t.Out - first.Out)
-	return t.LastReceived >= stream && pieces > 0 && t.Sent-first.Sent < event*pieces
+	return t.LastReceived >= stream && t.Out > first.Out && !t.downloads(first)
 }
 
 // answered reports whether what came last has an answer, or part of one.

@@ -60,6 +60,10 @@ func TestEndsOfWhatFlows(t *testing.T) {
 		if got := now.Ends(first, 150*ms); got != row.want {
 			t.Errorf("%s: %v", name, got)
 		}
+		now.LastSent = flows // it comes to a halt
+		if got, want := now.Ends(first, 300*ms), row.pieces == 0 || row.now-row.before < event*uint64(row.pieces); got != want {
+			t.Errorf("%s, and halts: %v", name, got)
+		}
 		if !now.Ends(first, download) {
 			t.Errorf("%s: not ended after %v", name, download)
 		}
@@ -76,6 +80,7 @@ func TestEndsOfATalk(t *testing.T) {
 	}{
 		"a websocket":                             {Traffic{Received: 1100, Acked: 2100, In: 12, Out: 12, LastReceived: whole, LastSent: whole}, true},
 		"perhaps half of an answer":               {Traffic{Received: 1100, Acked: 2100, In: 12, Out: 12, LastReceived: whole - ms, LastSent: whole - ms}, false},
+		"a websocket whose answers come together": {Traffic{Received: 1200, Acked: 2100, In: 14, Out: 12, LastReceived: 8 * ms, LastSent: 4 * ms}, true},
 		"a request at the very time of an answer": {Traffic{Received: 1150, Acked: 2100, In: 13, Out: 12, LastReceived: 4 * ms, LastSent: 4 * ms}, false},
 		"in the middle of a request":              {Traffic{Received: 1150, Acked: 2100, In: 13, Out: 12, LastReceived: 0, LastSent: 4 * ms}, false},
 		"one more request":                        {Traffic{Received: 1050, Acked: 2050, In: 11, Out: 11, LastReceived: 4 * ms, LastSent: 4 * ms}, false},
