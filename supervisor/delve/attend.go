@@ -77,11 +77,11 @@ func (a *App) runs() {
 	}
 }
 
-// leavePanic has an app go on that stands at a panic, if nobody is there to look: it is to end, and its
+// leavePanic has an app go on that stands at a panic, or at what SIGQUIT asks for, if nobody is there to look: it is to end, and its
 // end to be told, as without dlv. With a debugger attached it stays.
 func (a *App) leavePanic(ctx context.Context, st state) {
 	if st.panicked() && a.server.attached() == alone {
-		a.server.Say(logline.Note(false, "the app has panicked, and no debugger is attached: it goes on to its end", ""))
+		a.server.Say(logline.Note(false, "a panic or fatal error has stopped the app, and no debugger is attached: it goes on to its end", ""))
 		a.server.resume(ctx)
 	}
 }
