@@ -385,6 +385,13 @@ func TestDebugDatabase(t *testing.T) {
 	dir, port := project(t, map[string]string{"main.go": debugged}), freePort(t)
 	d, _ := debug(t, dir, []string{"PORT=" + port, "PSQL=yes", "DATABASE_URL=" + s.URL(dev)})
 	d.ready()
+	conn := session(t, s.URL(dev))
+	if !poll(limit, func() bool {
+		res, err := conn.Exec(t.Context(), "select count(*) from pg_stat_activity where state = 'active' and query = 'select pg_sleep(600)'").ReadAll()
+		return err == nil && string(res[0].Rows[0][0]) == "1"
+	}) {
+		t.Fatal("the app has no session")
+	}
 	c := newClients(4, "http://127.0.0.1:"+port)
 	c.serveMore(t, 10)
 	mark := d.mark()
