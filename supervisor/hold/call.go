@@ -82,6 +82,9 @@ func (t *Table) Bind(r Request) (verdict Verdict, inode uint64, acts []Action) {
 		t.note(r)
 		return Continue, 0, acts
 	}
+	if _, stops := t.phase.(stopping); stops && isListening(match.state) {
+		acts = append(acts, Lengthen{Inode: match.inode}) // and no longer deferred: a process that goes on has it
+	}
 	match.state = handed{t.gen}
 	t.took = t.took || t.ofApp(match)
 	return HandOver, match.inode, acts

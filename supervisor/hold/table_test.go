@@ -255,7 +255,7 @@ func TestOpenInTheTree(t *testing.T) {
 		"closed and bound again": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"),
 			bind(1, 2, local, "hand 1"), listen(1, 1, local, "confirm; lengthen 1")},
 		"bound again while it stops": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), stops(1, "renew 1"),
-			bind(1, 2, local, "hand 1")},
+			bind(1, 2, local, "lengthen 1; hand 1")},
 		"another generation calls": append(served(local), bind(1, 20, local, ""), listen(1, 1, local, "")),
 	})
 }
