@@ -40,6 +40,7 @@ type holding struct {
 	program []string // before the app's own
 	build   []string // environment of go build for the app
 	needs   string   // a program that program starts
+	delve   bool     // whether program starts dlv
 	root    bool     // whether the app needs that
 }
 
@@ -101,7 +102,7 @@ func TestHeldSocketRules(t *testing.T) {
 		"crashes before it listens, mended": {scripts: []string{plain, plain, "exit 1", plain, plain}, says: []string{ended(3)}},
 		"takes it, and ends for good":       {scripts: []string{plain, plain + "\nsleep 1200ms\nexit 0"}, says: []string{"the app is down for 1m0s, and nothing was changed"}, gone: "127.0.0.1:@PORT", serves: "-"},
 		"under delve": {scripts: []string{plain, plain, plain}, program: []string{"sh", "-c",
-			`exec dlv exec --headless --continue --accept-multiclient --check-go-version=false --listen=127.0.0.1:0 "$0" -- "$@"`}, needs: "dlv"},
+			`exec dlv exec --headless --continue --accept-multiclient --check-go-version=false --listen=127.0.0.1:0 "$0" -- "$@"`}, delve: true},
 		"under strace": {scripts: []string{plain, plain, plain}, program: []string{"strace", "-f", "-o", "/dev/null"}},
 	} {
 		for _, hold := range []bool{false, true} {
@@ -135,6 +136,15 @@ func (row holding) command(t *testing.T) []string {
 		}
 	}
 	program := append(slices.Clone(row.program), app, "sockets")
+	if row.delve {
+		tools, err := debugTools()
+		if err != nil {
+			testneed.Skip(t, "dlv", err)
+		}
+		for i := range program {
+			program[i] = strings.Replace(program[i], "exec dlv ", "exec "+tools["dlv"]+" ", 1)
+		}
+	}
 	if program[0] == "denies" {
 		program[0] = deniesApp(t)
 	}

@@ -79,7 +79,7 @@ func TestAgent(t *testing.T) {
 		t.Errorf("errors: %q", text)
 	}
 	edit(t, filepath.Join(dir, "main.go"), "v1", "v2\" + oops + \"")
-	a.says("wait", map[string]any{"seconds": 60}, "not served:\nbuild: main.go:9:24: undefined: oops")
+	a.says("wait", map[string]any{"seconds": 60}, "not served:\nmain.go:9:24: undefined: oops")
 	if text := a.errors(); !strings.Contains(text, "main.go:9:24: undefined: oops") {
 		t.Errorf("errors: %q", text)
 	}

@@ -89,7 +89,11 @@ func (t *Table) Stopping(now time.Time, gen int) []Action {
 	}
 	var acts []Action
 	for _, s := range t.all(isListening) {
-		acts = append(acts, Renew{s.inode})
+		if t.ofApp(s) {
+			acts = append(acts, Renew{s.inode})
+		} else { // a debugger goes on accepting: it is what stops the app
+			acts = append(acts, Lengthen{s.inode, true})
+		}
 	}
 	return t.end(now, acts)
 }

@@ -272,7 +272,7 @@ func TestNotTaken(t *testing.T) {
 		"it dials its own port first, below a debugger that takes its port": {
 			on("debugger", func(t *Table, _ time.Time) []Action { t.Debugger(2345); return nil }, ""),
 			started(1), bind(1, 1, debugger, ""), listen(1, 1, debugger, "keep 1"), bind(1, 2, local, ""), listen(1, 2, local, "keep 2"), becomesReady(1, ""),
-			stops(1, "renew 1; renew 2"), ended(1, "lengthen 1; lengthen 2"),
+			stops(1, "lengthen 1; renew 2"), ended(1, "lengthen 1; lengthen 2"),
 			started(2), bind(2, 20, debugger, "hand 1"), listen(2, 1, debugger, "confirm; lengthen 1"),
 			exited(2, "let go 2: generation 2 ended, and has not taken it; lengthen 1"), stops(2, ""), ended(2, "lengthen 1"),
 			started(3), bind(3, 30, debugger, "hand 1"), listen(3, 1, debugger, "confirm; lengthen 1"), bind(3, 31, local, ""), listen(3, 31, local, "keep 31"),
