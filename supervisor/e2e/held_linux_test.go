@@ -107,7 +107,7 @@ func TestHeldSockets(t *testing.T) {
 				url := "http://127.0.0.1:" + port
 				d.ready()
 				d.serves(url, "v0")
-				const load, restarts = 8, 4
+				const load, restarts = 8, 2
 				c := newClients(load, url)
 				for i := range restarts {
 					mark := d.mark()
