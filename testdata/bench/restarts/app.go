@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// source is the app: net/http as its documentation has it, with a graceful shutdown of 5 s.
+const source = `package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+const version = "v0"
+
+func main() {
+	http.HandleFunc("/version", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, version) })
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		fmt.Fprintln(w, n)
+	})
+	http.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for {
+			io.WriteString(w, "data: tick\n\n")
+			w.(http.Flusher).Flush()
+			select {
+			case <-r.Context().Done():
+				return
+			case <-time.After(200 * time.Millisecond):
+			}
+		}
+	})
+	srv := &http.Server{Addr: "127.0.0.1:" + os.Getenv("PORT")}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		<-ctx.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		srv.Shutdown(ctx)
+	}()
+	if err := srv.ListenAndServe(); err != http.ErrServerClosed {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	<-stopped
+}
+`
+
+// app is one that runs under a contender.
+type app struct {
+	dir, log string
+	url      string // for clients
+	cmd      *exec.Cmd
+	ended    chan struct{}
+	edits    int
+}
+
+// start returns when the app answers.
+func start(ctx context.Context, c *contender, dir string) (*app, error) {
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]string{"go.mod": "module example.com/app\n\ngo 1.26\n", "main.go": source}
+	port := ports[0]
+	if c.air != "" {
+		files[".air.toml"] = c.air
+		if strings.Contains(c.air, "%d") {
+			files[".air.toml"] = fmt.Sprintf(c.air, ports[1], ports[0])
+			port = ports[1]
+		}
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	a := &app{dir: dir, log: filepath.Join(dir, "..", filepath.Base(dir)+".log"), url: fmt.Sprintf("http://127.0.0.1:%d", port), ended: make(chan struct{})}
+	out, err := os.Create(a.log)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	a.cmd = exec.Command(c.bin, c.args...)
+	a.cmd.Dir, a.cmd.Env = dir, append(os.Environ(), fmt.Sprintf("PORT=%d", ports[0]), "PWD="+dir, "DATABASE_URL=")
+	a.cmd.Stdout, a.cmd.Stderr = out, out
+	a.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := a.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		a.cmd.Wait()
+		close(a.ended)
+	}()
+	if err := a.await(ctx, "v0"); err != nil {
+		a.stop()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *app) stop() {
+	syscall.Kill(-a.cmd.Process.Pid, syscall.SIGINT)
+	select {
+	case <-a.ended:
+	case <-time.After(10 * time.Second):
+	}
+	syscall.Kill(-a.cmd.Process.Pid, syscall.SIGKILL)
+	<-a.ended
+}
+
+// save edits the source and returns how long it took to be served.
+func (a *app) save(ctx context.Context) (time.Duration, error) {
+	a.edits++
+	want := fmt.Sprintf("v%d", a.edits)
+	text := strings.Replace(source, `"v0"`, `"`+want+`"`, 1)
+	saved := time.Now()
+	if err := os.WriteFile(filepath.Join(a.dir, "main.go"), []byte(text), 0o644); err != nil {
+		return 0, err
+	}
+	err := a.await(ctx, want)
+	return time.Since(saved), err
+}
+
+// await asks by fresh connections until the app answers with that version.
+func (a *app) await(ctx context.Context, want string) error {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	for end := time.Now().Add(time.Minute); time.Now().Before(end) && ctx.Err() == nil; pause(ctx, 5*time.Millisecond) {
+		answer, err := client.Get(a.url + "/version")
+		if err != nil {
+			continue
+		}
+		body, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if string(body) == want {
+			return nil
+		}
+	}
+	log, _ := os.ReadFile(a.log)
+	return fmt.Errorf("%s was never served\n%s", want, log[max(0, len(log)-2000):])
+}
+
+// freePorts returns ports that nobody has now, from below the range that the kernel gives out.
+func freePorts(n int) (ports []int, err error) {
+	for port := 20000 + os.Getpid()%5000; len(ports) < n && port < 32000; port++ {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		l.Close()
+		ports = append(ports, port)
+	}
+	if len(ports) < n {
+		return nil, fmt.Errorf("no %d free ports", n)
+	}
+	return ports, nil
+}

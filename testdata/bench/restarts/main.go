@@ -1,0 +1,146 @@
+// Restarts measures what the clients of an unmodified app with a graceful shutdown notice of
+// restarts by save: under devguard, devguard without held sockets, air, and air with its proxy. Then
+// what holding the sockets costs: requests a second and the 99th percentile of their time, and the
+// time from the end of one generation to the readiness of the next.
+//
+// The contenders take turns, in a random order each round, so that a noisy machine is noisy for all
+// alike. Numbers are for comparison within one run.
+//
+//	go -C testdata/bench run ./restarts [-rounds N] [-restarts N]
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+func main() {
+	rounds := flag.Int("rounds", 3, "how often each contender has its turn")
+	restarts := flag.Int("restarts", 10, "saves in each turn")
+	repo := flag.String("repo", "../..", "devguard's repository")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *repo, *rounds, *restarts); err != nil {
+		fmt.Fprintln(os.Stderr, "restarts: error:", err)
+		os.Exit(1)
+	}
+}
+
+// contender is one way of running the app while it is edited.
+type contender struct {
+	name string
+	tool string // devguard or air
+	args []string
+	air  string // for .air.toml
+	cost bool   // what it costs is measured, too
+
+	bin  string
+	seen tally
+	paid costs
+}
+
+// Air's least delay is 1 ms (0 is its default of a second); send_interrupt has it ask the app to stop.
+const airBuild = `root = "."
+tmp_dir = "tmp"
+[build]
+cmd = "go build -buildvcs=false -ldflags=-w -o ./tmp/app ."
+entrypoint = ["./tmp/app"]
+delay = 1
+stop_on_error = true
+`
+
+func contenders() []*contender {
+	json := []string{"run", "--log-format", "json"}
+	return []*contender{
+		{name: "`devguard run`", tool: "devguard", args: json, cost: true},
+		{name: "`devguard run --hold-sockets=false`", tool: "devguard", args: append(json[:len(json):len(json)], "--hold-sockets=false"), cost: true},
+		{name: "`air`, 1 ms delay", tool: "air", air: airBuild},
+		{name: "`air`, 1 ms delay, `send_interrupt`", tool: "air", air: airBuild + "send_interrupt = true\nkill_delay = \"5s\"\n"},
+		{name: "`air`, 1 ms delay, its proxy", tool: "air", air: airBuild + "[proxy]\nenabled = true\nproxy_port = %d\napp_port = %d\n"},
+	}
+}
+
+func run(ctx context.Context, repo string, rounds, restarts int) error {
+	work, err := os.MkdirTemp("", "devguard-restarts-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	all := contenders()
+	for _, c := range all {
+		if c.bin, err = build(ctx, repo, work, c.tool); err != nil {
+			return err
+		}
+	}
+	for round := range rounds {
+		for _, i := range rand.Perm(len(all)) {
+			c := all[i]
+			fmt.Fprintf(os.Stderr, "round %d of %d: %s\n", round+1, rounds, c.name)
+			if err := c.turn(ctx, work, restarts); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+		}
+	}
+	report(all)
+	return nil
+}
+
+// build makes devguard from the repository, and air from our own go.mod.
+func build(ctx context.Context, repo, work, tool string) (bin string, err error) {
+	bin = filepath.Join(work, tool)
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", bin, ".")
+	cmd.Dir = repo
+	if tool == "air" {
+		cmd = exec.CommandContext(ctx, "go", "build", "-o", bin, "github.com/air-verse/air")
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", tool, err, out)
+	}
+	return bin, nil
+}
+
+// turn starts the contender on an app of its own, restarts that under load, and measures what it
+// costs.
+func (c *contender) turn(ctx context.Context, work string, restarts int) (err error) {
+	dir, err := os.MkdirTemp(work, "app-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	a, err := start(ctx, c, dir)
+	if err != nil {
+		return err
+	}
+	defer a.stop()
+	clients := load(a.url)
+	for range restarts {
+		served, err := a.save(ctx)
+		if err != nil {
+			clients.stop()
+			return err
+		}
+		c.seen.served = append(c.seen.served, served)
+		pause(ctx, 500*time.Millisecond)
+	}
+	c.seen.add(clients.stop())
+	if c.cost {
+		return c.paid.measure(ctx, a)
+	}
+	return ctx.Err()
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
