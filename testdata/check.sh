@@ -101,7 +101,7 @@ stop_postgres() {
     if [ -e "$scratch/data/postmaster.pid" ]; then
         (cd "$scratch" && server_account "$bin/pg_ctl" -w -D "$scratch/data" -m immediate stop >/dev/null)
     fi
-    rm -rf "$scratch" "$scratch.log"
+    rm -rf "$scratch" "$scratch.log" "$scratch.modules"
 }
 
 # Tests with the race detector; the flags of go test follow. A skip is allowed only for want of
@@ -183,13 +183,23 @@ for module in $modules; do
     if [ "$module" = testdata/drivers ]; then in_module "$module" go vet -tags=suites ./...; fi
 done
 
-step "go test -race: the shop, what it shares, the benchmarks, drivers"
-start_postgres
-for module in testdata/shop testdata/shopkit testdata/bench testdata/wire testdata/drivers; do
-    DATABASE_URL="postgres:///postgres?user=shop&host=$scratch" in_module "$module" run_tests ./...
-done
+# The modules are tested beside devguard, and several of its tests at a time: most wait more than
+# they compute.
+test_modules() {
+    local module
+    for module in testdata/shop testdata/shopkit testdata/bench testdata/wire testdata/drivers; do
+        DATABASE_URL="postgres:///postgres?user=shop&host=$scratch" in_module "$module" run_tests ./...
+    done
+}
 
-step "go test -race: devguard"
-run_tests -timeout=20m -parallel=4 ./... # most tests wait more than they compute
+step "go test -race: devguard, and beside it the shop, what it shares, the benchmarks, drivers"
+start_postgres
+test_modules >"$scratch.modules" 2>&1 &
+modules_tested=$!
+devguard_tested=0
+run_tests -timeout=20m -parallel=6 ./... || devguard_tested=$?
+wait "$modules_tested" || { cat "$scratch.modules"; fail "the tests of a module under testdata failed"; }
+cat "$scratch.modules"
+[ "$devguard_tested" = 0 ] || fail "the tests of devguard failed"
 
 step "all checks passed"

@@ -19,6 +19,7 @@ import (
 // with the directories and kinds of files that it names, and asks of every file whether devguard
 // would do something for an edit of it. That has to be as with air, apart from what otherwise says.
 func TestAirProjectsRebuildForTheSameEdits(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("supervisor/translate/testdata/air/*.toml")
 	if err != nil || len(files) < 10 {
 		t.Fatalf("%d configurations, %v", len(files), err)
