@@ -218,9 +218,14 @@ func TestHeldSocketsUnderLoad(t *testing.T) {
 			if len(l.seconds) > 0 {
 				t.Logf("failed at %v", l.seconds)
 			}
-			allowed := 0
-			if !app.handler {
+			// The stop waits only so long for the app to read the requests of whoever is connected (see
+			// hangup.Settle): beside other tests, one may be cut by net/http itself. The campaign runs alone.
+			allowed := ends
+			switch {
+			case !app.handler:
 				allowed = ends * l.clients
+			case *campaign:
+				allowed = 0
 			}
 			if l.refused > 0 || l.lost() > allowed {
 				t.Errorf("%d connections were refused, %d requests were lost: %v\n%s", l.refused, l.lost(), l.first, d.log())

@@ -189,8 +189,8 @@ func client(t *testing.T, dir string) control.Client {
 }
 
 // check asks for the verdict, and whether it is true; it returns how long after the fact it came,
-// as far as the log tells when that was.
-func (w *waited) check(c control.Client, did []string) (late time.Duration, known bool) {
+// as far as the log tells when that was, and by which line.
+func (w *waited) check(c control.Client, did []string) (late time.Duration, by string) {
 	w.t.Helper()
 	mark := w.d.mark()
 	var got control.Waited
@@ -209,10 +209,10 @@ func (w *waited) check(c control.Client, did []string) (late time.Duration, know
 	for _, l := range w.d.since(mark) {
 		at, err := time.Parse(time.RFC3339Nano, l.str("time"))
 		if slices.Contains(deciding, l.Msg) && err == nil && now.After(at) {
-			late, known = now.Sub(at), true
+			late, by = now.Sub(at), l.Msg
 		}
 	}
-	return late, known
+	return late, by
 }
 
 // deciding are the lines of steps after which wait may have its answer. A listing that changes nothing
@@ -240,19 +240,20 @@ func testWaitIsExact(t *testing.T, config string, edits int) {
 	w := newWaited(t, config)
 	c := client(t, w.dir)
 	w.check(c, []string{"the start"})
-	var lates []time.Duration
+	lates := map[string][]time.Duration{}
 	for i := range edits {
 		did := []string{fmt.Sprint("edit ", i), w.edit()}
 		if w.rnd.IntN(4) == 0 && !strings.Contains(did[1], "schema") {
 			did = append(did, w.edit()) // while the first is being built, or before
 		}
-		if late, known := w.check(c, did); known {
-			lates = append(lates, late)
+		if late, by := w.check(c, did); by != "" {
+			lates[by] = append(lates[by], late)
 		}
 	}
-	slices.Sort(lates)
-	if n := len(lates); n > 0 {
-		t.Logf("%d edits; of %d answers the median came %v after its line of the log, nine of ten within %v, the last %v", edits, n, lates[n/2], lates[n*9/10], lates[n-1])
+	for by, all := range lates {
+		slices.Sort(all)
+		n := len(all)
+		t.Logf("%d edits; of %d answers behind %q the median came %v later, nine of ten within %v, the last %v", edits, n, by, all[n/2], all[n*9/10], all[n-1])
 	}
 }
 
