@@ -2,11 +2,12 @@ package cmd
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/devguard/devguard/supervisor/translate"
 )
 
 // UsageError is a command line that cannot be meant as it is: exit code 2.
@@ -59,9 +60,9 @@ func (l CommandLine) One(what string) (string, error) {
 		line = append(append(line, "--"), rest...)
 	}
 	stray := l.Positional[1]
-	msg := fmt.Sprintf("%q follows %s %s, where devguard reads nothing", redact(stray), what, l.Positional[0])
+	msg := fmt.Sprintf("%q follows %s %s, where devguard reads nothing", translate.Redact(stray), what, l.Positional[0])
 	if strings.HasPrefix(stray, "-") {
-		msg = fmt.Sprintf("the flag %s follows %s %s, where devguard reads no flags", redact(stray), what, l.Positional[0])
+		msg = fmt.Sprintf("the flag %s follows %s %s, where devguard reads no flags", translate.Redact(stray), what, l.Positional[0])
 	}
 	return "", &UsageError{Msg: msg, Next: "write: " + quote(line)}
 }
@@ -126,21 +127,7 @@ func takesValue(flag cli.Flag) bool {
 func quote(words []string) string {
 	out := make([]string, len(words))
 	for i, word := range words {
-		out[i] = shellWord(redact(word))
+		out[i] = translate.ShellWord(translate.Redact(word))
 	}
 	return strings.Join(out, " ")
-}
-
-// password finds the password of a URL, up to the last @ of its authority.
-var password = regexp.MustCompile(`(://[^/?#\s:@]*:)[^/?#\s]*@`)
-
-func redact(word string) string { return password.ReplaceAllString(word, "${1}xxxxx@") }
-
-// shellWord quotes s for sh unless it needs none.
-func shellWord(s string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%"
-	if s != "" && strings.Trim(s, plain) == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

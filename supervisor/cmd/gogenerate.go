@@ -4,6 +4,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/devguard/devguard/supervisor/translate"
 )
 
 // manyGenerated is from how many directories on one hook stands for all of
@@ -26,7 +28,7 @@ func (s *survey) generateHooks() []preset {
 				dirs = append(dirs, dir)
 				of[dir] = &preset{name: "go generate", from: file}
 			}
-			of[dir].watch = addNew(of[dir].watch, literal(file))
+			of[dir].watch = addNew(of[dir].watch, translate.Literal(file))
 			s.inputs(of[dir], dir, words)
 		}
 	}
@@ -70,7 +72,7 @@ func goPackage(rel string, same bool) string {
 	if same {
 		return "."
 	}
-	return shellWord("./" + rel)
+	return translate.ShellWord("./" + rel)
 }
 
 // covered reports a directive that runs a tool with a hook of its own.
@@ -116,10 +118,10 @@ func (s *survey) inputs(p *preset, dir string, words []string) {
 		case output && s.isDir(rel):
 			p.outputs = addNew(p.outputs, below(rel, "**"))
 		case output && path.Ext(rel) != "":
-			p.outputs = addNew(p.outputs, literal(rel))
+			p.outputs = addNew(p.outputs, translate.Literal(rel))
 		case output:
 		case s.has(rel):
-			p.watch = addNew(p.watch, literal(rel))
+			p.watch = addNew(p.watch, translate.Literal(rel))
 		case s.isDir(rel) && strings.HasPrefix(word, "."):
 			p.watch = addNew(p.watch, below(rel, "**"))
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/devguard/devguard/supervisor/paths"
+	"github.com/devguard/devguard/supervisor/translate"
 )
 
 // preset is one [[hook]] that init proposes.
@@ -50,20 +51,15 @@ func in(dir, command string) string {
 	if dir == "." {
 		return command
 	}
-	return "cd " + shellWord(dir) + " && " + command
+	return "cd " + translate.ShellWord(dir) + " && " + command
 }
-
-// literal is a path as a glob that matches only it.
-func literal(rel string) string { return globMeta.ReplaceAllString(rel, `\$0`) }
-
-var globMeta = regexp.MustCompile(`[*?\[\]{}\\!]`)
 
 // below is a glob under dir.
 func below(dir, glob string) string {
 	if dir == "." {
 		return glob
 	}
-	return literal(dir) + "/" + glob
+	return translate.Literal(dir) + "/" + glob
 }
 
 // outside reports paths that leave the project.
@@ -78,7 +74,7 @@ func roots(files []string, glob string) []string {
 		if !nested {
 			return []string{"**/" + glob}
 		}
-		out = addNew(out, literal(top)+"/**/"+glob)
+		out = addNew(out, translate.Literal(top)+"/**/"+glob)
 	}
 	return out
 }
@@ -90,7 +86,7 @@ func (s *survey) prismaHooks() []preset {
 	var all []preset
 	for _, schema := range s.prisma {
 		text, dir := s.read(schema), path.Dir(schema)
-		p := preset{name: "prisma", from: schema, watch: []string{literal(schema)}}
+		p := preset{name: "prisma", from: schema, watch: []string{translate.Literal(schema)}}
 		if slices.ContainsFunc(s.files, func(f string) bool {
 			return f != schema && path.Ext(f) == ".prisma" && strings.HasPrefix(f, strings.TrimPrefix(dir+"/", "./"))
 		}) {
@@ -102,7 +98,7 @@ func (s *survey) prismaHooks() []preset {
 			home, tool = s.above(dir, "go.mod"), "go run github.com/steebchen/prisma-client-go generate"
 		}
 		if rel := within(home, schema); rel != "prisma/schema.prisma" && rel != "schema.prisma" {
-			tool += " --schema " + shellWord(rel)
+			tool += " --schema " + translate.ShellWord(rel)
 		}
 		p.run = in(home, tool)
 		for _, m := range prismaOutput.FindAllStringSubmatch(text, -1) {
@@ -127,10 +123,10 @@ func (s *survey) sqlcHooks() []preset {
 	var all []preset
 	for _, file := range s.sqlc {
 		dir := path.Dir(file)
-		p := preset{name: "sqlc", from: file, watch: []string{literal(file)}}
+		p := preset{name: "sqlc", from: file, watch: []string{translate.Literal(file)}}
 		p.run = s.program("sqlc", "github.com/sqlc-dev/sqlc/cmd/sqlc") + " generate"
 		if file != "sqlc.yaml" && file != "sqlc.yml" && file != "sqlc.json" {
-			p.run += " -f " + shellWord(file)
+			p.run += " -f " + translate.ShellWord(file)
 		}
 		values := toolConfig(s.read(file), "queries", "schema", "out", "path")
 		for _, key := range []string{"schema", "queries"} {
@@ -162,7 +158,7 @@ func (s *survey) sqlGlob(rel string) string {
 	case strings.ContainsAny(rel, "*?[") && doublestar.ValidatePattern(rel):
 		return rel
 	}
-	return literal(rel)
+	return translate.Literal(rel)
 }
 
 func (s *survey) templHooks() []preset {
@@ -180,10 +176,10 @@ func (s *survey) bufHooks() []preset {
 	var all []preset
 	for _, file := range s.bufGen {
 		dir := path.Dir(file)
-		p := preset{name: "buf", from: file, watch: []string{literal(file)}}
+		p := preset{name: "buf", from: file, watch: []string{translate.Literal(file)}}
 		for _, name := range []string{"buf.yaml", "buf.work.yaml", "buf.lock"} {
 			if s.has(path.Join(dir, name)) {
-				p.watch = append(p.watch, literal(path.Join(dir, name)))
+				p.watch = append(p.watch, translate.Literal(path.Join(dir, name)))
 			}
 		}
 		var protos []string
@@ -214,13 +210,13 @@ func (s *survey) migrationHooks(variable string) []preset {
 	for _, dir := range s.goose {
 		all = append(all, preset{
 			name: "goose", from: dir + "/", watch: []string{below(dir, "*.sql")}, migrates: true,
-			run: s.program("goose", "github.com/pressly/goose/v3/cmd/goose") + " -dir " + shellWord(dir) + ` postgres "$` + variable + `" up`,
+			run: s.program("goose", "github.com/pressly/goose/v3/cmd/goose") + " -dir " + translate.ShellWord(dir) + ` postgres "$` + variable + `" up`,
 		})
 	}
 	for _, dir := range s.migrate {
 		all = append(all, preset{
 			name: "golang-migrate", from: dir + "/", watch: []string{below(dir, "*.sql")}, migrates: true,
-			run: s.program("migrate", "github.com/golang-migrate/migrate/v4/cmd/migrate") + " -path " + shellWord(dir) + ` -database "$` + variable + `" up`,
+			run: s.program("migrate", "github.com/golang-migrate/migrate/v4/cmd/migrate") + " -path " + translate.ShellWord(dir) + ` -database "$` + variable + `" up`,
 		})
 	}
 	return all

@@ -190,7 +190,7 @@ func (a *airFile) needless(keys, why string) {
 func (a *airFile) all() []string {
 	globs := below(a.dirs, a.exts)
 	for _, file := range a.includeFiles() {
-		globs = add(globs, literal(file))
+		globs = add(globs, Literal(file))
 	}
 	return globs
 }
@@ -225,7 +225,7 @@ func (a *airFile) files() {
 		case path.Ext(file) == ".go":
 			a.d.needless(a.line("build.include_file"), "build.include_file", file+" is watched when it is part of the program")
 		case !slices.Contains(exts, strings.TrimPrefix(path.Ext(file), ".")) || len(a.list("build.include_dir")) > 0:
-			globs = add(globs, literal(file))
+			globs = add(globs, Literal(file))
 		}
 	}
 	if !slices.Contains(a.exts, "go") && !slices.Contains(a.exts, "*") {
@@ -258,7 +258,7 @@ func (a *airFile) excluded(globs []string) []string {
 		case !slices.ContainsFunc(a.dirs, func(in string) bool { return in == "." || dir == in || strings.HasPrefix(dir, in+"/") }):
 			continue // not below what is watched
 		}
-		out = add(out, literal(dir)+"/**")
+		out = add(out, Literal(dir)+"/**")
 	}
 	for _, file := range a.list("build.exclude_file") {
 		if rel, ok := relative(a.root, file); ok && path.Ext(rel) != ".go" {
@@ -331,7 +331,7 @@ func (a *airFile) rules() {
 		h := hook{name: get("name"), run: get("cmd"), then: "none", from: at(a.line(key), "build.rules")}
 		for _, file := range stringList(rule["include_file"]) {
 			if rel, ok := relative(a.root, file); ok {
-				h.watch = add(h.watch, literal(rel))
+				h.watch = add(h.watch, Literal(rel))
 			}
 		}
 		if len(exts)+len(h.watch) == 0 {

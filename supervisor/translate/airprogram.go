@@ -56,7 +56,7 @@ func inPlace(commands []command) []command {
 			continue
 		}
 		if dir != "" && dir != "." {
-			c.text = "cd " + shellWord(dir) + " && " + c.text
+			c.text = "cd " + ShellWord(dir) + " && " + c.text
 		}
 		out = append(out, c)
 	}
@@ -237,7 +237,7 @@ func (a *airFile) build(c command, r airRun, dir string) (why string) {
 // be secrets.
 func variableWord(v pair) string {
 	if strings.HasPrefix(v.name, "GO") || strings.HasPrefix(v.name, "CGO_") {
-		return v.name + "=" + shellWord(v.value)
+		return v.name + "=" + ShellWord(v.value)
 	}
 	return v.name + "=..."
 }
@@ -281,7 +281,7 @@ func (a *airFile) command(cmd string, r airRun, why string) {
 	a.d.variables(r.env, a.line(r.key), r.key)
 	h := hook{name: "build", watch: a.all(), run: strings.TrimSpace(cmd), then: "restart", from: a.at("build.cmd")}
 	if rel, ok := relative(".", program); ok && rel != "." && !strings.Contains(rel, "$") {
-		h.outputs = []string{literal(rel)}
+		h.outputs = []string{Literal(rel)}
 	}
 	a.d.hooks = append(a.d.hooks, h)
 	a.arguments(airRun{key: r.key})

@@ -50,10 +50,10 @@ func FuzzAirSettings(f *testing.F) {
 		}
 		b.WriteString("[[build.rules]]\nname = " + String(ext) + "\ncmd = " + String(before) + "\ninclude_dir = " + List([]string{dir}) + "\n")
 		sound(t, ".air.toml", b.String())
-		sound(t, "-", "wgo run -file "+shellWord(expr)+" "+cmd)
+		sound(t, "-", "wgo run -file "+ShellWord(expr)+" "+cmd)
 		sound(t, "-", "wgo "+cmd+" :: "+bin)
-		sound(t, "-", "reflex -s -r "+shellWord(expr)+" -G "+shellWord(file)+" -- "+cmd)
-		sound(t, "-", "nodemon -w "+shellWord(dir)+" -e "+shellWord(ext)+" -i "+shellWord(file)+" --exec "+shellWord(cmd))
+		sound(t, "-", "reflex -s -r "+ShellWord(expr)+" -G "+ShellWord(file)+" -- "+cmd)
+		sound(t, "-", "nodemon -w "+ShellWord(dir)+" -e "+ShellWord(ext)+" -i "+ShellWord(file)+" --exec "+ShellWord(cmd))
 	})
 }
 

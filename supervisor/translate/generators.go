@@ -129,7 +129,7 @@ func swagOutputs(words []string) []string {
 func fileOutput(words []string) []string {
 	file := valueOf(words, "-o", "--output")
 	if file, ok := relative(".", file); ok && file != "." && !dynamic([]string{file}) {
-		return []string{literal(file)}
+		return []string{Literal(file)}
 	}
 	return nil
 }

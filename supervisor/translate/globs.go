@@ -10,15 +10,15 @@ import (
 
 var globMeta = regexp.MustCompile(`[*?\[\]{}\\!]`)
 
-// literal is a path as a glob that matches only it.
-func literal(name string) string { return globMeta.ReplaceAllString(name, `\$0`) }
+// Literal is a path as a glob that matches only it.
+func Literal(name string) string { return globMeta.ReplaceAllString(name, `\$0`) }
 
 // inDir is a glob below a directory, which may be "." or "".
 func inDir(dir, glob string) string {
 	if dir = path.Clean(slashes(dir)); dir == "." || dir == "/" {
 		return glob
 	}
-	return literal(dir) + "/" + glob
+	return Literal(dir) + "/" + glob
 }
 
 // slashes makes a path of Windows one with slashes.
@@ -32,10 +32,10 @@ func withExtensions(exts []string) string {
 	case slices.Contains(exts, "*"):
 		return "*"
 	case len(exts) == 1:
-		return "*." + literal(exts[0])
+		return "*." + Literal(exts[0])
 	default:
 		for i, ext := range exts {
-			escaped[i] = strings.ReplaceAll(literal(ext), ",", `\,`)
+			escaped[i] = strings.ReplaceAll(Literal(ext), ",", `\,`)
 		}
 		return "*.{" + strings.Join(escaped, ",") + "}"
 	}
@@ -223,7 +223,7 @@ func ofText(t string) (globs []string, ok bool) {
 		if strings.Contains(strings.ReplaceAll(part, markOne, ""), "\x00") || i+1 < len(parts) && part == "" {
 			return nil, false
 		}
-		parts[i] = strings.ReplaceAll(literal(part), strings.ReplaceAll(markOne, ".", "."), "?")
+		parts[i] = strings.ReplaceAll(Literal(part), strings.ReplaceAll(markOne, ".", "."), "?")
 	}
 	if t == "" {
 		return nil, false

@@ -138,7 +138,7 @@ func nodemonWatched(watch, exts []string, exec string) []string {
 			}
 			globs = add(globs, path.Clean(w))
 		case path.Ext(w) != "" && path.Base(w) != w[max(0, len(w)-len(path.Ext(w))):]:
-			globs = add(globs, literal(path.Clean(w)))
+			globs = add(globs, Literal(path.Clean(w)))
 		default:
 			dirs = add(dirs, path.Clean(w))
 		}
@@ -163,7 +163,7 @@ func nodemonIgnored(ignore []string) []string {
 		}
 		switch {
 		case !strings.ContainsAny(g, "*?[{") && path.Ext(g) == "":
-			g = literal(path.Clean(g)) + "/**"
+			g = Literal(path.Clean(g)) + "/**"
 		case !strings.Contains(g, "/"):
 			g = "**/" + g
 		}

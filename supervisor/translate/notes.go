@@ -34,8 +34,11 @@ func (d *draft) note(line int, key string, kind NoteKind, why string) {
 // password finds the password of a URL, up to the last @ of its authority.
 var password = regexp.MustCompile(`(://[^/?#\s:@]*:)[^/?#\s]*@`)
 
+// Redact is s without the passwords of the URLs in it.
+func Redact(s string) string { return password.ReplaceAllString(s, "${1}xxxxx@") }
+
 // redacted is text for a note: what is said of a command that is left out repeats no password.
-func redacted(s string) string { return password.ReplaceAllString(oneLine(s), "${1}xxxxx@") }
+func redacted(s string) string { return Redact(oneLine(s)) }
 
 // needless and unsupported note a setting.
 func (d *draft) needless(line int, key, why string)    { d.note(line, key, NotNeeded, why) }

@@ -256,8 +256,8 @@ func inner(c command) []command {
 	return []command{c}
 }
 
-// shellWord quotes s for sh unless it needs none.
-func shellWord(s string) string {
+// ShellWord quotes s for sh unless it needs none.
+func ShellWord(s string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%"
 	if s != "" && strings.Trim(s, plain) == "" {
 		return s
@@ -269,7 +269,7 @@ func shellWord(s string) string {
 func shellLine(words []string) string {
 	out := make([]string, len(words))
 	for i, w := range words {
-		out[i] = shellWord(w)
+		out[i] = ShellWord(w)
 	}
 	return strings.Join(out, " ")
 }

@@ -136,7 +136,7 @@ func (d *draft) wgoServe(s service, words []string, cd string, beside bool) {
 			d.settings[i].value = String(local(path.Join(cd, pkg)))
 		}
 	}
-	d.unsupported(s.line, "-cd", "the app runs where devguard is started: start it there with -C "+shellWord(cd))
+	d.unsupported(s.line, "-cd", "the app runs where devguard is started: start it there with -C "+ShellWord(cd))
 }
 
 // splitWords yields the words between separators.
