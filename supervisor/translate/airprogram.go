@@ -28,7 +28,6 @@ func (a *airFile) program() {
 		a.command(cmd, program, why)
 		return
 	}
-	a.moved(dir)
 	a.d.before(inPlace(commands[:build]), a.line("build.cmd"), "build.cmd", a.all())
 	for _, c := range commands[build+1:] {
 		a.d.unsupported(a.line("build.cmd"), fmt.Sprintf("build.cmd `%s`", c.text), "nothing is run between the build and the start; a hook runs before the build")
@@ -221,6 +220,7 @@ func (a *airFile) build(c command, r airRun, dir string) (why string) {
 	if set && b.output != "" && r.program != "" && !sameFile(b.output, r.program) {
 		return fmt.Sprintf("%s is not %s, which cmd builds", r.program, b.output)
 	}
+	b.moved(dir)
 	key := "build.cmd"
 	a.d.set("app.package", String(b.pkg), a.at(key), "")
 	a.d.setList("build.flags", b.flags, a.at(key), "")
@@ -247,18 +247,6 @@ func variableWord(v pair) string {
 func sameFile(output, program string) bool {
 	clean := func(file string) string { return strings.TrimSuffix(path.Clean(slashes(file)), ".exe") }
 	return clean(output) == clean(program) || path.Dir(clean(program)) == clean(output) || path.Base(clean(output)) == path.Base(clean(program)) && (path.IsAbs(slashes(program)) || path.IsAbs(slashes(output)))
-}
-
-// moved puts the package below a directory that cmd changes into.
-func (a *airFile) moved(dir string) {
-	if dir == "" || dir == "." {
-		return
-	}
-	for i, s := range a.d.settings {
-		if pkg := strings.Trim(s.value, `"`); s.key == "app.package" && strings.HasPrefix(pkg, ".") {
-			a.d.settings[i].value = String(local(path.Join(dir, pkg)))
-		}
-	}
 }
 
 // command runs what another command builds: a hook builds, and its failure leaves the app alone.

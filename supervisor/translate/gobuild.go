@@ -30,13 +30,23 @@ func (d *draft) ofGo(c command) (b goBuild, why string) {
 	if b.pkg, why = d.packageOf(named); why != "" {
 		return b, why
 	}
-	if dir != "" && dir != "." {
-		if !strings.HasPrefix(b.pkg, ".") {
-			return b, "-C and an import path"
-		}
+	if dir != "" && dir != "." && !b.isRelative() {
+		return b, "-C and an import path"
+	}
+	b.moved(dir)
+	return b, ""
+}
+
+// isRelative reports whether the package is a directory relative to the one that the command runs in;
+// else it is an import path or absolute.
+func (b *goBuild) isRelative() bool { return strings.HasPrefix(b.pkg, ".") }
+
+// moved puts a relative package below a directory that the command is run in; "" and "." are where
+// devguard.toml is.
+func (b *goBuild) moved(dir string) {
+	if dir != "" && dir != "." && b.isRelative() {
 		b.pkg = local(path.Join(slashes(dir), b.pkg))
 	}
-	return b, ""
 }
 
 // readFlags takes the flags that begin words, and returns what follows them.

@@ -16,6 +16,7 @@ type service struct {
 	line     int
 	key      string
 	commands []command
+	dir      string // that the commands run in; "" is where devguard.toml is
 
 	// watch are the globs that a change has to match. With all, every file counts, and watch is empty.
 	watch   []string
@@ -35,6 +36,7 @@ func (d *draft) serve(s service) {
 	n := len(s.commands) - 1
 	last := s.commands[n]
 	if b, ok := d.goService(&s, last); ok {
+		b.moved(s.dir)
 		d.set("app.package", String(b.pkg), at(s.line, s.key), "")
 		d.setList("build.flags", b.flags, at(s.line, s.key), "")
 		d.setList("app.args", b.args, at(s.line, s.key), "")

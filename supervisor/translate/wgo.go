@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -54,7 +53,6 @@ func (d *draft) wgoPart(words []string, number int, beside bool) {
 		words, s.watch = words[1:], []string{"**/*.go"}
 	}
 	opts, rest, build := wgoOptions(words, run)
-	cd := ""
 	var dirs []string
 	for _, o := range opts {
 		switch o.name {
@@ -69,7 +67,7 @@ func (d *draft) wgoPart(words []string, number int, beside bool) {
 		case "dir":
 			dirs = append(dirs, o.value)
 		case "cd":
-			cd = slashes(o.value)
+			s.dir = slashes(o.value)
 		case "stdin":
 			d.set("app.stdin", "true", at(number, "-stdin"), "")
 		case "poll":
@@ -89,7 +87,7 @@ func (d *draft) wgoPart(words []string, number int, beside bool) {
 	if run {
 		rest = slices.Concat([]string{"go", "run"}, build, rest)
 	}
-	d.wgoServe(s, rest, cd, beside)
+	d.wgoServe(s, rest, beside)
 }
 
 // wgoOptions reads the flags of wgo; with `wgo run` those of go build stand among them.
@@ -115,7 +113,7 @@ func wgoOptions(words []string, run bool) (opts []option, rest, build []string) 
 	}
 }
 
-func (d *draft) wgoServe(s service, words []string, cd string, beside bool) {
+func (d *draft) wgoServe(s service, words []string, beside bool) {
 	for part := range splitWords(words, "::") {
 		s.commands = append(s.commands, inner(command{words: part, text: shellLine(part)})...)
 	}
@@ -128,15 +126,9 @@ func (d *draft) wgoServe(s service, words []string, cd string, beside bool) {
 		return
 	}
 	d.serve(s)
-	if cd == "" || cd == "." {
-		return
+	if s.dir != "" && s.dir != "." {
+		d.unsupported(s.line, "-cd", "the app runs where devguard is started: start it there with -C "+ShellWord(s.dir))
 	}
-	for i, set := range d.settings {
-		if pkg := strings.Trim(set.value, `"`); set.key == "app.package" && strings.HasPrefix(pkg, ".") {
-			d.settings[i].value = String(local(path.Join(cd, pkg)))
-		}
-	}
-	d.unsupported(s.line, "-cd", "the app runs where devguard is started: start it there with -C "+ShellWord(cd))
 }
 
 // splitWords yields the words between separators.
