@@ -13,7 +13,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/control"
 	"github.com/devguard/devguard/supervisor/doctor"
 	"github.com/devguard/devguard/supervisor/examine"
@@ -65,13 +64,9 @@ const askWait = 2 * time.Second
 // RunningHere returns the devguards that run in dir, or in the nearest parent where one does, with
 // what they say of themselves.
 func RunningHere(ctx context.Context, dir string) (all []examine.Running) {
-	for _, at := range config.Places(dir) {
-		for _, r := range statedir.Find(at) {
-			all = append(all, described(ctx, r))
-		}
-		if len(all) > 0 {
-			break
-		}
+	found, _ := runningAt(dir)
+	for _, r := range found {
+		all = append(all, described(ctx, r))
 	}
 	return all
 }

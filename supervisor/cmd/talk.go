@@ -69,14 +69,20 @@ func (e *NotRunningError) Error() string { return e.Msg }
 // Hint says what to type.
 func (e *NotRunningError) Hint() string { return e.Next }
 
-// running returns the devguard of that name, or the only one, that runs in dir or in the nearest
-// parent where one does, as far up as there may be a configuration.
-func running(dir, name string) (statedir.Running, error) {
+// runningAt returns the devguards that run in dir, or in the nearest parent where one does, as far up
+// as there may be a configuration, and which directory that is.
+func runningAt(dir string) (found []statedir.Running, at string) {
 	for _, at := range config.Places(dir) {
-		found := statedir.Find(at)
-		if len(found) == 0 {
-			continue
+		if found := statedir.Find(at); len(found) > 0 {
+			return found, at
 		}
+	}
+	return nil, ""
+}
+
+// running returns the devguard of that name, or the only one, of those that runningAt finds.
+func running(dir, name string) (statedir.Running, error) {
+	if found, at := runningAt(dir); len(found) > 0 {
 		return chosen(found, name, at)
 	}
 	what, start := "no devguard runs", "devguard run"
