@@ -20,15 +20,21 @@ var (
 // noLocksHint is for a file system that refuses flock.
 const noLocksHint = "the file system knows no locks; mount it with them, or move the project to a local one"
 
-// acquire takes the lock, without waiting. The os package opens with
-// close-on-exec: no program that devguard executes keeps the lock.
-func acquire(path string) (*os.File, error) {
+// acquire takes the lock, without waiting: errHeld if another has it.
+func acquire(path string) (*os.File, error) { return lock(path, unix.LOCK_NB) }
+
+// claim takes a lock that others only ever share, for microseconds: it waits for them.
+func claim(path string) (*os.File, error) { return lock(path, 0) }
+
+// lock takes the lock on the file that is at path once it is taken; how is LOCK_NB not to wait, or 0.
+// The os package opens with close-on-exec: no program that devguard executes keeps the lock.
+func lock(path string, how int) (*os.File, error) {
 	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			return nil, err
 		}
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|how)
 		if err == nil && inPlace(f, path) {
 			return f, nil
 		}
@@ -41,23 +47,6 @@ func acquire(path string) (*os.File, error) {
 			return nil, err
 		}
 	}
-}
-
-// claim takes a lock that others only ever share, for microseconds: it waits for them.
-func claim(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	for err == nil {
-		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX); err == nil {
-			return f, nil
-		}
-		if errors.Is(err, syscall.EINTR) {
-			err = nil
-		}
-	}
-	if f != nil {
-		f.Close()
-	}
-	return nil, err
 }
 
 // claimed reports whether somebody holds what claim has taken.
