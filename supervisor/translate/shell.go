@@ -39,7 +39,7 @@ func (c command) is(words ...string) bool {
 
 // baseName is the name of a program, on Windows too.
 func baseName(file string) string {
-	file = strings.TrimSuffix(strings.ReplaceAll(file, `\`, "/"), ".exe")
+	file = strings.TrimSuffix(slashes(file), ".exe")
 	return file[strings.LastIndexByte(file, '/')+1:]
 }
 
@@ -220,7 +220,7 @@ func (p *shellParser) endWord() {
 	}
 	word := p.word.String()
 	if p.windows {
-		word = strings.ReplaceAll(word, `\`, "/")
+		word = slashes(word)
 	}
 	if m := assignment.FindStringSubmatch(word); m != nil && len(p.current.words) == 0 {
 		p.current.env = append(p.current.env, pair{m[1], word[len(m[0]):]})

@@ -84,7 +84,7 @@ func shown(name string) string {
 }
 
 func kindOf(name, text string) kind {
-	base := path.Base(strings.ReplaceAll(name, `\`, "/"))
+	base := path.Base(slashes(name))
 	switch {
 	case strings.HasSuffix(base, ".toml"), base == ".air.conf", base == "air.conf":
 		return air
