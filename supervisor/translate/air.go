@@ -216,9 +216,8 @@ func (a *airFile) files() {
 		}
 		return
 	}
-	exts := slices.DeleteFunc(slices.Clone(a.exts), func(ext string) bool {
-		return slices.Contains([]string{"go", "mod", "sum", "work"}, ext) || slices.Contains(readAlone(a.d.hooks), ext)
-	})
+	unread := a.d.unread()
+	exts := slices.DeleteFunc(slices.Clone(a.exts), func(ext string) bool { return slices.Contains(unread, ext) })
 	globs := below(a.dirs, exts)
 	for _, file := range a.includeFiles() {
 		switch {

@@ -81,13 +81,13 @@ func (a *airFile) checkKey(key string, value any) config.Errors {
 		return nil
 	}
 	if !airType(want, value) {
-		return a.d.fail(a.line(key), key+": want "+airWants[want], "air does not start with it either; put it right first")
+		return a.wrong(key, want)
 	}
 	var errs config.Errors
 	if table, ok := value.(map[string]any); ok && key != "build" {
 		for inner, v := range table { // of a system: the keys that build has, too
 			if want := airKeys["build."+inner]; want != "" && !airType(want, v) {
-				errs = append(errs, a.d.fail(a.line(key+"."+inner), key+"."+inner+": want "+airWants[want], "air does not start with it either; put it right first")...)
+				errs = append(errs, a.wrong(key+"."+inner, want)...)
 			}
 		}
 	}
@@ -95,12 +95,16 @@ func (a *airFile) checkKey(key string, value any) config.Errors {
 		rule, _ := item.(map[string]any)
 		for inner, v := range rule {
 			if want := airRule[inner]; want != "" && !airType(want, v) {
-				name := fmt.Sprintf("%s[%d].%s", key, i, inner)
-				errs = append(errs, a.d.fail(a.line(name), name+": want "+airWants[want], "air does not start with it either; put it right first")...)
+				errs = append(errs, a.wrong(fmt.Sprintf("%s[%d].%s", key, i, inner), want)...)
 			}
 		}
 	}
 	return errs
+}
+
+// wrong is the error for a key whose value is not of the type that air wants.
+func (a *airFile) wrong(key, want string) config.Errors {
+	return a.d.fail(a.line(key), key+": want "+airWants[want], "air does not start with it either; put it right first")
 }
 
 func anyList(v any) []any {

@@ -227,19 +227,8 @@ func (a *airFile) build(c command, r airRun, dir string) (why string) {
 	for _, text := range b.notes {
 		a.d.needless(a.line(key), key, text)
 	}
-	for _, v := range c.env {
-		a.d.unsupported(a.line(key), key, fmt.Sprintf("%s for the build: start devguard with it, `%[1]s devguard run`, or write it with go env -w", variableWord(v)))
-	}
+	a.d.buildVariables(c.env, a.line(key), key)
 	return ""
-}
-
-// variableWord names a variable with its value, if that is a setting of the go command: others may
-// be secrets.
-func variableWord(v pair) string {
-	if strings.HasPrefix(v.name, "GO") || strings.HasPrefix(v.name, "CGO_") {
-		return v.name + "=" + ShellWord(v.value)
-	}
-	return v.name + "=..."
 }
 
 // sameFile compares what is built with what is run, whatever the system; a build into a directory

@@ -9,6 +9,7 @@ import (
 
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/dotenv"
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 // draft is the devguard.toml that is being made.
@@ -284,5 +285,5 @@ func relative(root, file string) (rel string, ok bool) {
 		file = path.Join(root, file)
 	}
 	file = path.Clean(file)
-	return file, !path.IsAbs(file) && file != ".." && !strings.HasPrefix(file, "../")
+	return file, !path.IsAbs(file) && !paths.Climbs(file)
 }

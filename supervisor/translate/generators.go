@@ -180,3 +180,9 @@ func readAlone(hooks []hook) []string {
 	}
 	return exts
 }
+
+// unread are the extensions of files that a running app does not read: a build does, or a generator
+// alone.
+func (d *draft) unread() []string {
+	return append([]string{"go", "mod", "sum", "work"}, readAlone(d.hooks)...)
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/devguard/devguard/supervisor/goflags"
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 // goBuild is a command line of `go build` or `go run`.
@@ -77,6 +78,22 @@ func (b *goBuild) readFlags(words []string, dir *string) (rest []string) {
 	return words
 }
 
+// buildVariables notes the variables that are set for a build.
+func (d *draft) buildVariables(env []pair, line int, key string) {
+	for _, v := range env {
+		d.unsupported(line, key, fmt.Sprintf("%s for the build: start devguard with it, `%[1]s devguard run`, or write it with go env -w", variableWord(v)))
+	}
+}
+
+// variableWord names a variable with its value, if that is a setting of the go command: others may
+// be secrets.
+func variableWord(v pair) string {
+	if strings.HasPrefix(v.name, "GO") || strings.HasPrefix(v.name, "CGO_") {
+		return v.name + "=" + ShellWord(v.value)
+	}
+	return v.name + "=..."
+}
+
 func dynamic(words []string) bool {
 	return strings.Contains(strings.Join(words, " "), "$") || strings.Contains(strings.Join(words, " "), "`")
 }
@@ -141,7 +158,7 @@ func (d *draft) packageOfFiles(files []string) (pkg, why string) {
 // local names a directory or file as the go command wants it.
 func local(dir string) string {
 	dir = path.Clean(slashes(dir))
-	if dir == "." || path.IsAbs(dir) || strings.HasPrefix(dir, "../") || dir == ".." {
+	if dir == "." || path.IsAbs(dir) || paths.Climbs(dir) {
 		return dir
 	}
 	return "./" + dir

@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -69,9 +68,7 @@ func (d *draft) goService(s *service, last command) (b goBuild, ok bool) {
 	if why != "" || b.output != "" && !sameFile(b.output, last.words[0]) || b.output == "" && !looksBuilt(last.words[0]) {
 		return b, false
 	}
-	for _, v := range s.commands[n-1].env {
-		d.unsupported(s.line, s.key, fmt.Sprintf("%s for the build: start devguard with it, `%[1]s devguard run`, or write it with go env -w", variableWord(v)))
-	}
+	d.buildVariables(s.commands[n-1].env, s.line, s.key)
 	b.args = last.words[1:]
 	s.commands = append(slices.Clone(s.commands[:n-1]), last)
 	return b, true
@@ -90,9 +87,9 @@ func (d *draft) readBy(s service) {
 	if s.all {
 		return // the default is what a running app reads
 	}
+	unread := d.unread()
 	read := slices.DeleteFunc(slices.Clone(s.watch), func(glob string) bool {
-		ext := strings.TrimPrefix(path.Ext(glob), ".")
-		return slices.Contains([]string{"go", "mod", "sum", "work"}, ext) || slices.Contains(readAlone(d.hooks), ext)
+		return slices.Contains(unread, strings.TrimPrefix(path.Ext(glob), "."))
 	})
 	d.include(merged(read), s.from)
 	var exclude []string
