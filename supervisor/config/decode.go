@@ -292,7 +292,7 @@ func (t *table) globs(key string, into *[]string, example string) {
 	}
 }
 
-// poll reads auto, off or an interval.
+// hangUp reads off or a duration.
 func (t *table) hangUp(key string, into *time.Duration) {
 	if t.values[key] == "off" {
 		t.take(key)
@@ -302,6 +302,7 @@ func (t *table) hangUp(key string, into *time.Duration) {
 	t.duration(key, into, 0)
 }
 
+// poll reads auto, off or an interval.
 func (t *table) poll(key string, into *Poll) {
 	const least = 10 * time.Millisecond // below it, stat calls are all a core would do; a guess
 	var s string
