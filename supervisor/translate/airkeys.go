@@ -51,7 +51,7 @@ func (a *airFile) check() config.Errors {
 	var errs config.Errors
 	for _, key := range slices.Sorted(maps.Keys(a.doc.Values)) {
 		value := a.doc.Values[key]
-		if table, ok := value.(map[string]any); ok && airKeys[key] == "" && a.isTable(key) {
+		if table, ok := value.(map[string]any); ok && airKeys[key] == "" && airTable(key) {
 			for _, inner := range slices.Sorted(maps.Keys(table)) {
 				errs = append(errs, a.checkKey(key+"."+inner, table[inner])...)
 			}
@@ -62,15 +62,15 @@ func (a *airFile) check() config.Errors {
 	return errs
 }
 
-// isTable reports whether air has a table of that name.
-func (a *airFile) isTable(name string) bool {
+// airTable reports whether air has a table of that name.
+func airTable(name string) bool {
 	return slices.Contains([]string{"build", "log", "color", "misc", "screen", "proxy"}, name)
 }
 
 func (a *airFile) checkKey(key string, value any) config.Errors {
 	want := airKeys[key]
 	switch {
-	case want == "" && a.isTable(key):
+	case want == "" && airTable(key):
 		want = "table"
 	case want == "":
 		why := "air has no such key, and passes over it"

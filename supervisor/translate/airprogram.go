@@ -18,7 +18,7 @@ func (a *airFile) program() {
 	commands := parseAir(cmd)
 	a.before(commands)
 	program := a.run()
-	build := slices.IndexFunc(commands, func(c command) bool { return isGo(c, "build") })
+	build := slices.IndexFunc(commands, func(c command) bool { return c.is("go", "build") })
 	if build < 0 {
 		a.command(cmd, program, "")
 		return
@@ -61,9 +61,6 @@ func inPlace(commands []command) []command {
 	}
 	return out
 }
-
-// isGo reports whether a command is that one of the go command.
-func isGo(c command, verb string) bool { return c.is("go", verb) }
 
 // before makes hooks of pre_cmd, and notes post_cmd.
 func (a *airFile) before(build []command) {

@@ -223,7 +223,7 @@ func ofText(t string) (globs []string, ok bool) {
 		if strings.Contains(strings.ReplaceAll(part, markOne, ""), "\x00") || i+1 < len(parts) && part == "" {
 			return nil, false
 		}
-		parts[i] = strings.ReplaceAll(Literal(part), strings.ReplaceAll(markOne, ".", "."), "?")
+		parts[i] = strings.ReplaceAll(Literal(part), markOne, "?")
 	}
 	if t == "" {
 		return nil, false

@@ -24,7 +24,7 @@ func (d *draft) ofGo(c command) (b goBuild, why string) {
 	dir := ""
 	words = b.readFlags(words, &dir)
 	var named []string
-	named, b.args = splitPackages(words, run)
+	named, b.args = splitPackages(words)
 	if !run && len(b.args) > 0 {
 		return b, "several packages are built"
 	}
@@ -100,7 +100,7 @@ func dynamic(words []string) bool {
 
 // splitPackages tells packages from the arguments of the program: Go files all belong to the
 // package, else one word does.
-func splitPackages(words []string, run bool) (named, args []string) {
+func splitPackages(words []string) (named, args []string) {
 	n := 0
 	for n < len(words) && strings.HasSuffix(words[n], ".go") {
 		n++
