@@ -154,6 +154,21 @@ func TestAirAsksAboutFiles(t *testing.T) {
 	}
 }
 
+func TestAirReadsAllFilesOfVariables(t *testing.T) {
+	cfg, r := parsed(t, "env_files = ['c', 'b']\n[build]\nfull_bin = 'X=1 godotenv -f a,b ./tmp/main'", Facts{GOOS: "linux"})
+	if got, want := strings.Join(cfg.App.EnvFiles, " "), "/a /c /b /"+EnvFile; got != want {
+		t.Errorf("files %s, want %s", got, want)
+	}
+	if want := `env_files = ["a", "c", "b", "devguard.env"] # line 3, build.full_bin; line 1, env_files`; !strings.Contains(r.Text, want) {
+		t.Errorf("no line\n%s\nin\n%s", want, r.Text)
+	}
+	for _, n := range r.Notes {
+		if n.Key == "env_files" || n.Key == "build.full_bin" {
+			t.Errorf("%s is noted as left out: %s", n.Key, n.Why)
+		}
+	}
+}
+
 func TestAirWatching(t *testing.T) {
 	tests := []struct {
 		name, text       string

@@ -184,7 +184,8 @@ func (a *airFile) others() {
 // mentions reports whether the draft says what became of a setting.
 func (d *draft) mentions(key string) bool {
 	named := func(text string) bool { return slices.Contains(strings.FieldsFunc(text, notOfKey), key) }
-	return slices.ContainsFunc(d.notes, func(n Note) bool { return named(n.Key) }) ||
+	return slices.ContainsFunc(d.envFiles.from, named) ||
+		slices.ContainsFunc(d.notes, func(n Note) bool { return named(n.Key) }) ||
 		slices.ContainsFunc(d.settings, func(s setting) bool { return named(s.from) }) ||
 		slices.ContainsFunc(d.hooks, func(h hook) bool { return named(h.from) })
 }

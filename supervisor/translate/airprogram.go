@@ -261,7 +261,8 @@ func (a *airFile) command(cmd string, r airRun, why string) {
 	a.arguments(airRun{key: r.key})
 }
 
-// envFiles sets app.env_files. air passes over files that are missing, devguard does not.
+// envFiles adds to app.env_files. air passes over files that are missing, devguard does not. godotenv
+// comes before env_files, which air has set when godotenv runs, and it keeps the variables that are set.
 func (a *airFile) envFiles(files []string, key string) {
 	var there []string
 	for _, file := range files {
@@ -275,5 +276,5 @@ func (a *airFile) envFiles(files []string, key string) {
 		}
 		there = add(there, file)
 	}
-	a.d.setList("app.env_files", there, a.at(key), "")
+	a.d.readVariables(there, a.at(key))
 }

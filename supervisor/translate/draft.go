@@ -20,7 +20,14 @@ type draft struct {
 	settings []setting
 	hooks    []hook
 	env      []pair // of EnvFile
+	envFiles envFiles
 	notes    []Note
+}
+
+// envFiles is app.env_files, without EnvFile. Later ones win.
+type envFiles struct {
+	files []string
+	from  []string // as in setting
 }
 
 // setting is one key with its value.
@@ -130,7 +137,7 @@ func (d *draft) envText() string {
 
 // settle makes the draft valid: what config refuses becomes a note.
 func (d *draft) settle() {
-	d.addEnvFile()
+	d.setEnvFiles()
 	d.nameHooks()
 	for i := 0; i < len(d.hooks); i++ {
 		alone := draft{from: d.from, hooks: d.hooks[i : i+1]}
@@ -156,20 +163,24 @@ func (d *draft) problems() config.Errors {
 	return errs
 }
 
-// addEnvFile names EnvFile in the configuration: first, since later files win as the variables of
-// the other tool's own files did not.
-func (d *draft) addEnvFile() {
-	if len(d.env) == 0 {
+// readVariables adds files to app.env_files. They win over those that were added before.
+func (d *draft) readVariables(files []string, from string) {
+	if len(files) == 0 {
 		return
 	}
-	i := slices.IndexFunc(d.settings, func(s setting) bool { return s.key == "app.env_files" })
-	if i < 0 {
-		d.set("app.env_files", List([]string{EnvFile}), "", "")
-		return
+	e := &d.envFiles
+	e.files = append(slices.DeleteFunc(e.files, func(file string) bool { return slices.Contains(files, file) }), files...)
+	e.from = add(e.from, from)
+}
+
+// setEnvFiles sets app.env_files, EnvFile last: the variables that the other tool set for the app won
+// over those of its files.
+func (d *draft) setEnvFiles() {
+	files := d.envFiles.files
+	if len(d.env) > 0 {
+		files = append(slices.Clip(files), EnvFile)
 	}
-	s := &d.settings[i]
-	s.value = strings.TrimSuffix(strings.TrimSuffix(s.value, "]"), ",\n")
-	s.value += ", " + String(EnvFile) + "]"
+	d.setList("app.env_files", files, strings.Join(d.envFiles.from, "; "), "")
 }
 
 // nameHooks gives each hook a name that config takes, and that no other has.
