@@ -86,7 +86,13 @@ type PastDrain struct {
 // history makes the past of the lines of the log, whose form is a promise. The zero value is ready.
 type history struct {
 	mu  sync.Mutex
-	all []*Past // the oldest first
+	all []*known // the oldest first
+}
+
+// known is what is known of the past of a generation.
+type known struct {
+	Past
+	hungUp int // that of Ended, which may be said before it
 }
 
 // entry is what a line may say.
@@ -109,7 +115,7 @@ type entry struct {
 var parts = []string{
 	logline.MsgHookFinished, logline.MsgHookFailed, logline.MsgBuildFinished, logline.MsgBuildFailed, logline.MsgBuildCancelled,
 	logline.MsgRestartSkipped, logline.MsgInstanceStarted, logline.MsgInstanceReady, logline.MsgInstanceNotReady, logline.MsgStartFailed,
-	logline.MsgInstanceExited, logline.MsgDrained,
+	logline.MsgInstanceStopping, logline.MsgInstanceExited, logline.MsgDrained,
 }
 
 // add takes a record into account; line is its JSON.
@@ -142,7 +148,9 @@ func (h *history) add(r slog.Record, line []byte) {
 	case logline.MsgInstanceNotReady, logline.MsgStartFailed:
 		g.Failed = e.Error
 	case logline.MsgInstanceExited:
-		g.Ended = &PastEnd{r.Time, e.Code, e.Signal, e.HungUp}
+		g.Ended = &PastEnd{r.Time, e.Code, e.Signal, g.hungUp}
+	case logline.MsgInstanceStopping:
+		g.hangUp(e.HungUp)
 	case logline.MsgDrained:
 		var d PastDrain
 		if json.Unmarshal(line, &d) == nil {
@@ -151,12 +159,22 @@ func (h *history) add(r slog.Record, line []byte) {
 	}
 }
 
+// hangUp takes into account how many connections were ended for the stop: none where it begins. That
+// is known only at its end, and the app may exit before or after.
+func (g *known) hangUp(n int) {
+	if g.hungUp = n; g.Ended != nil {
+		end := *g.Ended // answers that were given before share it
+		end.HungUp = n
+		g.Ended = &end
+	}
+}
+
 // of returns the record of a generation, which is made when there is none.
-func (h *history) of(gen int) *Past {
-	if i := slices.IndexFunc(h.all, func(p *Past) bool { return p.Gen == gen }); i >= 0 {
+func (h *history) of(gen int) *known {
+	if i := slices.IndexFunc(h.all, func(g *known) bool { return g.Gen == gen }); i >= 0 {
 		return h.all[i]
 	}
-	g := &Past{Gen: gen, Hooks: []PastHook{}, Builds: []PastBuild{}, Drained: []PastDrain{}}
+	g := &known{Past: Past{Gen: gen, Hooks: []PastHook{}, Builds: []PastBuild{}, Drained: []PastDrain{}}}
 	h.all = newestOf(append(h.all, g), maxPast)
 	return g
 }
@@ -167,7 +185,7 @@ func (h *history) past() []Past {
 	defer h.mu.Unlock()
 	all := make([]Past, 0, len(h.all))
 	for _, g := range slices.Backward(h.all) {
-		one := *g // what it points to is not changed any more
+		one := g.Past // what it points to is not changed any more
 		one.Hooks, one.Builds, one.Drained = slices.Clone(g.Hooks), slices.Clone(g.Builds), slices.Clone(g.Drained)
 		all = append(all, one)
 	}

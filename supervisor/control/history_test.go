@@ -32,7 +32,12 @@ func TestHistory(t *testing.T) {
 		line(logline.MsgRestartSkipped, gen(2), slog.String("reason", "the same binary")),
 		line(logline.MsgHookFailed, gen(2), slog.String("hook", "sqlc"), ms, slog.Int("code", 3), slog.String("error", "no schema")),
 		line(logline.MsgBuildFinished, gen(2), ms),
-		line(logline.MsgInstanceExited, gen(1), slog.Int("code", -1), slog.String("signal", "SIGKILL"), slog.Int("hung_up", 2)),
+		logline.InstanceStopping(1, 77, 0),
+		logline.InstanceExited(1, -1, "SIGKILL", true),
+	)
+	before := f.statusNow().History[1].Ended
+	say(
+		logline.InstanceStopping(1, 77, 2),
 		line(logline.MsgDrained, gen(1), slog.String("database", "dev@db/shop"), slog.Int("sessions", 4), slog.Int("left", 0), ms),
 		line(logline.MsgDrained, slog.String("database", "of nobody"), ms),
 		logline.Failed(logline.MsgInstanceNotReady, 2, errors.New("nobody listens")),
@@ -56,11 +61,18 @@ func TestHistory(t *testing.T) {
 	if e := first.Ended; e == nil || e.Code != -1 || e.Signal != "SIGKILL" || e.HungUp != 2 {
 		t.Errorf("end: %+v", e)
 	}
+	if before == nil || before.HungUp != 0 {
+		t.Errorf("the end that was answered before is now %+v", before)
+	}
 	if d := first.Drained; len(d) != 1 || *d[0].Sessions != 4 || *d[0].Left != 0 || d[0].Statements != nil {
 		t.Errorf("drained: %+v", d)
 	}
 	if h := second.Hooks; second.Skipped != "" || len(second.Builds) != 2 || len(h) != 1 || h[0].Code != 3 || h[0].Error != "no schema" || second.Failed != "nobody listens" || second.Ended != nil {
 		t.Errorf("%+v", second)
+	}
+	say(logline.InstanceStopping(2, 78, 0), logline.InstanceStopping(2, 78, 3), logline.InstanceExited(2, 0, "", true))
+	if e := f.statusNow().History[0].Ended; e == nil || e.Code != 0 || e.Signal != "" || e.HungUp != 3 {
+		t.Errorf("the second's end: %+v", e)
 	}
 	for n := 3; n < 3+2*maxPast; n++ {
 		for range 2 * maxParts {
