@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -48,7 +49,7 @@ func (j *Journal) keep(line, text string) {
 	j.last++
 	j.lines = append(j.lines, Line{j.last, json.RawMessage(line), text})
 	if len(j.lines) > maxKept {
-		j.lines = append([]Line(nil), j.lines[len(j.lines)-maxKept:]...)
+		j.lines = j.lines[1:] // what after has returned shares the array: no line in it is overwritten
 	}
 	close(j.newer)
 	j.newer = make(chan struct{})
@@ -65,7 +66,7 @@ func (j *Journal) after(id uint64) (lines []Line, lost uint64, newer <-chan stru
 		lost, id = first-id-1, first-1
 	}
 	if id < j.last {
-		lines = j.lines[id+1-first:]
+		lines = slices.Clip(j.lines[id+1-first:]) // the room behind is ours
 	}
 	return lines, lost, j.newer
 }

@@ -118,6 +118,27 @@ func TestEventsGoOn(t *testing.T) {
 	}
 }
 
+// TestLinesStay: lines that were handed out stay what they were while others come.
+func TestLinesStay(t *testing.T) {
+	f := serve(t)
+	var all [][]Line
+	for i := range uint64(3 * maxKept) {
+		f.log.Info("line")
+		lines, lost, _ := f.source.Journal.after(i / 2)
+		all = append(all, lines)
+		if lost+uint64(len(lines)) != i+1-i/2 {
+			t.Fatalf("after %d of %d there are %d, and %d are lost", i/2, i+1, len(lines), lost)
+		}
+	}
+	for i, lines := range all {
+		for n, l := range lines {
+			if want := uint64(i + 2 - len(lines) + n); l.ID != want {
+				t.Fatalf("of %d lines one is %d, not %d", i+1, l.ID, want)
+			}
+		}
+	}
+}
+
 // TestIdleStreams: of a thousand streams that nobody reads, those that are too many are refused;
 // devguard answers others meanwhile, and there is room again once they are gone.
 func TestIdleStreams(t *testing.T) {
