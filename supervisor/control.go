@@ -41,30 +41,19 @@ func (s *Supervisor) control() Control {
 			snap, err := s.watch.CatchUp(ctx)
 			return snap.Version, err
 		},
-		Restart:   func(ctx context.Context) error { return s.wish(ctx, reload.Restart{}) },
-		Stop:      func(ctx context.Context) error { return s.wish(ctx, reload.Interrupt{}) },
-		Listening: s.appListening,
-		Sockets:   s.sockets,
-		Database: func() any {
-			if db := s.newestDatabase(); db != nil && db.Status != nil {
-				return db.Status()
-			}
-			return nil
-		},
-		ResetConnections: func(ctx context.Context) any {
-			if db := s.newestDatabase(); db != nil && db.Reset != nil {
-				return db.Reset(ctx)
-			}
-			return nil
-		},
+		Restart:          func(ctx context.Context) error { return s.wish(ctx, reload.Restart{}) },
+		Stop:             func(ctx context.Context) error { return s.wish(ctx, reload.Interrupt{}) },
+		Listening:        s.appListening,
+		Sockets:          s.sockets,
+		Database:         func() any { return s.newestDatabase().status() },
+		ResetConnections: func(ctx context.Context) any { return s.newestDatabase().reset(ctx) },
 	}
 }
 
 // reset ends the app's database sessions beside the loop; the database side says what it did.
 func (s *Supervisor) reset() {
-	if db := s.newestDatabase(); db != nil && db.Reset != nil {
-		s.resets.Go(func() { db.Reset(context.Background()) })
-	}
+	db := s.newestDatabase()
+	s.resets.Go(func() { db.reset(context.Background()) })
 }
 
 // wish is an event that somebody asks for; granted is closed when it is in the newest state.

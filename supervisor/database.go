@@ -81,6 +81,22 @@ func (d *Database) drain(ctx context.Context, gen int) {
 	}
 }
 
+// status is that of a Database that may be nil, as it is before the first generation.
+func (d *Database) status() any {
+	if d == nil || d.Status == nil {
+		return nil
+	}
+	return d.Status()
+}
+
+// reset does nothing to a nil Database.
+func (d *Database) reset(ctx context.Context) any {
+	if d == nil || d.Reset == nil {
+		return nil
+	}
+	return d.Reset(ctx)
+}
+
 func (d *Database) close() error {
 	if d.Close == nil {
 		return nil
