@@ -37,7 +37,7 @@ func of(k *unix.KinfoProc) Process {
 // Kill sends SIGKILL to the process, unless its pid was given away again since it was looked at.
 // What cannot be killed shows at the next look.
 func (p Process) Kill() {
-	if now, ok := Look(p.PID); ok && now.Start == p.Start && !now.Zombie {
+	if p.runs() {
 		_ = unix.Kill(p.PID, unix.SIGKILL)
 	}
 }

@@ -77,6 +77,8 @@ func (p Process) Kill() {
 	}
 }
 
+// unchanged reports whether the pid was not given away again. Unlike runs it takes a zombie too: a
+// process whose first thread has ended shows as one while other threads of it go on.
 func (p Process) unchanged() bool {
 	now, ok := Look(p.PID)
 	return ok && now.Start == p.Start
