@@ -98,8 +98,7 @@ func inGroupOf(p osproc.Process, r record, name string) bool {
 // runsFrom reports whether the process is a program of our folder that a
 // devguard of our name has started: somebody may run one by hand.
 func runsFrom(pid int, o owner) bool {
-	exe, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
-	return err == nil && paths.Within(exe, o.dir) && startedWith(pid, "DEVGUARD_NAME="+o.name)
+	return paths.Within(osproc.Program(pid), o.dir) && startedWith(pid, "DEVGUARD_NAME="+o.name)
 }
 
 // startedWith reports whether the process was started with that environment entry.
