@@ -138,7 +138,7 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, g *generation) 
 	if err != nil {
 		return err
 	}
-	g.tree, g.port, g.since = tree, lookup(spec.Env, "PORT"), time.Now()
+	g.tree, g.port, g.since = tree, config.Lookup(spec.Env, "PORT"), time.Now()
 	if spec.Filter {
 		filter, refused := tree.Filter()
 		s.holder.Started(e.Gen, filter, refused, tree.Pids)
@@ -185,16 +185,6 @@ func with(env []string, vars ...string) []string {
 		return slices.ContainsFunc(vars, func(v string) bool { return strings.HasPrefix(v, name+"=") })
 	}
 	return append(slices.DeleteFunc(slices.Clone(env), set), vars...)
-}
-
-// lookup returns the value that counts of a variable: the last one.
-func lookup(env []string, name string) (value string) {
-	for _, kv := range env {
-		if v, ok := strings.CutPrefix(kv, name+"="); ok {
-			value = v
-		}
-	}
-	return value
 }
 
 // launchWait is how long a start that was begun may take after devguard was told

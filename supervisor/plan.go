@@ -107,7 +107,7 @@ func databasesIn(cfg *config.Config, env []string) []string {
 		names = append(append(names, dotenv.DatabaseURLs()...), dotenv.DirectDatabaseURL)
 	}
 	for i, name := range names {
-		value := lookup(env, name)
+		value := config.Lookup(env, name)
 		if u, err := url.Parse(value); err == nil && u.Host != "" {
 			value = u.User.Username() + "@" + u.Host + u.Path
 		}

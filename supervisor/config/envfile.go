@@ -42,6 +42,17 @@ func ReadEnvFiles(paths []string, environ []string) ([]string, error) {
 	return env, nil
 }
 
+// Lookup returns the value that counts of a variable in an environment: the last one; "" when there
+// is none.
+func Lookup(env []string, name string) (value string) {
+	for _, pair := range env {
+		if v, ok := strings.CutPrefix(pair, name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
+
 func readEnvFile(path string) (map[string]string, *Error) {
 	data, err := readBounded(path)
 	if err != nil {

@@ -52,7 +52,7 @@ func (r Request) secret(env []string) func(variable string) bool {
 		})
 	}
 	return func(variable string) bool {
-		value := lookup(env, variable)
+		value := config.Lookup(env, variable)
 		if variable == "PGPASSWORD" || value == "" {
 			return variable == "PGPASSWORD" || named(variable)
 		}

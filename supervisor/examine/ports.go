@@ -6,9 +6,9 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 
+	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/doctor"
 )
 
@@ -36,7 +36,7 @@ func (r Request) ports(env []string) []doctor.Port {
 	for _, d := range r.Config.Databases {
 		add("listen of [[database]]", d.Listen, false)
 	}
-	add("PORT", ":"+lookup(env, "PORT"), true)
+	add("PORT", ":"+config.Lookup(env, "PORT"), true)
 	return list
 }
 
@@ -92,14 +92,4 @@ func hostPort(text string) string {
 		port = "80"
 	}
 	return net.JoinHostPort(u.Hostname(), port)
-}
-
-// lookup returns the value that counts of a variable: the last one.
-func lookup(env []string, name string) (value string) {
-	for _, pair := range env {
-		if v, ok := strings.CutPrefix(pair, name+"="); ok {
-			value = v
-		}
-	}
-	return value
 }
