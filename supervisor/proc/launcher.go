@@ -146,11 +146,10 @@ func (l *Launcher) startOn(ctx context.Context, g *guardian, start *startSpec, m
 		return i, nil
 	}
 	<-i.gone
-	if i.filter != nil {
-		if i.execed != nil {
-			<-i.execed
+	if spec.Filter {
+		if filter, err := i.Filter(); err == nil {
+			filter.Close()
 		}
-		i.filter.Close()
 	}
 	var errno startErrno
 	if errors.As(err, &errno) {
