@@ -151,12 +151,16 @@ type Reset struct {
 func (s *Server) statusOf(snap reload.Snapshot) Status {
 	return Status{
 		Schema: Schema, Devguard: s.source.About,
-		Tree:     Tree{snap.Version, snap.Doing, string(snap.Rest)},
+		Tree:     treeOf(snap),
 		Instance: s.instanceOf(snap),
-		Waits:    Waits(snap), Failures: Failures(snap), Hooks: hooksOf(snap),
+		Waits:    waitsOf(snap), Failures: failuresOf(snap), Hooks: hooksOf(snap),
 		Sockets: socketsOf(s.source.Sockets()), Databases: list(s.source.Databases()),
 		History: s.source.Journal.history.past(),
 	}
+}
+
+func treeOf(snap reload.Snapshot) Tree {
+	return Tree{snap.Version, snap.Doing, string(snap.Rest)}
 }
 
 func socketsOf(s Sockets) Sockets {
@@ -176,8 +180,8 @@ func (s *Server) instanceOf(snap reload.Snapshot) Instance {
 	return i
 }
 
-// Waits are what is due in a state.
-func Waits(snap reload.Snapshot) []Wait {
+// waitsOf are what is due in a state.
+func waitsOf(snap reload.Snapshot) []Wait {
 	all := make([]Wait, 0, len(snap.Holds))
 	for _, h := range snap.Holds {
 		all = append(all, Wait{h.What, string(h.Kind), h.Reason})
@@ -185,8 +189,8 @@ func Waits(snap reload.Snapshot) []Wait {
 	return all
 }
 
-// Failures are those of a state.
-func Failures(snap reload.Snapshot) []Failure {
+// failuresOf are those of a state.
+func failuresOf(snap reload.Snapshot) []Failure {
 	all := make([]Failure, 0, len(snap.Failures))
 	for _, f := range snap.Failures {
 		one := Failure{What: f.What, Version: f.Version, Error: f.Err.Error(), Hint: logline.HintOf(f.Err)}

@@ -117,8 +117,8 @@ func (st *stream) state(snap reload.Snapshot) {
 	}
 	text := encode(State{
 		Schema: Schema,
-		Tree:   Tree{snap.Version, snap.Doing, string(snap.Rest)}, Gen: snap.Gen, Phase: snap.Phase, Ready: snap.Ready, Version: snap.GenVersion,
-		Waits: Waits(snap), Failures: Failures(snap), Hooks: hooksOf(snap),
+		Tree:   treeOf(snap), Gen: snap.Gen, Phase: snap.Phase, Ready: snap.Ready, Version: snap.GenVersion,
+		Waits: waitsOf(snap), Failures: failuresOf(snap), Hooks: hooksOf(snap),
 	})
 	if text != st.sent {
 		st.write("event: status\ndata: %s\n\n", text)

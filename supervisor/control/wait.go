@@ -66,7 +66,7 @@ func (s *Server) wait(w http.ResponseWriter, r *http.Request) {
 func waitedOf(snap reload.Snapshot, outcome reload.Outcome, version uint64, took time.Duration) Waited {
 	waited := Waited{
 		Schema: Schema, Outcome: string(outcome), Version: version, Gen: snap.Gen, MS: took.Milliseconds(),
-		Why: []string{}, Failures: Failures(snap), Waits: Waits(snap),
+		Why: []string{}, Failures: failuresOf(snap), Waits: waitsOf(snap),
 	}
 	switch outcome {
 	case reload.Failed:
