@@ -66,7 +66,7 @@ func Examine(ctx context.Context, o Options) (Examination, error) {
 		return Examination{Embedded: true}, nil
 	}
 	env, files, names := dsn.Env(o.Env), dsn.ReadDir(o.Dir), all.names()
-	names.Drivers = (&Guard{imports: o.Imports}).drivers()
+	names.Drivers = driversOf(o.Imports)
 	found, err := dsn.Find(env, files, names)
 	x := Examination{Named: slices.Concat(names.URLs, names.Direct), Loose: loose(err)}
 	for _, u := range dsn.FindUnled(env, files, names) {
@@ -118,9 +118,7 @@ func (x *examiner) add(f dsn.Found) {
 		return
 	}
 	s.Name = s.id.String()
-	if names := f.Settings.Unsupported(x.dir); len(names) > 0 && mode(d.Mode).proxies() {
-		s.fallback = fmt.Sprintf("%s of %s cannot be honoured by a connection of devguard's", strings.Join(names, ", "), f.Name)
-	}
+	s.fallback = uncarriable(f, x.dir, mode(d.Mode))
 	i := slices.IndexFunc(x.list, func(o *subject) bool { return o.id == s.id && o.config != nil })
 	if i < 0 {
 		x.list = append(x.list, s)

@@ -26,7 +26,7 @@ type use struct {
 // its upstreams known, and starts a probe of those whose kind is not known.
 func (g *Guard) survey(env map[string]string, gen int) survey {
 	names := g.databases.names()
-	names.Drivers = g.drivers()
+	names.Drivers = driversOf(g.imports)
 	found, err := dsn.Find(env, dsn.ReadDir(g.dir), names)
 	g.shared.log.problems(err)
 	s := survey{found: found, whole: err == nil}
@@ -51,12 +51,13 @@ func (g *Guard) survey(env map[string]string, gen int) survey {
 	return s
 }
 
-// drivers returns what the drivers of the app say about variables like DB_HOST.
-func (g *Guard) drivers() dsn.Drivers {
-	if g.imports == nil {
+// driversOf returns what the drivers of the app, which are among its imports, say about variables
+// like DB_HOST.
+func driversOf(imports func() ([]string, bool)) dsn.Drivers {
+	if imports == nil {
 		return dsn.Undecided
 	}
-	paths, known := g.imports()
+	paths, known := imports()
 	if !known {
 		return dsn.NotListed
 	}
@@ -79,8 +80,18 @@ func (g *Guard) learn(f dsn.Found, gen int) (*upstream, error) {
 	if gen > 0 {
 		u.giveTo(gen)
 	}
-	if names := f.Settings.Unsupported(g.dir); len(names) > 0 && wish.proxies() {
-		u.prober.fallBack(fmt.Sprintf("%s of %s cannot be honoured by a connection of devguard's", strings.Join(names, ", "), f.Name))
+	if reason := uncarriable(f, g.dir, wish); reason != "" {
+		u.prober.fallBack(reason)
 	}
 	return u, nil
+}
+
+// uncarriable says why sessions as f asks for them cannot be led through us, "" when they can or are
+// not to be.
+func uncarriable(f dsn.Found, dir string, wish mode) string {
+	names := f.Settings.Unsupported(dir)
+	if len(names) == 0 || !wish.proxies() {
+		return ""
+	}
+	return fmt.Sprintf("%s of %s cannot be honoured by a connection of devguard's", strings.Join(names, ", "), f.Name)
 }
