@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -44,7 +45,7 @@ func (in input) look(before seen) (seen, error) {
 	now := seen{at: time.Now()}
 	info, err := os.Stat(in.name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errNotDir):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return now, nil // the sum is zero
 	case err != nil:
 		return now, err

@@ -8,8 +8,6 @@ import (
 
 const supported = true
 
-var errNotDir = syscall.ENOTDIR
-
 // stamp is what stat tells of a file. The time of change is set by the kernel with each write, so that
 // a file which was given its old size and modification time back has another stamp.
 type stamp struct {

@@ -3,15 +3,12 @@
 package fastbuild
 
 import (
-	"errors"
 	"io/fs"
 	"time"
 )
 
 // supported: elsewhere nobody has compared the programs yet.
 const supported = false
-
-var errNotDir = errors.New("not used")
 
 type stamp struct{ size int64 }
 
