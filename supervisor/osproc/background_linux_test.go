@@ -1,6 +1,7 @@
 package osproc
 
 import (
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -30,3 +31,17 @@ func TestBackgroundLowersNothingElse(t *testing.T) {
 		t.Errorf("priority %s afterwards, %s before", after, before)
 	}
 }
+
+// Whoever calls recovers panics: of another goroutine nobody could.
+func TestPanicInBackgroundIsTheCallers(t *testing.T) {
+	defer func() {
+		got := fmt.Sprint(recover())
+		if !strings.HasPrefix(got, "of f\n") || !strings.Contains(got, "osproc.panics(") {
+			t.Errorf("got %s", got)
+		}
+	}()
+	Background(panics)
+	t.Error("Background has returned")
+}
+
+func panics() { panic("of f") }
