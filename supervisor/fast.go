@@ -102,12 +102,15 @@ func (s *Supervisor) objects(id reload.ID) string {
 // the plan of the next fast build when the one that there is is not of this tree.
 func (s *Supervisor) verify(e reload.Verify) doer {
 	req, plan := s.buildRequest(e.Gen), s.plan
-	req.Idle, req.Goflags = true, s.goflags
 	dir := s.objects(e.ID)
 	base, kept := s.StateDir.ObjectsDir(), filepath.Join(s.StateDir.Path(), fmt.Sprint("differs-", e.Gen))
 	return func(ctx context.Context) reload.Event {
 		ev := reload.Verified{ID: e.ID}
-		res, next, err := verifyBy(ctx, req, plan, dir, func(res build.Result) bool { return res.Digest == e.Binary })
+		expected := func(res build.Result) bool { return res.Digest == e.Binary }
+		var res build.Result
+		var next *fastbuild.Plan
+		var err error
+		osproc.Background(func() { res, next, err = verifyBy(ctx, req, plan, dir, expected) })
 		if ctx.Err() != nil {
 			ev.Cancelled = true // its objects are removed after the next one: somebody waits for the end of this
 			return ev
@@ -153,13 +156,7 @@ func verifyBy(ctx context.Context, req build.Request, plan *fastbuild.Plan, dir 
 	if plan != nil && current(plan) {
 		return res, plan, nil
 	}
-	var err error
-	recorder := func() { plan, err = record(ctx, req, res, began, filepath.Join(dir, "record")) }
-	if req.Idle {
-		osproc.Background(recorder)
-	} else {
-		recorder()
-	}
+	plan, err := record(ctx, req, res, began, filepath.Join(dir, "record"))
 	return res, plan, err
 }
 

@@ -42,8 +42,6 @@ type Request struct {
 	// Objects is a directory that a build which succeeds moves the archives to that it has compiled,
 	// with the file LinkedBy; "" for none. Absolute, on the file system of Tmp.
 	Objects string
-	// Idle has the build take only what others leave of processors and disk (Linux).
-	Idle bool
 
 	// Progress is told how many of all packages the build is done with, from one
 	// goroutine and never after Run has returned. To know the total, `go list`
@@ -104,13 +102,7 @@ func run(ctx context.Context, r Request) Result {
 		return Result{Err: err}
 	}
 	begin := time.Now()
-	var output string
-	calling := func() { output, err = execute(ctx, r, tool, args) }
-	if r.Idle {
-		osproc.Background(calling)
-	} else {
-		calling()
-	}
+	output, err := execute(ctx, r, tool, args)
 	forgotten := make(chan error, 1) // beside the digest: it looks at each file
 	go func() { forgotten <- forgetMixed(r, begin) }()
 	output = withoutWork(output, r, env)
