@@ -55,7 +55,7 @@ func (p *Plan) judge(pkg *Package, src Source) *Refusal {
 	if pkg.Blocked != nil {
 		return pkg.Blocked
 	}
-	if kind, yes := src.Shape.differs(p.shapes[src.Name]); yes {
+	if kind, yes := src.Shape.differs(p.shape(src.Name)); yes {
 		return refuse(kind, src.Name)
 	}
 	return nil
@@ -87,10 +87,7 @@ func (p *Plan) owners() map[string]*Package {
 // after returns the plan of the tree that an edit has led to, with the objects that were made of it.
 func (p *Plan) after(e Edit, archives map[string]string) *Plan {
 	next := *p
-	next.archives, next.shapes, next.inputs = maps.Clone(p.archives), maps.Clone(p.shapes), e.seen
+	next.archives, next.inputs = maps.Clone(p.archives), e.seen
 	maps.Copy(next.archives, archives)
-	for _, src := range e.Sources {
-		next.shapes[src.Name] = src.Shape
-	}
 	return &next
 }

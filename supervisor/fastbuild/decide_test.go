@@ -26,7 +26,10 @@ func TestDecide(t *testing.T) {
 			{Path: "m/asm", Local: true, Files: []string{"/m/asm/a.go"}, Blocked: refuse(Assembly, "m/asm")},
 			{Path: "cached", Files: []string{"/mod/a.go"}},
 		},
-		shapes: map[string]Shape{"/m/p/a.go": ShapeOf([]byte(plainSource)), "/m/p/b.go": ShapeOf([]byte("package p\n"))},
+		inputs: map[input]seen{
+			{"/m/p/a.go", goSource}: {shape: ShapeOf([]byte(plainSource))},
+			{"/m/p/b.go", goSource}: {shape: ShapeOf([]byte("package p\n"))},
+		},
 	}
 	source := func(name, from, to string) Edit {
 		changed := replaced(t, plainSource, from, to)

@@ -38,6 +38,7 @@ type seen struct {
 	stamp stamp
 	at    time.Time // when the look began
 	sum   digest
+	shape Shape // of a Go source: of the bytes that the sum is of
 }
 
 // look returns what an input is now; before is what it was. One that has kept its stamp is not read.
@@ -54,27 +55,31 @@ func (in input) look(before seen) (seen, error) {
 	if now.stamp == before.stamp && !before.stamp.racy(before.at) {
 		return before, nil
 	}
-	now.sum, err = in.read()
+	now.sum, now.shape, err = in.read()
 	return now, err
 }
 
-// read is never zero but with an error.
-func (in input) read() (digest, error) {
+// read returns a sum that is never zero but with an error.
+func (in input) read() (digest, Shape, error) {
 	switch in.kind {
 	case goNames, allNames:
-		return in.names()
+		sum, err := in.names()
+		return sum, Shape{}, err
 	case absence:
-		return sha256.Sum256([]byte("there")), nil
+		return sha256.Sum256([]byte("there")), Shape{}, nil
 	}
 	src, err := os.ReadFile(in.name)
 	if err != nil {
-		return digest{}, err
+		return digest{}, Shape{}, err
 	}
-	if in.kind == testHeader {
+	switch in.kind {
+	case goSource:
+		return sha256.Sum256(src), ShapeOf(src), nil
+	case testHeader:
 		s := ShapeOf(src)
-		return sha256.Sum256(fmt.Appendf(nil, "%t %s", s.Parses, s.Package)), nil
+		return sha256.Sum256(fmt.Appendf(nil, "%t %s", s.Parses, s.Package)), Shape{}, nil
 	}
-	return sha256.Sum256(src), nil
+	return sha256.Sum256(src), Shape{}, nil
 }
 
 func (in input) names() (digest, error) {
@@ -105,13 +110,16 @@ var (
 	moduleFiles   = []string{"go.mod", "go.sum", "go.work", "go.work.sum", "vendor", "default.pgo"}
 )
 
-// take looks at inputs for the first time.
+// take looks at inputs for the first time. A source that is compiled must be there.
 func take(inputs []input) (map[input]seen, error) {
 	all := make(map[input]seen, len(inputs))
 	for _, in := range inputs {
 		now, err := in.look(seen{})
 		if err != nil {
 			return nil, err
+		}
+		if in.kind == goSource && now.sum == (digest{}) {
+			return nil, &fs.PathError{Op: "read", Path: in.name, Err: fs.ErrNotExist}
 		}
 		all[in] = now
 	}

@@ -1,10 +1,8 @@
 package fastbuild
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 )
@@ -32,24 +30,12 @@ func (e *Edit) compare(in input, before seen) error {
 	switch {
 	case now.sum == before.sum:
 	case in.kind == goSource && now.sum != digest{}:
-		return e.addSource(in, now)
+		e.Sources = append(e.Sources, Source{in.name, now.shape})
 	case in.kind == goNames, in.kind == allNames, in.kind == absence, now.sum == digest{}:
 		e.Others = append(e.Others, Difference{in.name, FilesCame})
 	default:
 		e.Others = append(e.Others, Difference{in.name, NotCompiled})
 	}
-	return nil
-}
-
-// addSource takes the shape of the very bytes that the digest is of.
-func (e *Edit) addSource(in input, now seen) error {
-	src, err := os.ReadFile(in.name)
-	if err != nil {
-		return err
-	}
-	now.sum = sha256.Sum256(src)
-	e.seen[in] = now
-	e.Sources = append(e.Sources, Source{in.name, ShapeOf(src)})
 	return nil
 }
 

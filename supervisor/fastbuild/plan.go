@@ -23,8 +23,7 @@ type Plan struct {
 
 	archives map[string]string // by import path; in the build cache, or ours
 	inputs   map[input]seen
-	shapes   map[string]Shape // of the Go files that may be compiled, by name
-	env      []string         // for the tools
+	env      []string // for the tools
 }
 
 // Package is one package of a program, as the go command compiles it.
@@ -181,6 +180,9 @@ func (p *Plan) importers(changed map[string]bool) []*Package {
 	}
 	return all
 }
+
+// shape is that of a Go file that may be compiled.
+func (p *Plan) shape(name string) Shape { return p.inputs[input{name, goSource}].shape }
 
 // main is the package that is linked.
 func (p *Plan) main() *Package { return p.packages[len(p.packages)-1] }

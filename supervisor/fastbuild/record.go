@@ -230,17 +230,6 @@ func (r Request) takeInputs(p *Plan, env goEnv) error {
 	if p.inputs, err = take(inputs); err != nil {
 		return fmt.Errorf("look at what the program is built from: %w", err)
 	}
-	p.shapes = map[string]Shape{}
-	for in := range p.inputs {
-		if in.kind != goSource {
-			continue
-		}
-		src, err := os.ReadFile(in.name)
-		if err != nil {
-			return err
-		}
-		p.shapes[in.name] = ShapeOf(src)
-	}
 	p.blockLinknames()
 	return nil
 }
@@ -249,7 +238,7 @@ func (r Request) takeInputs(p *Plan, env goEnv) error {
 // show.
 func (p *Plan) blockLinknames() {
 	for _, pkg := range p.packages {
-		if pkg.Local && pkg.Blocked == nil && slices.ContainsFunc(pkg.Files, func(name string) bool { return p.shapes[name].has("//go:linkname") }) {
+		if pkg.Local && pkg.Blocked == nil && slices.ContainsFunc(pkg.Files, func(name string) bool { return p.shape(name).has("//go:linkname") }) {
 			pkg.Blocked = refuse(Linkname, pkg.Path)
 		}
 	}
