@@ -23,11 +23,10 @@ type inputKind uint8
 
 const (
 	goSource   inputKind = iota // compiled, of a package that somebody may edit: the one that may change
-	content                     // of whatever file: go.mod, embedded files, those that a constraint excludes, tools
+	content                     // of whatever file, there or not: go.mod, embedded files, those that a constraint excludes, tools
 	testHeader                  // the package clause of a test file
 	goNames                     // the names in a directory that the go command may care about
 	allNames                    // all names in a directory
-	absence                     // there is no such file
 )
 
 // digest tells contents apart.
@@ -37,8 +36,8 @@ type digest [sha256.Size]byte
 type seen struct {
 	stamp stamp
 	at    time.Time // when the look began
-	sum   digest
-	shape Shape // of a Go source: of the bytes that the sum is of
+	sum   digest    // zero: there is none
+	shape Shape     // of a Go source: of the bytes that the sum is of
 }
 
 // look returns what an input is now; before is what it was. One that has kept its stamp is not read.
@@ -47,7 +46,7 @@ func (in input) look(before seen) (seen, error) {
 	info, err := os.Stat(in.name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return now, nil // the sum is zero
+		return now, nil
 	case err != nil:
 		return now, err
 	}
@@ -65,8 +64,6 @@ func (in input) read() (digest, Shape, error) {
 	case goNames, allNames:
 		sum, err := in.names()
 		return sum, Shape{}, err
-	case absence:
-		return sha256.Sum256([]byte("there")), Shape{}, nil
 	}
 	src, err := os.ReadFile(in.name)
 	if err != nil {

@@ -28,12 +28,6 @@ func (p *Plan) inputsOf(dir string, env goEnv, more []string) ([]input, error) {
 	for _, name := range append(p.tools(env), more...) {
 		all[input{name, content}] = true
 	}
-	for in := range all {
-		if _, err := os.Stat(in.name); err != nil && in.kind == content {
-			delete(all, in)
-			all[input{in.name, absence}] = true
-		}
-	}
 	return slices.Collect(maps.Keys(all)), nil
 }
 

@@ -27,12 +27,14 @@ func (e *Edit) compare(in input, before seen) error {
 		return err
 	}
 	e.seen[in] = now
+	came := before.sum == digest{}
+	went := now.sum == digest{}
 	switch {
 	case now.sum == before.sum:
-	case in.kind == goSource && now.sum != digest{}:
-		e.Sources = append(e.Sources, Source{in.name, now.shape})
-	case in.kind == goNames, in.kind == allNames, in.kind == absence, now.sum == digest{}:
+	case in.kind == goNames, in.kind == allNames, came, went:
 		e.Others = append(e.Others, Difference{in.name, FilesCame})
+	case in.kind == goSource:
+		e.Sources = append(e.Sources, Source{in.name, now.shape})
 	default:
 		e.Others = append(e.Others, Difference{in.name, NotCompiled})
 	}
@@ -49,9 +51,9 @@ func (e Edit) unchanged(pkg *Package) bool {
 		read = append(read, input{name, content})
 	}
 	for _, in := range read {
-		before, ok := e.seen[in]
-		if !ok {
-			return false
+		before := e.seen[in]
+		if before.sum == (digest{}) {
+			return false // not looked at, or not there
 		}
 		now, err := in.look(before)
 		if err != nil || now.sum != before.sum || now.stamp != before.stamp {
