@@ -31,10 +31,10 @@ type Result struct {
 	Compiled []string // import paths, sorted
 }
 
-// Build compiles the packages of the steps, and those that import what exports something else now, and
+// build compiles the packages of the steps, and those that import what exports something else now, and
 // links. With an error there is neither a program nor a folder, and the plan is as good as before;
 // what the tools have printed is not shown, because the go command says it better.
-func (p *Plan) Build(ctx context.Context, e Edit, s Steps, t Target) (Result, error) {
+func (p *Plan) build(ctx context.Context, e Edit, s Steps, t Target) (Result, error) {
 	b := run{plan: p, edit: e, folder: t.Folder, out: t.Out, blind: t.Blind, archives: maps.Clone(p.archives)}
 	err := b.do(ctx, s)
 	if err != nil {
@@ -48,7 +48,7 @@ func (p *Plan) Build(ctx context.Context, e Edit, s Steps, t Target) (Result, er
 	return Result{p.after(e, b.archives), slices.Sorted(maps.Keys(b.made))}, nil
 }
 
-// run is one call of Build.
+// run is one call of build.
 type run struct {
 	plan   *Plan
 	edit   Edit
@@ -254,5 +254,5 @@ func (p *Plan) Make(ctx context.Context, t Target) (Result, error) {
 	if refused != nil {
 		return Result{}, refused
 	}
-	return p.Build(ctx, e, s, t)
+	return p.build(ctx, e, s, t)
 }

@@ -1,7 +1,5 @@
 package fastbuild
 
-import "maps"
-
 // Edit is what differs between a tree and the one that a plan is of.
 type Edit struct {
 	Sources []Source       // Go files that are compiled, sorted by name
@@ -84,10 +82,9 @@ func (p *Plan) owners() map[string]*Package {
 	return all
 }
 
-// after returns the plan of the tree that an edit has led to, with the objects that were made of it.
+// after returns the plan of the tree that an edit has led to; archives are those of all packages.
 func (p *Plan) after(e Edit, archives map[string]string) *Plan {
 	next := *p
-	next.archives, next.inputs = maps.Clone(p.archives), e.seen
-	maps.Copy(next.archives, archives)
+	next.archives, next.inputs = archives, e.seen
 	return &next
 }

@@ -27,13 +27,13 @@ func TestDecide(t *testing.T) {
 			{Path: "cached", Files: []string{"/mod/a.go"}},
 		},
 		inputs: map[input]seen{
-			{"/m/p/a.go", goSource}: {shape: ShapeOf([]byte(plainSource))},
-			{"/m/p/b.go", goSource}: {shape: ShapeOf([]byte("package p\n"))},
+			{"/m/p/a.go", goSource}: {shape: shapeOf([]byte(plainSource))},
+			{"/m/p/b.go", goSource}: {shape: shapeOf([]byte("package p\n"))},
 		},
 	}
 	source := func(name, from, to string) Edit {
 		changed := replaced(t, plainSource, from, to)
-		return Edit{Sources: []Source{{name, ShapeOf([]byte(changed))}}}
+		return Edit{Sources: []Source{{name, shapeOf([]byte(changed))}}}
 	}
 	for name, test := range map[string]struct {
 		edit Edit
@@ -67,7 +67,7 @@ func TestDecide(t *testing.T) {
 		"file came":          {Edit{Others: []Difference{{"/m/p", FilesCame}}}, FilesCame},
 		"embedded file":      {Edit{Others: []Difference{{"/m/p/x.html", NotCompiled}}}, NotCompiled},
 		"source and go.mod":  {Edit{Sources: source("/m/p/a.go", "Println", "Print").Sources, Others: []Difference{{"/m/go.mod", NotCompiled}}}, NotCompiled},
-		"other file's shape": {Edit{Sources: []Source{{"/m/p/b.go", ShapeOf([]byte(plainSource))}}}, Imports},
+		"other file's shape": {Edit{Sources: []Source{{"/m/p/b.go", shapeOf([]byte(plainSource))}}}, Imports},
 	} {
 		t.Run(name, func(t *testing.T) {
 			steps, refused := p.Decide(test.edit)

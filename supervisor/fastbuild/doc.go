@@ -6,11 +6,11 @@
 // builds has linked. After an edit of function bodies one package is compiled, and the program is linked.
 //
 // It promises that:
-//   - a program that Plan.Build makes has the bytes of that which `go build` makes of the same tree, but
+//   - a program that Plan.Make makes has the bytes of that which `go build` makes of the same tree, but
 //     for the build ID and what is derived from it;
 //   - what is not positively known to be safe is a *Refusal, which says why, and the go command builds;
 //   - nothing is written but to the directories that the caller gives, so never to the build cache;
-//   - Record and Build return only when every process that they started is gone.
+//   - Record and Make return only when every process that they started is gone.
 //
 // Decide and what reads the go command's answers are pure.
 package fastbuild

@@ -71,9 +71,9 @@ func (in input) read() (digest, Shape, error) {
 	}
 	switch in.kind {
 	case goSource:
-		return sha256.Sum256(src), ShapeOf(src), nil
+		return sha256.Sum256(src), shapeOf(src), nil
 	case testHeader:
-		s := ShapeOf(src)
+		s := shapeOf(src)
 		return sha256.Sum256(fmt.Appendf(nil, "%t %s", s.Parses, s.Package)), Shape{}, nil
 	}
 	return sha256.Sum256(src), Shape{}, nil

@@ -10,11 +10,10 @@ import (
 )
 
 // Plan says how a program is compiled and linked, and what it was made of. Nobody changes a Plan:
-// Build returns the next one.
+// Make returns the next one.
 type Plan struct {
-	dir      string // where the go command runs
-	goroot   string
-	modcache string
+	dir    string // where the go command runs
+	goroot string
 
 	packages []*Package // in an order in which what is imported comes first
 	byPath   map[string]*Package
@@ -43,13 +42,13 @@ type Package struct {
 
 // newPlan makes a plan of what the go command would do.
 func newPlan(dry *dryRun, goroot, modcache string) (*Plan, *Refusal) {
-	p := &Plan{goroot: goroot, modcache: modcache, byPath: map[string]*Package{}, link: dry.link}
+	p := &Plan{goroot: goroot, byPath: map[string]*Package{}, link: dry.link}
 	names, refused := linkNames(dry)
 	if refused != nil {
 		return nil, refused
 	}
 	for _, c := range dry.compiles {
-		pkg, refused := p.newPackage(c, names)
+		pkg, refused := p.newPackage(c, names, modcache)
 		if refused != nil {
 			return nil, refused
 		}
@@ -87,7 +86,7 @@ func linkNames(dry *dryRun) (map[string]string, *Refusal) {
 	return names, nil
 }
 
-func (p *Plan) newPackage(c *compilation, names map[string]string) (*Package, *Refusal) {
+func (p *Plan) newPackage(c *compilation, names map[string]string, modcache string) (*Package, *Refusal) {
 	pkg := &Package{Path: names[c.folder], compile: c.command, folder: c.folder}
 	if pkg.Path == "" {
 		return nil, refuse(Unknown, "a package that is compiled and not linked")
@@ -109,7 +108,7 @@ func (p *Plan) newPackage(c *compilation, names map[string]string) (*Package, *R
 		return nil, refused
 	}
 	pkg.sourcesAre(sources)
-	pkg.Local = !paths.Within(pkg.Dir, p.goroot) && (p.modcache == "" || !paths.Within(pkg.Dir, p.modcache))
+	pkg.Local = !paths.Within(pkg.Dir, p.goroot) && (modcache == "" || !paths.Within(pkg.Dir, modcache))
 	return pkg, pkg.embeds(c.embed)
 }
 

@@ -124,7 +124,7 @@ func environ(env []string) []string {
 	return env
 }
 
-// killWait is how long Record and Build wait for the output of what they have killed.
+// killWait is how long Record and Make wait for the output of what they have killed.
 const killWait = 2 * time.Second
 
 func (r Request) goEnv(ctx context.Context, g *osproc.Group) (goEnv, error) {

@@ -18,8 +18,8 @@ type Shape struct {
 	Directives []string // comments that are code, in their order
 }
 
-// ShapeOf reads one file.
-func ShapeOf(src []byte) Shape {
+// shapeOf reads one file.
+func shapeOf(src []byte) Shape {
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, "", src, parser.ImportsOnly)
 	if err != nil {

@@ -62,7 +62,6 @@ type Verify struct {
 	Gen    int           // the generation that the program would become
 	Binary change.Digest // of the newest good output
 	Path   string        // of that
-	Keep   [2]int        // as in Build
 }
 
 // Verified answers Verify.
@@ -168,7 +167,7 @@ func (m *machine) verify() {
 		return
 	}
 	gen := m.nextGen()
-	id := m.issue(func(id ID) Effect { return Verify{id, gen, m.binary.digest, m.binary.path, m.binariesInUse()} })
+	id := m.issue(func(id ID) Effect { return Verify{id, gen, m.binary.digest, m.binary.path} })
 	m.trust = verifying{id, gen, m.tree.Seq}
 }
 
