@@ -37,7 +37,8 @@ type (
 	// verified: the go command has made the same program, or cannot make one.
 	verified struct{}
 
-	// pointless: no build is fast while what go list reads is what it was; so none has to be verified.
+	// pointless: no build is fast while what go list reads and the configuration are what they were; so
+	// none has to be verified.
 	pointless struct{ shape change.Digest }
 
 	// distrusted: it has made another one. Nothing is fast any more.
@@ -88,9 +89,14 @@ func (s *State) setFast(on bool) {
 		if on {
 			s.trust = verified{} // nothing is built yet, or what is was built by the go command
 		}
-	case unverified, verified, pointless:
+	case unverified, verified:
 		if !on {
 			s.trust = slow{}
+		}
+	case pointless:
+		s.trust = slow{}
+		if on {
+			s.trust = verified{} // by other settings a build may be fast
 		}
 	}
 }

@@ -116,6 +116,20 @@ func TestNothingIsVerifiedWhereNothingIsFast(t *testing.T) {
 	}
 }
 
+// Flags of before may be what has left all builds to the go command.
+func TestFastBuildsAreTriedAfterAnotherConfiguration(t *testing.T) {
+	w := newWorld(t, Options{Fast: true})
+	w.lasting = true
+	w.calm()
+	w.lasting = false
+	w.edit("/devguard.toml", func(s *change.Snapshot) { s.Config = digest(3) })
+	w.calm()
+	w.editSource(4)
+	if !w.build().Fast {
+		t.Error("no fast build is tried")
+	}
+}
+
 func TestNoVerificationOfABrokenBuild(t *testing.T) {
 	w := fastServed(t)
 	w.editSource(2)
