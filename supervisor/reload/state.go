@@ -84,7 +84,7 @@ type State struct {
 // New returns the state before the first event. The first effects come with
 // Begin.
 func New(opts Options) State {
-	s := State{again: true, round: resting{}, built: noBuild{}, trust: slow{}, closing: open{}, inst: instance{phase: never{}}, next: nothing{}}
+	s := State{again: true, round: resting{}, built: noBuild{}, trust: verified{}, closing: open{}, inst: instance{phase: never{}}, next: nothing{}}
 	s.setOptions(opts)
 	return s
 }
@@ -102,7 +102,9 @@ func (s *State) setOptions(opts Options) {
 		}
 	}
 	s.opts = opts
-	s.setFast(opts.Fast)
+	if _, yes := s.trust.(pointless); yes {
+		s.trust = verified{} // by other settings a build may be fast
+	}
 	s.rounds++ // a hook that ran in this round may run again, by other settings
 }
 

@@ -11,14 +11,11 @@ import (
 // least priority, and everything of the round comes first: it is cancelled, and awaited, before a step
 // begins, so that there are never two builds.
 
-// trust says whether builds may be fast, and what is left to verify: one of the types below, with what
-// is known in that state alone.
+// trust says whether builds may be fast where Options.Fast allows it, and what is left to verify: one of
+// the types below, with what is known in that state alone.
 type trust interface{ trust() }
 
 type (
-	// slow: builds are not fast.
-	slow struct{}
-
 	// unverified: the newest good binary has not been built a second time.
 	unverified struct {
 		since time.Time // nothing has changed, as far as is known
@@ -34,7 +31,7 @@ type (
 	// leaving: Verify was cancelled and its answer is awaited.
 	leaving struct{ id ID }
 
-	// verified: the go command has made the same program, or cannot make one.
+	// verified: the go command has made the same program, or cannot make one; or nothing is built yet.
 	verified struct{}
 
 	// pointless: no build is fast while what go list reads and the configuration are what they were; so
@@ -45,7 +42,6 @@ type (
 	distrusted struct{}
 )
 
-func (slow) trust()       {}
 func (unverified) trust() {}
 func (verifying) trust()  {}
 func (leaving) trust()    {}
@@ -82,25 +78,6 @@ type Verified struct {
 func (Verify) effect()  {}
 func (Verified) event() {}
 
-// setFast takes over whether the settings allow fast builds.
-func (s *State) setFast(on bool) {
-	switch s.trust.(type) {
-	case slow:
-		if on {
-			s.trust = verified{} // nothing is built yet, or what is was built by the go command
-		}
-	case unverified, verified:
-		if !on {
-			s.trust = slow{}
-		}
-	case pointless:
-		s.trust = slow{}
-		if on {
-			s.trust = verified{} // by other settings a build may be fast
-		}
-	}
-}
-
 // fast reports whether a build that begins now may be fast.
 func (s State) fast() bool {
 	switch s.trust.(type) {
@@ -110,14 +87,18 @@ func (s State) fast() bool {
 	return false
 }
 
-// builtAnew leaves the newest binary to be verified.
+// builtAnew leaves the newest binary to be verified, unless builds are not fast.
 func (m *machine) builtAnew() {
+	var left trust = verified{} // made by the go command
+	if m.opts.Fast {
+		left = unverified{m.now}
+	}
 	switch t := m.trust.(type) {
 	case unverified, verified:
-		m.trust = unverified{m.now}
+		m.trust = left
 	case pointless:
 		if t.shape != m.tree.Shape {
-			m.trust = unverified{m.now}
+			m.trust = left
 		}
 	case verifying, leaving:
 		panic("BUG: two builds")
@@ -181,9 +162,6 @@ func (m *machine) verify() {
 func (m *machine) verifyDone(ev Verified) {
 	v, current := m.trust.(verifying)
 	m.trust = unverified{m.now}
-	if !m.opts.Fast {
-		m.trust = slow{}
-	}
 	m.adopt(ev.Brings)
 	m.observe(ev.Snapshot)
 	if !current || ev.Cancelled || m.tree.Seq != v.seq || m.buildDue() {
