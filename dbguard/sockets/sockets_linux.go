@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"syscall"
 
-	"golang.org/x/sys/unix"
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // Connections returns the established TCP connections of the processes pids. A process that has
@@ -122,27 +122,11 @@ func each(pids []int, want state, yield func(row)) error {
 // inodes adds the sockets of process pid to held. A process that has ended has none, which is no
 // error.
 func inodes(pid int, held map[uint64]bool) error {
-	fds, err := os.Open("/proc/" + strconv.Itoa(pid) + "/fd")
-	if err != nil {
-		return unlessGone(err)
-	}
-	defer fds.Close()
-	names, err := fds.Readdirnames(-1)
-	if err != nil {
-		return unlessGone(err)
-	}
-	var link [64]byte
-	for _, name := range names {
-		// readlinkat on the open directory: one short look-up a descriptor.
-		n, err := unix.Readlinkat(int(fds.Fd()), name, link[:])
-		if err != nil {
-			continue // closed since it was listed
-		}
-		if inode, ok := inodeOf(link[:n]); ok {
+	return unlessGone(osproc.EachDescriptor(pid, func(_, target string) {
+		if inode, ok := osproc.SocketInode(target); ok {
 			held[inode] = true
 		}
-	}
-	return nil
+	}))
 }
 
 // ownNet is the procfs directory of our own network namespace.

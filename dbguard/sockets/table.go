@@ -101,12 +101,3 @@ func number(s []byte, base uint64) (uint64, bool) {
 	}
 	return n, true
 }
-
-// inodeOf reads the "socket:[12345]" that a descriptor in procfs links to.
-func inodeOf(link []byte) (uint64, bool) {
-	rest, ok := bytes.CutPrefix(link, []byte("socket:["))
-	if !ok || !bytes.HasSuffix(rest, []byte("]")) {
-		return 0, false
-	}
-	return number(rest[:len(rest)-1], 10)
-}

@@ -134,7 +134,7 @@ type epollSet struct {
 func survey(pids []int) (count map[uint64]int, sets []epollSet) {
 	count = map[uint64]int{}
 	for _, pid := range pids {
-		osproc.EachDescriptor(pid, func(name, target string) {
+		_ = osproc.EachDescriptor(pid, func(name, target string) {
 			if inode, ok := osproc.SocketInode(target); ok {
 				count[inode]++
 			} else if target == "anon_inode:[eventpoll]" {

@@ -10,30 +10,34 @@ import (
 )
 
 // EachDescriptor yields the open descriptors of a process and what they lead to, as procfs
-// writes it; none of a process that is gone or not ours to look at.
-func EachDescriptor(pid int, yield func(fd, target string)) {
+// writes it. The error is that of a process that is gone or not ours to look at.
+func EachDescriptor(pid int, yield func(fd, target string)) error {
 	dir, err := os.Open("/proc/" + strconv.Itoa(pid) + "/fd")
 	if err != nil {
-		return
+		return err
 	}
 	defer dir.Close()
-	names, _ := dir.Readdirnames(-1)
+	names, err := dir.Readdirnames(-1)
 	var link [128]byte
 	for _, name := range names {
+		// readlinkat on the open directory: one short look-up a descriptor. It fails for one that was
+		// closed since it was listed.
 		if n, err := unix.Readlinkat(int(dir.Fd()), name, link[:]); err == nil {
 			yield(name, string(link[:n]))
 		}
 	}
+	return err
 }
 
 // SocketInode returns the inode of the socket that a descriptor leads to; not ok when that is
 // none.
 func SocketInode(target string) (inode uint64, ok bool) {
-	name, ok := strings.CutPrefix(target, "socket:[")
-	if !ok {
+	name, begins := strings.CutPrefix(target, "socket:[")
+	name, ends := strings.CutSuffix(name, "]")
+	if !begins || !ends {
 		return 0, false
 	}
-	inode, err := strconv.ParseUint(strings.TrimSuffix(name, "]"), 10, 64)
+	inode, err := strconv.ParseUint(name, 10, 64)
 	return inode, err == nil
 }
 

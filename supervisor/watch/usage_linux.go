@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // InUse returns how many watches, and how many watchers, this user has, and may have. Those of
@@ -20,28 +22,28 @@ func InUse() (watches, watchers Usage) {
 		if err != nil {
 			continue // it has ended
 		}
-		if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) == os.Geteuid() {
-			count(process, &watches, &watchers)
+		pid, err := strconv.Atoi(filepath.Base(process))
+		if stat, ok := info.Sys().(*syscall.Stat_t); err == nil && ok && int(stat.Uid) == os.Geteuid() {
+			count(pid, &watches, &watchers)
 		}
 	}
 	return watches, watchers
 }
 
 // count adds what one process has.
-func count(process string, watches, watchers *Usage) {
-	descriptors, _ := os.ReadDir(process + "/fd")
-	for _, d := range descriptors {
-		if to, _ := os.Readlink(process + "/fd/" + d.Name()); to != "anon_inode:inotify" {
-			continue
+func count(pid int, watches, watchers *Usage) {
+	_ = osproc.EachDescriptor(pid, func(fd, target string) { // none of a process that has ended
+		if target != "anon_inode:inotify" {
+			return
 		}
 		watchers.Used++
-		info, _ := os.ReadFile(process + "/fdinfo/" + d.Name())
+		info, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/fdinfo/" + fd)
 		for line := range bytes.Lines(info) {
 			if bytes.HasPrefix(line, []byte("inotify wd:")) {
 				watches.Used++
 			}
 		}
-	}
+	})
 }
 
 // lowest returns the lowest of numbers in files, 0 when there is none. A user namespace has limits
