@@ -75,7 +75,7 @@ func (a App) eachClient(yield func(fd int, inode uint64) bool) {
 		if err != nil {
 			continue // gone
 		}
-		osproc.EachDescriptor(pid, func(name, target string) {
+		_ = osproc.EachDescriptor(pid, func(name, target string) {
 			inode, ok := osproc.SocketInode(target)
 			if fd, err := strconv.Atoi(name); err == nil && ok && more && !seen[inode] {
 				seen[inode] = true
@@ -141,13 +141,14 @@ func hearingOf(fd int) hearing {
 		return heard
 	case info.State == listens && info.Unacked > 0: // of one that listens: connections in its queue
 		return pending
-	}
-	t, ok := trafficOf(fd)
-	unread, err := unix.IoctlGetInt(fd, unix.SIOCINQ)
-	if !ok || err != nil {
+	case info.State != established:
 		return heard
 	}
-	return t.hearing(uint64(unread))
+	unread, err := unix.IoctlGetInt(fd, unix.SIOCINQ)
+	if err != nil {
+		return heard
+	}
+	return trafficIn(info).hearing(uint64(unread))
 }
 
 func localOf(fd int) (netip.AddrPort, bool) {
@@ -176,9 +177,13 @@ func trafficOf(fd int) (Traffic, bool) {
 	if err != nil || info.State != established {
 		return Traffic{}, false
 	}
+	return trafficIn(info), true
+}
+
+func trafficIn(info *unix.TCPInfo) Traffic {
 	return Traffic{
 		Received: info.Bytes_received, Acked: info.Bytes_acked, Sent: info.Bytes_sent, In: info.Data_segs_in, Out: info.Data_segs_out,
 		LastReceived: time.Duration(info.Last_data_recv) * time.Millisecond,
 		LastSent:     time.Duration(info.Last_data_sent) * time.Millisecond,
-	}, true
+	}
 }
