@@ -60,6 +60,12 @@ func (t *Table) untaken(reason string) []Action {
 	case !t.took:
 		t.suspicion = repeated
 	}
+	return t.tooLate(left, reason)
+}
+
+// tooLate lets go of what the newest generation has not taken in time, and remembers that it had its
+// chance.
+func (t *Table) tooLate(left []*socket, reason string) []Action {
 	for _, s := range left {
 		t.waited = append(t.waited, s.place)
 	}
@@ -192,10 +198,7 @@ func (t *Table) Tick(now time.Time) []Action {
 	case ready:
 		var acts []Action
 		if left := t.all(isHeld); len(left) > 0 && !now.Before(p.since.Add(untaken)) {
-			for _, s := range left {
-				t.waited = append(t.waited, s.place)
-			}
-			acts = t.letGo(left, fmt.Sprintf("generation %d is ready for %v, and has not taken it", t.gen, untaken))
+			acts = t.tooLate(left, fmt.Sprintf("generation %d is ready for %v, and has not taken it", t.gen, untaken))
 		}
 		if !now.Before(p.look) {
 			p.look = now.Add(lookEvery)
