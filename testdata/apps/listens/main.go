@@ -83,96 +83,125 @@ func do(words []string) {
 	if len(words) == 0 {
 		return
 	}
-	args := words[1:]
-	switch words[0] {
-	case "tag":
-		tag = args[0]
-	case "listen":
+	f := verbs[words[0]]
+	if f == nil {
+		check(fmt.Errorf("unknown command %q", words[0]))
+	}
+	f(words[1:])
+}
+
+// verbs are what a line of a script may begin with.
+var verbs = map[string]func(args []string){
+	"tag": func(args []string) { tag = args[0] },
+
+	"listen": func(args []string) {
 		fd, err := listen(args[0], args[1:])
 		check(err)
 		serve(fd)
-	case "unix":
-		os.Remove(args[0])
-		l, err := net.Listen("unix", args[0])
-		check(err)
-		file, err := l.(*net.UnixListener).File()
-		check(err)
-		l.(*net.UnixListener).SetUnlinkOnClose(false)
-		check(l.Close())
-		serve(int(file.Fd()))
-		unixFile = file
-	case "fallback":
-		port, err := strconv.Atoi(args[0])
-		check(err)
-		fd, err := listen("127.0.0.1:"+args[0], nil)
-		for err != nil {
-			port++
-			fd, err = listen(fmt.Sprintf("127.0.0.1:%d", port), nil)
+	},
+	"unix":     func(args []string) { serveUnix(args[0]) },
+	"fallback": func(args []string) { fallBack(number(args[0])) },
+	"many": func(args []string) {
+		for i := range number(args[1]) {
+			fd, err := listen(local(number(args[0])+i), nil)
+			check(err)
+			serve(fd)
 		}
-		serve(fd)
-	case "dial":
-		if answers(args[0]) {
-			fmt.Println("listens: already running")
-			os.Exit(1)
-		}
-	case "waitfree":
-		for answers(args[0]) {
-			time.Sleep(10 * time.Millisecond)
-		}
-	case "probe":
+	},
+	"probe": func(args []string) {
 		fd, err := listen(args[0], nil)
 		check(err)
 		syscall.Close(fd)
-	case "close":
+	},
+	"close": func([]string) {
 		for _, fd := range listeners {
 			syscall.Close(fd)
 		}
 		listeners = nil
-	case "shutdown":
-		shutdown = true
-	case "linger":
-		d, err := time.ParseDuration(args[0])
-		check(err)
-		linger = d
-	case "inherit":
-		cmd := exec.Command(os.Args[0], "-inherited", tag)
-		fd, err := syscall.Dup(listeners[0])
-		check(err)
-		cmd.ExtraFiles = []*os.File{os.NewFile(uintptr(fd), "listener")}
-		check(cmd.Start())
-		syscall.Close(fd)
-	case "child":
+	},
+	"shutdown": func([]string) { shutdown = true },
+
+	"dial": func(args []string) {
+		if answers(args[0]) {
+			fmt.Println("listens: already running")
+			os.Exit(1)
+		}
+	},
+	"waitfree": func(args []string) {
+		for answers(args[0]) {
+			time.Sleep(10 * time.Millisecond)
+		}
+	},
+
+	"inherit": func([]string) { inherit() },
+	"child": func(args []string) {
 		cmd := exec.Command(args[0], args[1:]...)
 		cmd.Stdout = os.Stdout
 		check(cmd.Start())
-	case "reexec":
+	},
+	"reexec": func([]string) {
 		if os.Getenv("REEXECUTED") == "" {
 			check(syscall.Exec(os.Args[0], os.Args, append(os.Environ(), "REEXECUTED=1")))
 		}
-	case "many":
-		from, _ := strconv.Atoi(args[0])
-		count, _ := strconv.Atoi(args[1])
-		for i := range count {
-			fd, err := listen(fmt.Sprintf("127.0.0.1:%d", from+i), nil)
-			check(err)
-			serve(fd)
-		}
-	case "storm":
+	},
+	"storm": func([]string) {
 		check(exec.Command("sh", "-c", "while kill -URG $PPID && kill -CHLD $PPID; do :; done").Start())
-	case "kill":
-		kill(args[0])
-	case "sleep":
-		d, err := time.ParseDuration(args[0])
-		check(err)
-		time.Sleep(d)
-	case "stamp":
+	},
+	"kill": func(args []string) { kill(args[0]) },
+
+	"linger": func(args []string) { linger = duration(args[0]) },
+	"sleep":  func(args []string) { time.Sleep(duration(args[0])) },
+	"stamp": func(args []string) {
 		check(os.WriteFile(args[0], []byte(time.Now().Format(time.RFC3339Nano)), 0o600))
-	case "exit":
-		code, _ := strconv.Atoi(args[0])
-		os.Exit(code)
-	default:
-		check(fmt.Errorf("unknown command %q", words[0]))
+	},
+	"exit": func(args []string) { os.Exit(number(args[0])) },
+}
+
+func number(text string) int {
+	n, err := strconv.Atoi(text)
+	check(err)
+	return n
+}
+
+func duration(text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	check(err)
+	return d
+}
+
+func local(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+// serveUnix listens on a file that outlives the listener.
+func serveUnix(path string) {
+	os.Remove(path)
+	l, err := net.Listen("unix", path)
+	check(err)
+	file, err := l.(*net.UnixListener).File()
+	check(err)
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	check(l.Close())
+	serve(int(file.Fd()))
+	unixFile = file
+}
+
+// fallBack listens on the first free port from there on.
+func fallBack(port int) {
+	fd, err := listen(local(port), nil)
+	for err != nil {
+		port++
+		fd, err = listen(local(port), nil)
 	}
+	serve(fd)
+}
+
+// inherit starts a worker that has the first listener, too.
+func inherit() {
+	cmd := exec.Command(os.Args[0], "-inherited", tag)
+	fd, err := syscall.Dup(listeners[0])
+	check(err)
+	cmd.ExtraFiles = []*os.File{os.NewFile(uintptr(fd), "listener")}
+	check(cmd.Start())
+	syscall.Close(fd)
 }
 
 // answers reports whether a connect succeeds.
@@ -188,8 +217,6 @@ func answers(addr string) bool {
 // listen makes a socket by hand: the net package hides what is tried here.
 func listen(addr string, options []string) (int, error) {
 	host, port, err := net.SplitHostPort(addr)
-	check(err)
-	number, err := strconv.Atoi(port)
 	check(err)
 	family := syscall.AF_INET
 	if strings.Contains(host, ":") {
@@ -217,9 +244,9 @@ func listen(addr string, options []string) (int, error) {
 	ip := net.ParseIP(host)
 	var sa syscall.Sockaddr
 	if family == syscall.AF_INET {
-		sa = &syscall.SockaddrInet4{Port: number, Addr: [4]byte(ip.To4())}
+		sa = &syscall.SockaddrInet4{Port: number(port), Addr: [4]byte(ip.To4())}
 	} else {
-		sa = &syscall.SockaddrInet6{Port: number, Addr: [16]byte(ip.To16())}
+		sa = &syscall.SockaddrInet6{Port: number(port), Addr: [16]byte(ip.To16())}
 	}
 	err = syscall.Bind(fd, sa)
 	if err == nil {
@@ -288,13 +315,12 @@ func serve(fd int) {
 
 // kill ends whoever has a socket that listens on the port, as kill-port and fuser -k do.
 func kill(port string) {
-	number, _ := strconv.Atoi(port)
 	inodes := map[string]bool{}
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		text, _ := os.ReadFile(table)
 		for _, line := range strings.Split(string(text), "\n") {
 			f := strings.Fields(line)
-			if len(f) > 9 && f[3] == "0A" && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", number)) {
+			if len(f) > 9 && f[3] == "0A" && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", number(port))) {
 				inodes["socket:["+f[9]+"]"] = true
 			}
 		}
