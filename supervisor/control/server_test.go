@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 	"github.com/devguard/devguard/supervisor/reload"
 )
 
@@ -28,30 +29,13 @@ const limit = 60 * time.Second
 type fake struct {
 	*Server
 	log *slog.Logger
-	out lockedBuffer // what is shown of the log
+	out logtest.Buffer // what is shown of the log
 
 	mu                      sync.Mutex
 	snap                    reload.Snapshot
 	newer                   chan struct{}
 	version                 uint64
 	restarts, stops, resets int
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 func serve(t testing.TB) *fake { return serveWithin(t, bodyTime) }

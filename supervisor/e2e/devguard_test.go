@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/dbguard/pgtest"
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 )
 
 // limit bounds every wait of these tests: far more than anything needs on a
@@ -35,7 +36,7 @@ type devguard struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	marker string // in the environment of all its processes
-	out    lockedBuffer
+	out    logtest.Buffer
 	stderr *os.File      // what d.read reads
 	heard  chan struct{} // closed when d.read has ended; nil when it does not read
 
@@ -62,23 +63,6 @@ func (l line) int(key string) int {
 }
 
 func (l line) str(key string) string { s, _ := l.Attrs[key].(string); return s }
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
 
 // run starts devguard in dir with a JSON log. The test fails if anything of it
 // is left when it ends.

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/devguard/devguard/supervisor/logline/logtest"
 	"github.com/devguard/devguard/supervisor/testneed"
 	"golang.org/x/sys/unix"
 )
@@ -19,7 +20,7 @@ type terminal struct {
 	t        *testing.T
 	fd       int // of pty
 	pty, tty *os.File
-	screen   lockedBuffer // what was written to it
+	screen   logtest.Buffer // what was written to it
 }
 
 func newTerminal(t *testing.T) *terminal {

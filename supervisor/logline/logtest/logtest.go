@@ -1,6 +1,6 @@
 // Package logtest is for tests: a slog.Handler that holds each line against the
-// contract of package logline, and has it said to people as at a terminal; and
-// errors as people see them.
+// contract of package logline, and has it said to people as at a terminal;
+// errors as people see them; and a buffer for what is logged or printed.
 package logtest
 
 import (
