@@ -251,7 +251,7 @@ func request(t *testing.T, addr, path string) (net.Conn, *bufio.Reader) {
 // TestHangUp: streams, kept connections and those that were opened ahead do not hold a graceful stop
 // up. Without it they take the whole grace.
 func TestHangUp(t *testing.T) {
-	for _, row := range []struct{ hangUp, grace string }{{"150ms", "2m"}, {"off", "2s"}} {
+	for _, row := range []struct{ hangUp, grace string }{{"100ms", "2m"}, {"off", "2s"}} {
 		t.Run(row.hangUp, func(t *testing.T) {
 			t.Parallel()
 			s := runStreams(t, fmt.Sprintf("grace = %q\nhang_up = %q\n", row.grace, row.hangUp))
@@ -322,8 +322,8 @@ func TestHangUpSoon(t *testing.T) {
 			limit = late
 		}
 		t.Logf("%s: ended %v after the signal", kind, took.Round(time.Millisecond))
-		if took > limit || took < 100*time.Millisecond && kind != "opened ahead" { // net/http closes that after 5 s
-			t.Errorf("%s: ended %v after the signal, want between 150 ms and %v", kind, took, limit)
+		if took > limit || took < 90*time.Millisecond && kind != "opened ahead" { // net/http closes that after 5 s
+			t.Errorf("%s: ended %v after the signal, want between 90 ms and %v", kind, took, limit)
 		}
 	}
 	s.serves("http://"+s.addr, "v1")
