@@ -230,7 +230,8 @@ func oursAlone(err error) bool {
 	return !refusesTLS(err)
 }
 
+// noTLS is what pgconn says, which has no type for it, where a server has no TLS.
+const noTLS = "server refused TLS connection"
+
 // refusesTLS reports whether a server has no TLS for a connect that wants it.
-func refusesTLS(err error) bool {
-	return strings.Contains(err.Error(), "server refused TLS connection") // pgconn has no type for it
-}
+func refusesTLS(err error) bool { return strings.Contains(err.Error(), noTLS) }

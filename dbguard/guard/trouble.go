@@ -22,7 +22,8 @@ type trouble struct {
 	full    bool   // no session was free: worth another try
 }
 
-// explain says in one line why connect failed.
+// explain says in one line why connect failed. Of an error that joins several (a host with several
+// addresses, with TLS and without) it names what got furthest, as troubleCode does.
 func explain(err error, s dsn.Settings) trouble {
 	var server *pgconn.PgError
 	var unknown *net.DNSError
@@ -33,12 +34,14 @@ func explain(err error, s dsn.Settings) trouble {
 		return trouble{reason, true, isFull(server)}
 	case errors.As(err, &unknown) && !unknown.IsTimeout:
 		return trouble{reason: fmt.Sprintf("the host %q is not known", unknown.Name)}
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
-		return trouble{reason: "nothing listens there"}
 	case isCertificate(err):
-		return trouble{reason: s.Scrub("its certificate is not accepted: " + oneLine(errors.Unwrap(err).Error())), reached: true}
+		return trouble{reason: s.Scrub("its certificate is not accepted: " + oneLine(certificateTrouble(err).Error())), reached: true}
+	case refusesTLS(err):
+		return trouble{reason: noTLS, reached: true}
 	case timedOut(err):
 		return trouble{reason: "no answer in time"}
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
+		return trouble{reason: "nothing listens there"}
 	case errors.As(err, &op): // its text would hold our port, a new one each time
 		return trouble{reason: s.Scrub(fmt.Sprintf("%s: %v", op.Op, op.Err)), reached: op.Op != "dial"}
 	}
@@ -46,10 +49,19 @@ func explain(err error, s dsn.Settings) trouble {
 }
 
 // isCertificate reports whether a server's certificate is the trouble.
-func isCertificate(err error) bool {
+func isCertificate(err error) bool { return certificateTrouble(err) != nil }
+
+// certificateTrouble is what is wrong with a server's certificate; nil: nothing.
+func certificateTrouble(err error) error {
 	var unverified *tls.CertificateVerificationError
+	if errors.As(err, &unverified) {
+		return unverified
+	}
 	var authority x509.UnknownAuthorityError
-	return errors.As(err, &unverified) || errors.As(err, &authority)
+	if errors.As(err, &authority) {
+		return authority
+	}
+	return nil
 }
 
 // timedOut reports whether err says that time ran out. The clock of ctx is no
