@@ -141,7 +141,7 @@ func (t *Table) HandFailed(inode uint64, reason string) []Action {
 // Continue, or Confirm for one that was handed over: it listens already, and its queue stays long.
 // Those who wait are more than the backlog of many servers (5 in Python's http.server), and the
 // kernel resets new clients of a queue that is longer than its backlog.
-func (t *Table) Listen(gen int, inode uint64, place Place) (Verdict, []Action) {
+func (t *Table) Listen(now time.Time, gen int, inode uint64, place Place) (Verdict, []Action) {
 	s := t.sockets[inode]
 	if !t.runs(gen) || s == nil || s.place != place {
 		return Continue, nil // one that nobody has seen bind: to port 0, or before devguard was there
@@ -152,15 +152,23 @@ func (t *Table) Listen(gen int, inode uint64, place Place) (Verdict, []Action) {
 			delete(t.sockets, inode)
 			return Continue, nil
 		}
-		s.state = listening{gen}
-		delete(t.gone, place)
+		t.listens(now, s)
 		return Continue, []Action{Keep{inode}}
 	case handed, held:
-		s.state = listening{gen}
-		delete(t.gone, place)
+		t.listens(now, s)
 		return Confirm, []Action{Lengthen{Inode: inode}}
 	}
 	return Continue, nil
+}
+
+// listens says that the newest generation listens on a socket. What it opens after a minute says
+// nothing of its start.
+func (t *Table) listens(now time.Time, s *socket) {
+	s.state = listening{t.gen}
+	delete(t.gone, s.place)
+	if after := now.Sub(t.started); after < downLimit {
+		t.binds = after.Round(time.Second)
+	}
 }
 
 // Keeps reports whether devguard has a copy of the socket.
@@ -202,7 +210,7 @@ func (t *Table) Deadline() time.Time {
 	case ready:
 		var first time.Time
 		if isHeldNow {
-			first = p.since.Add(untaken)
+			first = p.since.Add(t.patience())
 		}
 		if listens && (first.IsZero() || p.look.Before(first)) {
 			first = p.look

@@ -19,7 +19,7 @@
 //   - A generation that ends by itself, or is not ready in time, and has not taken
 //     what was held for it. When the next one then becomes ready, the app dials its
 //     own port before it binds, and holding is off for the run.
-//   - A generation that is ready and has not taken it (untaken).
+//   - A generation that is ready and has not taken it in time (Table.patience).
 //   - The app is down and nothing is done about it (downLimit); until then whoever
 //     connects is answered that it is (Answer).
 //   - Clients wait on a socket that the app has closed while it runs.

@@ -61,7 +61,7 @@ func (w *world) play(script []byte) []byte {
 	case op == 0 && !w.alive:
 		w.gen++
 		w.alive, w.ends = true, false
-		w.do(w.table.Started(w.gen))
+		w.do(w.table.Started(w.now, w.gen))
 	case op == 7:
 		w.do(w.table.Active())
 	case op == 11:
@@ -130,7 +130,7 @@ func (w *world) listen(i int) {
 		return
 	}
 	s := w.fresh[i%len(w.fresh)]
-	_, acts := w.table.Listen(w.gen, s.inode, s.place)
+	_, acts := w.table.Listen(w.now, w.gen, s.inode, s.place)
 	for _, a := range acts {
 		if k, ok := a.(Keep); ok {
 			w.kept[k.Inode], w.open[k.Inode] = true, true

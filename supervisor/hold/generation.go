@@ -8,14 +8,14 @@ import (
 )
 
 // Started says that the process of a generation exists. The one before must have ended.
-func (t *Table) Started(gen int) []Action {
+func (t *Table) Started(now time.Time, gen int) []Action {
 	switch t.phase.(type) {
 	case nil, away, down:
 	default:
 		panic(fmt.Sprintf("BUG: generation %d starts while generation %d is there", gen, t.gen))
 	}
 	acts := t.Active()
-	t.gen, t.phase, t.took, t.waited, t.empty = gen, starting{}, false, nil, nil
+	t.gen, t.started, t.phase, t.took, t.waited, t.empty = gen, now, starting{}, false, nil, nil
 	return acts
 }
 
@@ -62,6 +62,10 @@ func (t *Table) untaken(reason string) []Action {
 	}
 	return t.tooLate(left, reason)
 }
+
+// patience is how long a generation that is ready may take to bind what is held for it: one that is
+// ready by the rule `alive` may be loading still, as one of the same app did before.
+func (t *Table) patience() time.Duration { return min(max(untaken, 2*t.binds), downLimit) }
 
 // tooLate lets go of what the newest generation has not taken in time, and remembers that it had its
 // chance.
@@ -197,8 +201,8 @@ func (t *Table) Tick(now time.Time) []Action {
 	switch p := t.phase.(type) {
 	case ready:
 		var acts []Action
-		if left := t.all(isHeld); len(left) > 0 && !now.Before(p.since.Add(untaken)) {
-			acts = t.tooLate(left, fmt.Sprintf("generation %d is ready for %v, and has not taken it", t.gen, untaken))
+		if left := t.all(isHeld); len(left) > 0 && !now.Before(p.since.Add(t.patience())) {
+			acts = t.tooLate(left, fmt.Sprintf("generation %d is ready for %v, and has not taken it", t.gen, t.patience()))
 		}
 		if !now.Before(p.look) {
 			p.look = now.Add(lookEvery)

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// untaken is how long a generation that is ready may take to bind what is held
-	// for it: apps open several ports one after the other. A guess.
+	// untaken is how long a generation that is ready may take at least to bind what is held
+	// for it: apps open several ports one after the other. A guess. See patience.
 	untaken = 5 * time.Second
 
 	// downLimit is how long sockets are held while the app is down and nothing is
@@ -36,11 +36,14 @@ const (
 // Table is what is known of the app's listening sockets. Its zero value is ready.
 type Table struct {
 	gen     int // the newest generation
+	started time.Time
 	phase   phase
 	took    bool // it was given a socket that was held for the app
 	sockets map[uint64]*socket
 	empty   []uint64 // sockets that were found closed, with clients that wait, at the last look
 	waited  []Place  // let go because it had not taken them in time
+
+	binds time.Duration // how long after its start a generation was last seen to listen
 
 	debugger uint16 // see Debugger; 0 for none
 

@@ -77,8 +77,8 @@ func fixed(why string) func(*Request) { return func(r *Request) { r.Fixed = why 
 func inNet(net uint64) func(*Request) { return func(r *Request) { r.Place.Net = net } }
 
 func listen(gen int, inode uint64, addr, want string) step {
-	return step{what: "listen " + addr, want: want, do: func(t *Table, _ time.Time) string {
-		verdict, acts := t.Listen(gen, inode, place(addr))
+	return step{what: "listen " + addr, want: want, do: func(t *Table, now time.Time) string {
+		verdict, acts := t.Listen(now, gen, inode, place(addr))
 		if verdict == Confirm {
 			return "confirm; " + text(acts)
 		}
@@ -94,7 +94,7 @@ func started(gen int) step {
 	return restarted(gen, "")
 }
 func restarted(gen int, want string) step {
-	return on("started", func(t *Table, _ time.Time) []Action { return t.Started(gen) }, want)
+	return on("started", func(t *Table, now time.Time) []Action { return t.Started(now, gen) }, want)
 }
 func becomesReady(gen int, want string) step {
 	return on("ready", func(t *Table, now time.Time) []Action { return t.Ready(now, gen) }, want)
@@ -134,6 +134,14 @@ func after(d time.Duration, s step) step { s.at = d; return s }
 func served(addr string, more ...func(*Request)) []step {
 	return []step{
 		started(1), bind(1, 1, addr, "", more...), listen(1, 1, addr, "keep 1"), becomesReady(1, ""),
+		stops(1, "renew 1"), ended(1, "lengthen 1"), started(2),
+	}
+}
+
+// slow is served by a generation 1 that listens so long after its start.
+func slow(addr string, d time.Duration) []step {
+	return []step{
+		started(1), becomesReady(1, ""), after(d, bind(1, 1, addr, "")), listen(1, 1, addr, "keep 1"),
 		stops(1, "renew 1"), ended(1, "lengthen 1"), started(2),
 	}
 }
@@ -299,7 +307,7 @@ func TestNotTaken(t *testing.T) {
 	})
 }
 
-// TestReadyAndNotTaken: after five seconds it is let go.
+// TestReadyAndNotTaken: after five seconds it is let go, later where the app was seen to take longer.
 func TestReadyAndNotTaken(t *testing.T) {
 	playAll(t, map[string][]step{
 		"ready and not taken": append(served(local), becomesReady(2, ""), after(untaken-1, tick("")),
@@ -310,6 +318,12 @@ func TestReadyAndNotTaken(t *testing.T) {
 			after(untaken, tick("let go 1: generation 2 is ready for 5s, and has not taken it")),
 			bind(2, 20, local, "off: generation 2 bound 127.0.0.1:8080 only when devguard had let go of it")),
 		"ready, and ends by itself": append(served(local), becomesReady(2, ""), exited(2, gives(2))),
+		"it takes long to start": append(slow(local, 10*time.Second), becomesReady(2, ""), after(20*time.Second-1, tick("")),
+			after(1, tick("let go 1: generation 2 is ready for 20s, and has not taken it"))),
+		"it takes longer than anybody waits": append(slow(local, 50*time.Second), becomesReady(2, ""), after(downLimit-1, tick("")),
+			after(1, tick("let go 1: generation 2 is ready for 1m0s, and has not taken it"))),
+		"it listens an hour after its start": append(slow(local, time.Hour), becomesReady(2, ""),
+			after(untaken, tick("let go 1: generation 2 is ready for 5s, and has not taken it"))),
 	})
 }
 

@@ -3,6 +3,7 @@ package listeners
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -180,7 +181,7 @@ func (h *Holder) listen(c call) (answered bool, err error) {
 	if !c.Waiting(c.Notification) {
 		return false, seccomp.ErrGone
 	}
-	verdict, acts := h.table.Listen(c.gen, inode, place)
+	verdict, acts := h.table.Listen(time.Now(), c.gen, inode, place)
 	h.do(acts)
 	if verdict == hold.Confirm && h.table.Keeps(inode) {
 		return true, c.Succeed(c.Notification)

@@ -97,7 +97,7 @@ func (h *Holder) any(is func(hold.Kept) bool) bool {
 // reason why it has none. pids are the processes of its tree.
 func (h *Holder) Started(gen int, filter *os.File, refused error, pids func() []int) {
 	h.ask(func() {
-		h.do(h.table.Started(gen))
+		h.do(h.table.Started(time.Now(), gen))
 		h.pids = pids
 		var l *seccomp.Listener
 		if refused == nil {
