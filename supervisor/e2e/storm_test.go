@@ -23,7 +23,7 @@ const stormsPerProcess = 15
 
 // TestStorms holds P1: whatever happens to the tree, the last state is served.
 func TestStorms(t *testing.T) {
-	processes := 4
+	processes, fast := 4, 0
 	if *campaign {
 		processes = 40
 	}
@@ -36,13 +36,21 @@ func TestStorms(t *testing.T) {
 			if !*campaign {
 				t.Parallel()
 			}
-			storms(t, seed)
+			n := storms(t, seed)
+			t.Logf("%d fast builds", n)
+			if *campaign {
+				fast += n
+			}
 		})
+	}
+	if *campaign && *stormSeed == 0 && fast == 0 {
+		t.Error("no build was fast")
 	}
 }
 
-// storms lets a number of storms loose on one devguard.
-func storms(t *testing.T, seed uint64) {
+// storms lets a number of storms loose on one devguard. Every fourth one need not build with
+// the go command; it returns how many builds were made without.
+func storms(t *testing.T, seed uint64) (fast int) {
 	s := &storm{t: t, base: t.TempDir(), r: rand.New(rand.NewPCG(seed, 0))}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -56,23 +64,44 @@ func storms(t *testing.T, seed uint64) {
 	s.git("init", "-q", "-b", "main")
 	s.commit()
 	args := []string{"--db", "off"}
+	if s.fast = seed%4000 == 0; s.fast {
+		config := filepath.Join(t.TempDir(), "devguard.toml")
+		write(t, config, "[build]\nfast = \"auto\"\n")
+		args = append(args, "--config", config, "-v")
+	}
 	if *stormVerbose {
 		args = append(args, "-v")
 	}
 	s.d = run(t, s.app(), nil, args...)
 	s.served(true)
-	for i := range stormsPerProcess {
+	storms, edits := stormsPerProcess, 9
+	if s.fast {
+		edits = 3 // what adds, removes or renames files is left to the go command
+		if !*campaign {
+			storms = 5 // each waits for the go command twice
+		}
+	}
+	for i := range storms {
 		s.say("--- storm %d", i)
-		for range 2 + s.r.IntN(9) {
+		for range 2 + s.r.IntN(edits) {
 			s.edit()
 			s.pause()
 		}
 		s.repair()
 		s.served(*campaign || i%4 == 0)
+		if s.fast {
+			s.verified()
+		}
 	}
 	if code := s.d.stop(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+	for _, l := range s.d.since(0) {
+		if l.Msg == "build finished" && l.str("way") == "fast" {
+			fast++
+		}
+	}
+	return fast
 }
 
 var stormVerbose = flag.Bool("storm-v", false, "let devguard tell what it ignores in storms")
@@ -82,6 +111,7 @@ type storm struct {
 	t     *testing.T
 	r     *rand.Rand
 	d     *devguard
+	fast  bool // builds need not be the go command's
 	base  string
 	world world             // as it should be
 	files map[string]string // as the last edit left them, by path below base
@@ -135,6 +165,26 @@ func (s *storm) served(build bool) {
 		s.say("--- not served: %s", want)
 		s.t.Errorf("the tree is quiet, but %q is served, not %q\n%s", s.serving(), want, s.d.log())
 		s.t.Fatalf("a plain go build says %q", s.oracle())
+	}
+}
+
+// verified waits until the go command has built what is served a second time, and has made the same
+// bytes: the next build may be fast then.
+func (s *storm) verified() {
+	s.t.Helper()
+	all := s.d.since(0)
+	last := len(all) - 1
+	for ; last >= 0 && all[last].Msg != "build finished"; last-- {
+	}
+	if last < 0 {
+		return
+	}
+	if all[last].str("way") == "fast" {
+		s.say("--- a fast build is served")
+	}
+	s.d.wait(last, "build verified", nil)
+	if n := s.d.count(0, "build differs"); n > 0 {
+		s.t.Fatalf("%d fast builds differ from the go command's\n%s", n, s.d.log())
 	}
 }
 
