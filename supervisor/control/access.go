@@ -24,15 +24,24 @@ type access struct {
 }
 
 // check returns why a request is refused; nil when it is not. Where it comes from is looked at
-// first: a page learns nothing of the secret.
+// first: a foreign page learns nothing of the secret.
 func (a access) check(r *http.Request) *refusal {
+	if no := a.checkPlace(r); no != nil {
+		return no
+	}
+	if !a.knows(r.Header.Get("Authorization")) {
+		return &refusal{http.StatusUnauthorized, "the secret of this run is missing or wrong", "send Authorization: Bearer with the token of control.json"}
+	}
+	return nil
+}
+
+// checkPlace looks at where a request was sent to, and which page it comes from.
+func (a access) checkPlace(r *http.Request) *refusal {
 	switch {
 	case !a.ours(r.Host):
 		return &refusal{http.StatusForbidden, "the Host of the request is not this server", "use the URL of control.json"}
 	case len(r.Header.Values("Origin")) > 0 && r.Header.Get("Origin") != "http://"+r.Host:
 		return &refusal{http.StatusForbidden, "requests of web pages are refused", ""}
-	case !a.knows(r.Header.Get("Authorization")):
-		return &refusal{http.StatusUnauthorized, "the secret of this run is missing or wrong", "send Authorization: Bearer with the token of control.json"}
 	}
 	return nil
 }
@@ -69,14 +78,19 @@ func readBody(w http.ResponseWriter, r *http.Request) *refusal {
 	return nil
 }
 
-// guard wraps what is answered to those who may ask.
-func (a access) guard(next http.Handler) http.Handler {
+// guard wraps what is answered to those who may ask. open returns what is answered to those who do
+// not have the secret (yet), nil for any other request.
+func (a access) guard(open func(*http.Request) http.Handler, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
-		no := a.check(r)
+		check, next := a.check, next
+		if free := open(r); free != nil {
+			check, next = a.checkPlace, free
+		}
+		no := check(r)
 		if no == nil {
 			no = readBody(w, r)
 		}

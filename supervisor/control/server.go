@@ -36,6 +36,8 @@ type Source struct {
 	// ResetConnections ends the app's database sessions, and returns what was done.
 	ResetConnections func(context.Context) []Reset
 	Journal          *Journal
+	// Kept is what the run before has kept for this one; the zero value: nothing.
+	Kept Kept
 }
 
 // The bounds of a request: a client of ours is done with its headers and body in milliseconds.
@@ -48,14 +50,17 @@ const (
 // Server answers at one loopback address, from Open until Close.
 type Server struct {
 	source  Source
+	pass    *pass
 	http    *http.Server
 	url     string
 	token   string
 	streams chan struct{} // a place for each event stream, and for each caller who waits
+	port    uint16
 	served  chan struct{} // closed when nothing is served any more
 }
 
-// Open listens at addr, an address of loopback; port 0 means any that is free.
+// Open listens at addr, an address of loopback; port 0 means that of the run before if it is free,
+// else any.
 func Open(addr string, source Source) (*Server, error) { return open(addr, source, bodyTime) }
 
 func open(addr string, source Source, bodyTime time.Duration) (*Server, error) {
@@ -63,17 +68,18 @@ func open(addr string, source Source, bodyTime time.Duration) (*Server, error) {
 	if err != nil || !at.Addr().IsLoopback() {
 		return nil, logline.WithHint(fmt.Errorf("%q is no loopback address to be asked at", addr), `write one like "127.0.0.1:0"`)
 	}
-	l, err := net.Listen("tcp", addr)
+	l, err := listenAt(at, source.Kept.Port)
 	if err != nil {
 		return nil, logline.WithHint(fmt.Errorf("listen for questions about this devguard: %w", err), `"127.0.0.1:0" takes a port that is free`)
 	}
 	s := &Server{
-		source: source, url: "http://" + l.Addr().String(), token: rand.Text(),
+		source: source, url: "http://" + l.Addr().String(), port: uint16(l.Addr().(*net.TCPAddr).Port), token: rand.Text(),
 		streams: make(chan struct{}, maxStreams), served: make(chan struct{}),
 	}
-	a := access{token: s.token, port: uint16(l.Addr().(*net.TCPAddr).Port)}
+	s.pass = newPass(s.token, source.Kept.Key, s.port)
+	a := access{token: s.token, port: s.port}
 	s.http = &http.Server{
-		Handler: a.guard(s.routes()), ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, MaxHeaderBytes: maxHeaders,
+		Handler: a.guard(s.withoutSecret, s.routes()), ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, MaxHeaderBytes: maxHeaders,
 		ErrorLog: log.New(io.Discard, "", 0), // what strangers send is no news
 	}
 	go func() {
@@ -81,6 +87,17 @@ func open(addr string, source Source, bodyTime time.Duration) (*Server, error) {
 		_ = s.http.Serve(l) // ends by Close
 	}()
 	return s, nil
+}
+
+// listenAt listens at an address, at the port of the run before if any will do: pages that are open
+// find this run there.
+func listenAt(at netip.AddrPort, before uint16) (net.Listener, error) {
+	if at.Port() == 0 && before != 0 {
+		if l, err := net.Listen("tcp", netip.AddrPortFrom(at.Addr(), before).String()); err == nil {
+			return l, nil
+		}
+	}
+	return net.Listen("tcp", at.String())
 }
 
 // URL is where the Server answers.
@@ -107,6 +124,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /v1/stop", wish(s.source.Stop))
 	mux.HandleFunc("POST /v1/reset-connections", s.reset)
 	mux.HandleFunc("POST /api/debug/reset-db", s.reset)
+	mux.HandleFunc("POST /v1/page", s.page)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
