@@ -109,7 +109,7 @@ func newApp(args []string) *cli.App {
 			verb("debug", cmd.DebugUsage, cmd.RunArgs, cmd.DebugHelp, cmd.DebugFlags(), func(c *cli.Context) error { return run(c, args) }),
 			verb("explain", cmd.ExplainUsage, cmd.ExplainArgs, cmd.ExplainHelp, cmd.PlaceFlags(), func(c *cli.Context) error { return explain(c, args) }),
 			verb("doctor", cmd.DoctorUsage, cmd.DoctorArgs, cmd.DoctorHelp, cmd.DoctorFlags(), func(c *cli.Context) error { return diagnose(c, args) }),
-			verb("status", cmd.StatusUsage, cmd.TalkArgs, cmd.StatusHelp, cmd.TalkFlags("json"), talk(cmd.Status)),
+			verb("status", cmd.StatusUsage, cmd.TalkArgs, cmd.StatusHelp, cmd.TalkFlags("json", "open"), talk(cmd.Status)),
 			verb("wait", cmd.WaitUsage, cmd.TalkArgs, cmd.WaitHelp, cmd.TalkFlags("json", "timeout"), wait),
 			verb("restart", cmd.RestartUsage, cmd.TalkArgs, cmd.RestartHelp, cmd.TalkFlags(), talk(cmd.Restart)),
 			verb("stop", cmd.StopUsage, cmd.TalkArgs, cmd.StopHelp, cmd.TalkFlags(), talk(cmd.Stop)),
@@ -395,7 +395,14 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.Di
 			keys.GiveBack()
 			osproc.StopSelf()
 		},
-		OpenControl: func(c supervisor.Control) (func(), error) { return openControl(cfg, st, journal, c) },
+		OpenControl: func(c supervisor.Control) (supervisor.Answering, error) {
+			server, err := openControl(cfg, st, journal, c)
+			if err != nil {
+				return supervisor.Answering{}, err
+			}
+			show := func() { _ = cmd.ShowPage(screen, server.PageURL()) } // the screen takes it
+			return supervisor.Answering{ShowPage: show, End: server.Close}, nil
+		},
 	})
 	if err := run.End(); err != nil {
 		logline.Warning(err).To(log)
@@ -440,8 +447,8 @@ func level(cfg *config.Config) slog.Level {
 	return slog.LevelInfo
 }
 
-// openControl answers the other verbs, and writes down where.
-func openControl(cfg *config.Config, st *statedir.Dir, journal *control.Journal, c supervisor.Control) (end func(), err error) {
+// openControl answers the other verbs and the status page, and writes down where.
+func openControl(cfg *config.Config, st *statedir.Dir, journal *control.Journal, c supervisor.Control) (*control.Server, error) {
 	runs := cfg.App.Package
 	if len(cfg.App.Command) > 0 {
 		runs = strings.Join(cfg.App.Command, " ")
@@ -466,16 +473,16 @@ func openControl(cfg *config.Config, st *statedir.Dir, journal *control.Journal,
 			done, _ := c.ResetConnections(ctx).([]control.Reset)
 			return done
 		},
-		Journal: journal,
+		Journal: journal, Kept: control.Kept(st.KeptPage()),
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := st.Publish(server.URL(), server.Token()); err != nil {
+	if err := errors.Join(st.Publish(server.URL(), server.Token()), st.KeepPage(statedir.Page(server.Kept()))); err != nil {
 		server.Close()
 		return nil, err
 	}
-	return server.Close, nil
+	return server, nil
 }
 
 // keyboard reads the keys of the terminal; nil when the app has it or there is none.

@@ -53,7 +53,14 @@ func (s *Supervisor) control() Control {
 // reset ends the app's database sessions beside the loop; the database side says what it did.
 func (s *Supervisor) reset() {
 	db := s.newestDatabase()
-	s.resets.Go(func() { db.reset(context.Background()) })
+	s.aside.Go(func() { db.reset(context.Background()) })
+}
+
+// showPage shows the status page beside the loop.
+func (s *Supervisor) showPage() {
+	if s.answering.ShowPage != nil {
+		s.aside.Go(s.answering.ShowPage)
+	}
 }
 
 // wish is an event that somebody asks for; granted is closed when it is in the newest state.

@@ -15,11 +15,12 @@ import (
 // channel, and everything it does is done elsewhere: nothing here blocks but the
 // select.
 type loop struct {
-	doers   doers
-	say     func(reload.Log)      // writes a line of the log
-	help    func()                // tells what the keys do
-	reset   func()                // ends the app's database sessions; does not wait
-	publish func(reload.Snapshot) // shows the state to others; does not wait
+	doers    doers
+	say      func(reload.Log)      // writes a line of the log
+	help     func()                // tells what the keys do
+	reset    func()                // ends the app's database sessions; does not wait
+	showPage func()                // opens the status page; does not wait
+	publish  func(reload.Snapshot) // shows the state to others; does not wait
 
 	changes <-chan change.Set
 	replace <-chan struct{}  // see App.Replace
@@ -117,6 +118,8 @@ func (l *loop) key(r rune) reload.Event {
 		return reload.Interrupt{}
 	case 'd':
 		l.reset()
+	case 'o':
+		l.showPage()
 	case '?':
 		l.help()
 	}

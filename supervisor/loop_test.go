@@ -395,13 +395,16 @@ func TestKeysOfATerminalThatIsGone(t *testing.T) {
 func TestKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		keys, helped, reset := make(chan rune), make(chan bool, 1), make(chan bool, 1)
+		keys, helped, reset, shown := make(chan rune), make(chan bool, 1), make(chan bool, 1), make(chan bool, 1)
 		w.loop.keys, w.loop.help, w.loop.reset = keys, func() { helped <- true }, func() { reset <- true }
+		w.loop.showPage = func() { shown <- true }
 		w.serve()
 		keys <- '?'
 		<-helped
 		keys <- 'd'
 		<-reset
+		keys <- 'o'
+		<-shown
 		keys <- 'x'
 		keys <- 'r'
 		w.await(reload.LogInstanceReady, 2)

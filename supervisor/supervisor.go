@@ -55,9 +55,14 @@ type Options struct {
 	StopSelf func()
 	Keys     <-chan rune // nil without a terminal
 
-	// OpenControl begins to answer whoever asks about the Supervisor, and returns what
-	// ends that; may be nil.
-	OpenControl func(Control) (end func(), err error)
+	// OpenControl begins to answer whoever asks about the Supervisor; may be nil.
+	OpenControl func(Control) (Answering, error)
+}
+
+// Answering is a server that answers whoever asks.
+type Answering struct {
+	ShowPage func() // of key o; it may take some seconds
+	End      func()
 }
 
 // Supervisor is one running `devguard run`: what its doers take from, in the loop, and
@@ -85,7 +90,9 @@ type Supervisor struct {
 	board   board
 	wishes  chan wish
 	ended   chan struct{}  // closed when the loop has ended
-	resets  sync.WaitGroup // of key d
+	aside   sync.WaitGroup // of keys d and o
+
+	answering Answering // set before the loop begins
 
 	watch    *watch.Watcher
 	launcher *proc.Launcher
@@ -105,18 +112,18 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	defer s.shutdown()
 	l := loop{
-		doers: s.doers(), say: s.log, help: s.help, reset: s.reset, publish: s.publisher(),
+		doers: s.doers(), say: s.log, help: s.help, reset: s.reset, showPage: s.showPage, publish: s.publisher(),
 		changes: s.watch.Changes(), replace: s.replace, signals: s.Signals, keys: s.Keys, ended: ctx.Done(),
 		wishes: s.wishes,
 	}
 	st := reload.New(s.decisions(s.cfg))
 	s.board.publish(st.Snapshot())
 	if s.OpenControl != nil {
-		end, err := s.OpenControl(s.control())
-		if err != nil {
+		var err error
+		if s.answering, err = s.OpenControl(s.control()); err != nil {
 			return err
 		}
-		defer end()
+		defer s.answering.End()
 	}
 	defer close(s.ended)
 	return l.run(st)
@@ -153,7 +160,7 @@ func newSupervisor(opts Options) (*Supervisor, error) {
 // shutdown closes what newSupervisor has opened. The app and everything else that was
 // begun since has ended: package reload decides that, and run waits for it.
 func (s *Supervisor) shutdown() {
-	s.resets.Wait() // each takes the drain timeout at most
+	s.aside.Wait() // each takes the drain timeout at most
 	s.launcher.Close()
 	s.holder.Close()
 	s.watch.Close()

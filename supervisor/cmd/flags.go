@@ -93,6 +93,8 @@ func TalkFlags(more ...string) []cli.Flag {
 		switch name {
 		case "json":
 			flags = append(flags, &cli.BoolFlag{Name: name, Usage: "print JSON"})
+		case "open":
+			flags = append(flags, &cli.BoolFlag{Name: name, Usage: "open the status page in a browser"})
 		case "timeout":
 			flags = append(flags, &cli.DurationFlag{Name: name, Value: time.Minute, Usage: "give up after `D`"})
 		case "follow":

@@ -61,7 +61,8 @@ module below: it is built there, and runs here.
 
 The app's output is not touched; devguard's own lines go to stderr. The app reads
 /dev/null unless app.stdin is true. At a terminal: r restarts (and runs held
-hooks), d ends the app's database sessions, q quits, ? helps.
+hooks), d ends the app's database sessions, o opens the status page, q quits,
+? helps.
 
 Ctrl-C asks the app to stop (app.stop_signal), waits up to app.grace and then
 kills what is left of its process tree; a second Ctrl-C kills at once. Ctrl-\
@@ -143,7 +144,8 @@ It is found from any directory of the project. Where several run, --name says wh
 // StatusHelp is the description of status.
 const StatusHelp = `Prints the generation that runs and where it listens, what waits and why, what
 has failed, hooks, sockets that are held, and the app's database sessions. --json prints the answer of
-GET /v1/status as it is.` + found
+GET /v1/status as it is. --open opens the status page in a browser instead, like
+key o, or prints its address where there is none: good once, for two minutes.` + found
 
 // WaitHelp is the description of wait.
 const WaitHelp = `    devguard wait && npx playwright test

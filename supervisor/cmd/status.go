@@ -13,6 +13,9 @@ import (
 
 // Status answers `devguard status`.
 func Status(ctx context.Context, t *Talk) error {
+	if t.Open {
+		return openPage(ctx, t)
+	}
 	if t.JSON {
 		var raw json.RawMessage
 		if err := t.Get(ctx, "/v1/status", &raw); err != nil {

@@ -24,6 +24,7 @@ type Talk struct {
 	Out      io.Writer
 	JSON     bool
 	Follow   bool
+	Open     bool          // of Status
 	Timeout  time.Duration // of Wait
 	AwaitEnd func() error  // returns once that devguard has ended
 }
@@ -35,7 +36,7 @@ func NewTalk(c *cli.Context) (*Talk, error) {
 		return nil, err
 	}
 	return &Talk{
-		Client: control.Client{URL: r.URL, Token: r.Token}, Out: os.Stdout, JSON: c.Bool("json"), Follow: c.Bool("follow"), Timeout: c.Duration("timeout"),
+		Client: control.Client{URL: r.URL, Token: r.Token}, Out: os.Stdout, JSON: c.Bool("json"), Follow: c.Bool("follow"), Open: c.Bool("open"), Timeout: c.Duration("timeout"),
 		AwaitEnd: r.AwaitEnd,
 	}, nil
 }

@@ -153,7 +153,7 @@ func TestKeysHelp(t *testing.T) {
 	for _, k := range keys {
 		got.WriteString(k[1])
 	}
-	if got.String() != "rdq?" {
+	if got.String() != "rdoq?" {
 		t.Errorf("keys %q", got.String())
 	}
 }

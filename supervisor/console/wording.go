@@ -13,6 +13,7 @@ const KeysHint = "keys: r restarts, q quits, ? helps\n"
 // KeysHelp is what the key ? shows.
 const KeysHelp = `keys: r  restart, and run the hooks that are held
       d  end the app's database sessions, without a restart
+      o  open the status page in a browser
       q  quit
       ?  this help
 `

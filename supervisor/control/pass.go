@@ -40,7 +40,7 @@ type Kept struct {
 type pass struct {
 	token string
 	key   string
-	nonce string // tells this run from others
+	nonce string                   // tells this run from others
 	mine  func(remote string) bool // whether a connection is our own user's
 
 	mu    sync.Mutex

@@ -43,6 +43,7 @@ var mayImport = table(map[string]string{
 	"supervisor/seccomp":         "",
 	"supervisor/config":          "",
 	"supervisor/control":         "supervisor/reload",
+	"supervisor/browse":          "",
 	"supervisor/cmd":             "supervisor/config supervisor/classify supervisor/control supervisor/doctor supervisor/examine supervisor/reload supervisor/statedir supervisor/translate",
 	"supervisor/translate":       "supervisor/config",
 	"supervisor/doctor":          "",
@@ -72,7 +73,7 @@ var mayImport = table(map[string]string{
 
 // leaves import nothing of ours, and every package but dbguard may import them, on both
 // sides of the seam between supervisor and dbguard.
-var leaves = []string{"supervisor/logline", "supervisor/osproc", "supervisor/paths", "supervisor/goflags", "supervisor/dotenv", "supervisor/seccomp"}
+var leaves = []string{"supervisor/logline", "supervisor/osproc", "supervisor/paths", "supervisor/goflags", "supervisor/dotenv", "supervisor/seccomp", "supervisor/browse"}
 
 // forTests are for tests alone: theirs may import them everywhere, nothing else may.
 var forTests = []string{"dbguard/pgtest", "supervisor/testneed", "supervisor/logline/logtest"}

@@ -6,6 +6,7 @@
 //	  <name>/lock         held by flock while a devguard of that name runs
 //	  <name>/running      held by flock while control.json is to be believed
 //	  <name>/control.json {"pid": N, "url": URL, "token": T}; see Find
+//	  <name>/page.json    {"port": N, "key": K}: by it pages that are open go on with the next run
 //	  <name>/runs.json    run ids whose database sessions may be left
 //	  <name>/instances.json  processes of the instances that were started
 //	  <name>/<gen>/       the binary of a generation, under its own name

@@ -84,11 +84,12 @@ func TestFoldersArePrivateAndIgnored(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, dir)
-	if err := errors.Join(saveHook(t, s, "a", "1"), s.AddRun(strings.Repeat("a", 32)), s.RecordInstance(1, os.Getpid())); err != nil {
+	if err := errors.Join(saveHook(t, s, "a", "1"), s.AddRun(strings.Repeat("a", 32)), s.RecordInstance(1, os.Getpid()),
+		s.KeepPage(statedir.Page{Port: 1, Key: "secret"})); err != nil {
 		t.Fatal(err)
 	}
 	for name, mode := range map[string]os.FileMode{"": 0o700, "app": 0o700, "app/tmp": 0o700, "app/control.json": 0o600,
-		"app/lock": 0o600, ".hooks": 0o700, "app/runs.json": 0o600, "app/instances.json": 0o600} {
+		"app/lock": 0o600, ".hooks": 0o700, "app/runs.json": 0o600, "app/instances.json": 0o600, "app/page.json": 0o600} {
 		st, err := os.Stat(filepath.Join(dir, statedir.Folder, name))
 		if err != nil || st.Mode().Perm() != mode {
 			t.Errorf("%s: %v %v, want %v", name, st.Mode(), err, mode)

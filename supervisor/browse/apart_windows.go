@@ -1,0 +1,5 @@
+package browse
+
+import "os/exec"
+
+func apart(*exec.Cmd) {}
