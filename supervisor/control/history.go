@@ -20,6 +20,7 @@ const (
 // carry the number of the generation that they would make.
 type Past struct {
 	Gen     int         `json:"gen"`
+	Changed []string    `json:"changed"`           // the newest files that it was built for, at most 10
 	Hooks   []PastHook  `json:"hooks"`             // the oldest first
 	Builds  []PastBuild `json:"builds"`            // the oldest first; none for a restart without a build
 	Skipped string      `json:"skipped,omitempty"` // why the newest build led to no restart
@@ -40,6 +41,9 @@ type PastBuild struct {
 	Error   string       `json:"error,omitempty"`
 	Errors  []Diagnostic `json:"errors,omitempty"` // the first ones
 	Total   int          `json:"total,omitempty"`  // how many there are
+	Way     string       `json:"way,omitempty"`    // fast: without the go command
+	ByGo    string       `json:"by_go,omitempty"`  // why it was not built fast
+	Check   string       `json:"check,omitempty"`  // of a fast one, what the go command builds of the same files: same, differs
 }
 
 // PastHook is one run of a hook. Its output is not copied: it is on the terminal.
@@ -92,7 +96,8 @@ type history struct {
 // known is what is known of the past of a generation.
 type known struct {
 	Past
-	hungUp int // that of Ended, which may be said before it
+	hungUp int    // that of Ended, which may be said before it
+	byGo   string // that of the next build that has finished
 }
 
 // entry is what a line may say.
@@ -107,12 +112,15 @@ type entry struct {
 	Hint   string
 	Reason string
 	Rule   string
+	Way    string
+	Paths  []string
 	HungUp int    `json:"hung_up"`
 	Save   *int64 `json:"save_to_ready_ms"`
 }
 
 // parts are the lines that the past is made of.
 var parts = []string{
+	logline.MsgChanged, logline.MsgBuildByGo, logline.MsgBuildVerified, logline.MsgBuildDiffers,
 	logline.MsgHookFinished, logline.MsgHookFailed, logline.MsgBuildFinished, logline.MsgBuildFailed, logline.MsgBuildCancelled,
 	logline.MsgRestartSkipped, logline.MsgInstanceStarted, logline.MsgInstanceReady, logline.MsgInstanceNotReady, logline.MsgStartFailed,
 	logline.MsgInstanceStopping, logline.MsgInstanceExited, logline.MsgDrained,
@@ -131,8 +139,17 @@ func (h *history) add(r slog.Record, line []byte) {
 	case logline.MsgHookFinished, logline.MsgHookFailed:
 		outcome := map[bool]string{true: "finished", false: "failed"}[r.Message == logline.MsgHookFinished]
 		g.Hooks = newest(append(g.Hooks, PastHook{r.Time, e.Hook, outcome, e.MS, e.Code, e.Signal, e.Error, e.Hint}))
+	case logline.MsgChanged:
+		g.Changed = newest(append(g.Changed, e.Paths...))
+	case logline.MsgBuildByGo:
+		g.byGo = e.Reason
+	case logline.MsgBuildVerified:
+		h.check("same")
+	case logline.MsgBuildDiffers:
+		h.check("differs")
 	case logline.MsgBuildFinished:
-		g.Builds, g.Skipped = newest(append(g.Builds, PastBuild{At: r.Time, Outcome: "finished", MS: e.MS})), ""
+		b := PastBuild{At: r.Time, Outcome: "finished", MS: e.MS, Way: e.Way, ByGo: g.byGo}
+		g.Builds, g.Skipped, g.byGo = newest(append(g.Builds, b)), "", ""
 	case logline.MsgBuildCancelled:
 		g.Builds = newest(append(g.Builds, PastBuild{At: r.Time, Outcome: "cancelled", MS: e.MS}))
 	case logline.MsgBuildFailed:
@@ -159,6 +176,22 @@ func (h *history) add(r slog.Record, line []byte) {
 	}
 }
 
+// check takes into account what the go command has made of the files of the newest build, if that
+// was a fast one. It may be of an earlier generation than the line that says so.
+func (h *history) check(outcome string) {
+	for _, g := range slices.Backward(h.all) {
+		for i, b := range slices.Backward(g.Builds) {
+			if b.Outcome != "finished" {
+				continue
+			}
+			if b.Way != "" {
+				g.Builds[i].Check = outcome // what was answered before is a copy
+			}
+			return
+		}
+	}
+}
+
 // hangUp takes into account how many connections were ended for the stop: none where it begins. That
 // is known only at its end, and the app may exit before or after.
 func (g *known) hangUp(n int) {
@@ -174,7 +207,7 @@ func (h *history) of(gen int) *known {
 	if i := slices.IndexFunc(h.all, func(g *known) bool { return g.Gen == gen }); i >= 0 {
 		return h.all[i]
 	}
-	g := &known{Past: Past{Gen: gen, Hooks: []PastHook{}, Builds: []PastBuild{}, Drained: []PastDrain{}}}
+	g := &known{Past: Past{Gen: gen, Changed: []string{}, Hooks: []PastHook{}, Builds: []PastBuild{}, Drained: []PastDrain{}}}
 	h.all = newestOf(append(h.all, g), maxPast)
 	return g
 }
@@ -186,6 +219,7 @@ func (h *history) past() []Past {
 	all := make([]Past, 0, len(h.all))
 	for _, g := range slices.Backward(h.all) {
 		one := g.Past // what it points to is not changed any more
+		one.Changed = slices.Clone(g.Changed)
 		one.Hooks, one.Builds, one.Drained = slices.Clone(g.Hooks), slices.Clone(g.Builds), slices.Clone(g.Drained)
 		all = append(all, one)
 	}

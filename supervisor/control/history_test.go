@@ -2,8 +2,12 @@ package control
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/devguard/devguard/supervisor/logline"
 )
@@ -48,7 +52,7 @@ func TestHistory(t *testing.T) {
 	}
 	second, first := s.History[0], s.History[1]
 	switch b := first.Builds; {
-	case len(b) != 3 || b[0].Outcome != "failed" || b[0].Total != 2 || b[0].Errors[0] != (Diagnostic{"main.go", 3, 1, "oops", "x"}),
+	case len(b) != 3 || b[0].Outcome != "failed" || b[0].Total != 2 || b[0].Errors[0] != (Diagnostic{"main.go", 3, 1, "oops", "x", "", 0}),
 		b[1].Outcome != "cancelled", b[2].Outcome != "finished", b[2].MS != 12, b[2].At.IsZero():
 		t.Errorf("builds: %+v", b)
 	}
@@ -81,6 +85,48 @@ func TestHistory(t *testing.T) {
 	}
 	if all := f.statusNow().History; len(all) != maxPast || len(all[0].Builds) != maxParts {
 		t.Errorf("%d generations, %d builds are kept", len(all), len(all[0].Builds))
+	}
+}
+
+// TestFastHistory: how a program was built, what for, and what became of the check, also where the
+// log does not show it.
+func TestFastHistory(t *testing.T) {
+	f := serve(t)
+	say := func(all ...logline.Line) {
+		for _, l := range all {
+			l.To(f.log)
+		}
+	}
+	say(
+		logline.Changed(1, []string{"a.go", "b.go"}),
+		logline.BuildByGo(1, "the first build"), logline.BuildFinished(1, time.Second), logline.BuildVerified(1, ""),
+		logline.Changed(2, []string{"c.go"}), logline.FastBuildFinished(2, time.Millisecond), logline.BuildVerified(2, ""),
+		logline.FastBuildFinished(3, time.Millisecond),
+	)
+	builds := func() string {
+		var text strings.Builder
+		for _, p := range slices.Backward(f.statusNow().History) {
+			for _, b := range p.Builds {
+				fmt.Fprintf(&text, "%d %v way %q go %q check %q\n", p.Gen, p.Changed, b.Way, b.ByGo, b.Check)
+			}
+		}
+		return text.String()
+	}
+	want := `1 [a.go b.go] way "" go "the first build" check ""
+2 [c.go] way "fast" go "" check "same"
+3 [] way "fast" go "" check "`
+	if got := builds(); got != want+"\"\n" {
+		t.Error(got)
+	}
+	say(logline.BuildDiffers(4, "/kept"), logline.BuildFinished(4, time.Second))
+	if got := builds(); got != want+"differs\"\n4 [] way \"\" go \"\" check \"\"\n" {
+		t.Error(got)
+	}
+	if shown := f.out.String(); strings.Contains(shown, logline.MsgBuildByGo) || strings.Contains(shown, logline.MsgBuildVerified) || !strings.Contains(shown, logline.MsgBuildDiffers) {
+		t.Errorf("the log shows %s", shown)
+	}
+	if kept, _, _ := f.source.Journal.after(0); len(kept) != 7 {
+		t.Errorf("%d lines are kept", len(kept))
 	}
 }
 

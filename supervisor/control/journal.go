@@ -78,17 +78,24 @@ type keeper struct {
 	with    func(slog.Handler) slog.Handler // adds what WithAttrs and WithGroup have added
 }
 
-// Enabled is that of the log that is shown.
+// Enabled is that of the log that is shown, and of what the history is made of.
 func (k *keeper) Enabled(ctx context.Context, level slog.Level) bool {
-	return k.next.Enabled(ctx, level)
+	return level >= slog.LevelDebug || k.next.Enabled(ctx, level)
 }
 
-// Handle keeps the record and passes it on.
+// Handle takes the record into the history, and keeps it and passes it on if the log shows it.
 func (k *keeper) Handle(ctx context.Context, r slog.Record) error {
+	shown := k.next.Enabled(ctx, r.Level)
+	if !shown && !slices.Contains(parts, r.Message) {
+		return nil
+	}
 	var line, text bytes.Buffer
-	_ = k.with(slog.NewJSONHandler(&line, nil)).Handle(ctx, r.Clone())   // a buffer takes it
-	_ = k.with(k.journal.pretty(&text).Handler()).Handle(ctx, r.Clone()) // likewise
+	_ = k.with(slog.NewJSONHandler(&line, nil)).Handle(ctx, r.Clone()) // a buffer takes it
 	k.journal.history.add(r, line.Bytes())
+	if !shown {
+		return nil
+	}
+	_ = k.with(k.journal.pretty(&text).Handler()).Handle(ctx, r.Clone()) // likewise
 	k.journal.keep(strings.TrimSpace(line.String()), strings.TrimRight(text.String(), "\n"))
 	return k.next.Handle(ctx, r)
 }

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"strings"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/logline"
@@ -76,6 +77,9 @@ type Diagnostic struct {
 	Column int    `json:"column,omitempty"` // in bytes from 1
 	Text   string `json:"text"`
 	Source string `json:"source,omitempty"` // the line that it is about
+	// Around are that line and a few before and after it, and AroundFrom is the number of the first.
+	Around     string `json:"around,omitempty"`
+	AroundFrom int    `json:"around_from,omitempty"`
 }
 
 // Hook is how one hook stands.
@@ -205,7 +209,8 @@ func failuresOf(snap reload.Snapshot) []Failure {
 func diagnostics(d logline.Diagnostics) []Diagnostic {
 	all := make([]Diagnostic, len(d.Shown))
 	for i, one := range d.Shown {
-		all[i] = Diagnostic{one.File, one.Line, one.Col, one.Msg, d.Source[i]}
+		e := d.Excerpt(i)
+		all[i] = Diagnostic{one.File, one.Line, one.Col, one.Msg, d.Source[i], strings.Join(e.Lines, "\n"), e.First}
 	}
 	return all
 }

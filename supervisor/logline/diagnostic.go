@@ -40,22 +40,39 @@ const MaxDiagnostics = 10
 type Diagnostics struct {
 	Shown  []Diagnostic // at most MaxDiagnostics
 	Source []string     // of Shown[i]; "" if it could not be read
+	Around []Excerpt    // of Shown[i], the lines around it too; may be shorter
 	Total  int          // also those not shown
 }
+
+// Excerpt is a few lines of a file.
+type Excerpt struct {
+	First int // the number of the first line; 0 if nothing could be read
+	Lines []string
+}
+
+const (
+	// around is how many lines an Excerpt has before and after the one that it is about: enough to
+	// recognise the place, and not a second editor.
+	around = 3
+	// maxLine bounds a line of an Excerpt, in bytes: generated code may be one long line.
+	maxLine = 400
+)
 
 // ReadSource reads the source lines of the first messages. File names are
 // relative to dir. It does I/O: call it where the build ran.
 func ReadSource(dir string, all []Diagnostic) Diagnostics {
 	d := Diagnostics{Shown: all[:min(len(all), MaxDiagnostics)], Total: len(all)}
 	for _, one := range d.Shown {
-		d.Source = append(d.Source, sourceLine(dir, one))
+		line, excerpt := readAround(dir, one)
+		d.Source, d.Around = append(d.Source, line), append(d.Around, excerpt)
 	}
 	return d
 }
 
-func sourceLine(dir string, d Diagnostic) string {
+// readAround returns the line that a message is about, and those around it.
+func readAround(dir string, d Diagnostic) (line string, e Excerpt) {
 	if d.File == "" || d.Line <= 0 {
-		return ""
+		return "", Excerpt{}
 	}
 	name := d.File
 	if !filepath.IsAbs(name) {
@@ -63,20 +80,35 @@ func sourceLine(dir string, d Diagnostic) string {
 	}
 	// Only a regular file: opening a pipe would wait for ever.
 	if fi, err := os.Stat(name); err != nil || !fi.Mode().IsRegular() {
-		return ""
+		return "", Excerpt{}
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return ""
+		return "", Excerpt{}
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
+	e.First = max(d.Line-around, 1)
+	for n := 1; n <= d.Line+around && lines.Scan(); n++ {
 		if n == d.Line {
-			return lines.Text()
+			line = lines.Text()
+		}
+		if n >= e.First {
+			e.Lines = append(e.Lines, strings.ToValidUTF8(lines.Text()[:min(len(lines.Text()), maxLine)], ""))
 		}
 	}
-	return ""
+	if e.First+len(e.Lines) <= d.Line {
+		return "", Excerpt{} // the file has not so many lines any more
+	}
+	return line, e
+}
+
+// Excerpt returns the lines around Shown[i].
+func (d Diagnostics) Excerpt(i int) Excerpt {
+	if i < len(d.Around) {
+		return d.Around[i]
+	}
+	return Excerpt{}
 }
 
 // strings are the messages as a compiler prints them.
