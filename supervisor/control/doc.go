@@ -9,11 +9,15 @@
 //	POST /v1/reset-connections  ends the app's database sessions, and answers what was done
 //	POST /api/debug/reset-db    the same
 //	GET  /debug/pprof/          of devguard itself
+//	GET  /page/                 the status page, see page.go
+//	POST /v1/page               an address that opens it once
+//	POST /v1/page/enter         what it asks with, see pass.go
 //
 // The promises:
 //
 //   - It listens on loopback alone, and every request needs the secret of the run in
-//     "Authorization: Bearer". The Host must be a loopback address or localhost, with our port, and
+//     "Authorization: Bearer", but for the files of the status page, which have nothing of the run
+//     in them, and its request for that secret. The Host must be a loopback address or localhost, with our port, and
 //     an Origin must be that host: a page that has a name of its own resolve to 127.0.0.1, or any
 //     other page, is refused, whatever it knows.
 //   - A request that is refused has changed nothing, and nothing of it is logged.

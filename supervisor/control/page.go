@@ -46,21 +46,30 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 
 // withoutSecret returns what answers a request that needs no secret; nil: it needs one.
 func (s *Server) withoutSecret(r *http.Request) http.Handler {
-	switch {
-	case r.Method == http.MethodPost && r.URL.Path == enterPath:
+	if r.Method == http.MethodPost && r.URL.Path == enterPath {
 		return http.HandlerFunc(s.pass.letIn)
-	case r.Method != http.MethodGet:
+	}
+	name, text := pageFile(r)
+	if text == nil {
 		return nil
 	}
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writePage(w, name, text) })
+}
+
+// pageFile returns the file of the page that is asked for; no text: there is none.
+func pageFile(r *http.Request) (name string, text []byte) {
 	name, below := strings.CutPrefix(r.URL.Path, pagePath)
+	if !below || r.Method != http.MethodGet {
+		return "", nil
+	}
 	if name == "" {
 		name = "index.html"
 	}
 	text, err := pageFiles.ReadFile("page/" + name)
-	if !below || err != nil {
-		return nil
+	if err != nil {
+		return "", nil
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writePage(w, name, text) })
+	return name, text
 }
 
 func writePage(w http.ResponseWriter, name string, text []byte) {

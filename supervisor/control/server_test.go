@@ -42,6 +42,17 @@ func serve(t testing.TB) *fake { return serveWithin(t, bodyTime) }
 
 func serveWithin(t testing.TB, bodyTime time.Duration) *fake {
 	t.Helper()
+	return serveAfter(t, Kept{}, bodyTime)
+}
+
+// serveNext is the run after one that has kept something.
+func serveNext(t testing.TB, kept Kept) *fake {
+	t.Helper()
+	return serveAfter(t, kept, bodyTime)
+}
+
+func serveAfter(t testing.TB, kept Kept, bodyTime time.Duration) *fake {
+	t.Helper()
 	f := &fake{newer: make(chan struct{}), snap: reload.Snapshot{Version: 3, Gen: 1, GenVersion: 3, PID: 7, Phase: "running", Ready: true, Rest: reload.AtRest, Doing: "idle"}}
 	lines := func(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
 	j := NewJournal(lines)
@@ -66,7 +77,7 @@ func serveWithin(t testing.TB, bodyTime time.Duration) *fake {
 			f.count(&f.resets)
 			return []Reset{{Database: "dev@db/shop", Sessions: 2}}
 		},
-		Journal: j,
+		Journal: j, Kept: kept,
 	}, bodyTime)
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +179,7 @@ func TestRefused(t *testing.T) {
 		"a large body":             {"POST", func(r *http.Request) { setBody(r, large, true) }, 413},
 		"a large chunked body":     {"POST", func(r *http.Request) { setBody(r, large, false) }, 413},
 	} {
-		for _, path := range []string{"/v1/restart", "/v1/stop", "/v1/reset-connections", "/api/debug/reset-db"} {
+		for _, path := range []string{"/v1/restart", "/v1/stop", "/v1/reset-connections", "/api/debug/reset-db", "/v1/page"} {
 			t.Run(name+" "+path, func(t *testing.T) {
 				r := f.request(c.method, path)
 				c.change(r)
@@ -313,11 +324,14 @@ func TestOnlyLoopback(t *testing.T) {
 	}
 }
 
-// FuzzRequest: whatever arrives, the server goes on, and without the secret nothing happens.
+// FuzzRequest: whatever arrives, the server goes on, and without the secret nothing happens. The
+// files of the page are all that is answered.
 func FuzzRequest(f *testing.F) {
 	f.Add([]byte("GET /v1/status HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n"))
 	f.Add([]byte("POST /v1/stop HTTP/1.1\r\nHost: localhost:1\r\nAuthorization: Bearer x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"))
 	f.Add([]byte("POST //v1/stop/../restart HTTP/1.0\r\nHost: [::1]:1\r\nOrigin: null\r\nContent-Length: 9999999999\r\n\r\n"))
+	f.Add([]byte("GET /page/ HTTP/1.1\r\nHost: localhost:1\r\n\r\n"))
+	f.Add([]byte("POST /v1/page/enter HTTP/1.1\r\nHost: localhost:1\r\nAuthorization: Code x\r\n\r\n"))
 	f.Add([]byte("\x16\x03\x01\x00\x05hello"))
 	d := serve(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -330,7 +344,9 @@ func FuzzRequest(f *testing.F) {
 		}
 		w := &answered{header: http.Header{}}
 		d.http.Handler.ServeHTTP(w, r)
-		if w.code != 401 && w.code != 403 || strings.Contains(w.body.String(), d.Token()) || d.wishes() != "0 0 0" {
+		_, file := pageFile(r)
+		page := w.code == 0 && file != nil && w.body.String() == string(file)
+		if w.code != 401 && w.code != 403 && !page || strings.Contains(w.body.String(), d.Token()) || d.wishes() != "0 0 0" {
 			t.Errorf("%d %s, %s", w.code, w.body.String(), d.wishes())
 		}
 	})

@@ -45,7 +45,7 @@ export function now(s) {
     ...i.listening,
   ].filter(Boolean);
   return [
-    h("h1", { class: "headline", "data-tone": tone(s) }, headline(i)),
+    h("h1", { class: "headline", "data-tone": i.ready ? "good" : tone(s) }, headline(i)),
     h("p", { class: "facts" }, s.devguard.runs, facts.map((f) => [h("span", { class: "dot", "aria-hidden": "true" }, " · "), f])),
     h("ol", { class: "way", "aria-label": "The way of a save" }, stages.map((name) =>
       h("li", { "aria-current": at === name ? "step" : undefined }, at === name && name === "hooks" ? s.tree.doing : name))),
@@ -79,7 +79,7 @@ function excerpt(d) {
     const n = d.around_from + k;
     const hit = n === d.line;
     return h("span", { class: hit ? "line hit" : "line" },
-      h("span", { class: "number" }, n), hit ? marked(text, d.column ?? 0) : text, "\n");
+      h("span", { class: "number" }, n), h("span", { class: "source" }, hit ? marked(text, d.column ?? 0) : text), "\n");
   }));
 }
 

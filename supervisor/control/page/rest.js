@@ -51,7 +51,7 @@ export function builds(s) {
 export function about(s) {
   const d = s.devguard;
   return [
-    h("span", null, `devguard ${d.version}, pid ${d.pid}, since ${clock(d.since)}`),
+    h("span", null, `${d.version}, pid ${d.pid}, since ${clock(d.since)}`),
     h("span", null, "in ", h("code", null, d.dir)),
     d.debug && h("span", null, "a debugger attaches at ", h("code", null, d.debug)),
   ];

@@ -3,12 +3,8 @@
 import { h } from "./dom.js";
 import { clock, many, took } from "./words.js";
 
-// parts of a restart in their order: the name, and the field of "ready" that has its milliseconds.
-// build is drawn where compile and link are not known apart.
-const parts = [
-  ["settle", "settle_ms"], ["hooks", "hooks_ms"], ["build"], ["compile", "compile_ms"], ["link", "link_ms"],
-  ["stop", "stop_ms"], ["drain", "drain_ms"], ["start", "start_ms"], ["ready"],
-];
+// parts of a restart in their order. build stands for compile and link where they are not known apart.
+const parts = ["settle", "hooks", "build", "compile", "link", "stop", "drain", "start", "ready"];
 
 const groups = [["waits", ["settle"]], ["makes", ["hooks", "compile", "link"]], ["swaps", ["stop", "drain", "start", "ready"]]];
 
@@ -18,14 +14,22 @@ const most = 12;
  *  before is the generation that it replaced. */
 export function split(p, before) {
   const r = p.ready ?? {};
-  const known = Object.fromEntries(parts.filter(([, field]) => r[field] !== undefined).map(([name, field]) => [name, r[field]]));
-  const built = p.builds.findLast((b) => b.outcome === "finished");
-  if (known.compile === undefined && known.link === undefined && built) known.build = built.ms;
-  if (known.hooks === undefined && p.hooks.length > 0) known.hooks = p.hooks.reduce((sum, run) => sum + run.ms, 0);
-  if (known.drain === undefined && before?.drained.length) known.drain = Math.max(...before.drained.map((d) => d.ms));
-  if (p.ready) known.ready = Math.max(0, p.ready.ms);
-  return parts.map(([name]) => [name, known[name]]).filter(([, ms]) => ms > 0);
+  const apart = r.compile_ms !== undefined && r.link_ms !== undefined;
+  const known = {
+    settle: r.settle_ms,
+    hooks: r.hooks_ms ?? sum(p.hooks.map((run) => run.ms)),
+    build: apart ? undefined : r.build_ms ?? p.builds.findLast((b) => b.outcome === "finished")?.ms,
+    compile: apart ? r.compile_ms : undefined,
+    link: apart ? r.link_ms : undefined,
+    stop: r.stop_ms,
+    drain: r.drain_ms ?? Math.max(0, ...(before?.drained ?? []).map((d) => d.ms)),
+    start: r.start_ms - r.ms, // start_ms is until it was ready, ms is from the process until then
+    ready: r.ms,
+  };
+  return parts.map((name) => [name, known[name]]).filter(([, ms]) => ms > 0);
 }
+
+const sum = (all) => all.reduce((so, ms) => so + ms, 0);
 
 /** restarts draws the timeline; width is that of a bar in pixels. */
 export function restarts(history, width) {
@@ -38,16 +42,16 @@ export function restarts(history, width) {
   ];
 }
 
-const total = (all) => all.reduce((sum, [, ms]) => sum + ms, 0);
+const total = (all) => sum(all.map(([, ms]) => ms));
 
 function row(p, all, longest, width) {
-  const sum = total(all);
+  const whole = p.ready?.save_to_ready_ms ?? total(all);
   return h("li", { key: p.gen, "data-gen": p.gen }, h("details", null,
     h("summary", null,
       h("span", { class: "gen" }, h("span", { class: "sr" }, "generation "), p.gen),
       h("span", { class: "stack", role: "img", "aria-label": spoken(all) },
         all.map(([name, ms]) => segment(name, ms, (100 * ms) / longest, width))),
-      h("span", { class: "sum" }, sum > 0 ? took(sum) : "–"),
+      h("span", { class: "sum" }, whole > 0 ? took(whole) : "–"),
       h("span", { class: "why" }, reason(p))),
     more(p, all)));
 }
@@ -74,6 +78,7 @@ function reason(p) {
     built?.way && `${built.way} build`,
     p.failed && "not ready",
     p.ended && p.ended.code !== 0 && !p.ended.signal && `exited with ${p.ended.code}`,
+    (p.started ?? p.builds.at(-1)?.at) && clock(p.started ?? p.builds.at(-1).at),
   ].filter(Boolean).join(" · ");
 }
 
