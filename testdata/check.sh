@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check of devguard: formatting, vet, lint, and all tests with the race
-# detector against a real Postgres and PgBouncer, which are installed when
+# detector against a real Postgres, PgBouncer and Chromium, which are installed when
 # missing (apt or brew). Nothing is skipped. Usage: testdata/check.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -27,6 +27,16 @@ postgres_bin() {
             dirname "$program"
             return
         fi
+    done
+    return 1
+}
+
+# The names are those of testdata/browser.
+has_chromium() {
+    local name
+    for name in chromium-headless-shell chromium chromium-browser google-chrome \
+        "/Applications/Chromium.app/Contents/MacOS/Chromium" "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do
+        if command -v "$name" >/dev/null; then return; fi
     done
     return 1
 }
@@ -61,6 +71,7 @@ install_missing() {
         command -v "$program" >/dev/null || { apt+=("$program") brew+=("$program"); }
     done
     command -v npm >/dev/null || { apt+=(npm) brew+=(node); } # Prisma, as a hook
+    has_chromium || { apt+=(chromium-headless-shell) brew+=(chromium); }
     if [ ${#apt[@]} = 0 ]; then
         echo "nothing is missing"
     elif command -v apt-get >/dev/null; then
@@ -134,7 +145,7 @@ bin=$(postgres_bin) || fail "no initdb after installing Postgres"
 PATH=$PATH:/usr/sbin # where Debian keeps pgbouncer
 pgbouncer --version | head -n 1
 # What the tests need, by the names of supervisor/testneed, and what this machine cannot have.
-export DEVGUARD_TEST_REQUIRE=bash,dlv,fish,git,hostname,mkfifo,npm,pgbouncer,postgres,postgres14,psql,pty,shell,time,zsh
+export DEVGUARD_TEST_REQUIRE=bash,chromium,dlv,fish,git,hostname,mkfifo,npm,pgbouncer,postgres,postgres14,psql,pty,shell,time,zsh
 cannot=nothing
 if [ "$(uname -s)" = Linux ]; then
     DEVGUARD_TEST_REQUIRE+=,diag,inotify,linux
@@ -187,12 +198,12 @@ done
 # they compute.
 test_modules() {
     local module
-    for module in testdata/shop testdata/shopkit testdata/bench testdata/wire testdata/drivers; do
+    for module in testdata/shop testdata/shopkit testdata/bench testdata/wire testdata/drivers testdata/browser; do
         DATABASE_URL="postgres:///postgres?user=shop&host=$scratch" in_module "$module" run_tests ./...
     done
 }
 
-step "go test -race: devguard, and beside it the shop, what it shares, the benchmarks, drivers"
+step "go test -race: devguard, and beside it the shop, what it shares, the benchmarks, drivers, a browser"
 start_postgres
 test_modules >"$scratch.modules" 2>&1 &
 modules_tested=$!
