@@ -1,0 +1,194 @@
+package gate
+
+import (
+	"testing"
+	"time"
+)
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func at(d time.Duration) time.Time { return epoch.Add(d) }
+
+const hold = 10 * time.Second
+
+// TestPhases: what becomes of a request that arrives in each phase.
+func TestPhases(t *testing.T) {
+	wait := Wait{at(hold)}
+	for _, c := range []struct {
+		name string
+		past func(*Gate)
+		want Verdict
+	}{
+		{"before the first start", func(*Gate) {}, wait},
+		{"nothing to start", func(g *Gate) { g.Idle("the build failed") }, Fail{Down, "the build failed"}},
+		{"nothing to start, for another reason", func(g *Gate) { g.Idle("a"); g.Idle("b") }, Fail{Down, "b"}},
+		{"an edit came", func(g *Gate) { g.Idle("the build failed"); g.Active() }, wait},
+		{"started", func(g *Gate) { g.Started(1) }, wait},
+		{"started after nothing", func(g *Gate) { g.Idle("x"); g.Started(1) }, wait},
+		{"ready", func(g *Gate) { g.Started(1); g.Ready(1) }, Send{1}},
+		{"not ready in time", func(g *Gate) { g.Started(1); g.NotReady(1, "404") }, Send{1}},
+		{"ready later", func(g *Gate) { g.Started(1); g.NotReady(1, "404"); g.Ready(1) }, Send{1}},
+		{"being stopped", func(g *Gate) { g.Started(1); g.Ready(1); g.Stopping(1) }, wait},
+		{"ready while being stopped", func(g *Gate) { g.Started(1); g.Stopping(1); g.Ready(1); g.NotReady(1, "x") }, wait},
+		{"stopped", func(g *Gate) { g.Started(1); g.Ready(1); g.Stopping(1); g.Ended(1) }, wait},
+		{"the next one starts", func(g *Gate) { g.Started(1); g.Ready(1); g.Stopping(1); g.Ended(1); g.Started(2) }, wait},
+		{"late news of the one before", func(g *Gate) {
+			g.Started(1)
+			g.Stopping(1)
+			g.Ended(1)
+			g.Started(2)
+			g.Ready(1)
+			g.NotReady(1, "x")
+			g.Exited(1)
+			g.Stopping(1)
+			g.Ended(1)
+		}, wait},
+		{"the next one is ready", func(g *Gate) { g.Started(1); g.Stopping(1); g.Ended(1); g.Started(2); g.Ready(2) }, Send{2}},
+		{"crashed", func(g *Gate) { g.Started(1); g.Ready(1); g.Exited(1) }, wait},
+		{"crashed, and its tree is ended", func(g *Gate) { g.Started(1); g.Ready(1); g.Exited(1); g.Stopping(1); g.Ended(1) }, wait},
+		{"crashed for good", func(g *Gate) { g.Started(1); g.Ready(1); g.Exited(1); g.Idle("it crashed") }, Fail{Down, "it crashed"}},
+		{"idle while it runs", func(g *Gate) { g.Started(1); g.Ready(1); g.Idle("x") }, Send{1}},
+		{"devguard ends", func(g *Gate) { g.Started(1); g.Ready(1); g.Close() }, Fail{Cause: Closing}},
+		{"nothing brings it back then", func(g *Gate) { g.Close(); g.Started(2); g.Ready(2); g.Idle("x"); g.Active() }, Fail{Cause: Closing}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := New(Options{Hold: hold})
+			c.past(g)
+			if _, got := g.Arrive(epoch); got != c.want {
+				t.Errorf("got %#v, want %#v", got, c.want)
+			}
+		})
+	}
+}
+
+func ready(gen int) *Gate {
+	g := New(Options{Hold: hold})
+	g.Started(gen)
+	g.Ready(gen)
+	return g
+}
+
+func want(t *testing.T, got, want Verdict) {
+	t.Helper()
+	if got != want {
+		t.Fatalf("got %#v, want %#v", got, want)
+	}
+}
+
+func TestWaitEnds(t *testing.T) {
+	g := New(Options{Hold: hold})
+	id, v := g.Arrive(epoch)
+	want(t, v, Wait{at(hold)})
+	want(t, g.Ask(id, at(hold-1)), Wait{at(hold)})
+	want(t, g.Ask(id, at(hold)), Fail{Cause: Held})
+}
+
+// TestHoldIsSinceArrival: trying and waiting together take no longer than hold.
+func TestHoldIsSinceArrival(t *testing.T) {
+	g := ready(1)
+	id, _ := g.Arrive(epoch)
+	g.Exited(1)
+	want(t, g.Unsent(id, at(3*time.Second)), Wait{at(hold)})
+	want(t, g.Ask(id, at(hold)), Fail{Cause: Held})
+}
+
+func TestRefusedIsTriedAgain(t *testing.T) {
+	g := ready(1)
+	id, v := g.Arrive(epoch)
+	want(t, v, Send{1})
+	want(t, g.Unsent(id, at(0)), Wait{at(retryEvery)})
+	want(t, g.Ask(id, at(retryEvery/2)), Wait{at(retryEvery)})
+	want(t, g.Ask(id, at(retryEvery)), Send{1})
+	want(t, g.Unsent(id, at(retryFor-retryEvery)), Wait{at(retryFor)})
+	want(t, g.Ask(id, at(retryFor)), Send{1})
+	want(t, g.Unsent(id, at(retryFor)), Fail{Cause: Refused})
+}
+
+// TestRefusedByOneGoesToTheNext: what one generation has refused is not held against the next.
+func TestRefusedByOneGoesToTheNext(t *testing.T) {
+	g := ready(1)
+	id, _ := g.Arrive(epoch)
+	want(t, g.Unsent(id, epoch), Wait{at(retryEvery)})
+	g.Stopping(1)
+	want(t, g.Ask(id, at(1)), Wait{at(hold)})
+	g.Ended(1)
+	g.Started(2)
+	g.Ready(2)
+	want(t, g.Ask(id, at(2)), Send{2})
+	want(t, g.Unsent(id, at(3*time.Second)), Wait{at(3*time.Second + retryEvery)})
+}
+
+func TestUnreadyRefusesAtOnce(t *testing.T) {
+	g := New(Options{Hold: hold})
+	g.Started(1)
+	g.NotReady(1, "status 404")
+	id, v := g.Arrive(epoch)
+	want(t, v, Send{1})
+	want(t, g.Unsent(id, epoch), Fail{NotReady, "status 404"})
+}
+
+// TestBrokenIsNotSentAgain: also when another generation is ready.
+func TestBrokenIsNotSentAgain(t *testing.T) {
+	g := ready(1)
+	id, _ := g.Arrive(epoch)
+	g.Exited(1)
+	g.Started(2)
+	g.Ready(2)
+	want(t, g.Broken(id), Fail{Cause: Lost})
+}
+
+func TestUnanswered(t *testing.T) {
+	arrive := func(g *Gate) ID { id, _ := g.Arrive(epoch); return id }
+	for _, c := range []struct {
+		name string
+		past func(*Gate)
+		now  time.Duration
+		n    int
+		look time.Time
+	}{
+		{"nothing", func(*Gate) {}, 0, 0, time.Time{}},
+		{"sent", func(g *Gate) { arrive(g) }, time.Hour, 1, time.Time{}},
+		{"over", func(g *Gate) { g.Over(arrive(g)) }, 0, 0, time.Time{}},
+		{"waits for a second try", func(g *Gate) { g.Unsent(arrive(g), epoch) }, 0, 0, time.Time{}},
+		{"a download", func(g *Gate) { g.Answered(arrive(g), epoch, Sized) }, time.Hour, 1, time.Time{}},
+		{"a page in pieces", func(g *Gate) { g.Answered(arrive(g), epoch, Unsized) }, settled - 1, 1, at(settled)},
+		{"a stream, as it turns out", func(g *Gate) { g.Answered(arrive(g), epoch, Unsized) }, settled, 0, time.Time{}},
+		{"a stream", func(g *Gate) { g.Answered(arrive(g), epoch, Stream) }, 0, 0, time.Time{}},
+		{"the first of two looks", func(g *Gate) {
+			g.Answered(arrive(g), at(time.Millisecond), Unsized)
+			g.Answered(arrive(g), epoch, Unsized)
+			arrive(g)
+		}, 0, 3, at(settled)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := ready(1)
+			c.past(g)
+			if n, look := g.Unanswered(1, at(c.now)); n != c.n || look != c.look {
+				t.Errorf("got %d, look again at %v; want %d, %v", n, look, c.n, c.look)
+			}
+			if n, _ := g.Unanswered(2, at(c.now)); n != 0 {
+				t.Errorf("another generation owes %d", n)
+			}
+		})
+	}
+}
+
+func TestImpossible(t *testing.T) {
+	for name, try := range map[string]func(*Gate){
+		"two generations":        func(g *Gate) { g.Started(2) },
+		"an unknown request":     func(g *Gate) { g.Over(7) },
+		"an answer to nothing":   func(g *Gate) { g.Stopping(1); id, _ := g.Arrive(epoch); g.Answered(id, epoch, Sized) },
+		"asked for once sent":    func(g *Gate) { id, _ := g.Arrive(epoch); g.Ask(id, epoch) },
+		"unsent once answered":   func(g *Gate) { id, _ := g.Arrive(epoch); g.Answered(id, epoch, Sized); g.Unsent(id, epoch) },
+		"over for a second time": func(g *Gate) { id, _ := g.Arrive(epoch); g.Over(id); g.Over(id) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("it is allowed")
+				}
+			}()
+			try(ready(1))
+		})
+	}
+}
