@@ -40,6 +40,8 @@ var mayImport = table(map[string]string{
 	"supervisor/listeners":       "supervisor/hold",
 	"supervisor/hangup":          "",
 	"supervisor/delve":           "",
+	"supervisor/gate":            "",
+	"supervisor/front":           "supervisor/gate",
 	"supervisor/seccomp":         "",
 	"supervisor/config":          "",
 	"supervisor/control":         "supervisor/reload",
@@ -79,7 +81,7 @@ var leaves = []string{"supervisor/logline", "supervisor/osproc", "supervisor/pat
 var forTests = []string{"dbguard/pgtest", "supervisor/testneed", "supervisor/logline/logtest"}
 
 // pure packages decide: no I/O, no clock, no goroutines.
-var pure = []string{"supervisor/change", "supervisor/classify", "supervisor/reload", "supervisor/hold", "supervisor/translate", "supervisor/doctor", "dbguard/session"}
+var pure = []string{"supervisor/change", "supervisor/classify", "supervisor/reload", "supervisor/hold", "supervisor/gate", "supervisor/translate", "supervisor/doctor", "dbguard/session"}
 
 // Limits of size. A function above 60 lines wants a reason and a file above
 // 500 lines is worth splitting; from here on it is not a matter of taste.

@@ -1,0 +1,126 @@
+package front
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/gate"
+)
+
+// Options are what a Front is made of.
+type Options struct {
+	Listen string        // host:port
+	Hold   time.Duration // how long a request waits for the app
+	Remote bool          // clients of other machines may know why the app does not answer
+}
+
+// Front is the public address. Its methods may be called from several goroutines; only Settle waits.
+type Front struct {
+	passage  *passage
+	entrance *entrance
+	server   *http.Server
+	served   chan struct{} // closed when the server has ended
+}
+
+// Open listens, and has requests wait until a generation is ready.
+func Open(o Options) (*Front, error) {
+	l, err := net.Listen("tcp", o.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen for the front: %w", err)
+	}
+	f := &Front{passage: newPassage(o.Hold), served: make(chan struct{})}
+	f.entrance = newEntrance(l.(*net.TCPListener), f.passage)
+	f.server = &http.Server{
+		Handler:                      newProxy(f.passage, private(o.Remote)),
+		ErrorLog:                     log.New(io.Discard, "", 0),
+		DisableGeneralOptionsHandler: true,
+		Protocols:                    new(http.Protocols),
+	}
+	f.server.Protocols.SetHTTP1(true)
+	f.server.Protocols.SetUnencryptedHTTP2(true)
+	go func() {
+		defer close(f.served)
+		_ = f.server.Serve(f.entrance)
+	}()
+	return f, nil
+}
+
+// private returns whether a request's client may know what is said of the app.
+func private(remote bool) func(*http.Request) bool {
+	return func(r *http.Request) bool { return remote || peerOf(r).IsLoopback() }
+}
+
+// Addr is the address that clients connect to.
+func (f *Front) Addr() net.Addr { return f.entrance.Addr() }
+
+// Started says that the process of a generation exists, and where it will listen: addresses of which the
+// first that takes a connection counts.
+func (f *Front) Started(gen int, at ...string) { f.passage.started(newUpstream(gen, at)) }
+
+// Ready says that a generation was found ready: requests go there.
+func (f *Front) Ready(gen int) { f.passage.change(func(g *gate.Gate) { g.Ready(gen) }) }
+
+// NotReady says that a generation was not ready in time, and why.
+func (f *Front) NotReady(gen int, reason string) {
+	f.passage.change(func(g *gate.Gate) { g.NotReady(gen, reason) })
+}
+
+// Exited says that the main process of a generation has ended by itself.
+func (f *Front) Exited(gen int) { f.passage.change(func(g *gate.Gate) { g.Exited(gen) }) }
+
+// Stopping says that a generation is to be stopped: from now on requests wait.
+func (f *Front) Stopping(gen int) { f.passage.change(func(g *gate.Gate) { g.Stopping(gen) }) }
+
+// Settle waits until a generation that is to be stopped owes no answer, and no longer than ctx. After
+// that nothing of ours keeps a connection to it but streams.
+func (f *Front) Settle(ctx context.Context, gen int) {
+	f.passage.settle(ctx, gen)
+	f.passage.endStreams(gen, atOnce)
+	if up := f.passage.current(); up != nil && up.gen == gen {
+		up.close()
+	}
+}
+
+// EndStreams ends what a generation that was asked to stop has left open, and returns how many there
+// were. Connections that are no HTTP are left alone.
+func (f *Front) EndStreams(gen int) int { return f.passage.endStreams(gen, later) }
+
+// Ended says that no process of a generation is left.
+func (f *Front) Ended(gen int) { f.passage.change(func(g *gate.Gate) { g.Ended(gen) }) }
+
+// Idle says why no generation runs and none is on its way, to whoever asks meanwhile; "" when one runs or
+// is on its way.
+func (f *Front) Idle(reason string) {
+	f.passage.change(func(g *gate.Gate) {
+		if reason == "" {
+			g.Active()
+		} else {
+			g.Idle(reason)
+		}
+	})
+}
+
+// Closing says that devguard is about to end: requests are refused.
+func (f *Front) Closing() { f.passage.change(func(g *gate.Gate) { g.Close() }) }
+
+// last is how long answers that are being written may take when devguard ends.
+const last = time.Second
+
+// Close ends everything, and returns when nothing of ours runs.
+func (f *Front) Close() {
+	f.Closing()
+	ctx, cancel := context.WithTimeout(context.Background(), last)
+	defer cancel()
+	_ = f.server.Shutdown(ctx) // closes the entrance too
+	f.server.Close()
+	<-f.served
+	f.entrance.wait()
+	if up := f.passage.current(); up != nil {
+		up.close()
+	}
+}

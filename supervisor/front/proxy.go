@@ -1,0 +1,110 @@
+package front
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"strings"
+	"sync"
+)
+
+// proxy sends requests to the app, and its answers back.
+type proxy struct {
+	reverse *httputil.ReverseProxy
+	private func(*http.Request) bool // whether its client may know why the app does not answer
+}
+
+func newProxy(p *passage, private func(*http.Request) bool) *proxy {
+	x := &proxy{private: private}
+	x.reverse = &httputil.ReverseProxy{
+		Rewrite:       rewrite,
+		Transport:     sender{p},
+		FlushInterval: -1, // at once
+		BufferPool:    buffers{},
+		ErrorHandler:  x.failed,
+		ErrorLog:      log.New(io.Discard, "", 0), // the app's failures are in its log, and in the answer
+	}
+	return x
+}
+
+// answerKey is where a request's context has its *answer.
+type answerKey struct{}
+
+func answerOf(r *http.Request) *answer { return r.Context().Value(answerKey{}).(*answer) }
+
+func (x *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 {
+		// Otherwise net/http reads the rest of the body before it sends what the app has answered.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+	}
+	a := &answer{ResponseWriter: w}
+	x.reverse.ServeHTTP(a, r.WithContext(context.WithValue(r.Context(), answerKey{}, a)))
+}
+
+// rewrite makes the request to the app of that of the client.
+func rewrite(r *httputil.ProxyRequest) {
+	out := r.Out
+	out.URL.Scheme, out.URL.Host = "http", "app" // the transport knows where that is
+	out.URL.RawQuery = r.In.URL.RawQuery         // ReverseProxy has made those of it that it can read
+	if target := r.In.RequestURI; strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//") || target == "*" {
+		out.URL.Opaque, out.URL.RawQuery, out.URL.ForceQuery = target, "", false // byte by byte
+	}
+	out.Trailer = r.In.Trailer // filled in when the body has been read
+	forward(r.In, out)
+}
+
+// forward says to the app who asks. What a client of this machine says itself is believed: it may be a
+// proxy, for TLS or a public name.
+func forward(in, out *http.Request) {
+	peer := peerOf(in)
+	local := peer.IsLoopback()
+	before := in.Header.Values("X-Forwarded-For")
+	if !local {
+		before = nil
+	}
+	out.Header.Set("X-Forwarded-For", strings.Join(append(append([]string{}, before...), peer.String()), ", "))
+	for name, value := range map[string]string{"X-Forwarded-Host": in.Host, "X-Forwarded-Proto": "http"} {
+		if said := in.Header.Get(name); local && said != "" {
+			value = said
+		}
+		out.Header.Set(name, value)
+	}
+	if said := in.Header.Values("Forwarded"); local && len(said) > 0 {
+		out.Header["Forwarded"] = said
+	}
+}
+
+// peerOf is the address that a request came from.
+func peerOf(r *http.Request) netip.Addr {
+	at, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return at.Addr().Unmap()
+}
+
+// failed answers a request that has no answer of the app.
+func (x *proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		panic(http.ErrAbortHandler) // nobody waits for it
+	}
+	var f *failure
+	if !errors.As(err, &f) {
+		f = &failure{err: err}
+	}
+	refuse(w, r, f, x.private(r))
+}
+
+// buffers lends what bodies are copied through.
+type buffers struct{}
+
+var pool = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+func (buffers) Get() []byte { return pool.Get().(*[32 << 10]byte)[:] }
+
+func (buffers) Put(b []byte) {
+	if len(b) == 32<<10 {
+		pool.Put((*[32 << 10]byte)(b))
+	}
+}

@@ -1,0 +1,77 @@
+package front
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/devguard/devguard/supervisor/gate"
+)
+
+// refusal is what a client is told that gets no answer of the app.
+type refusal struct {
+	status int
+	text   string
+	detail string // for this machine alone
+}
+
+func refusalOf(f *failure) refusal {
+	r := refusal{status: http.StatusServiceUnavailable, detail: f.Reason}
+	switch f.Cause {
+	case gate.Down:
+		r.text = "the app does not run"
+	case gate.Held:
+		r.text = "the app was not ready in time"
+	case gate.NotReady:
+		r.text = "the app is not ready"
+	case gate.Closing:
+		r.text = "devguard ends"
+	case gate.Refused:
+		r.status, r.text = http.StatusBadGateway, "the app takes no connection"
+	case gate.Lost:
+		r.status, r.text = http.StatusBadGateway, "the app has ended the connection without an answer"
+	default:
+		r.status, r.text = http.StatusBadGateway, "the app's answer cannot be passed on"
+	}
+	if r.detail == "" && f.err != nil {
+		r.detail = f.err.Error()
+	}
+	return r
+}
+
+// refuse answers in the app's place.
+func refuse(w http.ResponseWriter, r *http.Request, f *failure, private bool) {
+	no := refusalOf(f)
+	if !private {
+		no.detail = ""
+	}
+	h := w.Header()
+	clear(h)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	if no.status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "1")
+	}
+	if wantsJSON(r) {
+		h.Set("Content-Type", "application/json")
+		w.WriteHeader(no.status)
+		_ = json.NewEncoder(w).Encode(map[string]string{"error": "devguard: " + no.text, "detail": no.detail})
+		return
+	}
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(no.status)
+	body := fmt.Sprintf("devguard: %s\n", no.text)
+	if no.detail != "" {
+		body += no.detail + "\n"
+	}
+	_, _ = io.WriteString(w, body)
+}
+
+// wantsJSON reports whether the client asks for JSON, and for no page.
+func wantsJSON(r *http.Request) bool {
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	return strings.Contains(accept, "json") && !strings.Contains(accept, "text/html")
+}

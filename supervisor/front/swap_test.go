@@ -1,0 +1,327 @@
+package front
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// get asks in the background.
+func get(t *testing.T, f *Front, method, path string) <-chan string {
+	t.Helper()
+	got := make(chan string, 1)
+	c := client(t)
+	go func() {
+		req, _ := http.NewRequest(method, f.url(path), nil)
+		res, err := c.Do(req)
+		if err != nil {
+			got <- err.Error()
+			return
+		}
+		b, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		got <- fmt.Sprint(res.StatusCode, " ", string(b), err)
+	}()
+	return got
+}
+
+const fine = "<nil>" // what get says of no error
+
+// TestSwap: a request in flight is answered before Settle returns, one that comes meanwhile waits, and
+// the next generation has it.
+func TestSwap(t *testing.T) {
+	w := newWait()
+	one := serve(t, func(rw http.ResponseWriter, r *http.Request) {
+		w.stay(r.Context())
+		fmt.Fprint(rw, "one ", r.URL.Path)
+	})
+	two := serve(t, func(rw http.ResponseWriter, r *http.Request) { fmt.Fprint(rw, "two ", r.URL.Path) })
+	f := before(t, one)
+	first := get(t, f, "POST", "/first")
+	after(t, w.in, "the first request")
+	f.Stopping(1)
+	second := get(t, f, "POST", "/second")
+	settled := make(chan struct{})
+	go func() { defer close(settled); f.Settle(t.Context(), 1) }()
+	select {
+	case <-settled:
+		t.Error("settled while a request is unanswered")
+	case <-second:
+		t.Error("the second request was answered by nobody")
+	case w.out <- struct{}{}:
+	}
+	if got := after(t, first, "the first answer"); got != "200 one /first"+fine {
+		t.Errorf("got %q", got)
+	}
+	after(t, settled, "Settle")
+	f.Ended(1)
+	f.Started(2, two.at())
+	f.Ready(2)
+	if got := after(t, second, "the second answer"); got != "200 two /second"+fine {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestSettleEnds: by its context, and at once where only a stream is left.
+func TestSettleEnds(t *testing.T) {
+	w := newWait()
+	a := serve(t, func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/stream" {
+			rw.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+			_ = http.NewResponseController(rw).Flush()
+		}
+		w.stay(r.Context())
+	})
+	f := before(t, a)
+	stream := get(t, f, "GET", "/stream")
+	after(t, w.in, "the stream")
+	f.Stopping(1)
+	f.Settle(context.Background(), 1)
+	f.EndStreams(1)
+	if got := after(t, stream, "the end of the stream"); got != "200 "+fine {
+		t.Errorf("got %q", got)
+	}
+
+	b := serve(t, func(rw http.ResponseWriter, r *http.Request) { w.stay(r.Context()) })
+	f = before(t, b)
+	get(t, f, "GET", "/slow")
+	after(t, w.in, "the request")
+	f.Stopping(1)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	f.Settle(ctx, 1)
+	if ctx.Err() == nil {
+		t.Error("settled while a request is unanswered")
+	}
+}
+
+// TestSentOnce: an app that ends the connection after it has read a request sees no other, whatever
+// the method, on a used connection too.
+func TestSentOnce(t *testing.T) {
+	for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
+		t.Run(method, func(t *testing.T) {
+			a := &app{t, listenAs(t, "127.0.0.1:0")}
+			seen := make(chan string, 10)
+			go func() {
+				for {
+					c, err := a.listener.Accept()
+					if err != nil {
+						return
+					}
+					go func() {
+						defer c.Close()
+						for r := bufio.NewReader(c); ; {
+							req, err := http.ReadRequest(r)
+							if err != nil {
+								return
+							}
+							if req.URL.Path == "/die" {
+								seen <- req.Method
+								return
+							}
+							_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+						}
+					}()
+				}
+			}()
+			f := before(t, a)
+			if got := after(t, get(t, f, "GET", "/"), "the first answer"); got != "200 ok"+fine {
+				t.Fatalf("got %q", got)
+			}
+			got := after(t, get(t, f, method, "/die"), "the second answer")
+			if !strings.HasPrefix(got, "502 devguard: the app has ended the connection without an answer\n") {
+				t.Errorf("got %q", got)
+			}
+			after(t, seen, "the request")
+			select {
+			case <-seen:
+				t.Error("it was sent twice")
+			default:
+			}
+		})
+	}
+}
+
+// TestRefusedThenTaken: a request that finds no listener is sent once there is one.
+func TestRefusedThenTaken(t *testing.T) {
+	l := listenAs(t, "127.0.0.1:0")
+	at := l.Addr().String()
+	l.Close()
+	f := open(t)
+	f.Started(1, at)
+	f.Ready(1)
+	got := get(t, f, "POST", "/")
+	again := listenAs(t, at)
+	go func() {
+		_ = http.Serve(again, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "ok") }))
+	}()
+	if s := after(t, got, "the answer"); s != "200 ok"+fine {
+		t.Errorf("got %q", s)
+	}
+}
+
+// TestSecondAddress: an app that listens on ::1 alone is found.
+func TestSecondAddress(t *testing.T) {
+	a := serve(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "ok") })
+	gone := listenAs(t, "127.0.0.1:0")
+	at := gone.Addr().String()
+	gone.Close()
+	f := open(t)
+	f.Started(1, at, a.at())
+	f.Ready(1)
+	if s := after(t, get(t, f, "GET", "/"), "the answer"); s != "200 ok"+fine {
+		t.Errorf("got %q", s)
+	}
+}
+
+// TestDown: who asks while the app is down is told so, as text or JSON.
+func TestDown(t *testing.T) {
+	f := open(t)
+	waits := get(t, f, "GET", "/")
+	f.Idle("the build failed\nmain.go:3:1: expected }")
+	if got := after(t, waits, "the answer"); got != "503 devguard: the app does not run\nthe build failed\nmain.go:3:1: expected }\n"+fine {
+		t.Errorf("got %q", got)
+	}
+	req, _ := http.NewRequest("GET", f.url("/"), nil)
+	req.Header.Set("Accept", "application/json")
+	res, err := client(t).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var told map[string]string
+	if err := json.NewDecoder(res.Body).Decode(&told); err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || !strings.Contains(told["detail"], "main.go:3:1") {
+		t.Errorf("status %d, %v, %v", res.StatusCode, res.Header, told)
+	}
+}
+
+// TestPrivate: another machine learns nothing of the project.
+func TestPrivate(t *testing.T) {
+	for addr, want := range map[string]bool{
+		"127.0.0.1:1": true, "[::1]:1": true, "[::ffff:127.0.0.1]:1": true, "127.77.0.1:1": true,
+		"192.0.2.1:1": false, "[2001:db8::1]:1": false, "": false, "@": false,
+	} {
+		r := &http.Request{RemoteAddr: addr}
+		if got := private(false)(r); got != want {
+			t.Errorf("%q: %v", addr, got)
+		}
+		if !private(true)(r) {
+			t.Errorf("%q: not even when that is wished", addr)
+		}
+	}
+}
+
+// TestEventStream: events come as they are sent, and the end of the app is the end of the stream.
+func TestEventStream(t *testing.T) {
+	a := &app{t, listenAs(t, "127.0.0.1:0")}
+	conns := make(chan net.Conn, 1)
+	go func() {
+		c, err := a.listener.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = http.ReadRequest(bufio.NewReader(c))
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n")
+		conns <- c
+	}()
+	f := before(t, a)
+	res, err := client(t).Get(f.url("/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b := make([]byte, 9)
+	if _, err := io.ReadFull(res.Body, b); err != nil {
+		t.Fatal(err)
+	}
+	reset(after(t, conns, "the connection").(*net.TCPConn))
+	if rest, err := io.ReadAll(res.Body); len(rest) > 0 || err != nil {
+		t.Errorf("%q, %v", rest, err)
+	}
+}
+
+// TestBrokenDownload: what the app did not finish is not taken for whole.
+func TestBrokenDownload(t *testing.T) {
+	a := &app{t, listenAs(t, "127.0.0.1:0")}
+	go func() {
+		c, err := a.listener.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = http.ReadRequest(bufio.NewReader(c))
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+		c.Close()
+	}()
+	f := before(t, a)
+	res, err := client(t).Get(f.url("/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if b, err := io.ReadAll(res.Body); err == nil {
+		t.Errorf("%q came without an error", b)
+	}
+}
+
+// TestWebsocket: frames pass both ways, and a websocket that the app leaves open is closed with 1012.
+func TestWebsocket(t *testing.T) {
+	for name, row := range map[string]struct {
+		end  func(f *Front, app net.Conn)
+		want string
+	}{
+		"the app is reset":      {func(_ *Front, app net.Conn) { reset(app.(*net.TCPConn)) }, string(serviceRestart)},
+		"the app ends":          {func(_ *Front, app net.Conn) { app.Close() }, string(serviceRestart)},
+		"it is ended by us":     {func(f *Front, _ net.Conn) { f.EndStreams(1) }, string(serviceRestart)},
+		"it closes it itself":   {func(_ *Front, app net.Conn) { _, _ = app.Write(frame(8, []byte{3, 233})); app.Close() }, string(frame(8, []byte{3, 233}))},
+		"it dies in the middle": {func(_ *Front, app net.Conn) { _, _ = app.Write([]byte{0x81, 5, 'h'}); app.Close() }, "\x81\x05h"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := &app{t, listenAs(t, "127.0.0.1:0")}
+			conns := make(chan net.Conn, 1)
+			go func() {
+				c, err := a.listener.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = http.ReadRequest(bufio.NewReader(c))
+				_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+				conns <- c
+			}()
+			f := before(t, a)
+			c := dial(t, f)
+			_, _ = io.WriteString(c, "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+			r := bufio.NewReader(c)
+			if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != 101 {
+				t.Fatal(res, err)
+			}
+			app := after(t, conns, "the connection")
+			_, _ = app.Write(frame(1, []byte("down")))
+			down := make([]byte, 6)
+			if _, err := io.ReadFull(r, down); err != nil || string(down) != string(frame(1, []byte("down"))) {
+				t.Fatalf("%q, %v", down, err)
+			}
+			_, _ = io.WriteString(c, "up")
+			up := make([]byte, 2)
+			if _, err := io.ReadFull(app, up); err != nil || string(up) != "up" {
+				t.Fatalf("%q, %v", up, err)
+			}
+			f.Stopping(1)
+			f.Settle(t.Context(), 1)
+			row.end(f, app)
+			rest, err := io.ReadAll(r)
+			if string(rest) != row.want || err != nil {
+				t.Errorf("%q, %v; want %q", rest, err, row.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,94 @@
+package front
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// upstream is one generation of the app, as it is reached.
+type upstream struct {
+	gen int
+	at  []string // addresses, each tried in turn
+
+	pooled *http.Transport // HTTP/1; connections are used again
+	fresh  *http.Transport // HTTP/1; each request has a connection of its own
+	h2c    *http.Transport
+}
+
+// idle is for how long a connection to the app is kept for the next request. It is less than any server
+// keeps one (gunicorn 2 s, node 5 s), so that the app does not close a connection while a request is on
+// its way to it.
+const idle = time.Second
+
+// maxPooled bounds the connections that are kept.
+const maxPooled = 64
+
+func newUpstream(gen int, at []string) *upstream {
+	u := &upstream{gen: gen, at: at}
+	u.pooled = u.transport()
+	u.fresh = u.transport()
+	u.fresh.DisableKeepAlives = true
+	u.h2c = u.transport()
+	u.h2c.Protocols = new(http.Protocols)
+	u.h2c.Protocols.SetUnencryptedHTTP2(true)
+	return u
+}
+
+// transport makes one that adds nothing to a request, and goes to the app whatever the URL says.
+func (u *upstream) transport() *http.Transport {
+	return &http.Transport{
+		DialContext:           func(ctx context.Context, _, _ string) (net.Conn, error) { return u.dial(ctx) },
+		DisableCompression:    true,
+		MaxIdleConns:          maxPooled,
+		MaxIdleConnsPerHost:   maxPooled,
+		IdleConnTimeout:       idle,
+		ExpectContinueTimeout: time.Second,
+		WriteBufferSize:       4 << 10,
+		ReadBufferSize:        32 << 10,
+	}
+}
+
+// close ends the connections that nobody uses. The app would wait for them.
+func (u *upstream) close() {
+	for _, t := range []*http.Transport{u.pooled, u.fresh, u.h2c} {
+		t.CloseIdleConnections()
+	}
+}
+
+// dial connects to the first address of the app that takes a connection.
+func (u *upstream) dial(ctx context.Context) (net.Conn, error) {
+	var first error
+	for _, at := range u.at {
+		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", at)
+		if err == nil {
+			return &counted{TCPConn: c.(*net.TCPConn)}, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
+}
+
+// counted is a connection that knows whether anything was written on it.
+type counted struct {
+	*net.TCPConn
+	written atomic.Int64
+}
+
+func (c *counted) Write(b []byte) (int, error) {
+	n, err := c.TCPConn.Write(b)
+	c.written.Add(int64(n))
+	return n, err
+}
+
+// ReadFrom lets the kernel carry the bytes of an upload where it can.
+func (c *counted) ReadFrom(r io.Reader) (int64, error) {
+	n, err := c.TCPConn.ReadFrom(r)
+	c.written.Add(n)
+	return n, err
+}
