@@ -139,6 +139,7 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, g *generation) 
 		return err
 	}
 	g.tree, g.port, g.since = tree, config.Lookup(spec.Env, "PORT"), time.Now()
+	s.address.started(e.Gen)
 	if spec.Filter {
 		filter, refused := tree.Filter()
 		s.holder.Started(e.Gen, filter, refused, tree.Pids)
@@ -163,13 +164,13 @@ func (s *Supervisor) spec(ctx context.Context, gen int, binary string, cfg *conf
 		return spec, fmt.Errorf("prepare the database: %w", err)
 	}
 	spec = proc.Spec{
-		Path: binary, Args: cfg.App.Args, Dir: cfg.Work,
-		Env:    with(env, "DEVGUARD=1", "DEVGUARD_NAME="+cfg.Name, "DEVGUARD_GEN="+strconv.Itoa(gen), "PWD="+cfg.Work),
+		Path: binary, Args: s.address.args(cfg.App.Args), Dir: cfg.Work,
+		Env:    with(s.address.environ(env), "DEVGUARD=1", "DEVGUARD_NAME="+cfg.Name, "DEVGUARD_GEN="+strconv.Itoa(gen), "PWD="+cfg.Work),
 		Stdout: os.Stdout, Stderr: os.Stderr,
 		Filter: cfg.App.HoldSockets && s.holder.Wanted(),
 	}
 	if len(cfg.App.Command) > 0 {
-		spec.Path, spec.Args = cfg.App.Command[0], append(cfg.App.Command[1:len(cfg.App.Command):len(cfg.App.Command)], cfg.App.Args...)
+		spec.Path, spec.Args = cfg.App.Command[0], s.address.args(slices.Concat(cfg.App.Command[1:], cfg.App.Args))
 	}
 	if cfg.App.Stdin {
 		spec.Stdin, spec.Foreground = os.Stdin, true
@@ -226,6 +227,7 @@ func (s *Supervisor) await(e reload.Await) doer {
 			return reload.Exited{ID: e.ID, Code: -1, Cancelled: true}
 		}
 		s.holder.Exited(e.Gen)
+		s.address.exited(e.Gen)
 		exit := g.exit()
 		ev := reload.Exited{
 			ID: e.ID, Code: exit.Code, Signal: exit.Signal, Interrupt: g.interrupted(exit),
@@ -308,7 +310,7 @@ func (g *generation) ports() []int {
 // on are kept: the next one is likely to want the same.
 func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 	g := s.generation(e.Gen)
-	rule := ready.Rule{HTTP: g.cfg.Ready.HTTP, TCP: g.cfg.Ready.TCP, Timeout: g.cfg.Ready.Timeout}
+	rule := s.address.rule(ready.Rule{HTTP: g.cfg.Ready.HTTP, TCP: g.cfg.Ready.TCP, Timeout: g.cfg.Ready.Timeout})
 	target := ready.Target{
 		Exited:  g.ended(),
 		Started: g.since,
@@ -326,6 +328,7 @@ func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 		if ev.Cancelled {
 			return ev
 		}
+		s.address.found(e.Gen, err)
 		if err != nil {
 			s.holder.NotReady(e.Gen)
 		} else {
@@ -359,19 +362,23 @@ func (g *generation) exited() bool {
 func (s *Supervisor) stop(e reload.Stop) doer {
 	g := s.generation(e.Gen)
 	return func(ctx context.Context) reload.Event {
+		s.address.quieten(ctx, g)
+		defer s.address.ended(e.Gen)
 		defer s.holder.Ended(e.Gen)
 		hangUp := s.hangUp(g)
 		hangUp.find(g.own(g.tree.Pids()))
 		s.holder.Stopping(e.Gen)
+		streams := s.address.endStreams(g)
 		res := g.stop(ctx, proc.StopSpec{
 			Signal: g.cfg.App.StopSignal,
 			Grace:  g.cfg.App.Grace,
 			Note: func(pids []int) {
 				g.db.note(e.Gen, pids)
 				hangUp.begin()
+				streams.begin()
 			},
 		})
-		ev := reload.Stopped{ID: e.ID, Killed: res.Killed, Took: res.Took, HungUp: hangUp.end()}
+		ev := reload.Stopped{ID: e.ID, Killed: res.Killed, Took: res.Took, HungUp: hangUp.end() + streams.end()}
 		if len(res.Left) > 0 {
 			ev.Err = fmt.Errorf("processes %v did not end after SIGKILL; they may still hold the port", res.Left)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -70,7 +71,7 @@ func (s *Supervisor) applyConfig(cfg *config.Config, db *Database) {
 	}
 	// The folder, the terminal: what devguard has taken at its start, it keeps.
 	kept := *cfg
-	kept.Name, kept.App.Stdin = s.cfg.Name, s.cfg.App.Stdin
+	kept.Name, kept.App.Stdin, kept.Front = s.cfg.Name, s.cfg.App.Stdin, s.cfg.Front
 	if db != s.db {
 		s.retired = append(s.retired, s.db)
 	}
@@ -90,6 +91,7 @@ func startKeys(old, now *config.Config) (keys []string) {
 	differs("control", old.Control != now.Control)
 	differs("verbose", old.Verbose != now.Verbose)
 	differs("app.stdin", old.App.Stdin != now.App.Stdin)
+	differs("front", !reflect.DeepEqual(old.Front, now.Front))
 	differs("watch.poll", old.Watch.Poll != now.Watch.Poll)
 	return keys
 }

@@ -97,6 +97,7 @@ type Supervisor struct {
 	watch    *watch.Watcher
 	launcher *proc.Launcher
 	holder   *listeners.Holder
+	address  *address  // nil: the app is reached at its own
 	grpc     sync.Once // said that the app has gRPC
 	http2    sync.Once // said that it serves HTTP/2
 
@@ -115,6 +116,9 @@ func Run(ctx context.Context, opts Options) error {
 		doers: s.doers(), say: s.log, help: s.help, reset: s.reset, showPage: s.showPage, publish: s.publisher(),
 		changes: s.watch.Changes(), replace: s.replace, signals: s.Signals, keys: s.Keys, ended: ctx.Done(),
 		wishes: s.wishes,
+	}
+	if s.address != nil {
+		logline.Front(s.address.front.Addr().String()).To(s.Log)
 	}
 	st := reload.New(s.decisions(s.cfg))
 	s.board.publish(st.Snapshot())
@@ -146,12 +150,16 @@ func newSupervisor(opts Options) (*Supervisor, error) {
 		return nil, err
 	}
 	s.db = &db
+	if s.address, err = openAddress(s.cfg); err != nil {
+		return nil, errors.Join(err, s.db.close())
+	}
 	s.holder = listeners.New(func(l logline.Line) { l.To(s.Log) })
 	if s.cfg.Debug.On {
 		sayDebugger(s.Log, s.cfg.Debug.Listen)
 	}
 	if s.watch, err = watch.New(watchOptions(s.cfg, s.StateDir.Path())); err != nil {
 		s.holder.Close()
+		s.address.close()
 		return nil, errors.Join(err, s.db.close())
 	}
 	return s, nil
@@ -163,6 +171,7 @@ func (s *Supervisor) shutdown() {
 	s.aside.Wait() // each takes the drain timeout at most
 	s.launcher.Close()
 	s.holder.Close()
+	s.address.close()
 	s.watch.Close()
 	s.warn(s.db.close())
 }
@@ -180,12 +189,14 @@ func (s *Supervisor) publisher() func(reload.Snapshot) {
 	told := ""
 	return func(snap reload.Snapshot) {
 		s.board.publish(snap)
+		s.address.closing(snap)
 		if snap.Done {
 			return // nobody answers for the app any more
 		}
 		if reason := idleReason(snap); reason != told {
 			told = reason
 			s.holder.Idle(reason)
+			s.address.publish(reason)
 		}
 	}
 }

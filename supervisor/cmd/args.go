@@ -119,6 +119,10 @@ func find(flags []cli.Flag, name string) cli.Flag {
 }
 
 func takesValue(flag cli.Flag) bool {
+	if g, is := flag.(*cli.GenericFlag); is {
+		b, is := g.Value.(interface{ IsBoolFlag() bool })
+		return !is || !b.IsBoolFlag()
+	}
 	doc, ok := flag.(cli.DocGenerationFlag)
 	return ok && doc.TakesValue()
 }

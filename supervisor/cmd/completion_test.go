@@ -50,7 +50,7 @@ var completions = []struct {
 	{"verbs", []string{"devguard", ""}, []string{"run", "debug", "explain", "status", "restart", "stop", "reset-connections", "logs", "init", "completion", "version", "help"}, []string{"rolling"}},
 	{"verb", []string{"devguard", "ex"}, []string{"explain"}, []string{"run"}},
 	{"flags before a verb", []string{"devguard", "--"}, []string{"--version"}, []string{"--db", "run"}},
-	{"flags of run", []string{"devguard", "run", "--"}, []string{"--db", "--embedded-db", "--name", "--log-format", "--config", "--dir", "--control"}, []string{"--front", "--listen"}},
+	{"flags of run", []string{"devguard", "run", "--"}, []string{"--db", "--embedded-db", "--name", "--log-format", "--config", "--dir", "--control", "--front"}, []string{"--embedded", "--listen"}},
 	{"flags of debug", []string{"devguard", "debug", "--"}, []string{"--db", "--name", "--listen", "--dir"}, nil},
 	{"modes", []string{"devguard", "run", "--db", ""}, []string{"auto", "session", "transaction", "drain", "off"}, []string{"rolling"}},
 	{"formats", []string{"devguard", "run", "-v", "--log-format", "j"}, []string{"json"}, []string{"text"}},

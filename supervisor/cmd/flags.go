@@ -25,6 +25,7 @@ func RunFlags() []cli.Flag {
 		&cli.StringFlag{Name: "db", Usage: "what to do about Postgres sessions: `auto|session|transaction|drain|off`"},
 		&cli.BoolFlag{Name: "embedded-db", Usage: "run a private Postgres under .devguard, for app and hooks"},
 		&cli.BoolFlag{Name: "hold-sockets", Value: true, Usage: "let listening sockets outlive a restart, so that no connection is refused (Linux; --hold-sockets=false: off)"},
+		&cli.GenericFlag{Name: "front", Value: new(address), Usage: "answer at `ADDR` for the app, which gets PORT: requests wait for a restart, and none is lost (--front=127.0.0.1:8080)"},
 		&cli.StringFlag{Name: "log-format", Usage: "`pretty|text|json` (default: pretty on a terminal, else text)"},
 		&cli.StringFlag{Name: "control", Usage: "answer devguard status and its like at `ADDR` of loopback (default: 127.0.0.1:0, any port)"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "also say what was ignored, and why"},
@@ -36,6 +37,31 @@ func RunFlags() []cli.Flag {
 func DebugFlags() []cli.Flag {
 	return append(RunFlags(), &cli.StringFlag{Name: "listen", Usage: "have Delve listen at `ADDR` (default: 127.0.0.1:2345)"})
 }
+
+// address is the value of a flag that stands alone, or has a value behind =. Alone it is "true".
+type address string
+
+func (a *address) String() string {
+	if a == nil {
+		return ""
+	}
+	return string(*a)
+}
+
+// Set is part of flag.Value.
+func (a *address) Set(s string) error {
+	*a = address(s)
+	return nil
+}
+
+// frontAddress is the value of --front; "" for a verb that does not have it.
+func frontAddress(c *cli.Context) string {
+	value, _ := c.Generic("front").(*address)
+	return value.String()
+}
+
+// IsBoolFlag has package flag take the next word for an argument.
+func (a *address) IsBoolFlag() bool { return true }
 
 // buildFlags are the flags of go build that people know from `go run`. They are listed under go help
 // build, and not once more in the help of run.
@@ -107,7 +133,7 @@ func TalkFlags(more ...string) []cli.Flag {
 // Overrides are the flags of run that were given on the command line. The
 // positional arguments are the caller's to add.
 func Overrides(c *cli.Context) config.Overrides {
-	out := config.Overrides{Name: c.String("name"), LogFormat: c.String("log-format"), DB: c.String("db"), Control: c.String("control"), Build: goBuildFlags(c)}
+	out := config.Overrides{Name: c.String("name"), LogFormat: c.String("log-format"), DB: c.String("db"), Control: c.String("control"), Front: frontAddress(c), Build: goBuildFlags(c)}
 	out.DebugListen = c.String("listen")
 	if c.IsSet("verbose") {
 		verbose := c.Bool("verbose")

@@ -28,6 +28,7 @@ type Config struct {
 	Debug     Debug
 	Watch     Watch
 	Ready     Ready
+	Front     Front
 	Databases []Database // never empty
 	Hooks     []Hook     // in file order, which is the order they run in
 }
@@ -112,6 +113,19 @@ type Ready struct {
 	Timeout time.Duration
 }
 
+// Front is the address of devguard's own at which the app is reached.
+type Front struct {
+	Listen string // host:port, port 0 is any that is free; no host: all interfaces. "" for no front
+
+	// Target is the app's own address, when it does not take one; else PortEnv are the variables that it
+	// reads its port from, and {port} in its arguments stands for it.
+	Target  string
+	PortEnv []string
+
+	Hold          time.Duration // how long requests wait for the app
+	RemoteOverlay bool          // clients of other machines may know why the app does not answer
+}
+
 // Mode is how the sessions of a database are looked after.
 type Mode string
 
@@ -178,6 +192,7 @@ func Default(work string) *Config {
 			Poll:    Poll{Mode: PollAuto, Every: time.Second},
 		},
 		Ready:     Ready{Timeout: 30 * time.Second},
+		Front:     Front{PortEnv: []string{"PORT"}, Hold: time.Minute},
 		Databases: []Database{defaultDatabase()},
 	}
 }

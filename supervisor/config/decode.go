@@ -74,6 +74,7 @@ func (r *reader) document(cfg *Config, values map[string]any) {
 	t.section("debug", func(t *table) { readDebug(t, &cfg.Debug) })
 	t.section("watch", func(t *table) { readWatch(t, &cfg.Watch) })
 	t.section("ready", func(t *table) { readReady(t, &cfg.Ready) })
+	t.section("front", func(t *table) { readFront(t, &cfg.Front) })
 	r.databases(t, cfg)
 	r.hooks(t, cfg)
 	t.unknown()

@@ -54,7 +54,7 @@ func TestExampleHasEveryKeyOnce(t *testing.T) {
 		found = append(found, key)
 		return line
 	})
-	found = append(found, "app", "build", "debug", "watch", "ready", "database", "hook")
+	found = append(found, "app", "build", "debug", "watch", "ready", "front", "database", "hook")
 	slices.Sort(found)
 	want := slices.Sorted(slices.Values(schema()))
 	if !slices.Equal(found, want) {
@@ -131,6 +131,12 @@ poll = "3s"
 http = "/x"
 tcp = ""
 timeout = "1s"
+[front]
+listen = "9090"
+target = "3000"
+port_env = ["P"]
+hold = "1s"
+remote_overlay = true
 [[database]]
 url_env = ["A"]
 direct_url_env = "B"

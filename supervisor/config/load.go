@@ -19,6 +19,7 @@ type Overrides struct {
 	LogFormat string
 	DB        string // mode of every database
 	Control   string // "" leaves the file's
+	Front     string // Front.Listen; "" leaves the file's
 
 	Debug       bool   // run the app under Delve
 	DebugListen string // "" leaves the file's
@@ -177,6 +178,9 @@ func (c *Config) with(flags Overrides) (*Config, error) {
 	if address, err := dialAddress(flags.DebugListen); err == nil {
 		out.Debug.Listen = address // check has said what is wrong with another
 	}
+	if flags.Front != "" {
+		out.Front.Listen, _ = listenAddress(flags.Front)
+	}
 	if flags.Verbose != nil {
 		out.Verbose = *flags.Verbose
 	}
@@ -227,6 +231,9 @@ func (flags Overrides) check() Errors {
 	}
 	if flags.Control != "" && !isControl(flags.Control) {
 		errs = append(errs, &Error{Key: "--control", Msg: "--control: is no address of loopback", Next: controlHint})
+	}
+	if _, err := listenAddress(flags.Front); err != nil {
+		errs = append(errs, &Error{Key: "--front", Msg: "--front: " + err.Error(), Next: "write --front=127.0.0.1:8080"})
 	}
 	return errs
 }

@@ -115,6 +115,7 @@ var wording = map[string]func(s *sentence, f *fields, p palette){
 	logline.MsgSocketsNotHeld: func(s *sentence, f *fields, _ palette) {
 		s.text = "listening sockets are not held from one restart to the next: " + f.text("reason")
 	},
+	logline.MsgFront:         func(s *sentence, f *fields, p palette) { s.text = "the app is at http://" + f.text("address") },
 	logline.MsgStartFailed:   func(s *sentence, _ *fields, _ palette) { s.text = "the app did not start" },
 	logline.MsgStopTrouble:   func(s *sentence, _ *fields, _ palette) { s.text = "the app did not stop as it should" },
 	logline.MsgConfigApplied: func(s *sentence, _ *fields, _ palette) { s.text = "devguard.toml read again" },

@@ -25,7 +25,7 @@ const module = "github.com/devguard/devguard"
 // of every operating system, tests included. A package that is not here fails.
 var mayImport = table(map[string]string{
 	".":                          "*",
-	"supervisor":                 "supervisor/config supervisor/classify supervisor/change supervisor/reload supervisor/watch supervisor/graph supervisor/build supervisor/fastbuild supervisor/hook supervisor/proc supervisor/listeners supervisor/hangup supervisor/ready supervisor/delve supervisor/term supervisor/statedir supervisor/console",
+	"supervisor":                 "supervisor/config supervisor/classify supervisor/change supervisor/reload supervisor/watch supervisor/graph supervisor/build supervisor/fastbuild supervisor/hook supervisor/proc supervisor/listeners supervisor/hangup supervisor/front supervisor/ready supervisor/delve supervisor/term supervisor/statedir supervisor/console",
 	"supervisor/reload":          "supervisor/change supervisor/classify",
 	"supervisor/change":          "supervisor/classify",
 	"supervisor/classify":        "",

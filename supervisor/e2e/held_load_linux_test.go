@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -241,6 +242,7 @@ func TestHeldSocketsUnderLoad(t *testing.T) {
 // load is 50 clients of every kind.
 type load struct {
 	addr    string
+	posts   atomic.Int64 // their numbers, as the app is told them
 	clients int
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
@@ -261,7 +263,7 @@ func newLoad(addr string) *load {
 	small, large := make([]byte, 100), make([]byte, 5<<20)
 	upload := func(body func() io.Reader, n int) func(context.Context) error {
 		return func(ctx context.Context) error {
-			return exchange(ctx, &fresh, http.MethodPost, "http://"+addr+"/", body(), fmt.Sprintf("got=%d.", n))
+			return exchange(ctx, &fresh, http.MethodPost, fmt.Sprintf("http://%s/?id=%d", addr, l.posts.Add(1)), body(), fmt.Sprintf("got=%d.", n))
 		}
 	}
 	bytesOf := func(b []byte) func() io.Reader { return func() io.Reader { return bytes.NewReader(b) } }
@@ -374,6 +376,8 @@ func (l *load) stream(ctx context.Context, path, headers, want string) error {
 		text, err := r.ReadString('\n')
 		open = open || text == "\r\n" // the header is over
 		switch {
+		case err == nil && open && text == "0\r\n":
+			return nil // the last chunk
 		case err == nil:
 		case !open || !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET):
 			return fmt.Errorf("%q, %w", text, err)

@@ -33,6 +33,7 @@ const (
 	MsgInstanceStarted  = "instance started"
 	MsgInstanceReady    = "instance ready"
 	MsgInstanceExited   = "instance exited"
+	MsgFront            = "front"
 	MsgDatabase         = "database"
 	MsgBypass           = "bypass"
 	MsgConflict         = "conflict"
@@ -116,6 +117,7 @@ var Contract = map[string]Attrs{
 	MsgConfigInvalid:    {"error": "string", "hint?": "string"},
 	MsgListFailed:       {"error": "string", "hint?": "string"},
 
+	MsgFront: {"address": "string"},
 	MsgDatabase: {"mode": "session|transaction|drain|off", "kind?": "postgres|session-pooler|transaction-pooler|unknown", "reason?": "string",
 		"database?": "string", "env?": "string"},
 	MsgDrained: {"database": "string", "gen?": "int", "sessions?": "int", "cancelled?": "int", "rolled_back?": "int",

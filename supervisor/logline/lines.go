@@ -176,6 +176,11 @@ func SocketLetGo(address, reason string) Line {
 	return line(slog.LevelInfo, MsgSocketLetGo, slog.String("address", address), slog.String("reason", reason))
 }
 
+// Front says where devguard answers for the app.
+func Front(address string) Line {
+	return line(slog.LevelInfo, MsgFront, slog.String("address", address))
+}
+
 // SocketsNotHeld says why no listening socket is held any more in this run. The app runs as it
 // would without devguard, so it is no warning.
 func SocketsNotHeld(reason, hint string) Line {

@@ -1,0 +1,53 @@
+package config
+
+import (
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const frontHint = `write host:port, like "127.0.0.1:8080"; ":8080" is all interfaces`
+
+func readFront(t *table, f *Front) {
+	t.text("listen", &f.Listen)
+	address, err := listenAddress(f.Listen)
+	if err != nil {
+		t.fail("listen", frontHint, "%s", err)
+	}
+	f.Listen = address
+	t.text("target", &f.Target)
+	if f.Target != "" {
+		if f.Target, err = dialAddress(f.Target); err != nil {
+			t.fail("target", `write the address that the app listens on, like "127.0.0.1:3000"`, "%s", err)
+		}
+	}
+	t.list("port_env", &f.PortEnv, `["PORT"]`)
+	for i, name := range f.PortEnv {
+		if !isVariable(name) {
+			t.fail(item("port_env", i), "write the variable's name, like PORT", "is not the name of a variable")
+		}
+	}
+	t.duration("hold", &f.Hold, time.Millisecond)
+	t.boolean("remote_overlay", &f.RemoteOverlay)
+}
+
+// listenAddress completes an address to listen on: a port alone means loopback, one behind a colon all
+// interfaces.
+func listenAddress(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	if _, err := strconv.ParseUint(s, 10, 16); err == nil {
+		s = "127.0.0.1:" + s
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil || strings.ContainsFunc(host, badInURL) || strings.ContainsAny(host, "/@") {
+		return "", errors.New("is not an address")
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", errors.New("does not end in a port, 0 to 65535")
+	}
+	return net.JoinHostPort(host, port), nil
+}

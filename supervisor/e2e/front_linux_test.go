@@ -1,0 +1,209 @@
+package e2e_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// frontRestarts is how many restarts TestFrontUnderLoad makes; 50 with -campaign.
+var frontRestarts = flag.Int("front-restarts", 3, "how many restarts by save there are behind the front")
+
+// fronted is a server that listens where PORT says, keeps a ledger of the POSTs that it has begun to answer,
+// and stops as %[1]s says.
+const fronted = `package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const version = "v0"
+
+var srv = &http.Server{Addr: "127.0.0.1:" + os.Getenv("PORT")}
+
+func main() {
+	ledger, err := os.OpenFile(os.Getenv("LEDGER"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		panic(err)
+	}
+	var mu sync.Mutex
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if id := r.URL.Query().Get("id"); id != "" {
+			mu.Lock()
+			fmt.Fprintln(ledger, id)
+			mu.Unlock()
+		}
+		n, _ := io.Copy(io.Discard, r.Body)
+		fmt.Fprintf(w, "%%s got=%%d.", version, n)
+	})
+	http.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for r.Context().Err() == nil {
+			fmt.Fprint(w, "data: event\n\n")
+			w.(http.Flusher).Flush()
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+	http.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Upgrade", r.Header.Get("Upgrade"))
+		w.Header().Set("Connection", "Upgrade")
+		w.WriteHeader(101)
+		c, buf, _ := w.(http.Hijacker).Hijack()
+		defer c.Close()
+		io.Copy(c, buf)
+	})
+	stopped := make(chan struct{})
+	go func() {
+		c := make(chan os.Signal, 1)
+		signal.Notify(c, syscall.SIGTERM)
+		<-c
+		stop()
+		close(stopped)
+	}()
+	if err := srv.ListenAndServe(); err != http.ErrServerClosed {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	<-stopped
+}
+
+func stop() {
+	_, _ = context.Background, time.Second
+	%[1]s
+}
+`
+
+const (
+	graceful = `ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	srv.Shutdown(ctx)`
+	graceless = `os.Exit(0)`
+)
+
+// TestFrontUnderLoad: behind the front no request fails in a restart by save, of an app that stops in an orderly
+// way and of one that does not; no POST is executed twice, and websockets are closed with 1012.
+func TestFrontUnderLoad(t *testing.T) {
+	restarts := *frontRestarts
+	if *campaign {
+		restarts = max(restarts, 50)
+	}
+	for name, stop := range map[string]string{"graceful": graceful, "graceless": graceless} {
+		t.Run(name, func(t *testing.T) {
+			addr := "127.0.0.1:" + freePort(t)
+			ledger := filepath.Join(t.TempDir(), "ledger")
+			dir := project(t, map[string]string{"main.go": fmt.Sprintf(fronted, stop)})
+			d := run(t, dir, []string{"LEDGER=" + ledger}, "--front="+addr)
+			url := "http://" + addr
+			d.serves(url, "v0")
+			l := newLoad(addr)
+			l.websockets(4)
+			var took []int
+			for i := range restarts {
+				mark := d.mark()
+				edit(t, filepath.Join(dir, "main.go"), fmt.Sprintf(`"v%d"`, i), fmt.Sprintf(`"v%d"`, i+1))
+				took = append(took, d.wait(mark, "instance ready", func(l line) bool { return l.int("gen") == i+2 }).int("save_to_ready_ms"))
+				d.serves(url, fmt.Sprintf("v%d ", i+1))
+				l.goesOn(t)
+			}
+			l.stop()
+			slices.Sort(took)
+			t.Logf("%d restarts, save to ready %d ms (median), at most %d: %s", len(took), took[len(took)/2], took[len(took)-1], l)
+			for kind, n := range l.failed {
+				t.Errorf("%s: %d failed, the first: %v", kind, n, l.first[kind])
+			}
+			if twice := duplicates(t, ledger); len(twice) > 0 {
+				t.Errorf("executed twice: %v", twice)
+			}
+			if t.Failed() {
+				t.Log(d.log())
+			}
+			d.stop()
+		})
+	}
+}
+
+// duplicates returns the lines that a file has more than once.
+func duplicates(t *testing.T, file string) []string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen, twice := map[string]bool{}, []string(nil)
+	for line := range strings.Lines(string(text)) {
+		if seen[line] {
+			twice = append(twice, strings.TrimSpace(line))
+		}
+		seen[line] = true
+	}
+	if len(seen) == 0 {
+		t.Error("the ledger is empty")
+	}
+	return twice
+}
+
+// websockets adds clients, each of which has one websocket after the other.
+func (l *load) websockets(n int) {
+	ctx, cancel := context.WithCancel(context.Background())
+	stop := l.cancel
+	l.cancel = func() { stop(); cancel() }
+	l.clients += n
+	for range n {
+		l.done.Go(func() { l.again(ctx, "websocket", l.websocket) })
+	}
+}
+
+// websocket sends and awaits a frame every 50 ms, until the app ends: then 1012 has to come.
+func (l *load) websocket(ctx context.Context) error {
+	c, err := net.Dial("tcp", l.addr)
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { c.Close() })()
+	defer c.Close()
+	fmt.Fprint(c, "GET /echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	r := bufio.NewReader(c)
+	res, err := http.ReadResponse(r, nil)
+	if err != nil {
+		return err
+	}
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		return errors.New(res.Status)
+	}
+	pause := time.NewTicker(50 * time.Millisecond)
+	defer pause.Stop()
+	const frame, restart = "\x81\x02hi", "\x88\x02\x03\xf4"
+	got := make([]byte, len(frame))
+	for {
+		_, _ = io.WriteString(c, frame)
+		if n, err := io.ReadFull(r, got); err != nil {
+			return fmt.Errorf("%q, %w", got[:n], err)
+		}
+		if string(got) == restart {
+			return nil
+		}
+		if string(got) != frame {
+			return fmt.Errorf("%q", got)
+		}
+		<-pause.C
+	}
+}

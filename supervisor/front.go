@@ -1,0 +1,218 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/front"
+	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/ready"
+	"github.com/devguard/devguard/supervisor/reload"
+)
+
+// address is where clients reach the app while devguard answers for it. A nil address is none: the app
+// has its own.
+type address struct {
+	front *front.Front
+	app   string // where the app listens: host:port, or :port on any address of this machine
+	env   []string
+	port  string // "" when the app does not take one
+}
+
+// openAddress begins to answer for the app, as the configuration says. Nil without an error: it does not
+// say so.
+func openAddress(cfg *config.Config) (*address, error) {
+	if cfg.Front.Listen == "" {
+		return nil, nil
+	}
+	a := &address{app: cfg.Front.Target}
+	if a.app == "" {
+		port, err := freePort()
+		if err != nil {
+			return nil, fmt.Errorf("find a port for the app: %w", err)
+		}
+		a.app, a.port = ":"+port, port
+		for _, name := range cfg.Front.PortEnv {
+			a.env = append(a.env, name+"="+port)
+		}
+	}
+	f, err := front.Open(front.Options{Listen: cfg.Front.Listen, Hold: cfg.Front.Hold, Remote: cfg.Front.RemoteOverlay})
+	if err != nil {
+		return nil, logline.WithHint(err, "end who listens there, or write another address in front.listen or --front")
+	}
+	a.front = f
+	return a, nil
+}
+
+// freePort finds a port for the app, which keeps it for the run.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
+}
+
+// close ends answering. Nothing of the app may be left.
+func (a *address) close() {
+	if a != nil {
+		a.front.Close()
+	}
+}
+
+// environ adds the port to the environment of the app.
+func (a *address) environ(env []string) []string {
+	if a == nil {
+		return env
+	}
+	return with(env, a.env...)
+}
+
+// args puts the port into the arguments of the app.
+func (a *address) args(args []string) []string {
+	if a == nil || a.port == "" {
+		return args
+	}
+	args = slices.Clone(args)
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], "{port}", a.port)
+	}
+	return args
+}
+
+// dials are the addresses at which the app may listen, in the order in which they are tried.
+func (a *address) dials() []string {
+	if host, port, err := net.SplitHostPort(a.app); err == nil && host == "" {
+		return []string{net.JoinHostPort("127.0.0.1", port), net.JoinHostPort("::1", port)}
+	}
+	return []string{a.app}
+}
+
+// rule is when a generation is ready: it has to listen where requests are sent to.
+func (a *address) rule(r ready.Rule) ready.Rule {
+	switch {
+	case a == nil, r.TCP != "":
+	case r.HTTP == "":
+		r.TCP = a.app
+	case strings.HasPrefix(r.HTTP, "/"):
+		host, port, _ := net.SplitHostPort(a.app)
+		if host == "" {
+			host = "localhost"
+		}
+		if u, err := url.Parse(r.HTTP); err == nil {
+			u.Scheme, u.Host = "http", net.JoinHostPort(host, port)
+			r.HTTP = u.String()
+		}
+	}
+	return r
+}
+
+// started says that the process of a generation exists.
+func (a *address) started(gen int) {
+	if a != nil {
+		a.front.Started(gen, a.dials()...)
+	}
+}
+
+// found says whether a generation was found ready.
+func (a *address) found(gen int, err error) {
+	switch {
+	case a == nil:
+	case err != nil:
+		a.front.NotReady(gen, err.Error())
+	default:
+		a.front.Ready(gen)
+	}
+}
+
+// exited says that the main process of a generation has ended.
+func (a *address) exited(gen int) {
+	if a != nil {
+		a.front.Exited(gen)
+	}
+}
+
+// quieten has no request unanswered when it returns, unless the app has ended, its grace is over, or ctx has
+// ended. From then on requests wait.
+func (a *address) quieten(ctx context.Context, g *generation) {
+	if a == nil {
+		return
+	}
+	a.front.Stopping(g.number)
+	if g.cfg.Debug.On {
+		return // it may stand at a breakpoint, and answers nobody
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.cfg.App.Grace)
+	defer cancel()
+	settled := make(chan struct{})
+	go func() {
+		defer close(settled)
+		a.front.Settle(ctx, g.number)
+	}()
+	select {
+	case <-settled:
+	case <-g.ended():
+		cancel()
+		<-settled
+	}
+}
+
+// endingStreams ends what a generation that is being stopped leaves open.
+type endingStreams struct {
+	address *address
+	gen     int
+	after   time.Duration // since the signal: the app may end them itself
+
+	timer *time.Timer // nil: it has not begun
+	ended chan int    // how many
+}
+
+func (a *address) endStreams(g *generation) *endingStreams {
+	return &endingStreams{address: a, gen: g.number, after: g.cfg.App.HangUp}
+}
+
+// begin is called right before each signal. The first one counts.
+func (e *endingStreams) begin() {
+	if e.address == nil || e.after == config.Never || e.timer != nil {
+		return
+	}
+	e.ended = make(chan int, 1)
+	e.timer = time.AfterFunc(e.after, func() { e.ended <- e.address.front.EndStreams(e.gen) })
+}
+
+// end returns how many were ended.
+func (e *endingStreams) end() int {
+	if e.timer == nil || e.timer.Stop() {
+		return 0
+	}
+	return <-e.ended
+}
+
+// ended says that no process of a generation is left.
+func (a *address) ended(gen int) {
+	if a != nil {
+		a.front.Ended(gen)
+	}
+}
+
+// publish says to clients what becomes of the app; reason is why nothing does.
+func (a *address) publish(reason string) {
+	if a != nil {
+		a.front.Idle(reason)
+	}
+}
+
+// closing has clients refused: devguard ends.
+func (a *address) closing(snap reload.Snapshot) {
+	if a != nil && slices.ContainsFunc(snap.Holds, func(h reload.Hold) bool { return h.What == "shutdown" }) {
+		a.front.Closing()
+	}
+}
