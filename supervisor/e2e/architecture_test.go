@@ -41,7 +41,8 @@ var mayImport = table(map[string]string{
 	"supervisor/hangup":          "",
 	"supervisor/delve":           "",
 	"supervisor/gate":            "",
-	"supervisor/front":           "supervisor/gate",
+	"supervisor/inject":          "",
+	"supervisor/front":           "supervisor/gate supervisor/inject",
 	"supervisor/seccomp":         "",
 	"supervisor/config":          "",
 	"supervisor/control":         "supervisor/reload",
@@ -81,7 +82,7 @@ var leaves = []string{"supervisor/logline", "supervisor/osproc", "supervisor/pat
 var forTests = []string{"dbguard/pgtest", "supervisor/testneed", "supervisor/logline/logtest"}
 
 // pure packages decide: no I/O, no clock, no goroutines.
-var pure = []string{"supervisor/change", "supervisor/classify", "supervisor/reload", "supervisor/hold", "supervisor/gate", "supervisor/translate", "supervisor/doctor", "dbguard/session"}
+var pure = []string{"supervisor/change", "supervisor/classify", "supervisor/reload", "supervisor/hold", "supervisor/gate", "supervisor/inject", "supervisor/translate", "supervisor/doctor", "dbguard/session"}
 
 // Limits of size. A function above 60 lines wants a reason and a file above
 // 500 lines is worth splitting; from here on it is not a matter of taste.

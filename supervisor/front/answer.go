@@ -13,6 +13,8 @@ import (
 // Content-Type.
 type answer struct {
 	http.ResponseWriter
+	page     bool      // a browser is to show it, and it may get the script
+	private  bool      // the client may know of the project
 	hijacked *hijacked // nil until then
 }
 

@@ -16,12 +16,14 @@ import (
 type Options struct {
 	Listen string        // host:port
 	Hold   time.Duration // how long a request waits for the app
+	Live   bool          // pages get a script that reloads them, and shows what has failed
 	Remote bool          // clients of other machines may know why the app does not answer
 }
 
 // Front is the public address. Its methods may be called from several goroutines; only Settle waits.
 type Front struct {
 	passage  *passage
+	live     *live // nil: pages are left alone
 	entrance *entrance
 	server   *http.Server
 	served   chan struct{} // closed when the server has ended
@@ -34,9 +36,12 @@ func Open(o Options) (*Front, error) {
 		return nil, fmt.Errorf("listen for the front: %w", err)
 	}
 	f := &Front{passage: newPassage(o.Hold), served: make(chan struct{})}
+	if o.Live {
+		f.live = newLive()
+	}
 	f.entrance = newEntrance(l.(*net.TCPListener), f.passage)
 	f.server = &http.Server{
-		Handler:                      newProxy(f.passage, private(o.Remote)),
+		Handler:                      newProxy(f.passage, f.live, private(o.Remote)),
 		ErrorLog:                     log.New(io.Discard, "", 0),
 		DisableGeneralOptionsHandler: true,
 		Protocols:                    new(http.Protocols),
@@ -50,11 +55,6 @@ func Open(o Options) (*Front, error) {
 	return f, nil
 }
 
-// private returns whether a request's client may know what is said of the app.
-func private(remote bool) func(*http.Request) bool {
-	return func(r *http.Request) bool { return remote || peerOf(r).IsLoopback() }
-}
-
 // Addr is the address that clients connect to.
 func (f *Front) Addr() net.Addr { return f.entrance.Addr() }
 
@@ -62,8 +62,34 @@ func (f *Front) Addr() net.Addr { return f.entrance.Addr() }
 // first that takes a connection counts.
 func (f *Front) Started(gen int, at ...string) { f.passage.started(newUpstream(gen, at)) }
 
-// Ready says that a generation was found ready: requests go there.
-func (f *Front) Ready(gen int) { f.passage.change(func(g *gate.Gate) { g.Ready(gen) }) }
+// Ready says that a generation was found ready: requests go there, and pages reload.
+func (f *Front) Ready(gen int) {
+	f.passage.change(func(g *gate.Gate) { g.Ready(gen) })
+	if f.live != nil {
+		f.live.ready(gen)
+	}
+}
+
+// Show says to pages what has failed; nothing, when all is well again.
+func (f *Front) Show(problems []Problem) {
+	if f.live != nil {
+		f.live.show(problems)
+	}
+}
+
+// Reload has pages reload: what the app makes them of has changed.
+func (f *Front) Reload() {
+	if f.live != nil {
+		f.live.reload()
+	}
+}
+
+// Restyle has pages take their stylesheets anew.
+func (f *Front) Restyle() {
+	if f.live != nil {
+		f.live.restyle()
+	}
+}
 
 // NotReady says that a generation was not ready in time, and why.
 func (f *Front) NotReady(gen int, reason string) {
@@ -114,6 +140,9 @@ const last = time.Second
 // Close ends everything, and returns when nothing of ours runs.
 func (f *Front) Close() {
 	f.Closing()
+	if f.live != nil {
+		close(f.live.ended)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), last)
 	defer cancel()
 	_ = f.server.Shutdown(ctx) // closes the entrance too

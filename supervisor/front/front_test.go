@@ -51,7 +51,7 @@ func (a *app) at() string { return a.listener.Addr().String() }
 // open makes a Front that is closed with the test.
 func open(t *testing.T) *Front {
 	t.Helper()
-	f, err := Open(Options{Listen: "127.0.0.1:0", Hold: limit})
+	f, err := Open(Options{Listen: "127.0.0.1:0", Hold: limit, Live: true})
 	if err != nil {
 		t.Fatal(err)
 	}

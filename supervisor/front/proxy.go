@@ -15,18 +15,25 @@ import (
 // proxy sends requests to the app, and its answers back.
 type proxy struct {
 	reverse *httputil.ReverseProxy
-	private func(*http.Request) bool // whether its client may know why the app does not answer
+	private func(*http.Request) bool // whether its client may know of the project
+	live    *live                    // nil: pages are left alone
 }
 
-func newProxy(p *passage, private func(*http.Request) bool) *proxy {
-	x := &proxy{private: private}
+func newProxy(p *passage, l *live, private func(*http.Request) bool) *proxy {
+	x := &proxy{private: private, live: l}
 	x.reverse = &httputil.ReverseProxy{
 		Rewrite:       rewrite,
 		Transport:     sender{p},
 		FlushInterval: -1, // at once
 		BufferPool:    buffers{},
 		ErrorHandler:  x.failed,
-		ErrorLog:      log.New(io.Discard, "", 0), // the app's failures are in its log, and in the answer
+		ModifyResponse: func(res *http.Response) error {
+			if answerOf(res.Request).page {
+				l.addScript(res)
+			}
+			return nil
+		},
+		ErrorLog: log.New(io.Discard, "", 0), // the app's failures are in its log, and in the answer
 	}
 	return x
 }
@@ -41,7 +48,13 @@ func (x *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// Otherwise net/http reads the rest of the body before it sends what the app has answered.
 		_ = http.NewResponseController(w).EnableFullDuplex()
 	}
-	a := &answer{ResponseWriter: w}
+	a := &answer{ResponseWriter: w, private: x.private(r)}
+	if x.live != nil {
+		if x.live.reserved(w, r, a.private) {
+			return
+		}
+		a.page = a.private && wantsPage(r)
+	}
 	x.reverse.ServeHTTP(a, r.WithContext(context.WithValue(r.Context(), answerKey{}, a)))
 }
 
@@ -52,6 +65,9 @@ func rewrite(r *httputil.ProxyRequest) {
 	out.URL.RawQuery = r.In.URL.RawQuery         // ReverseProxy has made those of it that it can read
 	if target := r.In.RequestURI; strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//") || target == "*" {
 		out.URL.Opaque, out.URL.RawQuery, out.URL.ForceQuery = target, "", false // byte by byte
+	}
+	if answerOf(r.In).page && out.Header.Get("Accept-Encoding") != "" {
+		out.Header.Set("Accept-Encoding", "identity")
 	}
 	out.Trailer = r.In.Trailer // filled in when the body has been read
 	forward(r.In, out)
@@ -93,7 +109,7 @@ func (x *proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	if !errors.As(err, &f) {
 		f = &failure{err: err}
 	}
-	refuse(w, r, f, x.private(r))
+	x.refuse(w, r, f)
 }
 
 // buffers lends what bodies are copied through.

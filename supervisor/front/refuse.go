@@ -1,8 +1,8 @@
 package front
 
 import (
+	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -42,32 +42,33 @@ func refusalOf(f *failure) refusal {
 }
 
 // refuse answers in the app's place.
-func refuse(w http.ResponseWriter, r *http.Request, f *failure, private bool) {
-	no := refusalOf(f)
-	if !private {
+func (x *proxy) refuse(w http.ResponseWriter, r *http.Request, f *failure) {
+	no, a := refusalOf(f), answerOf(r)
+	if !a.private {
 		no.detail = ""
 	}
-	h := w.Header()
+	h, nonce := w.Header(), rand.Text()
 	clear(h)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'nonce-"+nonce+"'; frame-ancestors 'none'")
 	if no.status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "1")
 	}
-	if wantsJSON(r) {
+	switch {
+	case wantsJSON(r):
 		h.Set("Content-Type", "application/json")
 		w.WriteHeader(no.status)
 		_ = json.NewEncoder(w).Encode(map[string]string{"error": "devguard: " + no.text, "detail": no.detail})
-		return
+	case a.page:
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(no.status)
+		x.live.writePage(w, no, r.Method, nonce)
+	default:
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(no.status)
+		_, _ = io.WriteString(w, strings.TrimRight("devguard: "+no.text+"\n"+no.detail, "\n")+"\n")
 	}
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(no.status)
-	body := fmt.Sprintf("devguard: %s\n", no.text)
-	if no.detail != "" {
-		body += no.detail + "\n"
-	}
-	_, _ = io.WriteString(w, body)
 }
 
 // wantsJSON reports whether the client asks for JSON, and for no page.

@@ -205,22 +205,6 @@ func TestDown(t *testing.T) {
 	}
 }
 
-// TestPrivate: another machine learns nothing of the project.
-func TestPrivate(t *testing.T) {
-	for addr, want := range map[string]bool{
-		"127.0.0.1:1": true, "[::1]:1": true, "[::ffff:127.0.0.1]:1": true, "127.77.0.1:1": true,
-		"192.0.2.1:1": false, "[2001:db8::1]:1": false, "": false, "@": false,
-	} {
-		r := &http.Request{RemoteAddr: addr}
-		if got := private(false)(r); got != want {
-			t.Errorf("%q: %v", addr, got)
-		}
-		if !private(true)(r) {
-			t.Errorf("%q: not even when that is wished", addr)
-		}
-	}
-}
-
 // TestEventStream: events come as they are sent, and the end of the app is the end of the stream.
 func TestEventStream(t *testing.T) {
 	a := &app{t, listenAs(t, "127.0.0.1:0")}

@@ -1,0 +1,116 @@
+package front
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// live is what pages are told: when to reload, when to take stylesheets anew, what has failed.
+type live struct {
+	run string // differs for each devguard: its pages reload once
+
+	mu       sync.Mutex
+	gen      int // the newest generation that was found ready
+	page     int // counts what pages reload for
+	style    int // counts changes of stylesheets alone
+	problems []Problem
+	changed  chan struct{} // closed, and made anew, with each change
+
+	ended chan struct{} // closed when no page is told anything any more
+}
+
+// state is what a page compares with what it was made with.
+type state struct {
+	At       string    `json:"at"`
+	CSS      string    `json:"css"`
+	Problems []Problem `json:"problems"`
+}
+
+func newLive() *live {
+	return &live{run: rand.Text()[:8], changed: make(chan struct{}), ended: make(chan struct{})}
+}
+
+// now returns the state, and what is closed when it is another.
+func (l *live) now() (state, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return state{fmt.Sprintf("%s.%d", l.run, l.page), strconv.Itoa(l.style), l.problems}, l.changed
+}
+
+// change needs the lock to be free.
+func (l *live) change(do func() bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if do() {
+		close(l.changed)
+		l.changed = make(chan struct{})
+	}
+}
+
+// ready has pages reload when a generation is ready that was not before.
+func (l *live) ready(gen int) {
+	l.change(func() bool {
+		if gen <= l.gen {
+			return false
+		}
+		l.gen = gen
+		l.page++
+		return true
+	})
+}
+
+// reload has pages reload.
+func (l *live) reload() { l.change(func() bool { l.page++; return true }) }
+
+// restyle has pages take their stylesheets anew.
+func (l *live) restyle() { l.change(func() bool { l.style++; return true }) }
+
+// show replaces what has failed.
+func (l *live) show(problems []Problem) {
+	l.change(func() bool { l.problems = problems; return true })
+}
+
+// heartbeat is how often something is sent, so that the end of a client is noticed.
+const heartbeat = 20 * time.Second
+
+// events is the stream of a page. Each message is a whole state.
+func (l *live) events(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no")
+	rc := http.NewResponseController(w)
+	tick := time.NewTicker(heartbeat)
+	defer tick.Stop()
+	message := "retry: 500\n"
+	for {
+		s, changed := l.now()
+		text, err := json.Marshal(s)
+		if err != nil {
+			panic("BUG: " + err.Error())
+		}
+		if _, err := fmt.Fprintf(w, "%sdata: %s\n\n", message, text); err != nil || rc.Flush() != nil {
+			return
+		}
+		message = ""
+		for waits := true; waits; {
+			select {
+			case <-changed:
+				waits = false
+			case <-tick.C:
+				if _, err := fmt.Fprint(w, ":\n\n"); err != nil || rc.Flush() != nil {
+					return
+				}
+			case <-r.Context().Done():
+				return
+			case <-l.ended:
+				return
+			}
+		}
+	}
+}
