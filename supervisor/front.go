@@ -24,6 +24,10 @@ type address struct {
 	app   string // where the app listens: host:port, or :port on any address of this machine
 	env   []string
 	port  string // "" when the app does not take one
+
+	told  string         // the problems that pages were told last
+	news  chan []problem // the newest ones; nil when pages are left alone
+	shown chan struct{}  // closed when none are shown any more
 }
 
 // openAddress begins to answer for the app, as the configuration says. Nil without an error: it does not
@@ -43,11 +47,12 @@ func openAddress(cfg *config.Config) (*address, error) {
 			a.env = append(a.env, name+"="+port)
 		}
 	}
-	f, err := front.Open(front.Options{Listen: cfg.Front.Listen, Hold: cfg.Front.Hold, Remote: cfg.Front.RemoteOverlay})
+	f, err := front.Open(front.Options{Listen: cfg.Front.Listen, Hold: cfg.Front.Hold, Live: cfg.Front.LiveReload, Remote: cfg.Front.RemoteOverlay})
 	if err != nil {
 		return nil, logline.WithHint(err, "end who listens there, or write another address in front.listen or --front")
 	}
-	a.front = f
+	a.front, a.news, a.shown = f, make(chan []problem, 1), make(chan struct{})
+	go a.show(cfg.App.BuildDir, cfg.Front.Editor)
 	return a, nil
 }
 
@@ -64,7 +69,21 @@ func freePort() (string, error) {
 // close ends answering. Nothing of the app may be left.
 func (a *address) close() {
 	if a != nil {
+		close(a.news)
+		<-a.shown
 		a.front.Close()
+	}
+}
+
+// show reads the source of what has failed, and has pages show it.
+func (a *address) show(dir, editor string) {
+	defer close(a.shown)
+	for problems := range a.news {
+		var all []front.Problem
+		for _, p := range problems {
+			all = append(all, p.withSource(dir, editor))
+		}
+		a.front.Show(all)
 	}
 }
 
@@ -203,16 +222,30 @@ func (a *address) ended(gen int) {
 	}
 }
 
-// publish says to clients what becomes of the app; reason is why nothing does.
-func (a *address) publish(reason string) {
+// idle says to clients why nothing becomes of the app; "" when something does.
+func (a *address) idle(reason string) {
 	if a != nil {
 		a.front.Idle(reason)
 	}
 }
 
-// closing has clients refused: devguard ends.
-func (a *address) closing(snap reload.Snapshot) {
-	if a != nil && slices.ContainsFunc(snap.Holds, func(h reload.Hold) bool { return h.What == "shutdown" }) {
+// publish tells pages what has failed, and clients that devguard ends. It does not wait.
+func (a *address) publish(snap reload.Snapshot) {
+	if a == nil {
+		return
+	}
+	if slices.ContainsFunc(snap.Holds, func(h reload.Hold) bool { return h.What == "shutdown" }) {
 		a.front.Closing()
 	}
+	problems := problemsOf(snap)
+	text := fmt.Sprint(problems)
+	if snap.Done || text == a.told {
+		return
+	}
+	a.told = text
+	select {
+	case <-a.news: // nobody has looked at it yet
+	default:
+	}
+	a.news <- problems
 }

@@ -189,14 +189,14 @@ func (s *Supervisor) publisher() func(reload.Snapshot) {
 	told := ""
 	return func(snap reload.Snapshot) {
 		s.board.publish(snap)
-		s.address.closing(snap)
+		s.address.publish(snap)
 		if snap.Done {
 			return // nobody answers for the app any more
 		}
 		if reason := idleReason(snap); reason != told {
 			told = reason
 			s.holder.Idle(reason)
-			s.address.publish(reason)
+			s.address.idle(reason)
 		}
 	}
 }

@@ -123,6 +123,8 @@ type Front struct {
 	PortEnv []string
 
 	Hold          time.Duration // how long requests wait for the app
+	LiveReload    bool          // pages reload by themselves, and show what has failed
+	Editor        string        // that links in pages open: a name, or a URL with {file}, {line} and {column}; "" for none
 	RemoteOverlay bool          // clients of other machines may know why the app does not answer
 }
 
@@ -192,7 +194,7 @@ func Default(work string) *Config {
 			Poll:    Poll{Mode: PollAuto, Every: time.Second},
 		},
 		Ready:     Ready{Timeout: 30 * time.Second},
-		Front:     Front{PortEnv: []string{"PORT"}, Hold: time.Minute},
+		Front:     Front{PortEnv: []string{"PORT"}, Hold: time.Minute, LiveReload: true, Editor: "vscode"},
 		Databases: []Database{defaultDatabase()},
 	}
 }

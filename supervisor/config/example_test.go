@@ -136,6 +136,8 @@ listen = "9090"
 target = "3000"
 port_env = ["P"]
 hold = "1s"
+live_reload = false
+editor = "idea"
 remote_overlay = true
 [[database]]
 url_env = ["A"]

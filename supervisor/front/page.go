@@ -92,7 +92,7 @@ func (l *live) addScript(res *http.Response) {
 func (l *live) writePage(w io.Writer, no refusal, method, nonce string) {
 	s, _ := l.now()
 	text := no.text
-	if no.detail != "" {
+	if no.detail != "" && len(s.Problems) == 0 { // these say the same, and more
 		text += "\n\n" + no.detail
 	}
 	for _, p := range s.Problems {
