@@ -52,6 +52,8 @@ func (l *loop) do(e reload.Effect) {
 		l.say(e)
 	case reload.Adopt:
 		e.Brings.(func())()
+	case reload.Refresh:
+		l.refresh(e.Hook)
 	case reload.Cancel:
 		if cancel := l.cancels[e.ID]; cancel != nil {
 			cancel()

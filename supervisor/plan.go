@@ -77,6 +77,8 @@ func decisions(cfg *config.Config, env []string, last func(key string) string) r
 		switch h.Then {
 		case config.ThenRestart:
 			hook.Then = reload.ThenRestart
+		case config.ThenReload:
+			hook.Then = reload.ThenReload
 		case config.ThenNone:
 			hook.Then = reload.ThenNone
 		}

@@ -65,13 +65,14 @@ func verdict(class classify.Class, hooks []config.Hook) string {
 		steps = append(steps, "read again")
 	}
 	build, restart := class.Source, class.Runtime || class.Env || class.Config
-	migrates := false
+	migrates, reload := false, false
 	for _, i := range class.Hooks {
 		hook := hooks[i]
 		steps = append(steps, fmt.Sprintf("hook %q", hook.Name))
 		build = build || hook.Then == config.ThenRebuild
 		restart = restart || hook.Then == config.ThenRestart
 		migrates = migrates || hook.Migrates
+		reload = reload || hook.Then == config.ThenReload
 	}
 	switch {
 	case class.Shape && !build && !restart && len(steps) == 0:
@@ -84,6 +85,8 @@ func verdict(class classify.Class, hooks []config.Hook) string {
 		steps = append(steps, "restart without a build")
 	case migrates:
 		steps = append(steps, "restart after the next build")
+	case reload:
+		steps = append(steps, "pages reload")
 	}
 	return strings.Join(slices.Compact(steps), ", then ")
 }

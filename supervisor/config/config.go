@@ -157,6 +157,7 @@ type Then string
 const (
 	ThenRebuild Then = "rebuild"
 	ThenRestart Then = "restart"
+	ThenReload  Then = "reload" // of pages; nothing without a front
 	ThenNone    Then = "none"
 )
 

@@ -210,8 +210,8 @@ func isLoopback(address string) bool {
 
 var (
 	modes      = []Mode{ModeAuto, ModeSession, ModeTransaction, ModeDrain, ModeOff}
-	thens      = []Then{ThenRebuild, ThenRestart, ThenNone}
-	laterThens = []string{"reload", "reset-connections"}
+	thens      = []Then{ThenRebuild, ThenRestart, ThenReload, ThenNone}
+	laterThens = []string{"reset-connections"}
 )
 
 func (r *reader) hooks(t *table, cfg *Config) {

@@ -99,7 +99,7 @@ var parseProblems = []struct{ name, text, want string }{
 	{"run of another type", "[[hook]]\nname='x'\nwatch=['x']\nrun=true", `4:5: hook.run: want a command in quotes, or a list of strings, like ["sqlc", "generate"], not true or false`},
 	{"duplicate hook", "[[hook]]\nname='x'\nwatch=['x']\nrun='x'\n[[hook]]\nname='x'\nwatch=['x']\nrun='x'", `6:6: hook.name: "x" is already the hook of line 1; give each hook a name of its own`},
 	{"unknown then", "[[hook]]\nname='x'\nwatch=['x']\nrun='x'\nthen='rebiuld'", `5:6: hook.then: "rebiuld" is not a value of it; did you mean "rebuild"?`},
-	{"later then", "[[hook]]\nname='x'\nwatch=['x']\nrun='x'\nthen='reload'", `5:6: hook.then: "reload" is not in this version; write one of rebuild, restart, none`},
+	{"later then", "[[hook]]\nname='x'\nwatch=['x']\nrun='x'\nthen='reset-connections'", `5:6: hook.then: "reset-connections" is not in this version; write one of rebuild, restart, reload, none`},
 
 	{"name with slash", "name = '../x'", `1:8: name: "../x" cannot be the name of a folder everywhere; ` + nameRule},
 	{"reserved name", "name = 'Embedded'", `1:8: name: "Embedded" is taken by the embedded database; choose another`},

@@ -7,7 +7,7 @@ import (
 )
 
 // Effect is work to start. Those with an ID run in a goroutine each and are
-// answered by one event; Cancel, Log and Adopt are done at once and have no answer.
+// answered by one event; Cancel, Log, Adopt and Refresh are done at once and have no answer.
 type Effect interface{ effect() }
 
 // List reads the import graph and hands it to the watcher.
@@ -74,6 +74,9 @@ type Drain struct {
 	ID  ID
 	Gen int
 }
+
+// Refresh has pages take anew what a hook has made. A restart does that by itself.
+type Refresh struct{ Hook int } // index into Options.Hooks
 
 // Cancel asks the effect with that ID to end early. It is still answered.
 type Cancel struct{ ID ID }
@@ -147,5 +150,6 @@ func (Await) effect()      {}
 func (AwaitReady) effect() {}
 func (Stop) effect()       {}
 func (Drain) effect()      {}
+func (Refresh) effect()    {}
 func (Cancel) effect()     {}
 func (Log) effect()        {}

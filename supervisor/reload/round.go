@@ -236,6 +236,7 @@ func (m *machine) nextStep() wait {
 func (m *machine) endRound() {
 	m.closeRound(resting{})
 	m.takeRound()
+	m.refresh()
 	m.served()
 }
 

@@ -14,6 +14,7 @@ type Then int
 const (
 	ThenRebuild Then = iota
 	ThenRestart
+	ThenReload
 	ThenNone
 )
 

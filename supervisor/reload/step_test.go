@@ -380,6 +380,24 @@ func (w *world) calmHooks() {
 	}
 }
 
+// TestHookThenReload: pages are told of it, and nothing is built or restarted; not when the same save brings a
+// restart, after which they reload anyway, nor when it failed.
+func TestHookThenReload(t *testing.T) {
+	w := served(t, Options{Hooks: []Hook{{Name: "css", Then: ThenReload}}})
+	built, started := w.said(LogBuildStarted), len(w.starts)
+	w.refreshed = nil
+	w.edit("/a.css", func(s *change.Snapshot) { s.Hooks[0].Watch = digest(2) })
+	w.calm()
+	if len(w.refreshed) != 1 || w.said(LogBuildStarted) != built || len(w.starts) != started {
+		t.Errorf("told %v, %d builds, %d starts", w.refreshed, w.said(LogBuildStarted)-built, len(w.starts)-started)
+	}
+	w.edit("/a.css", func(s *change.Snapshot) { s.Hooks[0].Watch, s.Source, s.Seq = digest(3), digest(3), s.Seq+1 })
+	w.calm()
+	if len(w.refreshed) != 1 || len(w.starts) != started+1 {
+		t.Errorf("with a change of the program: told %v, %d starts", w.refreshed, len(w.starts)-started)
+	}
+}
+
 func TestMigrationOwesARestart(t *testing.T) {
 	opts := Options{Hooks: []Hook{{Name: "migrate", Migrates: true, Then: ThenNone}}}
 	w := served(t, opts)

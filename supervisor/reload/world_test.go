@@ -12,27 +12,28 @@ import (
 // world plays everything around the decider: it holds the effects in flight,
 // answers them when told, and checks after each step what must always hold.
 type world struct {
-	t        testing.TB
-	now      time.Time
-	st       State
-	tree     change.Snapshot // what the watcher would say
-	flight   []Effect        // in order of issue; Cancel, Log and Adopt left out
-	canceled map[ID]bool
-	logs     []Log
-	alive    map[int]bool // generations with processes
-	starts   []Start
-	exits    map[int]bool      // generations whose main process is gone
-	broken   bool              // builds fail
-	lasting  bool              // no build is fast
-	differs  bool              // the go command makes another program than was served
-	removed  bool              // what cannot be started was removed
-	lists    int               // listings issued
-	adopted  []ID              // answers whose things the loop was told to take over
-	retired  int               // database sides that are replaced and not closed
-	wrote    map[ID]bool       // listings during which files of the graph changed
-	begun    map[ID]begun      // what the decider knew at each effect
-	history  []change.Snapshot // by Version
-	last     Snapshot          // after the step before
+	t         testing.TB
+	now       time.Time
+	st        State
+	tree      change.Snapshot // what the watcher would say
+	flight    []Effect        // in order of issue; Cancel, Log and Adopt left out
+	canceled  map[ID]bool
+	logs      []Log
+	alive     map[int]bool // generations with processes
+	starts    []Start
+	exits     map[int]bool      // generations whose main process is gone
+	broken    bool              // builds fail
+	lasting   bool              // no build is fast
+	differs   bool              // the go command makes another program than was served
+	removed   bool              // what cannot be started was removed
+	lists     int               // listings issued
+	refreshed []int             // hooks whose work pages were told of
+	adopted   []ID              // answers whose things the loop was told to take over
+	retired   int               // database sides that are replaced and not closed
+	wrote     map[ID]bool       // listings during which files of the graph changed
+	begun     map[ID]begun      // what the decider knew at each effect
+	history   []change.Snapshot // by Version
+	last      Snapshot          // after the step before
 }
 
 func newWorld(t testing.TB, opts Options) *world {
@@ -73,6 +74,11 @@ func (w *world) take(effects []Effect) {
 		switch e := e.(type) {
 		case Log:
 			w.logs = append(w.logs, e)
+		case Refresh:
+			w.refreshed = append(w.refreshed, e.Hook)
+			if w.st.restartDue() || len(w.alive) == 0 {
+				w.t.Fatalf("pages reload while the app is replaced or gone: %+v", w.st.Snapshot())
+			}
 		case Adopt:
 			w.adopted = append(w.adopted, e.Brings.(ID))
 		case Cancel:
