@@ -53,7 +53,7 @@ func (l *loop) do(e reload.Effect) {
 	case reload.Adopt:
 		e.Brings.(func())()
 	case reload.Refresh:
-		l.refresh(e.Hook)
+		l.refresh(e.Styles)
 	case reload.Cancel:
 		if cancel := l.cancels[e.ID]; cancel != nil {
 			cancel()

@@ -46,7 +46,7 @@ func newWorld(t *testing.T) *world {
 	}
 	lines := logtest.Handler(t, slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w.written = &Supervisor{Options: Options{Log: slog.New(lines)}, cfg: config.Default("/src")}
-	w.loop = loop{changes: w.changes, signals: w.signals, doers: w.doers(), say: w.log, help: func() {}, reset: func() {}, refresh: func(int) {}, showPage: func() {}, publish: func(reload.Snapshot) {}}
+	w.loop = loop{changes: w.changes, signals: w.signals, doers: w.doers(), say: w.log, help: func() {}, reset: func() {}, refresh: func(bool) {}, showPage: func() {}, publish: func(reload.Snapshot) {}}
 	return w
 }
 

@@ -222,15 +222,14 @@ func (a *address) ended(gen int) {
 	}
 }
 
-// refresh has pages take what a hook has made: all of it, or the stylesheets alone when it makes nothing else.
-func (s *Supervisor) refresh(hook int) {
-	if s.address == nil {
-		return
-	}
-	if made := s.cfg.Hooks[hook].Outputs; len(made) > 0 && !slices.ContainsFunc(made, func(glob string) bool { return !strings.HasSuffix(glob, ".css") }) {
-		s.address.front.Restyle()
-	} else {
-		s.address.front.Reload()
+// refresh has pages reload, or take their stylesheets anew.
+func (a *address) refresh(styles bool) {
+	switch {
+	case a == nil:
+	case styles:
+		a.front.Restyle()
+	default:
+		a.front.Reload()
 	}
 }
 

@@ -19,7 +19,7 @@ type loop struct {
 	say      func(reload.Log)      // writes a line of the log
 	help     func()                // tells what the keys do
 	reset    func()                // ends the app's database sessions; does not wait
-	refresh  func(hook int)        // has pages take what a hook has made; does not wait
+	refresh  func(styles bool)     // has pages reload, or take their stylesheets anew; does not wait
 	showPage func()                // opens the status page; does not wait
 	publish  func(reload.Snapshot) // shows the state to others; does not wait
 

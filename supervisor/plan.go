@@ -33,6 +33,9 @@ func Rules(cfg *config.Config, g *classify.Graph) *classify.Rules {
 		r.Base = includeRoot(cfg, g)                    // devguard may have been started further down
 		r.Config = filepath.Join(cfg.Work, config.File) // where `devguard init` would write one
 	}
+	if cfg.Front.Listen != "" && cfg.Front.LiveReload {
+		r.Assets = cfg.Front.Reload
+	}
 	for _, h := range cfg.Hooks {
 		r.Hooks = append(r.Hooks, classify.Hook{Name: h.Name, Watch: h.Watch, Outputs: h.Outputs})
 	}
@@ -79,6 +82,9 @@ func decisions(cfg *config.Config, env []string, last func(key string) string) r
 			hook.Then = reload.ThenRestart
 		case config.ThenReload:
 			hook.Then = reload.ThenReload
+			if makesStyles(h) {
+				hook.Then = reload.ThenRestyle
+			}
 		case config.ThenNone:
 			hook.Then = reload.ThenNone
 		}
@@ -86,6 +92,11 @@ func decisions(cfg *config.Config, env []string, last func(key string) string) r
 		o.Hooks = append(o.Hooks, hook)
 	}
 	return o
+}
+
+// makesStyles reports whether a hook makes stylesheets and nothing else, as far as it says.
+func makesStyles(h config.Hook) bool {
+	return len(h.Outputs) > 0 && !slices.ContainsFunc(h.Outputs, func(glob string) bool { return !strings.HasSuffix(glob, ".css") })
 }
 
 // hookKey is what the runs of a hook are kept under, for all devguards of the project: an

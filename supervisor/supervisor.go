@@ -113,7 +113,7 @@ func Run(ctx context.Context, opts Options) error {
 	}
 	defer s.shutdown()
 	l := loop{
-		doers: s.doers(), say: s.log, help: s.help, reset: s.reset, refresh: s.refresh, showPage: s.showPage, publish: s.publisher(),
+		doers: s.doers(), say: s.log, help: s.help, reset: s.reset, refresh: s.address.refresh, showPage: s.showPage, publish: s.publisher(),
 		changes: s.watch.Changes(), replace: s.replace, signals: s.Signals, keys: s.Keys, ended: ctx.Done(),
 		wishes: s.wishes,
 	}

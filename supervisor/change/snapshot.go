@@ -41,6 +41,10 @@ type Snapshot struct {
 	// finding one in the background is no change. Zero: none has changed.
 	Runtime Digest
 
+	// Styles and Scripts are of files that pages fetch by way of the app, the stylesheets and all others;
+	// of changes, like Runtime.
+	Styles, Scripts Digest
+
 	Env    Digest // app.env_files
 	Config Digest // devguard.toml
 
@@ -59,7 +63,7 @@ type HookState struct {
 // SameContents reports whether both snapshots are of the same contents: every digest and every hook
 // is equal. A save in between that left equal bytes does not show.
 func (s Snapshot) SameContents(o Snapshot) bool {
-	return s.Source == o.Source && s.Shape == o.Shape && s.Runtime == o.Runtime && s.Env == o.Env &&
+	return s.Source == o.Source && s.Shape == o.Shape && s.Runtime == o.Runtime && s.Styles == o.Styles && s.Scripts == o.Scripts && s.Env == o.Env &&
 		s.Config == o.Config && slices.Equal(s.Hooks, o.Hooks)
 }
 

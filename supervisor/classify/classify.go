@@ -85,12 +85,26 @@ func (r *Rules) ofHooks(path string, c *Class, say func(string, ...any)) {
 	}
 }
 
+func assetOf(path string) Asset {
+	if filepath.Ext(path) == ".css" {
+		return Style
+	}
+	return Script
+}
+
 // ofTree decides whether the running app reads a file that is not of the graph.
 func (r *Rules) ofTree(path string, c *Class, say func(string, ...any)) {
 	glob := r.matchAny(r.Include, path)
 	inTree := r.Command && r.under(path)
 	reason := r.outside(path)
+	asset := ""
+	if glob == "" {
+		asset = r.matchAny(r.Assets, path)
+	}
 	switch {
+	case asset != "" && reason == "":
+		c.Asset = assetOf(path)
+		say("matches front.reload %q", asset)
 	case glob == "" && !inTree && len(c.Hooks) > 0:
 	case glob == "" && !inTree:
 		say("%s", r.whyNot(path, reason))

@@ -51,7 +51,7 @@ func kinds(c classify.Class) string {
 		on   bool
 		name string
 	}{
-		{c.Source, "source"}, {c.Shape, "shape"}, {c.Runtime, "runtime"}, {c.Env, "env"}, {c.Config, "config"},
+		{c.Source, "source"}, {c.Shape, "shape"}, {c.Runtime, "runtime"}, {c.Asset == classify.Style, "style"}, {c.Asset == classify.Script, "script"}, {c.Env, "env"}, {c.Config, "config"},
 		{len(c.Hooks) > 0, "hook"}, {len(c.Outputs) > 0, "output"},
 	} {
 		if k.on {
@@ -242,6 +242,40 @@ func TestClassifyCommand(t *testing.T) {
 	} {
 		if got := kinds(r.Classify(path)); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+}
+
+// TestClassifyAssets: what pages fetch by way of the app restarts nothing, in the tree of a command too; what the
+// program or watch.include has does.
+func TestClassifyAssets(t *testing.T) {
+	for path, want := range map[string]string{
+		"/shop/static/a.css":              "style",
+		"/shop/static/a.js":               "script",
+		"/shop/static/a.png":              "",
+		"/shop/static/a.html":             "runtime",
+		"/shop/build/a.css":               "",
+		"/shop/doc/a.css":                 "",
+		"/shop/static/a.css~":             "",
+		"/shop/node_modules/a/b.js":       "",
+		"/shop/internal/web/static/a.css": "source shape",
+		"/elsewhere/a.css":                "",
+	} {
+		r := shop()
+		r.Assets = []string{"**/*.{css,js,html}"}
+		got := r.Classify(path)
+		if kinds(got) != want {
+			t.Errorf("%s: %q, want %q", path, kinds(got), want)
+		}
+		if got.Asset != 0 && (!got.Sought() || got.Ignored() || got.Reason != `matches front.reload "**/*.{css,js,html}"`) {
+			t.Errorf("%s: %+v", path, got)
+		}
+	}
+	r := shop()
+	r.Graph, r.Command, r.Assets = nil, true, []string{"**/*.css"}
+	for path, want := range map[string]string{"/shop/a.css": "style", "/shop/a.ts": "runtime"} {
+		if got := kinds(r.Classify(path)); got != want {
+			t.Errorf("of a command, %s: %q, want %q", path, got, want)
 		}
 	}
 }

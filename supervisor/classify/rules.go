@@ -11,6 +11,8 @@ type Class struct {
 	Hooks   []int // indices into Rules.Hooks whose watch globs match
 	Outputs []int // indices into Rules.Hooks whose outputs match; that alone asks for nothing
 
+	Asset Asset // what the file is to pages that are open
+
 	Role Role // what the file is to the graph; 0 if it is not of the graph
 
 	Reason  string // one sentence for explain and the log: why this class
@@ -19,8 +21,21 @@ type Class struct {
 
 // Ignored reports whether a change of the file asks for nothing.
 func (c Class) Ignored() bool {
-	return !c.Source && !c.Shape && !c.Runtime && !c.Env && !c.Config && len(c.Hooks) == 0
+	return !c.Source && !c.Shape && !c.Runtime && c.Asset == 0 && !c.Env && !c.Config && len(c.Hooks) == 0
 }
+
+// Sought reports whether a glob alone names the file, so that it is looked for in the tree and git is asked
+// about it.
+func (c Class) Sought() bool { return c.Runtime || c.Asset != 0 }
+
+// Asset is what a file that browsers fetch by way of the app is to pages that are open.
+type Asset uint8
+
+// The kinds of assets.
+const (
+	Style  Asset = iota + 1 // a stylesheet: pages take it anew
+	Script                  // anything else: pages reload
+)
 
 // Role is what one file of the graph is.
 type Role uint8
@@ -79,6 +94,7 @@ type Rules struct {
 	Command bool   // a command instead of a package: the tree under Base is what it reads
 
 	Include  []string // globs of files that the running app reads
+	Assets   []string // globs of files that pages fetch by way of the app, which need no restart
 	Exclude  []string // globs taken out of Include, and of the tree in command mode; not of the graph, not of hooks
 	EnvFiles []string
 	Config   string // absolute path of devguard.toml; empty if there is none

@@ -54,8 +54,16 @@ func explanation(file string, missing bool, class classify.Class, hooks []config
 	return b.String()
 }
 
+// pages says what pages that are open do about a file.
+func pages(asset classify.Asset) string {
+	if asset == classify.Style {
+		return "pages take their stylesheets anew"
+	}
+	return "pages reload"
+}
+
 // verdict is what happens on a change, in order. It begins with one of
-// "nothing", "hook", "rebuild", "restart" and "read again".
+// "nothing", "hook", "rebuild", "restart", "pages" and "read again".
 func verdict(class classify.Class, hooks []config.Hook) string {
 	if class.Ignored() {
 		return "nothing"
@@ -65,7 +73,7 @@ func verdict(class classify.Class, hooks []config.Hook) string {
 		steps = append(steps, "read again")
 	}
 	build, restart := class.Source, class.Runtime || class.Env || class.Config
-	migrates, reload := false, false
+	migrates, reload := false, class.Asset != 0
 	for _, i := range class.Hooks {
 		hook := hooks[i]
 		steps = append(steps, fmt.Sprintf("hook %q", hook.Name))
@@ -86,7 +94,7 @@ func verdict(class classify.Class, hooks []config.Hook) string {
 	case migrates:
 		steps = append(steps, "restart after the next build")
 	case reload:
-		steps = append(steps, "pages reload")
+		steps = append(steps, pages(class.Asset))
 	}
 	return strings.Join(slices.Compact(steps), ", then ")
 }

@@ -28,6 +28,8 @@ func TestExplanation(t *testing.T) {
 			"f: rebuild, then restart if the program differs\n  why: a Go file of example.com/shop\n"},
 		{"template", false, classify.Class{Runtime: true, Reason: "watch.include matches"},
 			"f: restart without a build\n  why: watch.include matches\n"},
+		{"stylesheet", false, classify.Class{Asset: classify.Style}, "f: pages take their stylesheets anew\n"},
+		{"script", false, classify.Class{Asset: classify.Script}, "f: pages reload\n"},
 		{"env file", false, classify.Class{Env: true}, "f: restart without a build\n"},
 		{"configuration", false, classify.Class{Config: true}, "f: read again, then restart without a build\n"},
 		{"ignored", false, classify.Class{Reason: "no package imports it", Suggest: `watch.include = ["docs/**"]`},

@@ -124,6 +124,7 @@ type Front struct {
 
 	Hold          time.Duration // how long requests wait for the app
 	LiveReload    bool          // pages reload by themselves, and show what has failed
+	Reload        []string      // globs, like those of Watch, of files for which pages reload, without a restart
 	Editor        string        // that links in pages open: a name, or a URL with {file}, {line} and {column}; "" for none
 	RemoteOverlay bool          // clients of other machines may know why the app does not answer
 }
@@ -195,7 +196,7 @@ func Default(work string) *Config {
 			Poll:    Poll{Mode: PollAuto, Every: time.Second},
 		},
 		Ready:     Ready{Timeout: 30 * time.Second},
-		Front:     Front{PortEnv: []string{"PORT"}, Hold: time.Minute, LiveReload: true, Editor: "vscode"},
+		Front:     Front{PortEnv: []string{"PORT"}, Hold: time.Minute, LiveReload: true, Reload: []string{"**/*.{css,js}"}, Editor: "vscode"},
 		Databases: []Database{defaultDatabase()},
 	}
 }

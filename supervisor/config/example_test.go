@@ -137,6 +137,7 @@ target = "3000"
 port_env = ["P"]
 hold = "1s"
 live_reload = false
+reload = ["static/**"]
 editor = "idea"
 remote_overlay = true
 [[database]]

@@ -31,6 +31,7 @@ func readFront(t *table, f *Front) {
 	}
 	t.duration("hold", &f.Hold, time.Millisecond)
 	t.boolean("live_reload", &f.LiveReload)
+	t.globs("reload", &f.Reload, `["static/**"]`)
 	if t.text("editor", &f.Editor); strings.Contains(f.Editor, ":") && !strings.Contains(f.Editor, "{file}") {
 		t.fail("editor", `write a name, like "vscode", or a URL, like "my-editor://open?file={file}&line={line}"`, "has no {file}")
 	}

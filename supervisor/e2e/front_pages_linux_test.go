@@ -32,7 +32,7 @@ func main() {
 
 // liveState is what a page is told.
 type liveState struct {
-	At       string
+	At, CSS  string
 	Problems []struct {
 		Title, Note string
 		Places      []struct {
@@ -49,6 +49,7 @@ func TestFrontPages(t *testing.T) {
 	addr := "127.0.0.1:" + freePort(t)
 	dir := project(t, map[string]string{
 		"main.go":       paged,
+		"static/a.css":  "body { color: red }",
 		"devguard.toml": "[app]\nargs = ['127.0.0.1:{port}']\n[front]\nlisten = '" + addr + "'\n",
 	})
 	d := run(t, dir, nil)
@@ -86,6 +87,11 @@ func TestFrontPages(t *testing.T) {
 	first := until("the first state", func(liveState) bool { return true })
 	if !strings.Contains(string(page), `<head><script src="/.devguard/live.js" data-at="`+first.At+`"`) {
 		t.Errorf("no script in %s", page)
+	}
+	mark := d.mark()
+	edit(t, filepath.Join(dir, "static", "a.css"), "red", "blue")
+	if s := until("another style", func(s liveState) bool { return s.CSS != first.CSS }); s.At != first.At || d.count(mark, "build started")+d.count(mark, "instance stopping") > 0 {
+		t.Errorf("a change of a stylesheet: %+v\n%s", s, d.log())
 	}
 	edit(t, filepath.Join(dir, "main.go"), `"v0"`, `"v0" + x`)
 	broken := until("a failure", func(s liveState) bool { return len(s.Problems) > 0 })

@@ -75,8 +75,8 @@ type Drain struct {
 	Gen int
 }
 
-// Refresh has pages take anew what a hook has made. A restart does that by itself.
-type Refresh struct{ Hook int } // index into Options.Hooks
+// Refresh has pages reload, or take their stylesheets anew. A restart does that by itself.
+type Refresh struct{ Styles bool }
 
 // Cancel asks the effect with that ID to end early. It is still answered.
 type Cancel struct{ ID ID }

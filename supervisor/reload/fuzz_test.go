@@ -28,7 +28,7 @@ func FuzzStep(f *testing.F) {
 
 func fuzzOptions(script []byte) Options {
 	return Options{Fast: len(script)%3 > 0, RestartOnCrash: len(script)%5 > 0, Command: len(script)%7 == 6, Hooks: []Hook{
-		{Name: "gen"}, {Name: "migrate", Migrates: true, Then: ThenNone}, {Name: "css", Then: [...]Then{ThenRestart, ThenReload}[len(script)%2]},
+		{Name: "gen"}, {Name: "migrate", Migrates: true, Then: ThenNone}, {Name: "css", Then: [...]Then{ThenRestart, ThenReload, ThenRestyle}[len(script)/2%3]},
 	}}
 }
 

@@ -19,7 +19,6 @@ type hook struct {
 	state      hookState
 	incomplete bool          // it ran, and its outputs are missing all the same
 	late       bool          // due since a round that the failure of another has ended
-	refresh    bool          // it succeeded, and pages are to take what it has made
 	held       bool          // said to be waiting for git
 	ran        int           // the round that it last ran in, of State.rounds
 	runs       []time.Time   // since the last edit elsewhere
@@ -203,7 +202,6 @@ func (m *machine) hookDone(ev HookDone) {
 	h.state, h.late, h.incomplete = ready{r.watch}, false, m.hookTree(r.hook).Missing
 	m.log(Log{What: LogHookFinished, Gen: m.nextGen(), Hook: spec.Name, Took: ev.Took, Detail: ev.Detail})
 	m.hookThen(spec)
-	h.refresh = h.refresh || spec.Then == ThenReload
 	m.suspendLoop(r.hook)
 }
 
@@ -233,17 +231,10 @@ func (m *machine) hookThen(spec Hook) {
 		m.oweRestart(askedFor)
 	case spec.Then == ThenRebuild:
 		m.asked++
-	}
-}
-
-// refresh has pages take what hooks have made, unless a restart is due: they reload once that is ready,
-// and before would get the app that goes.
-func (m *machine) refresh() {
-	for i := range m.hooks {
-		if m.hooks[i].refresh && !m.restartDue() && m.serving() {
-			m.effects = append(m.effects, Refresh{i})
-		}
-		m.hooks[i].refresh = false
+	case spec.Then == ThenReload:
+		m.fetched.made = allPages
+	case spec.Then == ThenRestyle:
+		m.fetched.made = max(m.fetched.made, stylesheets)
 	}
 }
 

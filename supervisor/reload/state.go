@@ -14,7 +14,8 @@ type Then int
 const (
 	ThenRebuild Then = iota
 	ThenRestart
-	ThenReload
+	ThenReload  // of pages
+	ThenRestyle // of pages: their stylesheets alone
 	ThenNone
 )
 
@@ -55,6 +56,8 @@ type State struct {
 	graph  graph
 	config config
 	hooks  []hook // one for each of opts.Hooks
+
+	fetched fetched // by pages
 
 	written []written // files that the app may write itself
 

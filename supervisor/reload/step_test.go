@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -395,6 +396,32 @@ func TestHookThenReload(t *testing.T) {
 	w.calm()
 	if len(w.refreshed) != 1 || len(w.starts) != started+1 {
 		t.Errorf("with a change of the program: told %v, %d starts", w.refreshed, len(w.starts)-started)
+	}
+}
+
+// TestAssets: pages take a stylesheet anew, and reload for anything else; once for both, and not when a restart
+// comes of the same save.
+func TestAssets(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit   func(*change.Snapshot)
+		want   []Refresh
+		starts int
+	}{
+		"a stylesheet": {func(s *change.Snapshot) { s.Styles = digest(2) }, []Refresh{{Styles: true}}, 0},
+		"a script":     {func(s *change.Snapshot) { s.Scripts = digest(2) }, []Refresh{{}}, 0},
+		"both":         {func(s *change.Snapshot) { s.Styles, s.Scripts = digest(2), digest(2) }, []Refresh{{}}, 0},
+		"a template":   {func(s *change.Snapshot) { s.Runtime, s.Styles = digest(2), digest(2) }, nil, 1},
+		"the program":  {func(s *change.Snapshot) { s.Source, s.Seq, s.Scripts = digest(2), s.Seq+1, digest(2) }, nil, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := served(t, Options{})
+			built, started := w.said(LogBuildStarted), len(w.starts)
+			w.edit("/static/a", c.edit)
+			w.calm()
+			if !slices.Equal(w.refreshed, c.want) || len(w.starts)-started != c.starts || c.starts == 0 && w.said(LogBuildStarted) != built {
+				t.Errorf("told %v, %d builds, %d starts", w.refreshed, w.said(LogBuildStarted)-built, len(w.starts)-started)
+			}
+		})
 	}
 }
 

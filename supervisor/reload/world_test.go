@@ -27,7 +27,7 @@ type world struct {
 	differs   bool              // the go command makes another program than was served
 	removed   bool              // what cannot be started was removed
 	lists     int               // listings issued
-	refreshed []int             // hooks whose work pages were told of
+	refreshed []Refresh         // what pages were told
 	adopted   []ID              // answers whose things the loop was told to take over
 	retired   int               // database sides that are replaced and not closed
 	wrote     map[ID]bool       // listings during which files of the graph changed
@@ -75,7 +75,7 @@ func (w *world) take(effects []Effect) {
 		case Log:
 			w.logs = append(w.logs, e)
 		case Refresh:
-			w.refreshed = append(w.refreshed, e.Hook)
+			w.refreshed = append(w.refreshed, e)
 			if w.st.restartDue() || len(w.alive) == 0 {
 				w.t.Fatalf("pages reload while the app is replaced or gone: %+v", w.st.Snapshot())
 			}

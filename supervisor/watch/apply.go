@@ -110,16 +110,16 @@ func (l *loop) foundDirs(old map[string]dirKind, out *findings) {
 	}
 }
 
-// recount classifies all known files by the new rules and makes the sums anew. The sum of runtime
-// files stays, since it is of changes and rules change no contents.
+// recount classifies all known files by the new rules and makes the sums anew. The sums of files
+// that a glob alone names stay, since they are of changes and rules change no contents.
 func (l *loop) recount(out *findings) {
-	runtime := l.sums.runtime
+	old := l.sums
 	n := len(l.plan.Rules.Hooks)
-	l.sums = sums{base: l.plan.Rules.Base, runtime: runtime, hooks: make([]change.Sum, n)}
+	l.sums = sums{base: l.plan.Rules.Base, runtime: old.runtime, styles: old.styles, scripts: old.scripts, hooks: make([]change.Sum, n)}
 	l.hooks = make([]change.HookState, n)
 	for name, f := range l.files {
 		c := l.plan.Rules.Classify(name)
-		if !counts(c) && !c.Runtime {
+		if !counts(c) && !c.Sought() {
 			delete(l.files, name)
 			continue
 		}

@@ -84,7 +84,7 @@ func (l *loop) appeared(path string, op fsnotify.Op, g listing) place {
 	case is == aDirectory:
 	case counts(c):
 		g.hints[path] = hint{op: op}
-	case c.Runtime && is == aFile:
+	case c.Sought() && is == aFile:
 		l.newPath(path)
 	}
 	return is

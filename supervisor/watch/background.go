@@ -52,7 +52,7 @@ func (l *loop) newWalk(since time.Time) *walk {
 func (l *loop) walking() bool { return l.cancel != nil || l.due != nil }
 
 // wanted reports whether an include glob names the file, so that git must be asked about it.
-func (l *loop) wanted(path string) bool { return l.plan.Rules.Classify(path).Runtime }
+func (l *loop) wanted(path string) bool { return l.plan.Rules.Classify(path).Sought() }
 
 // newPath has a path walked: unless git ignores it, all in it that include globs name is new.
 func (l *loop) newPath(path string) { l.newPaths = append(l.newPaths, path) }
@@ -118,7 +118,7 @@ func (l *loop) walked(ctx context.Context, w *walk) {
 	}
 	l.walkDone = w.epoch
 	for name, f := range l.files {
-		if onlyRuntime(f.class) && f.epoch < w.epoch {
+		if onlySought(f.class) && f.epoch < w.epoch {
 			delete(l.files, name)
 		}
 	}

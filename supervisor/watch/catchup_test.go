@@ -123,7 +123,7 @@ func (s *saver) check(after string) {
 
 // want is the snapshot of the files, by their contents alone.
 func (s *saver) want() change.Snapshot {
-	var source, shape, runtime, env, config, hook change.Sum
+	var source, shape, runtime, styles, scripts, env, config, hook change.Sum
 	missing := true
 	for name, text := range s.files {
 		path, sum := s.path(name), change.DigestOf([]byte(text))
@@ -143,8 +143,13 @@ func (s *saver) want() change.Snapshot {
 		if len(c.Hooks) > 0 {
 			hook.Add(name, sum)
 		}
-		if c.Runtime {
+		switch {
+		case c.Runtime:
 			runtime.Add(path, sum)
+		case c.Asset == classify.Style:
+			styles.Add(path, sum)
+		case c.Asset == classify.Script:
+			scripts.Add(path, sum)
 		}
 		missing = missing && len(c.Outputs) == 0
 	}
@@ -154,7 +159,8 @@ func (s *saver) want() change.Snapshot {
 		}
 	}
 	return change.Snapshot{
-		Source: source.Digest(), Shape: shape.Digest(), Runtime: runtime.Digest(), Env: env.Digest(), Config: config.Digest(),
+		Source: source.Digest(), Shape: shape.Digest(), Runtime: runtime.Digest(),
+		Styles: styles.Digest(), Scripts: scripts.Digest(), Env: env.Digest(), Config: config.Digest(),
 		Hooks: []change.HookState{{Watch: hook.Digest(), Missing: missing}},
 	}
 }
@@ -205,6 +211,7 @@ func (s *saver) pick(names ...string) string { return names[s.rnd.IntN(len(names
 func (s *saver) name() string {
 	return s.pick("main.go", "a/a.go", "a/new.go", "a/page/x.html", "a/page/y.html", "go.mod", // graph
 		"tmpl/index.html", "tmpl/new.html", // include glob
+		"static/a.css", "static/a.js", // fetched by pages
 		"db/schema.sql", "db/new.sql", "gen/out.go", // hook
 		".env", "devguard.toml")
 }

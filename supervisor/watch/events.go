@@ -125,7 +125,7 @@ func (l *loop) sortUnknown(s sorted, out *findings) {
 		if l.appeared(path, op, g) == aDirectory {
 			continue
 		}
-		if c := l.plan.Rules.Classify(path); !counts(c) && !c.Runtime {
+		if c := l.plan.Rules.Classify(path); !counts(c) && !c.Sought() {
 			l.unlistedEvent(path)
 			out.ignored = append(out.ignored, change.Path{Name: path, Op: opName(op), Class: c})
 		}

@@ -104,7 +104,7 @@ func (d *world) runtimeFiles() string {
 	var names []string
 	d.w.ask(d.Context(), func(l *loop) error {
 		for name, f := range l.files {
-			if onlyRuntime(f.class) && f.present {
+			if onlySought(f.class) && f.present {
 				rel, _ := filepath.Rel(d.root, name)
 				names = append(names, filepath.ToSlash(rel))
 			}

@@ -133,5 +133,5 @@ func (p *Plan) known() []string {
 func (p *Plan) sameWalk(q *Plan) bool {
 	return q.Rules != nil && slices.Equal(p.Walk, q.Walk) && p.Rules.Base == q.Rules.Base &&
 		p.Rules.Command == q.Rules.Command &&
-		slices.Equal(p.Rules.Include, q.Rules.Include) && slices.Equal(p.Rules.Exclude, q.Rules.Exclude)
+		slices.Equal(p.Rules.Include, q.Rules.Include) && slices.Equal(p.Rules.Assets, q.Rules.Assets) && slices.Equal(p.Rules.Exclude, q.Rules.Exclude)
 }

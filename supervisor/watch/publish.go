@@ -14,6 +14,8 @@ func (l *loop) snapshot() change.Snapshot {
 		Source:  l.sums.source.Digest(),
 		Shape:   l.sums.shape.Digest(),
 		Runtime: l.sums.runtime.Digest(),
+		Styles:  l.sums.styles.Digest(),
+		Scripts: l.sums.scripts.Digest(),
 		Env:     l.sums.env.Digest(),
 		Config:  l.sums.config.Digest(),
 		GitBusy: l.git.busy,

@@ -162,13 +162,13 @@ func hasHeader(role classify.Role) bool {
 	return false
 }
 
-func onlyRuntime(c classify.Class) bool {
-	return c.Runtime && c.Role == 0 && len(c.Hooks) == 0 && !c.Env && !c.Config
+func onlySought(c classify.Class) bool {
+	return c.Sought() && c.Role == 0 && len(c.Hooks) == 0 && !c.Env && !c.Config
 }
 
 // big reports whether a file of that size is known by size and time instead of contents.
 func big(c classify.Class, size int64) bool {
-	return size > maxHash && (onlyRuntime(c) || c.Role == classify.Library)
+	return size > maxHash && (onlySought(c) || c.Role == classify.Library)
 }
 
 func stampDigest(s stamp) change.Digest {

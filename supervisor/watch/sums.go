@@ -1,16 +1,21 @@
 package watch
 
-import "github.com/devguard/devguard/supervisor/change"
+import (
+	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
+)
 
 // sums are the digests of a snapshot, kept up to date with each file.
 type sums struct {
-	base                                string
-	source, shape, runtime, env, config change.Sum
-	hooks                               []change.Sum
+	base                       string
+	source, shape, env, config change.Sum
+	hooks                      []change.Sum
+
+	runtime, styles, scripts change.Sum // of changes, not of files
 }
 
-// put counts a file in, take counts it out. The sum of runtime files is left to shift: it is of
-// changes, not of files.
+// put counts a file in, take counts it out. The sums of changes are left to
+// shift.
 func (s *sums) put(f *file)  { s.each(f, (*change.Sum).Add) }
 func (s *sums) take(f *file) { s.each(f, (*change.Sum).Remove) }
 
@@ -36,15 +41,29 @@ func (s *sums) each(f *file, do func(*change.Sum, string, change.Digest)) {
 	}
 }
 
-// shift adds the change of a runtime file from one state to another.
+// shift adds the change of a file that a glob alone names, from one state to another.
 func (s *sums) shift(f *file, from, to fileState) {
-	if !f.class.Runtime {
+	sum := s.ofChanges(f.class)
+	if sum == nil {
 		return
 	}
 	if from.present {
-		s.runtime.Remove(f.name, from.sum)
+		sum.Remove(f.name, from.sum)
 	}
 	if to.present {
-		s.runtime.Add(f.name, to.sum)
+		sum.Add(f.name, to.sum)
 	}
+}
+
+// ofChanges is the sum that changes of such a file are counted in; nil for another.
+func (s *sums) ofChanges(c classify.Class) *change.Sum {
+	switch {
+	case c.Runtime:
+		return &s.runtime
+	case c.Asset == classify.Style:
+		return &s.styles
+	case c.Asset == classify.Script:
+		return &s.scripts
+	}
+	return nil
 }

@@ -175,7 +175,7 @@ func (w *walk) list(dir string) (dirs, files []string) {
 			}
 			continue
 		}
-		if c := w.rules.Classify(path); c.Runtime {
+		if c := w.rules.Classify(path); c.Sought() {
 			files = append(files, path)
 		}
 	}

@@ -145,6 +145,10 @@ func TestKinds(t *testing.T) {
 		{"vendor/modules.txt", "#", "source shape"},
 		{"tmpl/index.html", "<b>", "runtime"},
 		{"tmpl/new/deep/z.html", "<b>", "runtime"},
+		{"static/a.css", "a{}", "styles"},
+		{"static/new/deep/b.css", "a{}", "styles"},
+		{"static/a.js", "1", "scripts"},
+		{"static/a.html", "<b>", "runtime"},
 		{".env", "A=2\n", "env"},
 		{"devguard.toml", "[app]\n", "config"},
 		{"db/schema.sql", "-- x\n", "hook"},
@@ -169,6 +173,7 @@ func moved(a, b change.Snapshot) string {
 		yes  bool
 	}{
 		{"source", a.Source != b.Source}, {"shape", a.Shape != b.Shape}, {"runtime", a.Runtime != b.Runtime},
+		{"styles", a.Styles != b.Styles}, {"scripts", a.Scripts != b.Scripts},
 		{"env", a.Env != b.Env}, {"config", a.Config != b.Config},
 		{"hook", a.Hooks[0].Watch != b.Hooks[0].Watch}, {"missing", a.Hooks[0].Missing != b.Hooks[0].Missing},
 	} {

@@ -76,6 +76,7 @@ func (d *world) makePlan() Plan {
 				Match: func(_, name string) bool { return !strings.Contains(name, "_windows") },
 			},
 			Include:  []string{"**/*.html"},
+			Assets:   []string{"static/**"},
 			EnvFiles: []string{".env"},
 			Config:   d.path("devguard.toml"),
 			Hooks:    []classify.Hook{{Name: "sql", Watch: []string{"db/**/*.sql"}, Outputs: []string{"gen/**"}}},
@@ -254,7 +255,7 @@ func (d *world) settled() {
 }
 
 func sameTree(a, b change.Snapshot) bool {
-	a.Seq, a.Runtime = b.Seq, b.Runtime // these are of the past
+	a.Seq, a.Runtime, a.Styles, a.Scripts = b.Seq, b.Runtime, b.Styles, b.Scripts // these are of the past
 	return a.SameState(b)
 }
 
@@ -309,7 +310,7 @@ func describe(w *Watcher) map[string]string {
 	w.ask(context.Background(), func(l *loop) error {
 		for name, f := range l.files {
 			kind := ""
-			if onlyRuntime(f.class) {
+			if onlySought(f.class) {
 				kind = "runtime"
 			}
 			if f.present {
