@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -15,7 +16,16 @@ type answer struct {
 	http.ResponseWriter
 	page     bool      // a browser is to show it, and it may get the script
 	private  bool      // the client may know of the project
+	body     io.Closer // of the app's answer; nil before that
 	hijacked *hijacked // nil until then
+}
+
+// end gives the app's answer up, whatever has become of it: ReverseProxy leaves one open that switches to another
+// protocol than was asked for.
+func (a *answer) end() {
+	if a.body != nil {
+		a.body.Close()
+	}
 }
 
 // Unwrap is for http.ResponseController.

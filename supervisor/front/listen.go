@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -185,6 +186,9 @@ func withFirst(c *net.TCPConn, first []byte) *opened {
 	o.first.Reset(first)
 	return o
 }
+
+// WriteTo hides that of TCPConn, which knows nothing of the first bytes.
+func (o *opened) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, struct{ io.Reader }{o}) }
 
 func (o *opened) Read(p []byte) (int, error) {
 	if o.first.Len() > 0 {

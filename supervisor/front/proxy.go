@@ -55,6 +55,7 @@ func (x *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		a.page = a.private && wantsPage(r)
 	}
+	defer a.end()
 	x.reverse.ServeHTTP(a, r.WithContext(context.WithValue(r.Context(), answerKey{}, a)))
 }
 

@@ -139,6 +139,7 @@ func (t *ticket) take(up *upstream, r *http.Request, res *http.Response) *http.R
 	default:
 		res.Body = &body
 	}
+	answerOf(r).body = res.Body
 	return res
 }
 

@@ -257,6 +257,46 @@ func TestBrokenDownload(t *testing.T) {
 	}
 }
 
+// TestWrongUpgrade: an app that switches to another protocol than was asked for is given up.
+func TestWrongUpgrade(t *testing.T) {
+	ended := make(chan struct{})
+	a := speak(t, func(c net.Conn) {
+		_, _ = http.ReadRequest(bufio.NewReader(c))
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\nConnection: Upgrade\r\n\r\n")
+		_, _ = io.Copy(io.Discard, c)
+		close(ended)
+	})
+	f := before(t, a)
+	got := say(t, f, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n\r\n")
+	if !strings.HasPrefix(got, "HTTP/1.1 502") {
+		t.Errorf("%q", got)
+	}
+	after(t, ended, "the end of the app's connection")
+	f.Stopping(1)
+	f.Settle(t.Context(), 1)
+}
+
+// TestClientGoes: a client that goes while its request waits, or is answered, leaves nothing behind.
+func TestClientGoes(t *testing.T) {
+	w := newWait()
+	gone := make(chan struct{})
+	a := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		w.stay(r.Context())
+		close(gone)
+	})
+	f := before(t, a)
+	ctx, leave := context.WithCancel(t.Context())
+	req, _ := http.NewRequestWithContext(ctx, "GET", f.url("/"), nil)
+	done := make(chan error, 1)
+	go func() { _, err := client(t).Do(req); done <- err }()
+	after(t, w.in, "the request")
+	leave()
+	after(t, done, "the client's end")
+	after(t, gone, "the end of the request at the app")
+	f.Stopping(1)
+	f.Settle(t.Context(), 1)
+}
+
 // TestWebsocket: frames pass both ways, and a websocket that the app leaves open is closed with 1012.
 func TestWebsocket(t *testing.T) {
 	for name, row := range map[string]struct {
