@@ -1,0 +1,104 @@
+package supervisor
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/ready"
+)
+
+func frontOf(t *testing.T, change func(*config.Front)) *address {
+	t.Helper()
+	cfg := config.Default(t.TempDir())
+	cfg.Front.Listen = "127.0.0.1:0"
+	change(&cfg.Front)
+	a, err := openAddress(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.close)
+	return a
+}
+
+// TestAddressOfTheApp: how the app is told where to listen, and where it is looked for.
+func TestAddressOfTheApp(t *testing.T) {
+	a := frontOf(t, func(f *config.Front) { f.PortEnv = []string{"PORT", "HTTP_PORT"} })
+	if got := a.environ([]string{"PORT=3000", "A=b"}); !slices.Equal(got, []string{"A=b", "PORT=" + a.port, "HTTP_PORT=" + a.port}) {
+		t.Errorf("the environment is %q", got)
+	}
+	args := []string{"-addr", "localhost:{port}", "{port}{port}"}
+	if got := a.args(args); !slices.Equal(got, []string{"-addr", "localhost:" + a.port, a.port + a.port}) || args[1] != "localhost:{port}" {
+		t.Errorf("the arguments are %q", got)
+	}
+	if got := a.dials(); !slices.Equal(got, []string{"127.0.0.1:" + a.port, "[::1]:" + a.port}) {
+		t.Errorf("it is looked for at %q", got)
+	}
+
+	fixed := frontOf(t, func(f *config.Front) { f.Target = "127.0.0.1:3000" })
+	if got := fixed.environ([]string{"PORT=4000"}); !slices.Equal(got, []string{"PORT=4000"}) {
+		t.Errorf("with an address of its own the environment is %q", got)
+	}
+	if got := fixed.args([]string{"{port}"}); got[0] != "{port}" {
+		t.Errorf("the arguments are %q", got)
+	}
+	if got := fixed.dials(); !slices.Equal(got, []string{"127.0.0.1:3000"}) {
+		t.Errorf("it is looked for at %q", got)
+	}
+
+	var none *address
+	if got := none.environ([]string{"PORT=4000"}); len(got) != 1 || none.args([]string{"{port}"})[0] != "{port}" {
+		t.Error("without a front something is changed")
+	}
+}
+
+func TestAddressIsReady(t *testing.T) {
+	a := &address{app: ":4000"}
+	fixed := &address{app: "10.0.0.1:3000"}
+	for _, c := range []struct {
+		address *address
+		rule    ready.Rule
+		want    ready.Rule
+	}{
+		{nil, ready.Rule{}, ready.Rule{}},
+		{nil, ready.Rule{HTTP: "/x"}, ready.Rule{HTTP: "/x"}},
+		{a, ready.Rule{}, ready.Rule{TCP: ":4000"}},
+		{a, ready.Rule{TCP: "127.0.0.1:5"}, ready.Rule{TCP: "127.0.0.1:5"}},
+		{a, ready.Rule{HTTP: "/healthz?a=b"}, ready.Rule{HTTP: "http://localhost:4000/healthz?a=b"}},
+		{a, ready.Rule{HTTP: "http://127.0.0.1:9/x"}, ready.Rule{HTTP: "http://127.0.0.1:9/x"}},
+		{fixed, ready.Rule{}, ready.Rule{TCP: "10.0.0.1:3000"}},
+		{fixed, ready.Rule{HTTP: "/x"}, ready.Rule{HTTP: "http://10.0.0.1:3000/x"}},
+	} {
+		if got := c.address.rule(c.rule); got != c.want {
+			t.Errorf("%+v becomes %+v, want %+v", c.rule, got, c.want)
+		}
+	}
+}
+
+// TestAddressInUse: the error says what to do.
+func TestAddressInUse(t *testing.T) {
+	a := frontOf(t, func(*config.Front) {})
+	cfg := config.Default(t.TempDir())
+	cfg.Front.Listen = a.front.Addr().String()
+	if _, err := openAddress(cfg); err == nil || logline.HintOf(err) == "" {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestMakesStyles(t *testing.T) {
+	for _, c := range []struct {
+		outputs []string
+		want    bool
+	}{
+		{nil, false},
+		{[]string{"static/app.css"}, true},
+		{[]string{"static/*.css", "b.css"}, true},
+		{[]string{"static/*.css", "b.js"}, false},
+		{[]string{"static/**"}, false},
+	} {
+		if got := makesStyles(config.Hook{Outputs: c.outputs}); got != c.want {
+			t.Errorf("%q: %v", c.outputs, got)
+		}
+	}
+}
