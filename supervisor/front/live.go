@@ -1,11 +1,14 @@
 package front
 
 import (
+	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -13,12 +16,14 @@ import (
 // live is what pages are told: when to reload, when to take stylesheets anew, what has failed.
 type live struct {
 	run string // differs for each devguard: its pages reload once
+	key string // that pages of ours have, and no other
 
 	mu       sync.Mutex
 	gen      int // the newest generation that was found ready
 	page     int // counts what pages reload for
 	style    int // counts changes of stylesheets alone
 	problems []Problem
+	stamp    int           // counts changes of the above
 	changed  chan struct{} // closed, and made anew, with each change
 
 	ended chan struct{} // closed when no page is told anything any more
@@ -29,17 +34,18 @@ type state struct {
 	At       string    `json:"at"`
 	CSS      string    `json:"css"`
 	Problems []Problem `json:"problems"`
+	Stamp    int       `json:"stamp"` // of two that differ it differs, too
 }
 
 func newLive() *live {
-	return &live{run: rand.Text()[:8], changed: make(chan struct{}), ended: make(chan struct{})}
+	return &live{run: rand.Text()[:8], key: rand.Text(), changed: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // now returns the state, and what is closed when it is another.
 func (l *live) now() (state, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return state{fmt.Sprintf("%s.%d", l.run, l.page), strconv.Itoa(l.style), l.problems}, l.changed
+	return state{fmt.Sprintf("%s.%d", l.run, l.page), strconv.Itoa(l.style), l.problems, l.stamp}, l.changed
 }
 
 // change needs the lock to be free.
@@ -47,6 +53,7 @@ func (l *live) change(do func() bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if do() {
+		l.stamp++
 		close(l.changed)
 		l.changed = make(chan struct{})
 	}
@@ -111,6 +118,47 @@ func (l *live) events(w http.ResponseWriter, r *http.Request) {
 			case <-l.ended:
 				return
 			}
+		}
+	}
+}
+
+// longPoll is for how long a page that polls waits for a change.
+const longPoll = 10 * time.Second
+
+// poll is for a page that may not open the stream: a script that tells it the next state, when that is not the one
+// with the stamp that the page knows. query is KEY.STAMP; with another key the page is of another devguard, and is
+// told to reload, and nothing else.
+func (l *live) poll(w http.ResponseWriter, r *http.Request, query string) {
+	s := state{}
+	if key, stamp, ok := strings.Cut(query, "."); ok && subtle.ConstantTimeCompare([]byte(key), []byte(l.key)) == 1 {
+		s = l.after(r.Context(), stamp)
+	}
+	text, err := json.Marshal(s) // escapes what would end a script
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	fmt.Fprintf(w, "document.dispatchEvent(new CustomEvent(\"devguard\", {detail: %s}));\n", text)
+}
+
+// after returns the state once its stamp is another, and no later than longPoll.
+func (l *live) after(ctx context.Context, stamp string) state {
+	timer := time.NewTimer(longPoll)
+	defer timer.Stop()
+	for {
+		s, changed := l.now()
+		if strconv.Itoa(s.Stamp) != stamp {
+			return s
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			return s
+		case <-ctx.Done():
+			return s
+		case <-l.ended:
+			return s
 		}
 	}
 }

@@ -4,13 +4,26 @@
   "use strict";
   const me = document.currentScript;
   if (!me || window.top !== window) return;
-  const { at, method } = me.dataset;
+  const { at, key, method } = me.dataset;
+  const nonce = me.nonce;
+  let polls = "polls" in me.dataset;
   let css = me.dataset.css;
   let source = null;
   let hidden = ""; // what the user has put away
 
+  const make = (name, text, kind) => {
+    const e = document.createElement(name);
+    if (text) e.textContent = text;
+    if (kind) e.className = kind;
+    return e;
+  };
+
   const connect = () => {
     if (source || document.visibilityState === "hidden") return;
+    if (polls) {
+      poll();
+      return;
+    }
     source = new EventSource("/.devguard/events");
     source.onmessage = (e) => take(JSON.parse(e.data));
   };
@@ -20,12 +33,40 @@
     source = null;
   };
 
+  // Where a policy does not let the page open a stream, scripts tell it the state, one after the other.
+  let stamp = -1;
+  const poll = () => {
+    const script = make("script");
+    script.nonce = nonce;
+    script.src = "/.devguard/poll.js?" + key + "." + stamp;
+    const current = (source = { close: () => script.remove() });
+    const again = (pause) => () => {
+      script.remove();
+      if (source !== current) return; // the page is hidden, or reloads
+      source = null;
+      setTimeout(connect, pause);
+    };
+    script.addEventListener("load", again(0));
+    script.addEventListener("error", again(1000));
+    document.head.append(script);
+  };
+  document.addEventListener("devguard", (e) => {
+    stamp = e.detail.stamp;
+    take(e.detail);
+  });
+  document.addEventListener("securitypolicyviolation", (e) => {
+    if (polls || !e.effectiveDirective.startsWith("connect-src") || !e.blockedURI.endsWith("/.devguard/events")) return;
+    polls = true; // a policy of the document's own, in a meta element
+    disconnect();
+    connect();
+  });
+
   const take = (state) => {
     if (state.at !== at) {
       disconnect();
       // Reloading what a form has brought would send the form again.
       if (method === "GET") location.reload();
-      else location.replace(location.href);
+      else location.replace(location.href.split("#")[0]); // with a fragment it would only scroll
       return;
     }
     if (state.css !== css) {
@@ -59,12 +100,6 @@
     button { position: absolute; top: 1em; right: 1em; font: inherit; color: inherit; background: none; border: 1px solid #666; padding: .2em .8em; cursor: pointer; }`;
 
   let host = null;
-  const make = (name, text, kind) => {
-    const e = document.createElement(name);
-    if (text) e.textContent = text;
-    if (kind) e.className = kind;
-    return e;
-  };
 
   const place = (p) => {
     const parts = [make("p")];

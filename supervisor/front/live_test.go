@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/andybalholm/brotli"
+
+	"github.com/devguard/devguard/supervisor/inject"
 )
 
 const page = "<!doctype html><html><head><title>x</title></head><body>hello</body></html>"
@@ -51,6 +53,7 @@ func TestPages(t *testing.T) {
 		status int
 		body   string
 		nonce  string
+		polls  bool
 		want   bool
 	}{
 		"a page":                        {want: true},
@@ -76,6 +79,7 @@ func TestPages(t *testing.T) {
 		"not to be changed":             {answer: http.Header{"Cache-Control": {"no-transform"}}},
 		"a nonce":                       {answer: http.Header{"Content-Security-Policy": {"script-src 'nonce-abc' 'strict-dynamic'"}}, nonce: "abc", want: true},
 		"self":                          {answer: http.Header{"Content-Security-Policy": {"default-src 'self'"}}, want: true},
+		"no connections":                {answer: http.Header{"Content-Security-Policy": {"default-src 'none'; script-src 'self'"}}, polls: true, want: true},
 		"no scripts":                    {answer: http.Header{"Content-Security-Policy": {"default-src 'none'"}}},
 		"an encoding nobody knows":      {answer: http.Header{"Content-Encoding": {"compress"}}},
 	} {
@@ -99,10 +103,9 @@ func TestPages(t *testing.T) {
 			})
 			f := before(t, a)
 			res, got := browse(t, f, "/", c.ask)
-			s, _ := f.live.now()
 			want := c.body
 			if c.want {
-				want = strings.Replace(page, "<head>", "<head>"+s.tag("GET", c.nonce), 1)
+				want = strings.Replace(page, "<head>", "<head>"+f.live.tag("GET", inject.Policy{Nonce: c.nonce, Connects: !c.polls}), 1)
 			}
 			if got != want || res.StatusCode != c.status || res.Header.Get("Etag") != `"a"` {
 				t.Errorf("status %d, %v\n got %q\nwant %q", res.StatusCode, res.Header, got, want)
@@ -132,8 +135,7 @@ func TestEncodedPage(t *testing.T) {
 		})
 		f := before(t, a)
 		res, got := browse(t, f, "/", nil)
-		s, _ := f.live.now()
-		if want := strings.Replace(page, "<head>", "<head>"+s.tag("GET", ""), 1); got != want || res.Header.Get("Content-Encoding") != "" {
+		if want := strings.Replace(page, "<head>", "<head>"+f.live.tag("GET", freely), 1); got != want || res.Header.Get("Content-Encoding") != "" {
 			t.Errorf("%s: %v\n got %q\nwant %q", name, res.Header, got, want)
 		}
 	}
@@ -216,6 +218,32 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// TestPoll: a page that may not open the stream is told the same, as soon as it is another.
+func TestPoll(t *testing.T) {
+	f := open(t)
+	f.Show([]Problem{{Title: "</script><script>alert(1)"}})
+	ask := func(stamp int) <-chan string {
+		return get(t, f, "GET", fmt.Sprintf("%s%s.%d", pollPath, f.live.key, stamp))
+	}
+	read := func(got string) (s state) {
+		text, ok := strings.CutPrefix(got, `200 document.dispatchEvent(new CustomEvent("devguard", {detail: `)
+		text, end := strings.CutSuffix(text, "}));\n"+fine)
+		if err := json.Unmarshal([]byte(text), &s); !ok || !end || err != nil || strings.Contains(text, "<") {
+			t.Fatalf("%q, %v", got, err)
+		}
+		return s
+	}
+	first := read(after(t, ask(-1), "the first state"))
+	if len(first.Problems) != 1 || first.Problems[0].Title != "</script><script>alert(1)" {
+		t.Errorf("%+v", first)
+	}
+	next := ask(first.Stamp)
+	f.Restyle()
+	if s := read(after(t, next, "the next state")); s.CSS == first.CSS || s.At != first.At || s.Stamp == first.Stamp {
+		t.Errorf("%+v after %+v", s, first)
+	}
+}
+
 // TestCloseWithPages: an open page does not hold up the end of devguard.
 func TestCloseWithPages(t *testing.T) {
 	f, err := Open(Options{Listen: "127.0.0.1:0", Hold: limit, Live: true})
@@ -236,8 +264,7 @@ func TestDownPage(t *testing.T) {
 	f.Show([]Problem{{Title: "the build failed", Places: []Place{{Where: "<i>.go:3:1", Text: "</script><script>alert(1)</script>", Line: 3, Source: []Source{{3, "<img src=x onerror=alert(1)>"}}}}}})
 	f.Idle("the app does not run: <script>")
 	res, got := browse(t, f, "/", nil)
-	s, _ := f.live.now()
-	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || !strings.Contains(got, s.tag("GET", "")) {
+	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || !strings.Contains(got, f.live.tag("GET", freely)) {
 		t.Errorf("%d %v\n%s", res.StatusCode, res.Header, got)
 	}
 	for _, markup := range []string{"<i>", "<img", "alert(1)</script>", "run: <script>"} {
@@ -314,6 +341,9 @@ func TestReserved(t *testing.T) {
 		{"GET /.devguard/events HTTP/1.1", "X-Forwarded-For: 192.0.2.1", "HTTP/1.1 404"},
 		{"GET /.devguard/events HTTP/1.1", "Forwarded: for=192.0.2.1", "HTTP/1.1 404"},
 		{"POST /.devguard/events HTTP/1.1", "", "HTTP/1.1 405"},
+		{"GET /.devguard/poll.js?x.1 HTTP/1.1", "Sec-Fetch-Site: cross-site", "HTTP/1.1 404"},
+		{"GET /.devguard/poll.js?x.1 HTTP/1.1", "", `{detail: {"at":"","css":"","problems":null,"stamp":0}}`},
+		{"GET /.devguard/poll.js HTTP/1.1", "", "the app"},
 		{"GET /.devguard/ HTTP/1.1", "", "the app"},
 		{"GET /.devguard/live.js? HTTP/1.1", "", "the app"},
 		{"GET /.devguard/live.js/ HTTP/1.1", "", "the app"},
@@ -339,12 +369,14 @@ func FuzzReserved(f *testing.F) {
 	f.Add("/.devguard/events", "localhost:8080", "127.0.0.1:5", "", "", "")
 	f.Add("/.devguard/live.js", "evil.example", "127.0.0.1:5", "http://evil.example", "cross-site", "")
 	f.Add("//.devguard/events", "[::1]", "[::1]:1", "", "same-origin", "192.0.2.1")
+	f.Add("/.devguard/poll.js?KEY.-1", "localhost", "127.0.0.1:5", "", "none", "")
 	f.Fuzz(func(t *testing.T, target, host, peer, origin, site, forwarded string) {
+		l := newLive()
+		target = strings.ReplaceAll(target, "KEY", l.key)
 		u, err := url.ParseRequestURI(target)
 		if err != nil {
 			return
 		}
-		l := newLive()
 		close(l.ended) // the stream ends after its first message
 		l.show([]Problem{{Title: "SECRET"}})
 		r := &http.Request{Method: "GET", URL: u, RequestURI: target, Host: host, RemoteAddr: peer, Header: http.Header{}, ProtoMajor: 1, ProtoMinor: 1}
@@ -359,9 +391,9 @@ func FuzzReserved(f *testing.F) {
 		local := strings.HasPrefix(peer, "127.") || strings.HasPrefix(peer, "[::1]") || strings.HasPrefix(strings.ToLower(peer), "[::ffff:")
 		stranger := origin != "" && !strings.HasSuffix(origin, "://"+host) || site != "" && site != "same-origin" && site != "none" || !local
 		switch {
-		case ours != (target == scriptPath || target == eventsPath):
+		case ours != (target == scriptPath || target == eventsPath || strings.HasPrefix(target, pollPath)):
 			t.Fatalf("%q is taken for devguard's own: %v", target, ours)
-		case told && (stranger || target != eventsPath || strings.Contains(host, "example")):
+		case told && (stranger || target != eventsPath && !strings.HasPrefix(target, pollPath+l.key) || strings.Contains(host, "example")):
 			t.Fatalf("told to %+v", r)
 		}
 	})

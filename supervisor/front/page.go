@@ -61,27 +61,33 @@ func isHTML(contentType string) bool {
 }
 
 // tag is the script element of a page that was asked for by that method.
-func (s state) tag(method, nonce string) string {
-	attribute := ""
-	if nonce != "" {
-		attribute = fmt.Sprintf(" nonce=%q", nonce)
+func (l *live) tag(method string, policy inject.Policy) string {
+	s, _ := l.now()
+	attributes := ""
+	if policy.Nonce != "" {
+		attributes += fmt.Sprintf(" nonce=%q", policy.Nonce)
 	}
-	return fmt.Sprintf(`<script src="%s" data-at="%s" data-css="%s" data-method="%s"%s async></script>`,
-		scriptPath, html.EscapeString(s.At), html.EscapeString(s.CSS), html.EscapeString(method), attribute)
+	if !policy.Connects {
+		attributes += " data-polls"
+	}
+	return fmt.Sprintf(`<script src="%s" data-at="%s" data-css="%s" data-key="%s" data-method="%s"%s async></script>`,
+		scriptPath, s.At, s.CSS, l.key, html.EscapeString(method), attributes)
 }
+
+// freely is the policy of a page that has none.
+var freely = inject.Policy{Runs: true, Connects: true}
 
 // addScript puts the script into an answer that is a page, if its policy allows that.
 func (l *live) addScript(res *http.Response) {
 	policy := inject.PolicyOf(res.Header.Values("Content-Security-Policy"))
-	if !isPage(res) || !policy.Runs || !policy.Connects {
+	if !isPage(res) || !policy.Runs {
 		return
 	}
 	plain, known := inject.Decoded(res.Body, res.Header.Get("Content-Encoding"))
 	if !known {
 		return
 	}
-	s, _ := l.now()
-	res.Body = inject.Document(plain, s.tag(res.Request.Method, policy.Nonce))
+	res.Body = inject.Document(plain, l.tag(res.Request.Method, policy))
 	res.ContentLength = -1
 	res.Header.Del("Content-Length")
 	res.Header.Del("Content-Encoding")
@@ -102,5 +108,5 @@ func (l *live) writePage(w io.Writer, no refusal, method, nonce string) {
 <html lang="en"><head>%s<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>devguard: %s</title>
 <style nonce="%s">body{background:#141418;color:#eee;font:14px/1.5 ui-monospace,Menlo,Consolas,monospace;padding:4vh 5vw}pre{white-space:pre-wrap}</style></head>
 <body><pre>devguard: %s</pre></body></html>
-`, s.tag(method, ""), html.EscapeString(no.text), nonce, html.EscapeString(text))
+`, l.tag(method, freely), html.EscapeString(no.text), nonce, html.EscapeString(text))
 }

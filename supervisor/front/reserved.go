@@ -9,11 +9,12 @@ import (
 	"strings"
 )
 
-// The paths that are devguard's own. A request is one for them only if its target is one of these, byte by byte:
-// whatever an app or another proxy might make of other targets is the app's.
+// The targets that are devguard's own. A request is one for them only if its target is one of these, byte by byte, or
+// begins with the last: whatever an app or another proxy might make of other targets is the app's.
 const (
 	scriptPath = "/.devguard/live.js"
 	eventsPath = "/.devguard/events"
+	pollPath   = "/.devguard/poll.js?" // and KEY.STAMP
 )
 
 //go:embed live.js
@@ -21,7 +22,8 @@ var liveScript []byte
 
 // reserved answers under devguard's own paths, and reports whether the request was for one.
 func (l *live) reserved(w http.ResponseWriter, r *http.Request, private bool) bool {
-	if r.RequestURI != scriptPath && r.RequestURI != eventsPath {
+	query, polls := strings.CutPrefix(r.RequestURI, pollPath)
+	if r.RequestURI != scriptPath && r.RequestURI != eventsPath && !polls {
 		return false
 	}
 	h := w.Header()
@@ -38,6 +40,8 @@ func (l *live) reserved(w http.ResponseWriter, r *http.Request, private bool) bo
 		h.Set("Content-Type", "text/javascript; charset=utf-8")
 		h.Set("Cache-Control", "no-cache")
 		_, _ = w.Write(liveScript)
+	case polls:
+		l.poll(w, r, query)
 	default:
 		l.events(w, r)
 	}
