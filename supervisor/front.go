@@ -3,7 +3,9 @@ package supervisor
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -132,6 +134,44 @@ func (a *address) rule(r ready.Rule) ready.Rule {
 		}
 	}
 	return r
+}
+
+// elsewhere says of an app that listens, and not where it was told to, what to do; nil of any other.
+func (a *address) elsewhere(listening []netip.AddrPort) error {
+	if a == nil || a.port == "" || len(listening) == 0 {
+		return nil
+	}
+	for _, at := range listening {
+		if strconv.Itoa(int(at.Port())) == a.port {
+			return nil
+		}
+	}
+	return logline.WithHint(fmt.Errorf("the app listens at %s, and not at port %s, which PORT says", listening[0], a.port),
+		fmt.Sprintf("have it take PORT (port_env below [front] has other names for it) or an argument with {port}, or write target = \"127.0.0.1:%d\" below [front]", listening[0].Port()))
+}
+
+// patience is how long an app that listens elsewhere may take to listen where it was told to, before that is
+// said: a debug server may be first. A guess.
+const patience = 2 * time.Second
+
+// warn says once when the app listens elsewhere, until stop is called: to be told after the whole time-out would
+// be late.
+func (a *address) warn(log *slog.Logger, listening func() []netip.AddrPort) (stop func()) {
+	if a == nil || a.port == "" {
+		return func() {}
+	}
+	said := make(chan struct{})
+	timer := time.AfterFunc(patience, func() {
+		defer close(said)
+		if err := a.elsewhere(listening()); err != nil {
+			logline.Note(true, err.Error(), logline.HintOf(err)).To(log)
+		}
+	})
+	return func() {
+		if !timer.Stop() {
+			<-said
+		}
+	}
 }
 
 // started says that the process of a generation exists.

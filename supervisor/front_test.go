@@ -1,7 +1,9 @@
 package supervisor
 
 import (
+	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/devguard/devguard/supervisor/config"
@@ -72,6 +74,34 @@ func TestAddressIsReady(t *testing.T) {
 	} {
 		if got := c.address.rule(c.rule); got != c.want {
 			t.Errorf("%+v becomes %+v, want %+v", c.rule, got, c.want)
+		}
+	}
+}
+
+// TestAppElsewhere: an app that does not take PORT is told of, with its own address.
+func TestAppElsewhere(t *testing.T) {
+	at := func(texts ...string) (all []netip.AddrPort) {
+		for _, text := range texts {
+			all = append(all, netip.MustParseAddrPort(text))
+		}
+		return all
+	}
+	a := &address{app: ":4000", port: "4000"}
+	for _, c := range []struct {
+		address   *address
+		listening []netip.AddrPort
+		want      bool
+	}{
+		{a, nil, false},
+		{a, at("127.0.0.1:4000"), false},
+		{a, at("0.0.0.0:6060", "[::]:4000"), false},
+		{a, at("127.0.0.1:8080"), true},
+		{&address{app: "127.0.0.1:8080"}, at("127.0.0.1:8081"), false},
+		{nil, at("127.0.0.1:8080"), false},
+	} {
+		err := c.address.elsewhere(c.listening)
+		if (err != nil) != c.want || c.want && !strings.Contains(logline.HintOf(err), `target = "127.0.0.1:8080"`) {
+			t.Errorf("%v: %v", c.listening, err)
 		}
 	}
 }

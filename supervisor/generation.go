@@ -323,12 +323,17 @@ func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 		target.RunsSince = g.debug.RunsSince
 	}
 	return func(ctx context.Context) reload.Event {
+		stop := s.address.warn(s.Log, target.Listening)
 		res, err := ready.Wait(ctx, rule, target)
+		stop()
 		ev := reload.ReadyDone{ID: e.ID, Rule: res.Rule, Took: res.Took, Err: err, Cancelled: ctx.Err() != nil || g.exited()}
 		if ev.Cancelled {
 			return ev
 		}
-		s.address.found(e.Gen, err)
+		if err != nil {
+			ev.Err = errors.Join(s.address.elsewhere(target.Listening()), err)
+		}
+		s.address.found(e.Gen, ev.Err)
 		if err != nil {
 			s.holder.NotReady(e.Gen)
 		} else {
