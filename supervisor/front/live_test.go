@@ -10,12 +10,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/andybalholm/brotli"
 
 	"github.com/devguard/devguard/supervisor/inject"
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 const page = "<!doctype html><html><head><title>x</title></head><body>hello</body></html>"
@@ -424,5 +426,16 @@ func TestScriptMakesNoMarkup(t *testing.T) {
 		if bytes.Contains(liveScript, []byte(word)) {
 			t.Errorf("%s is in live.js", word)
 		}
+	}
+}
+
+// TestScript runs what live.js does on a page, as testdata/live_test.js has it.
+func TestScript(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		testneed.Skip(t, "npm", err)
+	}
+	if out, err := exec.CommandContext(t.Context(), node, "testdata/live_test.js", "live.js").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -1,0 +1,163 @@
+// What live.js does, on a document that has as little as it needs. Run by TestScript, with the path of live.js.
+"use strict";
+const assert = require("node:assert");
+const fs = require("node:fs");
+const vm = require("node:vm");
+const text = fs.readFileSync(process.argv[2], "utf8");
+
+class Element extends EventTarget {
+  constructor(name) {
+    super();
+    this.name = name;
+    this.children = [];
+    this.text = "";
+    this.dataset = {};
+  }
+  set textContent(s) { this.text = s; }
+  get textContent() { return this.text + this.children.map((c) => c.textContent ?? c).join(""); }
+  append(...more) { for (const e of more) { this.children.push(e); if (e instanceof Element) e.parent = this; } }
+  after(e) { this.parent.append(e); }
+  remove() { if (this.parent) this.parent.children = this.parent.children.filter((c) => c !== this); this.parent = null; }
+  setAttribute() {}
+  attachShadow() { this.shadowRoot = new Element("shadow"); this.shadowRoot.querySelector = (n) => find(this.shadowRoot, n); return this.shadowRoot; }
+  cloneNode() { const e = new Element(this.name); e.href = this.href; return e; }
+  click() { this.dispatchEvent(new Event("click")); }
+}
+const find = (e, name) => {
+  if (!(e instanceof Element)) return null;
+  if (e.name === name) return e;
+  for (const c of e.children) { const f = find(c, name); if (f) return f; }
+  return null;
+};
+
+// page opens a page whose tag has these attributes.
+function page(dataset, { top = true, visible = true } = {}) {
+  const p = { streams: [], did: [], timers: [] };
+  const document = new Element("document");
+  document.body = new Element("body");
+  document.head = new Element("head");
+  document.append(document.head, document.body);
+  document.visibilityState = visible ? "visible" : "hidden";
+  document.currentScript = Object.assign(new Element("script"), { dataset, nonce: "N" });
+  document.createElement = (name) => new Element(name);
+  document.querySelectorAll = () => document.head.children.filter((c) => c.name === "link");
+  const window = new EventTarget();
+  window.window = window;
+  window.top = top ? window : {};
+  Object.assign(window, {
+    document, URL, JSON, String, setTimeout: (f, ms) => p.timers.push({ f, ms }),
+    location: { href: "http://localhost/a#b", origin: "http://localhost", reload: () => p.did.push("reload"), replace: (u) => p.did.push("replace " + u) },
+    EventSource: class { constructor(url) { this.url = url; p.streams.push(this); } close() { this.closed = true; } },
+    CSSStyleSheet: class { replaceSync() {} },
+    addEventListener: window.addEventListener.bind(window),
+  });
+  vm.runInNewContext(text, vm.createContext(window));
+  p.window = window;
+  p.document = document;
+  p.told = (state) => p.streams.at(-1).onmessage({ data: JSON.stringify(state) });
+  p.overlay = () => find(document.body, "devguard-overlay");
+  p.see = (yes) => { document.visibilityState = yes ? "visible" : "hidden"; window.dispatchEvent(new Event("visibilitychange")); };
+  return p;
+}
+const made = { at: "r.1", css: "0", key: "K", method: "GET" };
+const state = (more) => ({ at: "r.1", css: "0", problems: null, ...more });
+const event = (type, more) => Object.assign(new Event(type), more);
+
+const tests = {
+  "the same state does nothing"() {
+    const p = page(made);
+    assert.equal(p.streams[0].url, "/.devguard/events");
+    p.told(state());
+    assert.deepEqual(p.did, []);
+    assert.ok(!p.streams[0].closed);
+  },
+  "another generation reloads, once"() {
+    const p = page(made);
+    p.told(state({ at: "r.2" }));
+    assert.deepEqual(p.did, ["reload"]);
+    assert.ok(p.streams[0].closed);
+  },
+  "what a form has brought is not sent again"() {
+    const p = page({ ...made, method: "POST" });
+    p.told(state({ at: "s.1" }));
+    assert.deepEqual(p.did, ["replace http://localhost/a"]);
+  },
+  "a frame does nothing"() { assert.equal(page(made, { top: false }).streams.length, 0); },
+  "a page that nobody sees has no connection"() {
+    const p = page(made, { visible: false });
+    assert.equal(p.streams.length, 0);
+    p.see(true);
+    assert.equal(p.streams.length, 1);
+    p.see(false);
+    assert.ok(p.streams[0].closed);
+    p.see(true);
+    assert.equal(p.streams.length, 2);
+  },
+  "stylesheets of the page's own origin are taken anew"() {
+    const p = page(made);
+    const own = Object.assign(new Element("link"), { href: "http://localhost/a.css?v=1" });
+    const other = Object.assign(new Element("link"), { href: "http://cdn.example/b.css" });
+    p.document.head.append(own, other);
+    p.told(state({ css: "1" }));
+    const links = p.document.head.children;
+    assert.deepEqual(links.map((l) => l.href), ["http://localhost/a.css?v=1", "http://cdn.example/b.css", "http://localhost/a.css?v=1&devguard=1"]);
+    links[2].dispatchEvent(new Event("load"));
+    assert.equal(p.document.head.children.length, 2);
+    p.told(state({ css: "1" }));
+    assert.equal(p.document.head.children.length, 2);
+    assert.deepEqual(p.did, []);
+  },
+  "a problem is shown until it is mended, or put away"() {
+    const p = page(made);
+    const problems = [{ title: "build failed", note: "generation 1 still serves", places: [{ where: "a.go:2:1", text: "<b>", line: 2, link: "vscode://file/a.go:2:1", source: [{ n: 1, text: "x" }, { n: 2, text: "</script>" }] }] }];
+    p.told(state({ problems }));
+    const shown = p.overlay().shadowRoot;
+    assert.match(shown.textContent, /build failed.*a\.go:2:1 <b>.*2  <\/script>.*generation 1 still serves/s);
+    assert.equal(find(shown, "a").href, "vscode://file/a.go:2:1");
+    p.told(state());
+    assert.equal(p.overlay(), null);
+    p.told(state({ problems }));
+    p.window.dispatchEvent(event("keydown", { key: "Escape" }));
+    assert.equal(p.overlay(), null);
+    p.told(state({ problems }));
+    assert.equal(p.overlay(), null, "it was put away");
+    p.told(state({ problems: [{ title: "another" }] }));
+    assert.ok(p.overlay());
+  },
+  "a page that may not open the stream polls"() {
+    const p = page({ ...made, polls: "" });
+    assert.equal(p.streams.length, 0);
+    let script = find(p.document.head, "script");
+    assert.equal(script.src, "/.devguard/poll.js?K.-1");
+    assert.equal(script.nonce, "N");
+    p.document.dispatchEvent(event("devguard", { detail: state({ stamp: 7 }) }));
+    script.dispatchEvent(new Event("load"));
+    assert.equal(find(p.document.head, "script"), null);
+    p.timers.pop().f();
+    script = find(p.document.head, "script");
+    assert.equal(script.src, "/.devguard/poll.js?K.7");
+    script.dispatchEvent(new Event("error"));
+    assert.equal(p.timers.at(-1).ms, 1000);
+    p.timers.pop().f();
+    p.document.dispatchEvent(event("devguard", { detail: state({ at: "", stamp: 0 }) }));
+    assert.deepEqual(p.did, ["reload"]);
+    assert.equal(find(p.document.head, "script"), null);
+  },
+  "nor one that a meta element forbids it"() {
+    const p = page(made);
+    const no = { effectiveDirective: "connect-src", blockedURI: "http://localhost/.devguard/events" };
+    p.document.dispatchEvent(event("securitypolicyviolation", { ...no, blockedURI: "http://localhost/api" }));
+    assert.equal(find(p.document.head, "script"), null);
+    p.document.dispatchEvent(event("securitypolicyviolation", no));
+    assert.ok(p.streams[0].closed);
+    assert.ok(find(p.document.head, "script"));
+  },
+};
+for (const [name, test] of Object.entries(tests)) {
+  try {
+    test();
+  } catch (e) {
+    console.error(name + ": " + e.stack);
+    process.exitCode = 1;
+  }
+}
