@@ -8,10 +8,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // limit bounds every wait: far more than anything needs, so that only what never comes fails.
@@ -254,6 +257,75 @@ func TestAnswerAsGiven(t *testing.T) {
 			t.Errorf("%s:\n got %q\nwant %q", path, got, want[path])
 		}
 	}
+}
+
+// TestSource: what the app sees as the address of its client.
+func TestSource(t *testing.T) {
+	for _, c := range []struct{ via, at, want string }{
+		{"127.0.0.1", "127.0.0.1:3000", ""},
+		{"::1", "127.0.0.1:3000", ""},
+		{"192.0.2.7", "127.0.0.1:3000", "192.0.2.7:0"},
+		{"::ffff:192.0.2.7", "127.0.0.1:3000", "192.0.2.7:0"},
+		{"2001:db8::7", "[::1]:3000", "[2001:db8::7]:0"},
+		{"2001:db8::7", "127.0.0.1:3000", ""},
+		{"192.0.2.7", "[::1]:3000", ""},
+		{"192.0.2.7", "localhost:3000", ""},
+		{"", "127.0.0.1:3000", ""},
+	} {
+		via, _ := netip.ParseAddr(c.via)
+		got := ""
+		if a := source(via, c.at); a != nil {
+			got = a.String()
+		}
+		if got != c.want {
+			t.Errorf("by way of %s to %s: %q, want %q", c.via, c.at, got, c.want)
+		}
+	}
+}
+
+// TestClientOfAnAddress: a client that came in on an address which others reach is none of this machine to the
+// app, by HTTP and by anything else; and it is told nothing of the project.
+func TestClientOfAnAddress(t *testing.T) {
+	ip := ownAddress(t)
+	a := serve(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, peerOf(r), r.Header["X-Forwarded-For"]) })
+	f, err := Open(Options{Listen: net.JoinHostPort(ip, "0"), Hold: limit, Live: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Close)
+	f.Started(1, a.at())
+	f.Ready(1)
+	if got := after(t, get(t, f, "GET", "/"), "the answer"); got != fmt.Sprintf("200 %s [%s]%s", ip, ip, fine) {
+		t.Errorf("the app sees %q", got)
+	}
+	if got := after(t, get(t, f, "GET", scriptPath), "the answer"); !strings.HasPrefix(got, "404") {
+		t.Errorf("it is told %q", got)
+	}
+	raw := speak(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)); fmt.Fprint(c, c.RemoteAddr().(*net.TCPAddr).IP) })
+	f.Stopping(1)
+	f.Settle(t.Context(), 1)
+	f.Ended(1)
+	f.Started(2, raw.at())
+	f.Ready(2)
+	if got := say(t, f, "\x00"); got != ip {
+		t.Errorf("an app that is no HTTP server sees %q", got)
+	}
+}
+
+// ownAddress is one of this machine that is not loopback; what is sent there does not leave it.
+func ownAddress(t *testing.T) string {
+	t.Helper()
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() && !n.IP.IsLinkLocalUnicast() {
+			return n.IP.String()
+		}
+	}
+	testneed.Skip(t, "an address", "there is loopback alone")
+	return ""
 }
 
 // TestUploadFlows: the app has the first part of a body before the second is sent, and its answer comes

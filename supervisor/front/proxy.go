@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
@@ -62,8 +63,8 @@ func (x *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // rewrite makes the request to the app of that of the client.
 func rewrite(r *httputil.ProxyRequest) {
 	out := r.Out
-	out.URL.Scheme, out.URL.Host = "http", "app" // the transport knows where that is
-	out.URL.RawQuery = r.In.URL.RawQuery         // ReverseProxy has made those of it that it can read
+	out.URL.Scheme, out.URL.Host = "http", via(r.In) // the transport knows where the app is
+	out.URL.RawQuery = r.In.URL.RawQuery             // ReverseProxy has made those of it that it can read
 	if target := r.In.RequestURI; strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//") || target == "*" {
 		out.URL.Opaque, out.URL.RawQuery, out.URL.ForceQuery = target, "", false // byte by byte
 	}
@@ -72,6 +73,19 @@ func rewrite(r *httputil.ProxyRequest) {
 	}
 	out.Trailer = r.In.Trailer // filled in when the body has been read
 	forward(r.In, out)
+}
+
+// via is the host that the transport takes for the app: the address that the client came in on, where that matters.
+func via(r *http.Request) string {
+	at, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if at == nil {
+		return "127.0.0.1:80"
+	}
+	addr, _ := netip.ParseAddrPort(at.String())
+	if ip := addr.Addr().Unmap(); ip.IsValid() && !ip.IsLoopback() {
+		return netip.AddrPortFrom(ip.WithZone(""), 80).String()
+	}
+	return "127.0.0.1:80" // all clients of this machine are alike
 }
 
 // forward says to the app who asks. What a client of this machine says itself is believed: it may be a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/gate"
@@ -28,9 +29,9 @@ func (l *link) close() {
 	l.ticket.done()
 }
 
-// connect makes a connection to the app, once there is one. silent is one on which nobody has said
+// connect makes a connection to the app, once there is one. via is the address that the client came in on, silent is one on which nobody has said
 // anything yet. The error is a *failure, or the cause of ctx's end.
-func (p *passage) connect(ctx context.Context, silent bool) (*link, error) {
+func (p *passage) connect(ctx context.Context, via netip.Addr, silent bool) (*link, error) {
 	t, d := p.arrive()
 	var last error
 	for {
@@ -39,7 +40,7 @@ func (p *passage) connect(ctx context.Context, silent bool) (*link, error) {
 			t.done()
 			return nil, err
 		}
-		c, err := up.dial(ctx)
+		c, err := up.dial(ctx, via)
 		if err == nil {
 			l := &link{c.(*counted).TCPConn, t, up.gen}
 			var open *openStream
@@ -53,9 +54,15 @@ func (p *passage) connect(ctx context.Context, silent bool) (*link, error) {
 	}
 }
 
+// viaOf is the address of this machine that a client came in on.
+func viaOf(c net.Conn) netip.Addr {
+	at, _ := netip.ParseAddrPort(c.LocalAddr().String())
+	return at.Addr()
+}
+
 // carry takes an opaque connection to the app. first is what the client has said already.
 func (e *entrance) carry(c *net.TCPConn, first []byte) {
-	l, err := e.passage.connect(e.ctx, false)
+	l, err := e.passage.connect(e.ctx, viaOf(c), false)
 	if err != nil {
 		reset(c)
 		return
@@ -67,7 +74,7 @@ func (e *entrance) carry(c *net.TCPConn, first []byte) {
 // When the app has spoken first it returns after the end of the connection, with an error.
 func (e *entrance) meetSilent(c *net.TCPConn, first *opener) said {
 	for {
-		l, err := e.passage.connect(first.ctx, true)
+		l, err := e.passage.connect(first.ctx, viaOf(c), true)
 		if err != nil {
 			if _, spoke := first.within(patience); !spoke {
 				c.Close()

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 )
@@ -38,10 +39,14 @@ func newUpstream(gen int, at []string) *upstream {
 	return u
 }
 
-// transport makes one that adds nothing to a request, and goes to the app whatever the URL says.
+// transport makes one that adds nothing to a request, and goes to the app whatever the URL says: its host is the
+// address that the client came in on, so that connections are used again for clients of the same alone.
 func (u *upstream) transport() *http.Transport {
 	return &http.Transport{
-		DialContext:           func(ctx context.Context, _, _ string) (net.Conn, error) { return u.dial(ctx) },
+		DialContext: func(ctx context.Context, _, host string) (net.Conn, error) {
+			via, _ := netip.ParseAddrPort(host)
+			return u.dial(ctx, via.Addr())
+		},
 		DisableCompression:    true,
 		MaxIdleConns:          maxPooled,
 		MaxIdleConnsPerHost:   maxPooled,
@@ -59,11 +64,13 @@ func (u *upstream) close() {
 	}
 }
 
-// dial connects to the first address of the app that takes a connection.
-func (u *upstream) dial(ctx context.Context) (net.Conn, error) {
+// dial connects to the first address of the app that takes a connection. A client of another machine, which came in
+// on an address of this machine that others reach, has the connection come from there, so that the app does not take
+// it for one of this machine. Where that cannot be had, the app is told by X-Forwarded-For alone.
+func (u *upstream) dial(ctx context.Context, via netip.Addr) (net.Conn, error) {
 	var first error
 	for _, at := range u.at {
-		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", at)
+		c, err := dialFrom(ctx, via, at)
 		if err == nil {
 			return &counted{TCPConn: c.(*net.TCPConn)}, nil
 		}
@@ -72,6 +79,26 @@ func (u *upstream) dial(ctx context.Context) (net.Conn, error) {
 		}
 	}
 	return nil, first
+}
+
+func dialFrom(ctx context.Context, via netip.Addr, at string) (net.Conn, error) {
+	if from := source(via, at); from != nil {
+		c, err := (&net.Dialer{LocalAddr: from}).DialContext(ctx, "tcp", at)
+		if err == nil || isRefused(err) || ctx.Err() != nil {
+			return c, err
+		}
+	}
+	return (&net.Dialer{}).DialContext(ctx, "tcp", at)
+}
+
+// source is the address that a connection to the app comes from; nil for any.
+func source(via netip.Addr, at string) net.Addr {
+	via = via.Unmap()
+	to, err := netip.ParseAddrPort(at)
+	if err != nil || !via.IsValid() || via.IsLoopback() || via.Is4() != to.Addr().Unmap().Is4() {
+		return nil
+	}
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(via, 0))
 }
 
 // counted is a connection that knows whether anything was written on it.
