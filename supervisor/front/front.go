@@ -29,6 +29,10 @@ type Front struct {
 	served   chan struct{} // closed when the server has ended
 }
 
+// maxStreams bounds the requests of one connection of HTTP/2: the app has a bound of its own, which is to count. A
+// server of gRPC has none by default, net/http 250.
+const maxStreams = 100_000
+
 // Open listens, and has requests wait until a generation is ready.
 func Open(o Options) (*Front, error) {
 	l, err := net.Listen("tcp", o.Listen)
@@ -45,6 +49,7 @@ func Open(o Options) (*Front, error) {
 		ErrorLog:                     log.New(io.Discard, "", 0),
 		DisableGeneralOptionsHandler: true,
 		Protocols:                    new(http.Protocols),
+		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 	}
 	f.server.Protocols.SetHTTP1(true)
 	f.server.Protocols.SetUnencryptedHTTP2(true)

@@ -22,11 +22,11 @@ const limit = 30 * time.Second
 
 // app is a server that a test runs in the app's place.
 type app struct {
-	t        *testing.T
+	t        testing.TB
 	listener net.Listener
 }
 
-func listenAs(t *testing.T, at string) net.Listener {
+func listenAs(t testing.TB, at string) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", at)
 	if err != nil {
@@ -37,7 +37,7 @@ func listenAs(t *testing.T, at string) net.Listener {
 }
 
 // serve runs a handler, for HTTP/1 and HTTP/2 without TLS, as one generation.
-func serve(t *testing.T, h http.HandlerFunc) *app {
+func serve(t testing.TB, h http.HandlerFunc) *app {
 	t.Helper()
 	a := &app{t, listenAs(t, "127.0.0.1:0")}
 	s := &http.Server{Handler: h, Protocols: new(http.Protocols)}
@@ -52,7 +52,7 @@ func serve(t *testing.T, h http.HandlerFunc) *app {
 func (a *app) at() string { return a.listener.Addr().String() }
 
 // open makes a Front that is closed with the test.
-func open(t *testing.T) *Front {
+func open(t testing.TB) *Front {
 	t.Helper()
 	f, err := Open(Options{Listen: "127.0.0.1:0", Hold: limit, Live: true})
 	if err != nil {
@@ -63,7 +63,7 @@ func open(t *testing.T) *Front {
 }
 
 // before makes a Front before one generation that is ready.
-func before(t *testing.T, a *app) *Front {
+func before(t testing.TB, a *app) *Front {
 	t.Helper()
 	f := open(t)
 	f.Started(1, a.at())

@@ -45,7 +45,7 @@ type answerKey struct{}
 func answerOf(r *http.Request) *answer { return r.Context().Value(answerKey{}).(*answer) }
 
 func (x *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.ProtoMajor == 1 {
+	if r.ProtoMajor == 1 && r.ContentLength != 0 {
 		// Otherwise net/http reads the rest of the body before it sends what the app has answered.
 		_ = http.NewResponseController(w).EnableFullDuplex()
 	}
