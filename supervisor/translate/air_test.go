@@ -217,6 +217,27 @@ include_file = ["sqlc.yaml"]
 	}
 }
 
+func TestAirProxyBecomesTheFront(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"enabled = true\nproxy_port = 8090\napp_port = 8080\napp_start_timeout = 5000": {"127.0.0.1:8090", "127.0.0.1:8080"},
+		"enabled = true\nproxy_port = 8090":                                            {"127.0.0.1:8090", ""},
+		"enabled = true\napp_port = 8080":                                              {"", ""},
+		"enabled = false\nproxy_port = 8090\napp_port = 8080":                          {"", ""},
+		"enabled = true\nproxy_port = 70000\napp_port = 8080":                          {"", ""},
+		"enabled = true\nproxy_port = 8090\napp_port = 70000":                          {"127.0.0.1:8090", ""},
+	} {
+		cfg, r := parsed(t, "[proxy]\n"+text, Facts{})
+		if got := [2]string{cfg.Front.Listen, cfg.Front.Target}; got != want {
+			t.Errorf("%q: %q\n%s", text, got, r.Text)
+		}
+		for _, key := range []string{"proxy.enabled", "proxy.app_port"} {
+			if strings.Contains(text, strings.TrimPrefix(key, "proxy.")) && !strings.Contains(r.Text, key) {
+				t.Errorf("%q: nothing is said of %s\n%s", text, key, r.Text)
+			}
+		}
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	tests := []struct{ name, file, text, message, hint string }{
 		{"no TOML", ".air.toml", "[build]\ncmd = \"go build\n", ".air.toml:2:", "air cannot read it either"},

@@ -210,16 +210,32 @@ func (a *airFile) looks() {
 		a.needless("screen.clear_on_rebuild", "devguard never clears the screen")
 	}
 	a.needless("screen.keep_scroll", "devguard never clears the screen")
-	const proxy = "proxy.enabled proxy.proxy_port proxy.app_port proxy.app_start_timeout"
+	a.proxy()
+}
+
+// proxy makes air's proxy the front.
+func (a *airFile) proxy() {
+	const all = "proxy.enabled proxy.proxy_port proxy.app_port proxy.app_start_timeout"
 	if !a.on("proxy.enabled") {
-		a.needless(proxy, "air's proxy is off")
+		a.needless(all, "air's proxy is off")
 		return
 	}
-	for key := range strings.FieldsSeq(proxy) {
-		if a.has(key) {
-			a.d.unsupported(a.line(key), key, "no proxy reloads the browser: open the app's own port. On Linux its socket outlives a restart, so a reload waits for the new version instead of failing")
+	listen, app := a.number("proxy.proxy_port"), a.number("proxy.app_port")
+	if listen <= 0 || listen > 65535 {
+		for key := range strings.FieldsSeq(all) {
+			if a.has(key) {
+				a.d.unsupported(a.line(key), key, "write front.listen: there is no port for the proxy")
+			}
 		}
+		return
 	}
+	a.d.set("front.listen", String(fmt.Sprintf("127.0.0.1:%d", listen)), a.at("proxy.proxy_port"),
+		fmt.Sprintf("air's proxy is reached by other machines, too: write \":%d\" for that", listen))
+	if app > 0 && app <= 65535 {
+		a.d.set("front.target", String(fmt.Sprintf("127.0.0.1:%d", app)), a.at("proxy.app_port"), "")
+	}
+	a.needless("proxy.enabled", "front.listen switches it on")
+	a.needless("proxy.app_start_timeout", "requests wait for the app, for front.hold at most")
 }
 
 // polling sets watch.poll. air takes no interval below 500 ms.

@@ -53,7 +53,7 @@ type hook struct {
 // order is that of the keys in the file.
 var order = []string{
 	"app.package", "app.command", "app.args", "app.env_files", "app.stop_signal", "app.grace", "app.stdin",
-	"build.flags", "watch.include", "watch.exclude", "watch.poll",
+	"build.flags", "watch.include", "watch.exclude", "watch.poll", "front.listen", "front.target",
 }
 
 // at says where a setting comes from.
