@@ -98,11 +98,8 @@ func TestExampleDefaultsAreDefaults(t *testing.T) {
 	}
 }
 
-// TestEveryFieldHasAKey sets every key to something else than its default and
-// finds every field of Config changed, so that no field is without a key and no
-// key is read and dropped.
-func TestEveryFieldHasAKey(t *testing.T) {
-	const all = `
+// everyKey sets every key to something else than its default.
+const everyKey = `
 name = "shop"
 log_format = "json"
 control = "127.0.0.1:7777"
@@ -155,7 +152,12 @@ outputs = ["o"]
 then = "none"
 migrates = true
 `
-	cfg, err := Parse("x.toml", "/repo/devguard.toml", "/work", []byte(all))
+
+// TestEveryFieldHasAKey sets every key to something else than its default and
+// finds every field of Config changed, so that no field is without a key and no
+// key is read and dropped.
+func TestEveryFieldHasAKey(t *testing.T) {
+	cfg, err := Parse("x.toml", "/repo/devguard.toml", "/work", []byte(everyKey))
 	if err != nil {
 		t.Fatal(err)
 	}
