@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -96,9 +97,7 @@ func TestPages(t *testing.T) {
 			a := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				asked = r.Header.Get("Accept-Encoding")
 				w.Header().Set("Content-Type", "text/html; charset=utf-8")
-				for name, values := range c.answer {
-					w.Header()[name] = values
-				}
+				maps.Copy(w.Header(), c.answer)
 				w.Header().Set("Etag", `"a"`)
 				w.WriteHeader(c.status)
 				_, _ = io.WriteString(w, c.body)

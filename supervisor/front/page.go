@@ -97,16 +97,17 @@ func (l *live) addScript(res *http.Response) {
 // failed; without scripts it is text.
 func (l *live) writePage(w io.Writer, no refusal, method, nonce string) {
 	s, _ := l.now()
-	text := no.text
+	var text strings.Builder
+	text.WriteString(no.text)
 	if no.detail != "" && len(s.Problems) == 0 { // these say the same, and more
-		text += "\n\n" + no.detail
+		text.WriteString("\n\n" + no.detail)
 	}
 	for _, p := range s.Problems {
-		text += "\n\n" + p.plain()
+		text.WriteString("\n\n" + p.plain())
 	}
 	fmt.Fprintf(w, `<!doctype html>
 <html lang="en"><head>%s<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>devguard: %s</title>
 <style nonce="%s">body{background:#141418;color:#eee;font:14px/1.5 ui-monospace,Menlo,Consolas,monospace;padding:4vh 5vw}pre{white-space:pre-wrap}</style></head>
 <body><pre>devguard: %s</pre></body></html>
-`, l.tag(method, freely), html.EscapeString(no.text), nonce, html.EscapeString(text))
+`, l.tag(method, freely), html.EscapeString(no.text), nonce, html.EscapeString(text.String()))
 }
