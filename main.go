@@ -453,7 +453,7 @@ func openControl(cfg *config.Config, st *statedir.Dir, journal *control.Journal,
 	if len(cfg.App.Command) > 0 {
 		runs = strings.Join(cfg.App.Command, " ")
 	}
-	about := control.About{Name: cfg.Name, PID: os.Getpid(), Version: version(), Dir: cfg.Dir, Runs: runs, Since: time.Now()}
+	about := control.About{Name: cfg.Name, PID: os.Getpid(), Version: version(), Dir: cfg.Dir, Runs: runs, Front: c.Front, Since: time.Now()}
 	if cfg.Debug.On {
 		about.Debug = cfg.Debug.Listen
 	}

@@ -21,6 +21,8 @@ type Control struct {
 	// Restart and Stop have the effect of keys r and q. They return when it is in the
 	// newest state.
 	Restart, Stop func(context.Context) error
+	// Front is the address at which clients reach the app by way of devguard; "" when there is none.
+	Front string
 	// Listening returns the listening TCP sockets of the app.
 	Listening func() []netip.AddrPort
 	// Sockets returns how the app's listening sockets stand between two restarts.
@@ -43,6 +45,7 @@ func (s *Supervisor) control() Control {
 		},
 		Restart:          func(ctx context.Context) error { return s.wish(ctx, reload.Restart{}) },
 		Stop:             func(ctx context.Context) error { return s.wish(ctx, reload.Interrupt{}) },
+		Front:            s.address.public(),
 		Listening:        s.appListening,
 		Sockets:          s.sockets,
 		Database:         func() any { return s.newestDatabase().status() },

@@ -68,6 +68,14 @@ func freePort() (string, error) {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
 }
 
+// public is where clients reach the app; "" when that is its own address.
+func (a *address) public() string {
+	if a == nil {
+		return ""
+	}
+	return a.front.Addr().String()
+}
+
 // close ends answering. Nothing of the app may be left.
 func (a *address) close() {
 	if a != nil {

@@ -118,7 +118,7 @@ func Run(ctx context.Context, opts Options) error {
 		wishes: s.wishes,
 	}
 	if s.address != nil {
-		logline.Front(s.address.front.Addr().String()).To(s.Log)
+		logline.Front(s.address.public()).To(s.Log)
 	}
 	st := reload.New(s.decisions(s.cfg))
 	s.board.publish(st.Snapshot())

@@ -53,6 +53,9 @@ func statusText(s control.Status) string {
 	if s.Devguard.Debug != "" {
 		t.row("debug", "editors attach to %s", s.Devguard.Debug)
 	}
+	if s.Devguard.Front != "" {
+		t.row("front", "http://%s", s.Devguard.Front)
+	}
 	t.row("tree", "%s", s.Tree.Doing)
 	for _, h := range s.Hooks {
 		t.row("hook", "%s: %s", h.Name, h.State)

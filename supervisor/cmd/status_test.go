@@ -10,7 +10,7 @@ import (
 
 func TestStatusText(t *testing.T) {
 	s := control.Status{
-		Devguard: control.About{Name: "shop", PID: 4, Dir: "/src", Runs: "./cmd/shop"},
+		Devguard: control.About{Name: "shop", PID: 4, Dir: "/src", Runs: "./cmd/shop", Front: "127.0.0.1:9000"},
 		Tree:     control.Tree{Doing: "idle"},
 		Instance: control.Instance{Gen: 3, Phase: "running", Ready: true, PID: 9, Listening: []string{"127.0.0.1:8080"}},
 		Waits:    []control.Wait{{What: "build", Kind: "build failed", Reason: "the last build failed"}},
@@ -29,6 +29,7 @@ failed    build: no place
           hint: mend it
 waits     build: the last build failed
 runs      ./cmd/shop, in /src; devguard has pid 4
+front     http://127.0.0.1:9000
 tree      idle
 hook      gen: ok
 sockets   not held from one restart to the next: it is switched off

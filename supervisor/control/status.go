@@ -33,6 +33,7 @@ type About struct {
 	Dir     string    `json:"dir"` // of the configuration; what paths are relative to
 	Runs    string    `json:"runs"`
 	Debug   string    `json:"debug,omitempty"` // under devguard debug: where a debugger attaches
+	Front   string    `json:"front,omitempty"` // the address at which devguard answers for the app
 	Since   time.Time `json:"since"`
 }
 
