@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"net/url"
@@ -58,14 +59,21 @@ func openAddress(cfg *config.Config) (*address, error) {
 	return a, nil
 }
 
+// The ports that are tried for the app. Systems give those above to connections that ask for none (32768 and up on
+// Linux, 49152 elsewhere), so that one of them may be taken while the app is away.
+const firstPort, lastPort = 20000, 32767
+
 // freePort finds a port for the app, which keeps it for the run.
 func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	var err error
+	for range 100 {
+		port := strconv.Itoa(firstPort + rand.IntN(lastPort-firstPort+1))
+		var l net.Listener
+		if l, err = net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
+	return "", err
 }
 
 // public is where clients reach the app; "" when that is its own address.
