@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/gate"
@@ -14,7 +15,7 @@ import (
 
 // Options are what a Front is made of.
 type Options struct {
-	Listen string        // host:port
+	Listen string        // host:port; "" for those that are taken over alone
 	Hold   time.Duration // how long a request waits for the app
 	Live   bool          // pages get a script that reloads them, and shows what has failed
 	Remote bool          // clients of other machines may know why the app does not answer
@@ -22,11 +23,11 @@ type Options struct {
 
 // Front is the public address. Its methods may be called from several goroutines; only Settle waits.
 type Front struct {
-	passage  *passage
-	live     *live // nil: pages are left alone
-	entrance *entrance
-	server   *http.Server
-	served   chan struct{} // closed when the server has ended
+	passage   *passage
+	live      *live // nil: pages are left alone
+	entrances *entrances
+	own       *entrance // of Options.Listen; nil without
+	home      netip.Addr
 }
 
 // maxStreams bounds the requests of one connection of HTTP/2: the app has a bound of its own, which is to count. A
@@ -35,37 +36,41 @@ const maxStreams = 100_000
 
 // Open listens, and has requests wait until a generation is ready.
 func Open(o Options) (*Front, error) {
+	f := &Front{passage: newPassage(o.Hold), home: newHome()}
+	if o.Live {
+		f.live = newLive()
+	}
+	f.entrances = newEntrances(f.passage, newServer(newProxy(f.passage, f.live, private(o.Remote))))
+	if o.Listen == "" {
+		return f, nil
+	}
 	l, err := net.Listen("tcp", o.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the front: %w", err)
 	}
-	f := &Front{passage: newPassage(o.Hold), served: make(chan struct{})}
-	if o.Live {
-		f.live = newLive()
-	}
-	f.entrance = newEntrance(l.(*net.TCPListener), f.passage)
-	f.server = &http.Server{
-		Handler:                      newProxy(f.passage, f.live, private(o.Remote)),
+	f.own = f.entrances.add(l.(*net.TCPListener))
+	return f, nil
+}
+
+func newServer(h http.Handler) *http.Server {
+	s := &http.Server{
+		Handler:                      h,
 		ErrorLog:                     log.New(io.Discard, "", 0),
 		DisableGeneralOptionsHandler: true,
 		Protocols:                    new(http.Protocols),
 		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 	}
-	f.server.Protocols.SetHTTP1(true)
-	f.server.Protocols.SetUnencryptedHTTP2(true)
-	go func() {
-		defer close(f.served)
-		_ = f.server.Serve(f.entrance)
-	}()
-	return f, nil
+	s.Protocols.SetHTTP1(true)
+	s.Protocols.SetUnencryptedHTTP2(true)
+	return s
 }
 
-// Addr is the address that clients connect to.
-func (f *Front) Addr() net.Addr { return f.entrance.Addr() }
+// Addr is the address of Options.Listen.
+func (f *Front) Addr() net.Addr { return f.own.Addr() }
 
 // Started says that the process of a generation exists, and where it will listen: addresses of which the
-// first that takes a connection counts.
-func (f *Front) Started(gen int, at ...string) { f.passage.started(newUpstream(gen, at)) }
+// first that takes a connection counts; without any, the addresses that Take has returned.
+func (f *Front) Started(gen int, at ...string) { f.passage.started(newUpstream(gen, f.home, at)) }
 
 // Ready says that a generation was found ready: requests go there, and pages reload.
 func (f *Front) Ready(gen int) {
@@ -150,10 +155,7 @@ func (f *Front) Close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), last)
 	defer cancel()
-	_ = f.server.Shutdown(ctx) // closes the entrance too
-	f.server.Close()
-	<-f.served
-	f.entrance.wait()
+	f.entrances.end(ctx)
 	if up := f.passage.current(); up != nil {
 		up.close()
 	}

@@ -75,17 +75,16 @@ func rewrite(r *httputil.ProxyRequest) {
 	forward(r.In, out)
 }
 
-// via is the host that the transport takes for the app: the address that the client came in on, where that matters.
+// via is the host that the transport takes for the app: the address that the client came in on. All clients of this
+// machine are alike.
 func via(r *http.Request) string {
-	at, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if at == nil {
-		return "127.0.0.1:80"
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr) // net/http sets it
+	at, _ := netip.ParseAddrPort(local.String())
+	ip := at.Addr().Unmap().WithZone("")
+	if ip.IsLoopback() {
+		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
-	addr, _ := netip.ParseAddrPort(at.String())
-	if ip := addr.Addr().Unmap(); ip.IsValid() && !ip.IsLoopback() {
-		return netip.AddrPortFrom(ip.WithZone(""), 80).String()
-	}
-	return "127.0.0.1:80" // all clients of this machine are alike
+	return netip.AddrPortFrom(ip, at.Port()).String()
 }
 
 // forward says to the app who asks. What a client of this machine says itself is believed: it may be a

@@ -31,7 +31,7 @@ func (l *link) close() {
 
 // connect makes a connection to the app, once there is one. via is the address that the client came in on, silent is one on which nobody has said
 // anything yet. The error is a *failure, or the cause of ctx's end.
-func (p *passage) connect(ctx context.Context, via netip.Addr, silent bool) (*link, error) {
+func (p *passage) connect(ctx context.Context, via netip.AddrPort, silent bool) (*link, error) {
 	t, d := p.arrive()
 	var last error
 	for {
@@ -55,9 +55,9 @@ func (p *passage) connect(ctx context.Context, via netip.Addr, silent bool) (*li
 }
 
 // viaOf is the address of this machine that a client came in on.
-func viaOf(c net.Conn) netip.Addr {
+func viaOf(c net.Conn) netip.AddrPort {
 	at, _ := netip.ParseAddrPort(c.LocalAddr().String())
-	return at.Addr()
+	return at
 }
 
 // carry takes an opaque connection to the app. first is what the client has said already.

@@ -12,8 +12,9 @@ import (
 
 // upstream is one generation of the app, as it is reached.
 type upstream struct {
-	gen int
-	at  []string // addresses, each tried in turn
+	gen  int
+	at   []string   // addresses, each tried in turn
+	home netip.Addr // without these: the same port of that address as the client came in on
 
 	pooled *http.Transport // HTTP/1; connections are used again
 	fresh  *http.Transport // HTTP/1; each request has a connection of its own
@@ -28,8 +29,8 @@ const idle = time.Second
 // maxPooled bounds the connections that are kept.
 const maxPooled = 64
 
-func newUpstream(gen int, at []string) *upstream {
-	u := &upstream{gen: gen, at: at}
+func newUpstream(gen int, home netip.Addr, at []string) *upstream {
+	u := &upstream{gen: gen, home: home, at: at}
 	u.pooled = u.transport()
 	u.fresh = u.transport()
 	u.fresh.DisableKeepAlives = true
@@ -45,7 +46,7 @@ func (u *upstream) transport() *http.Transport {
 	return &http.Transport{
 		DialContext: func(ctx context.Context, _, host string) (net.Conn, error) {
 			via, _ := netip.ParseAddrPort(host)
-			return u.dial(ctx, via.Addr())
+			return u.dial(ctx, via)
 		},
 		DisableCompression:    true,
 		MaxIdleConns:          maxPooled,
@@ -67,10 +68,14 @@ func (u *upstream) close() {
 // dial connects to the first address of the app that takes a connection. A client of another machine, which came in
 // on an address of this machine that others reach, has the connection come from there, so that the app does not take
 // it for one of this machine. Where that cannot be had, the app is told by X-Forwarded-For alone.
-func (u *upstream) dial(ctx context.Context, via netip.Addr) (net.Conn, error) {
+func (u *upstream) dial(ctx context.Context, via netip.AddrPort) (net.Conn, error) {
 	var first error
-	for _, at := range u.at {
-		c, err := dialFrom(ctx, via, at)
+	all := u.at
+	if len(all) == 0 {
+		all = []string{netip.AddrPortFrom(u.home, via.Port()).String()}
+	}
+	for _, at := range all {
+		c, err := dialFrom(ctx, via.Addr(), at)
 		if err == nil {
 			return &counted{TCPConn: c.(*net.TCPConn)}, nil
 		}
