@@ -89,6 +89,9 @@ func (h *Holder) bind(c call) (answered bool, err error) {
 	if r.Inode, err = inodeOf(own); err != nil {
 		return false, err
 	}
+	if answered, err := h.standInFor(c, own, r); answered || err != nil {
+		return answered, err
+	}
 	if near := h.table.Near(r.Place); len(near) > 0 {
 		h.look(&r, near, c.Notification)
 	}
@@ -180,6 +183,9 @@ func (h *Holder) listen(c call) (answered bool, err error) {
 	}
 	if !c.Waiting(c.Notification) {
 		return false, seccomp.ErrGone
+	}
+	if h.isTaken(inode) {
+		return true, c.Continue(c.Notification)
 	}
 	verdict, acts := h.table.Listen(time.Now(), c.gen, inode, place)
 	h.do(acts)

@@ -41,6 +41,12 @@ func (*Holder) Started(_ int, filter *os.File, _ error, _ func() []int) {
 // Debugger does nothing.
 func (*Holder) Debugger(uint16) {}
 
+// StandIn does nothing.
+func (*Holder) StandIn(func(netip.AddrPort, bool) (netip.AddrPort, error)) {}
+
+// Taken returns none.
+func (*Holder) Taken(int) []netip.AddrPort { return nil }
+
 // Unfiltered does nothing.
 func (*Holder) Unfiltered() {}
 

@@ -37,7 +37,8 @@ type Holder struct {
 	table  hold.Table
 	keeper *keeper // nil until a socket is kept
 	pids   func() []int
-	trees  map[*seccomp.Listener]chan struct{} // those that are received from; closed when that has ended
+	standIn
+	trees map[*seccomp.Listener]chan struct{} // those that are received from; closed when that has ended
 }
 
 // call is a system call of generation gen that waits for its answer.

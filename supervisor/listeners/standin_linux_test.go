@@ -1,0 +1,122 @@
+//go:build amd64 || arm64
+
+package listeners
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/seccomp"
+)
+
+// inApp runs f on a thread whose bind and listen a Holder answers, and that ends with it.
+func inApp(t *testing.T, h *Holder, gen int, f func()) {
+	t.Helper()
+	type installed struct {
+		fd  int
+		err error
+	}
+	got, started, ended := make(chan installed), make(chan struct{}), make(chan struct{})
+	go ownThread(func() {
+		defer close(ended)
+		fd, _, err := seccomp.Install()
+		got <- installed{fd, err}
+		if <-started; err == nil {
+			f()
+		}
+	})
+	r := <-got
+	if r.err != nil {
+		t.Fatal(r.err)
+	}
+	h.Started(gen, os.NewFile(uintptr(r.fd), "notifications"), nil, func() []int { return []int{os.Getpid()} })
+	close(started)
+	<-ended
+}
+
+// ownThread does f on a thread that ends with it; the main thread never does.
+func ownThread(f func()) {
+	runtime.LockOSThread() // for good: the thread ends with the goroutine
+	if unix.Gettid() != os.Getpid() {
+		f()
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ownThread(f)
+	}()
+	<-done
+	runtime.UnlockOSThread()
+}
+
+// TestStandIn: the app's own socket is bound to the address that was given instead, once for a port; what is refused
+// the kernel answers.
+func TestStandIn(t *testing.T) {
+	h := New(func(l logline.Line) { t.Logf("%+v", l) })
+	defer h.Close()
+	asked := map[netip.AddrPort]bool{}
+	refused := netip.MustParseAddrPort("127.0.0.1:1")
+	h.StandIn(func(addr netip.AddrPort, v6only bool) (netip.AddrPort, error) {
+		asked[addr] = v6only
+		if addr == refused {
+			return netip.AddrPort{}, errors.New("somebody has it")
+		}
+		home := netip.MustParseAddr("127.77.200.201")
+		if addr.Addr().Is6() {
+			home = netip.AddrFrom16(home.As16())
+		}
+		return netip.AddrPortFrom(home, addr.Port()), nil
+	})
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := free.Addr().(*net.TCPAddr).Port
+	free.Close()
+
+	v4, v6, second, other := socket(t, unix.AF_INET), socket(t, unix.AF_INET6), socket(t, unix.AF_INET), socket(t, unix.AF_INET)
+	var errs []error
+	inApp(t, h, 1, func() {
+		errs = append(errs,
+			unix.Bind(v4, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(v4, 5),
+			unix.Bind(v6, &unix.SockaddrInet6{Port: port}), unix.Listen(v6, 5),
+			unix.Bind(other, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(other, 5),
+			unix.Bind(second, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}),
+		)
+	})
+	for i, err := range errs {
+		if err != nil {
+			t.Errorf("call %d: %v", i, err)
+		}
+	}
+	// Nobody listens in the place of the app in this test, so that the kernel lets the second one have it.
+	for fd, want := range map[int]string{v4: "127.77.200.201", v6: "::ffff:127.77.200.201", other: "127.0.0.1", second: "127.0.0.1"} {
+		if place, err := boundTo(fd); err != nil || place.Addr.Addr().String() != want {
+			t.Errorf("bound to %v, want %s; %v", place, want, err)
+		}
+	}
+	if got := h.Taken(1); len(got) != 2 || len(h.Taken(2)) > 0 || len(asked) != 2 {
+		t.Errorf("taken %v, asked about %v", got, asked)
+	}
+	if len(h.Status().Sockets) > 0 {
+		t.Errorf("held: %+v", h.Status())
+	}
+}
+
+func socket(t *testing.T, family int) int {
+	t.Helper()
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	return fd
+}
