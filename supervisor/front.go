@@ -2,12 +2,14 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/front"
+	"github.com/devguard/devguard/supervisor/listeners"
 	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/ready"
 	"github.com/devguard/devguard/supervisor/reload"
@@ -24,9 +27,13 @@ import (
 // has its own.
 type address struct {
 	front *front.Front
-	app   string // where the app listens: host:port, or :port on any address of this machine
-	env   []string
-	port  string // "" when the app does not take one
+	app   string // where the app listens: host:port, or :port on any address of this machine; "" with inPlace
+
+	inPlace bool // the front is wherever the app binds, and the app on the same port elsewhere
+	taken   func(gen int) []netip.AddrPort
+
+	env  []string
+	port string // "" when the app does not take one
 
 	told  string         // the problems that pages were told last
 	news  chan []problem // the newest ones; nil when pages are left alone
@@ -38,6 +45,9 @@ type address struct {
 func openAddress(cfg *config.Config) (*address, error) {
 	if cfg.Front.Listen == "" {
 		return nil, nil
+	}
+	if cfg.Front.Listen == config.FrontOfApp {
+		return openInPlace(cfg)
 	}
 	a := &address{app: cfg.Front.Target}
 	if a.app == "" {
@@ -54,9 +64,50 @@ func openAddress(cfg *config.Config) (*address, error) {
 	if err != nil {
 		return nil, logline.WithHint(err, "end who listens there, or write another address in front.listen or --front")
 	}
+	a.begin(f, cfg)
+	return a, nil
+}
+
+// openInPlace begins to answer wherever the app binds.
+func openInPlace(cfg *config.Config) (*address, error) {
+	const hint = "write an address: --front=127.0.0.1:8080, or front.listen; the app gets PORT then"
+	switch {
+	case runtime.GOOS != "linux":
+		return nil, logline.WithHint(errors.New("only Linux asks devguard before the app binds an address"), hint)
+	case !cfg.App.HoldSockets:
+		return nil, logline.WithHint(errors.New("a front where the app binds needs hold_sockets, which is off"), hint)
+	case cfg.Debug.On:
+		return nil, logline.WithHint(errors.New("a front where the app binds would stand before the debugger, too"), hint)
+	}
+	f, err := front.Open(front.Options{Hold: cfg.Front.Hold, Live: cfg.Front.LiveReload, Remote: cfg.Front.RemoteOverlay})
+	if err != nil {
+		return nil, err
+	}
+	a := &address{inPlace: true}
+	a.begin(f, cfg)
+	return a, nil
+}
+
+func (a *address) begin(f *front.Front, cfg *config.Config) {
 	a.front, a.news, a.shown = f, make(chan []problem, 1), make(chan struct{})
 	go a.show(cfg.App.BuildDir, cfg.Front.Editor)
-	return a, nil
+}
+
+// standIn has the holder ask the front before the app binds an address.
+func (a *address) standIn(holder *listeners.Holder, log *slog.Logger) {
+	if a == nil || !a.inPlace {
+		return
+	}
+	a.taken = holder.Taken
+	said := map[netip.AddrPort]bool{}
+	holder.StandIn(func(addr netip.AddrPort, v6only bool) (netip.AddrPort, error) { // of one goroutine
+		instead, err := a.front.Take(addr, v6only)
+		if err == nil && !said[addr] {
+			said[addr] = true
+			logline.Front(addr.String()).To(log)
+		}
+		return instead, err
+	})
 }
 
 // The ports that are tried for the app. Systems give those above to connections that ask for none (32768 and up on
@@ -78,7 +129,7 @@ func freePort() (string, error) {
 
 // public is where clients reach the app; "" when that is its own address.
 func (a *address) public() string {
-	if a == nil {
+	if a == nil || a.inPlace {
 		return ""
 	}
 	return a.front.Addr().String()
@@ -127,6 +178,9 @@ func (a *address) args(args []string) []string {
 
 // dials are the addresses at which the app may listen, in the order in which they are tried.
 func (a *address) dials() []string {
+	if a.inPlace {
+		return nil
+	}
 	if host, port, err := net.SplitHostPort(a.app); err == nil && host == "" {
 		return []string{net.JoinHostPort("127.0.0.1", port), net.JoinHostPort("::1", port)}
 	}
@@ -136,7 +190,10 @@ func (a *address) dials() []string {
 // rule is when a generation is ready: it has to listen where requests are sent to.
 func (a *address) rule(r ready.Rule) ready.Rule {
 	switch {
-	case a == nil, r.TCP != "":
+	case a == nil:
+	case a.inPlace:
+		return a.ruleInPlace(r)
+	case r.TCP != "":
 	case r.HTTP == "":
 		r.TCP = a.app
 	case strings.HasPrefix(r.HTTP, "/"):
@@ -150,6 +207,27 @@ func (a *address) rule(r ready.Rule) ready.Rule {
 		}
 	}
 	return r
+}
+
+// ruleInPlace has a rule ask the app, and not the front, which waits for it.
+func (a *address) ruleInPlace(r ready.Rule) ready.Rule {
+	if r.TCP != "" {
+		r.TCP = a.behind(r.TCP)
+	}
+	if u, err := url.Parse(r.HTTP); err == nil && u.Host != "" && u.Port() != "" {
+		u.Host = a.behind(u.Host)
+		r.HTTP = u.String()
+	}
+	return r
+}
+
+// behind is where the app listens that wanted to listen at an address of this machine.
+func (a *address) behind(hostport string) string {
+	host, port, err := net.SplitHostPort(hostport)
+	if ip, failed := netip.ParseAddr(host); err == nil && (host == "" || host == "localhost" || failed == nil && (ip.IsLoopback() || ip.IsUnspecified())) {
+		return net.JoinHostPort(a.front.Home().String(), port)
+	}
+	return hostport
 }
 
 // elsewhere says of an app that listens, and not where it was told to, what to do; nil of any other.
@@ -205,6 +283,9 @@ func (a *address) found(gen int, err error) {
 		a.front.NotReady(gen, err.Error())
 	default:
 		a.front.Ready(gen)
+		if a.inPlace {
+			a.front.Keep(a.taken(gen))
+		}
 	}
 }
 

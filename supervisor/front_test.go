@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -130,5 +131,47 @@ func TestMakesStyles(t *testing.T) {
 		if got := makesStyles(config.Hook{Outputs: c.outputs}); got != c.want {
 			t.Errorf("%q: %v", c.outputs, got)
 		}
+	}
+}
+
+// TestFrontInPlace: where it cannot be, the error says what can.
+func TestFrontInPlace(t *testing.T) {
+	for name, change := range map[string]func(*config.Config){
+		"without held sockets": func(c *config.Config) { c.App.HoldSockets = false },
+		"before a debugger":    func(c *config.Config) { c.Debug.On = true },
+	} {
+		cfg := config.Default(t.TempDir())
+		cfg.Front.Listen = config.FrontOfApp
+		change(cfg)
+		if _, err := openAddress(cfg); err == nil || !strings.Contains(logline.HintOf(err), "--front=127.0.0.1:8080") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if runtime.GOOS != "linux" {
+		return
+	}
+	cfg := config.Default(t.TempDir())
+	cfg.Front.Listen = config.FrontOfApp
+	a, err := openAddress(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.close()
+	home := a.front.Home().String()
+	for in, want := range map[ready.Rule]ready.Rule{
+		{}:                                  {},
+		{HTTP: "/healthz"}:                  {HTTP: "/healthz"},
+		{TCP: "127.0.0.1:8080"}:             {TCP: home + ":8080"},
+		{TCP: "192.0.2.1:8080"}:             {TCP: "192.0.2.1:8080"},
+		{HTTP: "http://localhost:8080/x?y"}: {HTTP: "http://" + home + ":8080/x?y"},
+		{HTTP: "https://app.example:8443/"}: {HTTP: "https://app.example:8443/"},
+		{HTTP: "http://[::1]:8080/x"}:       {HTTP: "http://" + home + ":8080/x"},
+	} {
+		if got := a.rule(in); got != want {
+			t.Errorf("%+v becomes %+v, want %+v", in, got, want)
+		}
+	}
+	if env := a.environ([]string{"PORT=1"}); len(env) != 1 || len(a.dials()) > 0 || a.public() != "" {
+		t.Errorf("%q, %q, %q", env, a.dials(), a.public())
 	}
 }

@@ -117,7 +117,7 @@ func Run(ctx context.Context, opts Options) error {
 		changes: s.watch.Changes(), replace: s.replace, signals: s.Signals, keys: s.Keys, ended: ctx.Done(),
 		wishes: s.wishes,
 	}
-	if s.address != nil {
+	if s.address.public() != "" {
 		logline.Front(s.address.public()).To(s.Log)
 	}
 	st := reload.New(s.decisions(s.cfg))
@@ -154,6 +154,7 @@ func newSupervisor(opts Options) (*Supervisor, error) {
 		return nil, errors.Join(err, s.db.close())
 	}
 	s.holder = listeners.New(func(l logline.Line) { l.To(s.Log) })
+	s.address.standIn(s.holder, s.Log)
 	if s.cfg.Debug.On {
 		sayDebugger(s.Log, s.cfg.Debug.Listen)
 	}

@@ -25,7 +25,7 @@ func RunFlags() []cli.Flag {
 		&cli.StringFlag{Name: "db", Usage: "what to do about Postgres sessions: `auto|session|transaction|drain|off`"},
 		&cli.BoolFlag{Name: "embedded-db", Usage: "run a private Postgres under .devguard, for app and hooks"},
 		&cli.BoolFlag{Name: "hold-sockets", Value: true, Usage: "let listening sockets outlive a restart, so that no connection is refused (Linux; --hold-sockets=false: off)"},
-		&cli.GenericFlag{Name: "front", Value: new(address), Usage: "answer at `ADDR` for the app, which gets PORT: requests wait for a restart, and none is lost (--front=127.0.0.1:8080)"},
+		&cli.GenericFlag{Name: "front", Value: new(address), Usage: "answer for the app where it binds (Linux), or at `ADDR`, and it gets PORT: requests wait for a restart, and none is lost (--front=127.0.0.1:8080)"},
 		&cli.StringFlag{Name: "log-format", Usage: "`pretty|text|json` (default: pretty on a terminal, else text)"},
 		&cli.StringFlag{Name: "control", Usage: "answer devguard status and its like at `ADDR` of loopback (default: 127.0.0.1:0, any port)"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "also say what was ignored, and why"},
@@ -57,6 +57,9 @@ func (a *address) Set(s string) error {
 // frontAddress is the value of --front; "" for a verb that does not have it.
 func frontAddress(c *cli.Context) string {
 	value, _ := c.Generic("front").(*address)
+	if value.String() == "true" { // it stands alone
+		return config.FrontOfApp
+	}
 	return value.String()
 }
 

@@ -54,6 +54,9 @@ type App struct {
 	HangUp time.Duration
 }
 
+// FrontOfApp is the Front.Listen of a front that answers wherever the app itself binds (Linux).
+const FrontOfApp = "app"
+
 // Never stands for a duration that does not come.
 const Never time.Duration = -1
 
@@ -115,7 +118,9 @@ type Ready struct {
 
 // Front is the address of devguard's own at which the app is reached.
 type Front struct {
-	Listen string // host:port, port 0 is any that is free; no host: all interfaces. "" for no front
+	// Listen is host:port, port 0 is any that is free; no host: all interfaces. FrontOfApp: where the app
+	// itself binds. "" for no front.
+	Listen string
 
 	// Target is the app's own address, when it does not take one; else PortEnv are the variables that it
 	// reads its port from, and {port} in its arguments stands for it.

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-const frontHint = `write host:port, like "127.0.0.1:8080"; ":8080" is all interfaces`
+const frontHint = `write host:port, like "127.0.0.1:8080"; ":8080" is all interfaces, "app" is where the app binds`
 
 func readFront(t *table, f *Front) {
 	t.text("listen", &f.Listen)
@@ -41,8 +41,8 @@ func readFront(t *table, f *Front) {
 // listenAddress completes an address to listen on: a port alone means loopback, one behind a colon all
 // interfaces.
 func listenAddress(s string) (string, error) {
-	if s == "" {
-		return "", nil
+	if s == "" || s == FrontOfApp {
+		return s, nil
 	}
 	if _, err := strconv.ParseUint(s, 10, 16); err == nil {
 		s = "127.0.0.1:" + s

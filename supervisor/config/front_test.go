@@ -5,6 +5,7 @@ import "testing"
 func TestListenAddress(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                "",
+		"app":             "app",
 		"8080":            "127.0.0.1:8080",
 		":8080":           ":8080",
 		"0":               "127.0.0.1:0",
@@ -36,7 +37,7 @@ func TestFrontFlag(t *testing.T) {
 	if c, err := with("9090"); err != nil || c.Front.Listen != "127.0.0.1:9090" {
 		t.Errorf("%v, %v", c, err)
 	}
-	for _, bad := range []string{"true", "nonsense"} {
+	for _, bad := range []string{"nonsense", "localhost"} {
 		if _, err := with(bad); err == nil {
 			t.Errorf("%q is taken", bad)
 		}

@@ -28,7 +28,7 @@ var parseProblems = []struct{ name, text, want string }{
 		`8:1: unknown key "hook.wacth"; did you mean "hook.watch"?`},
 	{"far from any", "[build]\nxyzzy = 1", `2:1: unknown key "build.xyzzy"; the keys here are debug, fast, flags`},
 	{"no such fast", "[build]\nfast = 'on'", `2:8: build.fast: "on" is not a value of it; write one of auto, off`},
-	{"front at no address", "[front]\nlisten = '127.0.0.1'", `2:10: front.listen: is not an address; write host:port, like "127.0.0.1:8080"; ":8080" is all interfaces`},
+	{"front at no address", "[front]\nlisten = '127.0.0.1'", `2:10: front.listen: is not an address; write host:port, like "127.0.0.1:8080"; ":8080" is all interfaces, "app" is where the app binds`},
 	{"front and a URL", "[front]\nlisten = '1'\ntarget = 'http://a'", `3:10: front.target: does not end in a port, 1 to 65535; write the address that the app listens on, like "127.0.0.1:3000"`},
 	{"front and an editor that opens nothing", "[front]\neditor = 'vscode://file'", `2:10: front.editor: has no {file}; write a name, like "vscode", or a URL, like "my-editor://open?file={file}&line={line}"`},
 	{"front and a value for a name", "[front]\nlisten = '1'\nport_env = ['PORT=1']", `3:13: front.port_env: is not the name of a variable; write the variable's name, like PORT`},

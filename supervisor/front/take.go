@@ -15,6 +15,9 @@ func newHome() netip.Addr {
 // errV6Only says that there is no other address for a socket that has IPv6 alone: loopback has one.
 var errV6Only = errors.New("a socket of IPv6 alone has no other address of loopback")
 
+// Home is the address of loopback at which the app listens that wanted to listen where the front does.
+func (f *Front) Home() netip.Addr { return f.home }
+
 // Take begins to answer at an address that the app wants to bind, and returns the one that it is to bind instead, in
 // the same family. The app's socket needs SO_REUSEPORT for that. v6only is its IPV6_V6ONLY. After an error the app is
 // to have what it wanted, and finds out by itself.
