@@ -23,8 +23,8 @@ import (
 	"github.com/devguard/devguard/supervisor/reload"
 )
 
-// address is where clients reach the app while devguard answers for it. A nil address is none: the app
-// has its own.
+// address is where clients reach the app while devguard answers for it. A nil address is none: the
+// app has its own.
 type address struct {
 	front *front.Front
 	app   string // where the app listens: host:port, or :port on any address of this machine; "" with inPlace
@@ -40,8 +40,8 @@ type address struct {
 	shown chan struct{}  // closed when none are shown any more
 }
 
-// openAddress begins to answer for the app, as the configuration says. Nil without an error: it does not
-// say so.
+// openAddress begins to answer for the app, as the configuration says. Nil without an error: it
+// does not say so.
 func openAddress(cfg *config.Config) (*address, error) {
 	if cfg.Front.Listen == "" {
 		return nil, nil
@@ -110,8 +110,8 @@ func (a *address) standIn(holder *listeners.Holder, log *slog.Logger) {
 	})
 }
 
-// The ports that are tried for the app. Systems give those above to connections that ask for none (32768 and up on
-// Linux, 49152 elsewhere), so that one of them may be taken while the app is away.
+// The ports that are tried for the app. Systems give those above to connections that ask for none
+// (32768 and up on Linux, 49152 elsewhere), so that one of them may be taken while the app is away.
 const firstPort, lastPort = 20000, 32767
 
 // freePort finds a port for the app, which keeps it for the run.
@@ -230,7 +230,8 @@ func (a *address) behind(hostport string) string {
 	return hostport
 }
 
-// elsewhere says of an app that listens, and not where it was told to, what to do; nil of any other.
+// elsewhere says of an app that listens, and not where it was told to, what to do; nil of any
+// other.
 func (a *address) elsewhere(listening []netip.AddrPort) error {
 	if a == nil || a.port == "" || len(listening) == 0 {
 		return nil
@@ -244,12 +245,12 @@ func (a *address) elsewhere(listening []netip.AddrPort) error {
 		fmt.Sprintf("have it take PORT (port_env below [front] has other names for it) or an argument with {port}, or write target = \"127.0.0.1:%d\" below [front]", listening[0].Port()))
 }
 
-// patience is how long an app that listens elsewhere may take to listen where it was told to, before that is
-// said: a debug server may be first. A guess.
+// patience is how long an app that listens elsewhere may take to listen where it was told to,
+// before that is said: a debug server may be first. A guess.
 const patience = 2 * time.Second
 
-// warn says once when the app listens elsewhere, until stop is called: to be told after the whole time-out would
-// be late.
+// warn says once when the app listens elsewhere, until stop is called: to be told after the whole
+// time-out would be late.
 func (a *address) warn(log *slog.Logger, listening func() []netip.AddrPort) (stop func()) {
 	if a == nil || a.port == "" {
 		return func() {}
@@ -296,8 +297,8 @@ func (a *address) exited(gen int) {
 	}
 }
 
-// quieten has no request unanswered when it returns, unless the app has ended, its grace is over, or ctx has
-// ended. From then on requests wait.
+// quieten has no request unanswered when it returns, unless the app has ended, its grace is over,
+// or ctx has ended. From then on requests wait.
 func (a *address) quieten(ctx context.Context, g *generation) {
 	if a == nil {
 		return

@@ -20,8 +20,8 @@ import (
 	"github.com/devguard/devguard/supervisor/seccomp"
 )
 
-// TestFrontWhereTheAppBinds: two generations of an app bind one address, and clients reach both there by way of the
-// front; a request that comes in between waits.
+// TestFrontWhereTheAppBinds: two generations of an app bind one address, and clients reach both
+// there by way of the front; a request that comes in between waits.
 func TestFrontWhereTheAppBinds(t *testing.T) {
 	cfg := config.Default(t.TempDir())
 	cfg.Front.Listen = config.FrontOfApp

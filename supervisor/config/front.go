@@ -38,8 +38,8 @@ func readFront(t *table, f *Front) {
 	t.boolean("remote_overlay", &f.RemoteOverlay)
 }
 
-// listenAddress completes an address to listen on: a port alone means loopback, one behind a colon all
-// interfaces.
+// listenAddress completes an address to listen on: a port alone means loopback, one behind a colon
+// all interfaces.
 func listenAddress(s string) (string, error) {
 	if s == "" || s == FrontOfApp {
 		return s, nil

@@ -20,8 +20,8 @@ import (
 // frontRestarts is how many restarts TestFrontUnderLoad makes; 50 with -campaign.
 var frontRestarts = flag.Int("front-restarts", 3, "how many restarts by save there are behind the front")
 
-// fronted is a server that listens where PORT says, keeps a ledger of the POSTs that it has begun to answer,
-// and stops as %[1]s says.
+// fronted is a server that listens where PORT says, keeps a ledger of the POSTs that it has begun
+// to answer, and stops as %[1]s says.
 const fronted = `package main
 
 import (
@@ -99,19 +99,31 @@ const (
 	graceless = `os.Exit(0)`
 )
 
-// TestFrontUnderLoad: behind the front no request fails in a restart by save, of an app that stops in an orderly
-// way and of one that does not; no POST is executed twice, and websockets are closed with 1012.
+// TestFrontUnderLoad: behind the front no request fails in a restart by save, of an app that stops
+// in an orderly way and of one that does not; no POST is executed twice, and websockets are closed
+// with 1012.
 func TestFrontUnderLoad(t *testing.T) {
 	restarts := *frontRestarts
 	if *campaign {
 		restarts = max(restarts, 50)
 	}
-	for name, stop := range map[string]string{"graceful": graceful, "graceless": graceless} {
+	for name, c := range map[string]struct {
+		stop    string
+		inPlace bool // the front is where the app binds
+	}{
+		"graceful": {graceful, false}, "graceless": {graceless, false},
+		"graceful, in place": {graceful, true}, "graceless, in place": {graceless, true},
+	} {
 		t.Run(name, func(t *testing.T) {
-			addr := "127.0.0.1:" + freePort(t)
+			port := freePort(t)
+			addr := "127.0.0.1:" + port
+			flag := "--front=" + addr
+			if c.inPlace {
+				flag = "--front"
+			}
 			ledger := filepath.Join(t.TempDir(), "ledger")
-			dir := project(t, map[string]string{"main.go": fmt.Sprintf(fronted, stop)})
-			d := run(t, dir, []string{"LEDGER=" + ledger}, "--front="+addr)
+			dir := project(t, map[string]string{"main.go": fmt.Sprintf(fronted, c.stop)})
+			d := run(t, dir, []string{"LEDGER=" + ledger, "PORT=" + port}, flag)
 			url := "http://" + addr
 			d.serves(url, "v0")
 			l := newLoad(addr)

@@ -42,8 +42,8 @@ type liveState struct {
 	}
 }
 
-// TestFrontPages: a page is told of what a save breaks, with the place, and of the generation that serves once
-// it is mended.
+// TestFrontPages: a page is told of what a save breaks, with the place, and of the generation that
+// serves once it is mended.
 func TestFrontPages(t *testing.T) {
 	t.Parallel()
 	addr := "127.0.0.1:" + freePort(t)

@@ -20,8 +20,8 @@ type answer struct {
 	hijacked *hijacked // nil until then
 }
 
-// end gives the app's answer up, whatever has become of it: ReverseProxy leaves one open that switches to another
-// protocol than was asked for.
+// end gives the app's answer up, whatever has become of it: ReverseProxy leaves one open that
+// switches to another protocol than was asked for.
 func (a *answer) end() {
 	if a.body != nil {
 		a.body.Close()

@@ -48,7 +48,8 @@ func (es *entrances) take(addr netip.AddrPort, listen func() (*net.TCPListener, 
 	return nil
 }
 
-// keep ends answering at addresses that were taken, but for some. Connections that were accepted stay.
+// keep ends answering at addresses that were taken, but for some. Connections that were accepted
+// stay.
 func (es *entrances) keep(addrs []netip.AddrPort) {
 	es.mu.Lock()
 	defer es.mu.Unlock()

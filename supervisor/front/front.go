@@ -21,7 +21,8 @@ type Options struct {
 	Remote bool          // clients of other machines may know why the app does not answer
 }
 
-// Front is the public address. Its methods may be called from several goroutines; only Settle waits.
+// Front is the public address. Its methods may be called from several goroutines; only Settle
+// waits.
 type Front struct {
 	passage   *passage
 	live      *live // nil: pages are left alone
@@ -30,8 +31,8 @@ type Front struct {
 	home      netip.Addr
 }
 
-// maxStreams bounds the requests of one connection of HTTP/2: the app has a bound of its own, which is to count. A
-// server of gRPC has none by default, net/http 250.
+// maxStreams bounds the requests of one connection of HTTP/2: the app has a bound of its own, which
+// is to count. A server of gRPC has none by default, net/http 250.
 const maxStreams = 100_000
 
 // Open listens, and has requests wait until a generation is ready.
@@ -68,8 +69,9 @@ func newServer(h http.Handler) *http.Server {
 // Addr is the address of Options.Listen.
 func (f *Front) Addr() net.Addr { return f.own.Addr() }
 
-// Started says that the process of a generation exists, and where it will listen: addresses of which the
-// first that takes a connection counts; without any, the addresses that Take has returned.
+// Started says that the process of a generation exists, and where it will listen: addresses of
+// which the first that takes a connection counts; without any, the addresses that Take has
+// returned.
 func (f *Front) Started(gen int, at ...string) { f.passage.started(newUpstream(gen, f.home, at)) }
 
 // Ready says that a generation was found ready: requests go there, and pages reload.
@@ -112,8 +114,8 @@ func (f *Front) Exited(gen int) { f.passage.change(func(g *gate.Gate) { g.Exited
 // Stopping says that a generation is to be stopped: from now on requests wait.
 func (f *Front) Stopping(gen int) { f.passage.change(func(g *gate.Gate) { g.Stopping(gen) }) }
 
-// Settle waits until a generation that is to be stopped owes no answer, and no longer than ctx. After
-// that nothing of ours keeps a connection to it but streams.
+// Settle waits until a generation that is to be stopped owes no answer, and no longer than ctx.
+// After that nothing of ours keeps a connection to it but streams.
 func (f *Front) Settle(ctx context.Context, gen int) {
 	f.passage.settle(ctx, gen)
 	f.passage.endStreams(gen, atOnce)
@@ -122,15 +124,15 @@ func (f *Front) Settle(ctx context.Context, gen int) {
 	}
 }
 
-// EndStreams ends what a generation that was asked to stop has left open, and returns how many there
-// were. Connections that are no HTTP are left alone.
+// EndStreams ends what a generation that was asked to stop has left open, and returns how many
+// there were. Connections that are no HTTP are left alone.
 func (f *Front) EndStreams(gen int) int { return f.passage.endStreams(gen, later) }
 
 // Ended says that no process of a generation is left.
 func (f *Front) Ended(gen int) { f.passage.change(func(g *gate.Gate) { g.Ended(gen) }) }
 
-// Idle says why no generation runs and none is on its way, to whoever asks meanwhile; "" when one runs or
-// is on its way.
+// Idle says why no generation runs and none is on its way, to whoever asks meanwhile; "" when one
+// runs or is on its way.
 func (f *Front) Idle(reason string) {
 	f.passage.change(func(g *gate.Gate) {
 		if reason == "" {

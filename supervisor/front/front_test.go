@@ -283,8 +283,8 @@ func TestSource(t *testing.T) {
 	}
 }
 
-// TestClientOfAnAddress: a client that came in on an address which others reach is none of this machine to the
-// app, by HTTP and by anything else; and it is told nothing of the project.
+// TestClientOfAnAddress: a client that came in on an address which others reach is none of this
+// machine to the app, by HTTP and by anything else; and it is told nothing of the project.
 func TestClientOfAnAddress(t *testing.T) {
 	ip := ownAddress(t)
 	a := serve(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, peerOf(r), r.Header["X-Forwarded-For"]) })
@@ -328,8 +328,8 @@ func ownAddress(t *testing.T) string {
 	return ""
 }
 
-// TestUploadFlows: the app has the first part of a body before the second is sent, and its answer comes
-// before the end.
+// TestUploadFlows: the app has the first part of a body before the second is sent, and its answer
+// comes before the end.
 func TestUploadFlows(t *testing.T) {
 	parts := make(chan string)
 	a := serve(t, func(w http.ResponseWriter, r *http.Request) {

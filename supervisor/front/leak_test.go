@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestCloseLeavesNothing: with clients of every kind, waiting and answered, no goroutine of the front is left when it
-// is closed and the clients are gone.
+// TestCloseLeavesNothing: with clients of every kind, waiting and answered, no goroutine of the
+// front is left when it is closed and the clients are gone.
 func TestCloseLeavesNothing(t *testing.T) {
 	w := newWait()
 	a := serve(t, func(rw http.ResponseWriter, r *http.Request) {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// entrance accepts connections, finds out what each is, and gives those of HTTP to a server. It is the
-// net.Listener of that server.
+// entrance accepts connections, finds out what each is, and gives those of HTTP to a server. It is
+// the net.Listener of that server.
 type entrance struct {
 	listener *net.TCPListener
 	passage  *passage
@@ -120,8 +120,8 @@ func listen(ctx context.Context, c net.Conn) *opener {
 	return o
 }
 
-// hesitation is how long a client may take for the first line, once it has begun: longer, and the app
-// is asked what it makes of it.
+// hesitation is how long a client may take for the first line, once it has begun: longer, and the
+// app is asked what it makes of it.
 const hesitation = 2 * time.Second
 
 func readOpening(c net.Conn) said {

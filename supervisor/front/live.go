@@ -125,9 +125,9 @@ func (l *live) events(w http.ResponseWriter, r *http.Request) {
 // longPoll is for how long a page that polls waits for a change.
 const longPoll = 10 * time.Second
 
-// poll is for a page that may not open the stream: a script that tells it the next state, when that is not the one
-// with the stamp that the page knows. query is KEY.STAMP; with another key the page is of another devguard, and is
-// told to reload, and nothing else.
+// poll is for a page that may not open the stream: a script that tells it the next state, when that
+// is not the one with the stamp that the page knows. query is KEY.STAMP; with another key the page
+// is of another devguard, and is told to reload, and nothing else.
 func (l *live) poll(w http.ResponseWriter, r *http.Request, query string) {
 	s := state{}
 	if key, stamp, ok := strings.Cut(query, "."); ok && subtle.ConstantTimeCompare([]byte(key), []byte(l.key)) == 1 {

@@ -180,7 +180,8 @@ func (w *watcher) next() state {
 	}
 }
 
-// TestEvents: a page is told of the next generation once that is ready, of stylesheets, and of what has failed.
+// TestEvents: a page is told of the next generation once that is ready, of stylesheets, and of what
+// has failed.
 func TestEvents(t *testing.T) {
 	a := serve(t, func(http.ResponseWriter, *http.Request) {})
 	f := before(t, a)
@@ -259,7 +260,8 @@ func TestCloseWithPages(t *testing.T) {
 	}
 }
 
-// TestDownPage: a browser gets a page, with nothing of the project's text as markup, and comes back by itself.
+// TestDownPage: a browser gets a page, with nothing of the project's text as markup, and comes back
+// by itself.
 func TestDownPage(t *testing.T) {
 	f := open(t)
 	f.Show([]Problem{{Title: "the build failed", Places: []Place{{Where: "<i>.go:3:1", Text: "</script><script>alert(1)</script>", Line: 3, Source: []Source{{3, "<img src=x onerror=alert(1)>"}}}}}})
@@ -364,8 +366,8 @@ func TestReserved(t *testing.T) {
 	}
 }
 
-// FuzzReserved: whatever a request says, what is devguard's own is given only to who may have it, and what is told
-// of the project is never in another answer.
+// FuzzReserved: whatever a request says, what is devguard's own is given only to who may have it,
+// and what is told of the project is never in another answer.
 func FuzzReserved(f *testing.F) {
 	f.Add("/.devguard/events", "localhost:8080", "127.0.0.1:5", "", "", "")
 	f.Add("/.devguard/live.js", "evil.example", "127.0.0.1:5", "http://evil.example", "cross-site", "")
@@ -419,7 +421,8 @@ func TestEditorLink(t *testing.T) {
 	}
 }
 
-// TestScriptMakesNoMarkup: what would run text as markup, or break strict policies, is not in the script.
+// TestScriptMakesNoMarkup: what would run text as markup, or break strict policies, is not in the
+// script.
 func TestScriptMakesNoMarkup(t *testing.T) {
 	for _, word := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "DOMParser"} {
 		if bytes.Contains(liveScript, []byte(word)) {

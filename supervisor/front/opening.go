@@ -12,8 +12,8 @@ const (
 	isOpaque                // anything else: TLS, another protocol, CONNECT
 )
 
-// maxOpening bounds what is looked at, in bytes: a request line may be that long in most servers. One
-// that is longer is the app's to answer.
+// maxOpening bounds what is looked at, in bytes: a request line may be that long in most servers.
+// One that is longer is the app's to answer.
 const maxOpening = 8 << 10
 
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -48,8 +48,8 @@ func beginsRequest(b []byte) bool {
 	return isMethod(method) && !(spaced && len(target) > 0 && target[0] <= ' ')
 }
 
-// isRequestLine reports whether a line is METHOD TARGET HTTP/1.x. CONNECT is not one that a proxy of one
-// app can do anything with.
+// isRequestLine reports whether a line is METHOD TARGET HTTP/1.x. CONNECT is not one that a proxy
+// of one app can do anything with.
 func isRequestLine(line []byte) bool {
 	words := bytes.Split(line, []byte(" "))
 	return len(words) == 3 && isMethod(words[0]) && string(words[0]) != "CONNECT" && len(words[1]) > 0 &&

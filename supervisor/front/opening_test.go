@@ -51,8 +51,8 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-// FuzzClassify: a verdict stays whatever comes after, what net/http reads as a request is never taken for
-// something else, and what is called HTTP/1 has a request line that net/http reads.
+// FuzzClassify: a verdict stays whatever comes after, what net/http reads as a request is never
+// taken for something else, and what is called HTTP/1 has a request line that net/http reads.
 func FuzzClassify(f *testing.F) {
 	f.Add([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
 	f.Add([]byte(preface))

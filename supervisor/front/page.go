@@ -11,8 +11,8 @@ import (
 	"github.com/devguard/devguard/supervisor/inject"
 )
 
-// wantsPage reports whether a request is for what a browser shows as a document of its own. Browsers say so, where
-// the origin is worth it to them (this machine, HTTPS).
+// wantsPage reports whether a request is for what a browser shows as a document of its own.
+// Browsers say so, where the origin is worth it to them (this machine, HTTPS).
 func wantsPage(r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost || r.Header.Get("Range") != "" || r.Header.Get("Upgrade") != "" {
 		return false
@@ -93,8 +93,8 @@ func (l *live) addScript(res *http.Response) {
 	res.Header.Del("Content-Encoding")
 }
 
-// writePage is the page in the place of the app's. It reloads by itself when the app is ready, and shows what has
-// failed; without scripts it is text.
+// writePage is the page in the place of the app's. It reloads by itself when the app is ready, and
+// shows what has failed; without scripts it is text.
 func (l *live) writePage(w io.Writer, no refusal, method, nonce string) {
 	s, _ := l.now()
 	var text strings.Builder

@@ -141,8 +141,8 @@ func (t *ticket) broken() decision {
 	return t.passage.decide(func(g *gate.Gate, _ time.Time) gate.Verdict { return g.Broken(t.id) })
 }
 
-// answered says that the head of the answer has come; of a stream, how it can be ended. A stream without
-// that is ended by nobody but the app and the client.
+// answered says that the head of the answer has come; of a stream, how it can be ended. A stream
+// without that is ended by nobody but the app and the client.
 func (p *passage) answered(id gate.ID, kind gate.Kind, s *openStream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

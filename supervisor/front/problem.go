@@ -30,7 +30,8 @@ type Source struct {
 	Text string `json:"text"`
 }
 
-// editors are the URLs by which editors that are known by name open a file. {file} is its absolute path.
+// editors are the URLs by which editors that are known by name open a file. {file} is its absolute
+// path.
 var editors = map[string]string{
 	"vscode":   "vscode://file{file}:{line}:{column}",
 	"vscodium": "vscodium://file{file}:{line}:{column}",
@@ -41,8 +42,8 @@ var editors = map[string]string{
 	"sublime":  "subl://open?url=file://{file}&line={line}&column={column}",
 }
 
-// EditorLink returns a URL that opens a file in an editor, which is a name or a URL with {file}, {line} and
-// {column}. "" when there is none; one that a browser would run is none.
+// EditorLink returns a URL that opens a file in an editor, which is a name or a URL with {file},
+// {line} and {column}. "" when there is none; one that a browser would run is none.
 func EditorLink(editor, file string, line, column int) string {
 	pattern, known := editors[editor]
 	if !known {

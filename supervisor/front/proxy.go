@@ -75,8 +75,8 @@ func rewrite(r *httputil.ProxyRequest) {
 	forward(r.In, out)
 }
 
-// via is the host that the transport takes for the app: the address that the client came in on. All clients of this
-// machine are alike.
+// via is the host that the transport takes for the app: the address that the client came in on. All
+// clients of this machine are alike.
 func via(r *http.Request) string {
 	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr) // net/http sets it
 	at, _ := netip.ParseAddrPort(local.String())
@@ -87,8 +87,8 @@ func via(r *http.Request) string {
 	return netip.AddrPortFrom(ip, at.Port()).String()
 }
 
-// forward says to the app who asks. What a client of this machine says itself is believed: it may be a
-// proxy, for TLS or a public name.
+// forward says to the app who asks. What a client of this machine says itself is believed: it may
+// be a proxy, for TLS or a public name.
 func forward(in, out *http.Request) {
 	peer := peerOf(in)
 	local := peer.IsLoopback()

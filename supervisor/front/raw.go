@@ -10,8 +10,8 @@ import (
 	"github.com/devguard/devguard/supervisor/gate"
 )
 
-// silence is how long a client may say nothing before the app is asked whether it speaks first. Each
-// connection that a browser opens ahead is then one of the app's too, as without us.
+// silence is how long a client may say nothing before the app is asked whether it speaks first.
+// Each connection that a browser opens ahead is then one of the app's too, as without us.
 const silence = 200 * time.Millisecond
 
 // patience is how long a client that says nothing is kept while there is no app to ask.
@@ -29,8 +29,9 @@ func (l *link) close() {
 	l.ticket.done()
 }
 
-// connect makes a connection to the app, once there is one. via is the address that the client came in on, silent is one on which nobody has said
-// anything yet. The error is a *failure, or the cause of ctx's end.
+// connect makes a connection to the app, once there is one. via is the address that the client came
+// in on, silent is one on which nobody has said anything yet. The error is a *failure, or the cause
+// of ctx's end.
 func (p *passage) connect(ctx context.Context, via netip.AddrPort, silent bool) (*link, error) {
 	t, d := p.arrive()
 	var last error
@@ -70,8 +71,8 @@ func (e *entrance) carry(c *net.TCPConn, first []byte) {
 	e.splice(c, l, first, nil)
 }
 
-// meetSilent lets the client and the app find out who speaks first, and returns what the client has said.
-// When the app has spoken first it returns after the end of the connection, with an error.
+// meetSilent lets the client and the app find out who speaks first, and returns what the client has
+// said. When the app has spoken first it returns after the end of the connection, with an error.
 func (e *entrance) meetSilent(c *net.TCPConn, first *opener) said {
 	for {
 		l, err := e.passage.connect(first.ctx, viaOf(c), true)
@@ -97,8 +98,8 @@ func (e *entrance) meetSilent(c *net.TCPConn, first *opener) said {
 	}
 }
 
-// greeted takes up what the app has said first, and reports whether the connection is over. It is not
-// when the app has ended its side because it is stopped.
+// greeted takes up what the app has said first, and reports whether the connection is over. It is
+// not when the app has ended its side because it is stopped.
 func (e *entrance) greeted(c *net.TCPConn, first *opener, l *link, hello []byte) bool {
 	if len(hello) == 0 {
 		l.close()
@@ -128,8 +129,8 @@ func listenTo(c net.Conn) <-chan []byte {
 	return greeting
 }
 
-// splice carries bytes both ways until both sides have ended, or one has broken off; toApp and toClient
-// come first.
+// splice carries bytes both ways until both sides have ended, or one has broken off; toApp and
+// toClient come first.
 func (e *entrance) splice(c *net.TCPConn, l *link, toApp, toClient []byte) {
 	defer context.AfterFunc(e.ctx, func() { l.TCPConn.Close() })()
 	defer l.close()
@@ -143,8 +144,8 @@ func (e *entrance) splice(c *net.TCPConn, l *link, toApp, toClient []byte) {
 	<-ended
 }
 
-// half carries bytes one way, first those that are given, and passes on the end. A side that is reset
-// resets the other.
+// half carries bytes one way, first those that are given, and passes on the end. A side that is
+// reset resets the other.
 func half(to, from *net.TCPConn, first []byte) {
 	_, err := to.Write(first)
 	if err == nil {

@@ -25,7 +25,8 @@ func speak(t *testing.T, talk func(net.Conn)) *app {
 	return a
 }
 
-// TestOpaque: what is no HTTP reaches the app as it is, and so does its answer, up to the end of both.
+// TestOpaque: what is no HTTP reaches the app as it is, and so does its answer, up to the end of
+// both.
 func TestOpaque(t *testing.T) {
 	a := speak(t, func(c net.Conn) {
 		b, _ := io.ReadAll(c)
@@ -61,8 +62,8 @@ func TestServerSpeaksFirst(t *testing.T) {
 	}
 }
 
-// TestOpenedAhead: a connection on which nobody has said anything outlives a generation, as browsers open
-// them, and its request is proxied.
+// TestOpenedAhead: a connection on which nobody has said anything outlives a generation, as
+// browsers open them, and its request is proxied.
 func TestOpenedAhead(t *testing.T) {
 	asked := make(chan struct{}, 10)
 	silent := speak(t, func(c net.Conn) {
@@ -88,7 +89,8 @@ func TestOpenedAhead(t *testing.T) {
 	}
 }
 
-// TestSilentIsClosed: when the app closes a connection on which nothing was said, the client sees that.
+// TestSilentIsClosed: when the app closes a connection on which nothing was said, the client sees
+// that.
 func TestSilentIsClosed(t *testing.T) {
 	f := before(t, speak(t, func(net.Conn) {}))
 	if b, err := io.ReadAll(dial(t, f)); len(b) > 0 || err != nil {

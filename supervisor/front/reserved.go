@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// The targets that are devguard's own. A request is one for them only if its target is one of these, byte by byte, or
-// begins with the last: whatever an app or another proxy might make of other targets is the app's.
+// The targets that are devguard's own. A request is one for them only if its target is one of
+// these, byte by byte, or begins with the last: whatever an app or another proxy might make of
+// other targets is the app's.
 const (
 	scriptPath = "/.devguard/live.js"
 	eventsPath = "/.devguard/events"
@@ -48,16 +49,17 @@ func (l *live) reserved(w http.ResponseWriter, r *http.Request, private bool) bo
 	return true
 }
 
-// private returns whether a request's client may know what is said of the project: one of this machine, that
-// asks by a name which no stranger's page can have. remote lets those of other machines in.
+// private returns whether a request's client may know what is said of the project: one of this
+// machine, that asks by a name which no stranger's page can have. remote lets those of other
+// machines in.
 func private(remote bool) func(*http.Request) bool {
 	return func(r *http.Request) bool {
 		return isOwnName(r.Host) && (remote || isLocal(r))
 	}
 }
 
-// isLocal reports whether a request comes from this machine, by way of proxies on this machine at most: a tunnel
-// that runs here brings strangers, and says so.
+// isLocal reports whether a request comes from this machine, by way of proxies on this machine at
+// most: a tunnel that runs here brings strangers, and says so.
 func isLocal(r *http.Request) bool {
 	if !peerOf(r).IsLoopback() || len(r.Header.Values("Forwarded")) > 0 {
 		return false
@@ -73,11 +75,13 @@ func isLocal(r *http.Request) bool {
 	return true
 }
 
-// reservedNames are top-level domains that the public DNS does not have (RFC 2606, 6762, 8375; ICANN for internal).
+// reservedNames are top-level domains that the public DNS does not have (RFC 2606, 6762, 8375;
+// ICANN for internal).
 var reservedNames = []string{"localhost", "test", "local", "internal", "home.arpa"}
 
-// isOwnName reports whether host is an address, or a name that the public DNS cannot have lead here. Any other name
-// may be one that a stranger's page has made lead here, to be of one origin with the app (DNS rebinding).
+// isOwnName reports whether host is an address, or a name that the public DNS cannot have lead
+// here. Any other name may be one that a stranger's page has made lead here, to be of one origin
+// with the app (DNS rebinding).
 func isOwnName(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -93,8 +97,8 @@ func isOwnName(host string) bool {
 	return !strings.Contains(name, ".") && !isNumber(name) || slices.ContainsFunc(reservedNames, func(top string) bool { return strings.HasSuffix(name, "."+top) })
 }
 
-// isNumber reports whether a browser takes a name for an address: 2130706433, 0x7f000001. Then it is not what the
-// Host says.
+// isNumber reports whether a browser takes a name for an address: 2130706433, 0x7f000001. Then it
+// is not what the Host says.
 func isNumber(name string) bool {
 	return strings.Trim(name, "0123456789") == "" || strings.HasPrefix(name, "0x")
 }

@@ -95,8 +95,8 @@ func (a *attempt) seen() bool {
 	return a.conn.written.Load() > a.before
 }
 
-// isSafe reports whether a request asks for no change, so that its connection may be one that the app is
-// about to close.
+// isSafe reports whether a request asks for no change, so that its connection may be one that the
+// app is about to close.
 func isSafe(method string) bool {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:

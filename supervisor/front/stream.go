@@ -50,8 +50,8 @@ type upgraded struct {
 	ended  bool
 }
 
-// Read returns what the app sends. A websocket that the app does not close itself is closed with 1012,
-// where a frame may stand.
+// Read returns what the app sends. A websocket that the app does not close itself is closed with
+// 1012, where a frame may stand.
 func (u *upgraded) Read(p []byte) (int, error) {
 	if !u.ended {
 		n, err := u.conn.Read(p)

@@ -34,8 +34,8 @@ func get(t *testing.T, f *Front, method, path string) <-chan string {
 
 const fine = "<nil>" // what get says of no error
 
-// TestSwap: a request in flight is answered before Settle returns, one that comes meanwhile waits, and
-// the next generation has it.
+// TestSwap: a request in flight is answered before Settle returns, one that comes meanwhile waits,
+// and the next generation has it.
 func TestSwap(t *testing.T) {
 	w := newWait()
 	one := serve(t, func(rw http.ResponseWriter, r *http.Request) {
@@ -276,7 +276,8 @@ func TestWrongUpgrade(t *testing.T) {
 	f.Settle(t.Context(), 1)
 }
 
-// TestClientGoes: a client that goes while its request waits, or is answered, leaves nothing behind.
+// TestClientGoes: a client that goes while its request waits, or is answered, leaves nothing
+// behind.
 func TestClientGoes(t *testing.T) {
 	w := newWait()
 	gone := make(chan struct{})
@@ -297,7 +298,8 @@ func TestClientGoes(t *testing.T) {
 	f.Settle(t.Context(), 1)
 }
 
-// TestWebsocket: frames pass both ways, and a websocket that the app leaves open is closed with 1012.
+// TestWebsocket: frames pass both ways, and a websocket that the app leaves open is closed with
+// 1012.
 func TestWebsocket(t *testing.T) {
 	for name, row := range map[string]struct {
 		end  func(f *Front, app net.Conn)

@@ -26,7 +26,8 @@ func listenAsApp(t *testing.T, at netip.AddrPort) net.Listener {
 	return l
 }
 
-// TestTake: the front answers where the app wanted to, for the app that listens on the same port elsewhere.
+// TestTake: the front answers where the app wanted to, for the app that listens on the same port
+// elsewhere.
 func TestTake(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "0.0.0.0", "::", "::1"} {
 		t.Run(host, func(t *testing.T) {

@@ -21,9 +21,9 @@ type upstream struct {
 	h2c    *http.Transport
 }
 
-// idle is for how long a connection to the app is kept for the next request. It is less than any server
-// keeps one (gunicorn 2 s, node 5 s), so that the app does not close a connection while a request is on
-// its way to it.
+// idle is for how long a connection to the app is kept for the next request. It is less than any
+// server keeps one (gunicorn 2 s, node 5 s), so that the app does not close a connection while a
+// request is on its way to it.
 const idle = time.Second
 
 // maxPooled bounds the connections that are kept.
@@ -40,8 +40,9 @@ func newUpstream(gen int, home netip.Addr, at []string) *upstream {
 	return u
 }
 
-// transport makes one that adds nothing to a request, and goes to the app whatever the URL says: its host is the
-// address that the client came in on, so that connections are used again for clients of the same alone.
+// transport makes one that adds nothing to a request, and goes to the app whatever the URL says:
+// its host is the address that the client came in on, so that connections are used again for
+// clients of the same alone.
 func (u *upstream) transport() *http.Transport {
 	return &http.Transport{
 		DialContext: func(ctx context.Context, _, host string) (net.Conn, error) {
@@ -65,9 +66,10 @@ func (u *upstream) close() {
 	}
 }
 
-// dial connects to the first address of the app that takes a connection. A client of another machine, which came in
-// on an address of this machine that others reach, has the connection come from there, so that the app does not take
-// it for one of this machine. Where that cannot be had, the app is told by X-Forwarded-For alone.
+// dial connects to the first address of the app that takes a connection. A client of another
+// machine, which came in on an address of this machine that others reach, has the connection come
+// from there, so that the app does not take it for one of this machine. Where that cannot be had,
+// the app is told by X-Forwarded-For alone.
 func (u *upstream) dial(ctx context.Context, via netip.AddrPort) (net.Conn, error) {
 	var first error
 	all := u.at

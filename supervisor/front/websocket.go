@@ -2,8 +2,8 @@ package front
 
 import "encoding/binary"
 
-// frames follows what a websocket server sends, so that it is known where a frame of ours may stand.
-// It is told of every byte, and changes none (RFC 6455, section 5.2).
+// frames follows what a websocket server sends, so that it is known where a frame of ours may
+// stand. It is told of every byte, and changes none (RFC 6455, section 5.2).
 type frames struct {
 	header  [14]byte
 	have    int    // bytes of header

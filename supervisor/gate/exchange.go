@@ -37,23 +37,23 @@ func (waiting) exchange()   {}
 func (sent) exchange()      {}
 func (answering) exchange() {}
 
-// refusal is that a generation took no connection, since when, and when that is tried again. The zero
-// refusal is none.
+// refusal is that a generation took no connection, since when, and when that is tried again. The
+// zero refusal is none.
 type refusal struct {
 	gen          int
 	since, retry time.Time
 }
 
-// How often a generation that takes no connection is tried again, and for how long. It was ready, so
-// that either its end is about to be noticed, or it does not listen where it was told to; both
+// How often a generation that takes no connection is tried again, and for how long. It was ready,
+// so that either its end is about to be noticed, or it does not listen where it was told to; both
 // numbers are guesses.
 const (
 	retryEvery = 20 * time.Millisecond
 	retryFor   = 2 * time.Second
 )
 
-// settled is for how long an answer of unknown length counts as unanswered: after that it is taken for
-// a stream. A page that is rendered in pieces is over by then (a guess).
+// settled is for how long an answer of unknown length counts as unanswered: after that it is taken
+// for a stream. A page that is rendered in pieces is over by then (a guess).
 const settled = time.Second
 
 // Kind says how an answer ends.
@@ -115,8 +115,8 @@ func (g *Gate) Ask(id ID, now time.Time) Verdict {
 	return g.decide(id, g.must(id).(waiting), now)
 }
 
-// Unsent says that a request did not reach the generation that it was sent to: there was no connection,
-// or nothing was written on it.
+// Unsent says that a request did not reach the generation that it was sent to: there was no
+// connection, or nothing was written on it.
 func (g *Gate) Unsent(id ID, now time.Time) Verdict {
 	s := g.must(id).(sent)
 	w := s.waiting
@@ -171,8 +171,8 @@ func (g *Gate) decide(id ID, w waiting, now time.Time) Verdict {
 	return Wait{w.until}
 }
 
-// send sends a request to a generation, unless that has refused it already: then it is tried for some
-// time, and fails after that.
+// send sends a request to a generation, unless that has refused it already: then it is tried for
+// some time, and fails after that.
 func (g *Gate) send(id ID, w waiting, gen int, now time.Time, failed Fail, within time.Duration) Verdict {
 	r := w.refused
 	if r.gen == gen && now.Before(r.retry) {
@@ -189,8 +189,8 @@ func (g *Gate) send(id ID, w waiting, gen int, now time.Time, failed Fail, withi
 	return Send{gen}
 }
 
-// Unanswered returns how many requests a generation owes an answer, and when there may be fewer without
-// anybody having said so; zero for never.
+// Unanswered returns how many requests a generation owes an answer, and when there may be fewer
+// without anybody having said so; zero for never.
 func (g *Gate) Unanswered(gen int, now time.Time) (n int, look time.Time) {
 	for _, e := range g.exchanges {
 		switch e := e.(type) {

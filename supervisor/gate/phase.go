@@ -89,8 +89,8 @@ func (g *Gate) Ready(gen int) {
 	}
 }
 
-// NotReady says that a generation was not ready in time, and why. It goes on, and may be ready by the
-// time that a request comes.
+// NotReady says that a generation was not ready in time, and why. It goes on, and may be ready by
+// the time that a request comes.
 func (g *Gate) NotReady(gen int, reason string) {
 	if p, is := g.phase.(starting); is && p.gen == gen {
 		g.phase = unready{gen, reason}

@@ -1,5 +1,5 @@
-// Package inject puts a script into HTML documents as they pass. It is pure: what comes in by a reader goes out by
-// a reader, at once, whatever the pieces are.
+// Package inject puts a script into HTML documents as they pass. It is pure: what comes in by a
+// reader goes out by a reader, at once, whatever the pieces are.
 //
 // The promises:
 //

@@ -10,7 +10,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Document returns body with a script put in, if it is a document that gets one. body is closed with it.
+// Document returns body with a script put in, if it is a document that gets one. body is closed
+// with it.
 func Document(body io.ReadCloser, script string) io.ReadCloser {
 	return &document{body: body, script: script}
 }
@@ -63,8 +64,8 @@ func (d *document) look() {
 	d.prefix, d.decided = nil, true
 }
 
-// Decoded returns body without its Content-Encoding; false when that is not known. body is closed with it, and is
-// not read before the first Read.
+// Decoded returns body without its Content-Encoding; false when that is not known. body is closed
+// with it, and is not read before the first Read.
 func Decoded(body io.ReadCloser, encoding string) (io.ReadCloser, bool) {
 	switch encoding = strings.ToLower(strings.TrimSpace(encoding)); encoding {
 	case "", "identity":
@@ -113,8 +114,8 @@ func (d *decoded) open() (err error) {
 	return err
 }
 
-// brotliReader ignores what follows the end of the data, as browsers do. The decoder takes a byte that it has
-// looked at itself for that, when the input comes in single bytes.
+// brotliReader ignores what follows the end of the data, as browsers do. The decoder takes a byte
+// that it has looked at itself for that, when the input comes in single bytes.
 type brotliReader struct{ *brotli.Reader }
 
 func (r brotliReader) Read(p []byte) (int, error) {

@@ -148,8 +148,8 @@ func TestUnknownEncoding(t *testing.T) {
 	}
 }
 
-// FuzzDocument: whatever the pieces and the encoding, the script is all that is new, and it stands where it
-// does when all comes at once.
+// FuzzDocument: whatever the pieces and the encoding, the script is all that is new, and it stands
+// where it does when all comes at once.
 func FuzzDocument(f *testing.F) {
 	f.Add([]byte("<!doctype html><html><head><title>x"), uint8(1), uint8(0))
 	f.Add([]byte("\xef\xbb\xbf<!-- x --><html a='>'>x"), uint8(3), uint8(1))

@@ -2,8 +2,8 @@ package inject
 
 import "bytes"
 
-// MaxPrefix bounds the beginning of a document that is looked at, in bytes. A document with more comments
-// than that before its head gets no script.
+// MaxPrefix bounds the beginning of a document that is looked at, in bytes. A document with more
+// comments than that before its head gets no script.
 const MaxPrefix = 64 << 10
 
 // verdict says what is known of a document by its beginning.
@@ -15,8 +15,8 @@ const (
 	leave                    // it is no document that gets one
 )
 
-// place looks at the beginning of a document, and returns where the script stands: behind the tag of the
-// head, or of the html where there is none, or the doctype. whole says that nothing follows.
+// place looks at the beginning of a document, and returns where the script stands: behind the tag
+// of the head, or of the html where there is none, or the doctype. whole says that nothing follows.
 func place(b []byte, whole bool) (offset int, v verdict) {
 	at := 0
 	if bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) {
@@ -116,7 +116,8 @@ func commentAt(b []byte, at int) token {
 	return token{comment, at + len("<!--") + plain + len("-->")}
 }
 
-// tagAt reads a tag from behind its name to its end. A doctype of something else than HTML is other.
+// tagAt reads a tag from behind its name to its end. A doctype of something else than HTML is
+// other.
 func tagAt(b []byte, at, from int, k kind) token {
 	end := tagEnd(b[from:], k)
 	if end < 0 {
@@ -129,8 +130,8 @@ func tagAt(b []byte, at, from int, k kind) token {
 	return token{k, from + end + 1}
 }
 
-// tagEnd returns the offset of the > that ends a tag; -1 when it is not there yet. One in the quotes of a value
-// does not; a doctype has no values.
+// tagEnd returns the offset of the > that ends a tag; -1 when it is not there yet. One in the
+// quotes of a value does not; a doctype has no values.
 func tagEnd(b []byte, k kind) int {
 	var quote, before byte
 	for i, c := range b {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Policy is what the Content-Security-Policy of a page says of a script of ours that has a URL on the page's own
-// origin, and that opens a connection there.
+// Policy is what the Content-Security-Policy of a page says of a script of ours that has a URL on
+// the page's own origin, and that opens a connection there.
 type Policy struct {
 	Runs     bool   // it may run, if it has the nonce
 	Nonce    string // "" when it needs none
@@ -73,7 +73,8 @@ func first(d map[string][]string, names ...string) ([]string, bool) {
 	return nil, false
 }
 
-// script reports whether a script of the page's own origin may run by these sources, and by which nonce.
+// script reports whether a script of the page's own origin may run by these sources, and by which
+// nonce.
 func script(sources []string) (nonce string, ok bool) {
 	if own(sources) && !has(sources, "'strict-dynamic'") {
 		return "", true
@@ -88,8 +89,8 @@ func script(sources []string) (nonce string, ok bool) {
 	return "", false
 }
 
-// own reports whether sources have the page's own origin among them. A host that is named may be that one; it is
-// not taken for it.
+// own reports whether sources have the page's own origin among them. A host that is named may be
+// that one; it is not taken for it.
 func own(sources []string) bool {
 	return has(sources, "'self'") || has(sources, "*") || has(sources, "http:")
 }

@@ -22,9 +22,9 @@ type bind struct {
 	instead netip.AddrPort
 }
 
-// StandIn has take asked about each address that the app binds, from now on: it answers there for the app, which
-// is given another address, in the same family. An error of take leaves the bind to the kernel. Such sockets are not held:
-// each generation has its own.
+// StandIn has take asked about each address that the app binds, from now on: it answers there for
+// the app, which is given another address, in the same family. An error of take leaves the bind to
+// the kernel. Such sockets are not held: each generation has its own.
 func (h *Holder) StandIn(take func(addr netip.AddrPort, v6only bool) (instead netip.AddrPort, err error)) {
 	h.ask(func() { h.standIn = standIn{take, map[netip.AddrPort]bind{}} }, func() {})
 }
@@ -42,9 +42,9 @@ func (h *Holder) Taken(gen int) (addrs []netip.AddrPort) {
 	return addrs
 }
 
-// standInFor binds the app's own socket to the address that take gives, and reports whether the call is answered. The
-// socket is the same open file here as there: all that the app has set, or has made of it, stays. It may be called again
-// for a call that a signal has interrupted.
+// standInFor binds the app's own socket to the address that take gives, and reports whether the
+// call is answered. The socket is the same open file here as there: all that the app has set, or
+// has made of it, stays. It may be called again for a call that a signal has interrupted.
 func (h *Holder) standInFor(c call, own int, r hold.Request) (answered bool, err error) {
 	addr := r.Place.Addr
 	if h.standIn.take == nil || addr.Port() == 0 || r.Options.ReusePort || r.Options.Device != "" || r.Place.Net != netOfOurs() {

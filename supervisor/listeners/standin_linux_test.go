@@ -57,8 +57,8 @@ func ownThread(f func()) {
 	runtime.UnlockOSThread()
 }
 
-// TestStandIn: the app's own socket is bound to the address that was given instead, once for a port; what is refused
-// the kernel answers.
+// TestStandIn: the app's own socket is bound to the address that was given instead, once for a
+// port; what is refused the kernel answers.
 func TestStandIn(t *testing.T) {
 	h := New(func(l logline.Line) { t.Logf("%+v", l) })
 	defer h.Close()
@@ -97,7 +97,8 @@ func TestStandIn(t *testing.T) {
 			t.Errorf("call %d: %v", i, err)
 		}
 	}
-	// Nobody listens in the place of the app in this test, so that the kernel lets the second one have it.
+	// Nobody listens in the place of the app in this test, so that the kernel lets the second one
+	// have it.
 	for fd, want := range map[int]string{v4: "127.77.200.201", v6: "::ffff:127.77.200.201", other: "127.0.0.1", second: "127.0.0.1"} {
 		if place, err := boundTo(fd); err != nil || place.Addr.Addr().String() != want {
 			t.Errorf("bound to %v, want %s; %v", place, want, err)

@@ -28,8 +28,8 @@ func (s State) outdatedPages() outdated {
 	return s.fetched.made
 }
 
-// refresh has pages take what there is, at the end of a round. They are not told while a restart is due: they
-// reload once the next generation is ready, and before would get the app that goes.
+// refresh has pages take what there is, at the end of a round. They are not told while a restart is
+// due: they reload once the next generation is ready, and before would get the app that goes.
 func (m *machine) refresh() {
 	behind := m.outdatedPages()
 	m.fetched = fetched{m.tree.Styles, m.tree.Scripts, none}
