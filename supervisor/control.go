@@ -90,7 +90,7 @@ func (s *Supervisor) appListening() []netip.AddrPort {
 	if g == nil || !g.runs() {
 		return nil
 	}
-	return s.listening(g.own(g.tree.Pids()))
+	return s.address.seen(s.listening(g.own(g.tree.Pids())))
 }
 
 func (s *Supervisor) sockets() listeners.Status {

@@ -2,23 +2,15 @@ package supervisor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"net"
 	"net/netip"
-	"net/url"
-	"runtime"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/front"
 	"github.com/devguard/devguard/supervisor/listeners"
-	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/ready"
 	"github.com/devguard/devguard/supervisor/reload"
 )
@@ -27,112 +19,49 @@ import (
 // app has its own.
 type address struct {
 	front *front.Front
-	app   string // where the app listens: host:port, or :port on any address of this machine; "" with inPlace
-
-	inPlace bool // the front is wherever the app binds, and the app on the same port elsewhere
-	taken   func(gen int) []netip.AddrPort
-
-	env  []string
-	port string // "" when the app does not take one
+	place place
 
 	told  string         // the problems that pages were told last
 	news  chan []problem // the newest ones; nil when pages are left alone
 	shown chan struct{}  // closed when none are shown any more
 }
 
-// openAddress begins to answer for the app, as the configuration says. Nil without an error: it
-// does not say so.
-func openAddress(cfg *config.Config) (*address, error) {
-	if cfg.Front.Listen == "" {
-		return nil, nil
-	}
-	if cfg.Front.Listen == config.FrontOfApp {
-		return openInPlace(cfg)
-	}
-	a := &address{app: cfg.Front.Target}
-	if a.app == "" {
-		port, err := freePort()
-		if err != nil {
-			return nil, fmt.Errorf("find a port for the app: %w", err)
-		}
-		a.app, a.port = ":"+port, port
-		for _, name := range cfg.Front.PortEnv {
-			a.env = append(a.env, name+"="+port)
-		}
-	}
-	f, err := front.Open(front.Options{Listen: cfg.Front.Listen, Hold: cfg.Front.Hold, Live: cfg.Front.LiveReload, Remote: cfg.Front.RemoteOverlay})
-	if err != nil {
-		return nil, logline.WithHint(err, "end who listens there, or write another address in front.listen or --front")
-	}
-	a.begin(f, cfg)
-	return a, nil
+// place is where clients and the app are: apart, or *inPlace.
+type place interface {
+	// dials are the addresses at which the app may listen, in the order in which they are tried. None:
+	// the front knows.
+	dials() []string
+
+	// await has a generation be ready when it listens where requests are sent to.
+	await(*ready.Rule, *ready.Target)
+
+	// found says of a generation that is ready where it listens.
+	found(listening []netip.AddrPort)
 }
 
-// openInPlace begins to answer wherever the app binds.
-func openInPlace(cfg *config.Config) (*address, error) {
-	const hint = "write an address: --front=127.0.0.1:8080, or front.listen; the app gets PORT then"
-	switch {
-	case runtime.GOOS != "linux":
-		return nil, logline.WithHint(errors.New("only Linux asks devguard before the app binds an address"), hint)
-	case !cfg.App.HoldSockets:
-		return nil, logline.WithHint(errors.New("a front where the app binds needs hold_sockets, which is off"), hint)
-	case cfg.Debug.On:
-		return nil, logline.WithHint(errors.New("a front where the app binds would stand before the debugger, too"), hint)
+// openAddress begins to answer for the app, as the configuration says. Nil without an error: it
+// does not say so.
+func openAddress(cfg *config.Config, holder *listeners.Holder, log *slog.Logger) (*address, error) {
+	var a address
+	var err error
+	switch cfg.Front.Listen {
+	case "":
+		return nil, nil
+	case config.FrontOfApp:
+		a.front, a.place, err = openInPlace(cfg, holder, log)
+	default:
+		a.front, a.place, err = openApart(cfg)
 	}
-	f, err := front.Open(front.Options{Hold: cfg.Front.Hold, Live: cfg.Front.LiveReload, Remote: cfg.Front.RemoteOverlay})
 	if err != nil {
 		return nil, err
 	}
-	a := &address{inPlace: true}
-	a.begin(f, cfg)
-	return a, nil
-}
-
-func (a *address) begin(f *front.Front, cfg *config.Config) {
-	a.front, a.news, a.shown = f, make(chan []problem, 1), make(chan struct{})
+	a.news, a.shown = make(chan []problem, 1), make(chan struct{})
 	go a.show(cfg.App.BuildDir, cfg.Front.Editor)
+	return &a, nil
 }
 
-// standIn has the holder ask the front before the app binds an address.
-func (a *address) standIn(holder *listeners.Holder, log *slog.Logger) {
-	if a == nil || !a.inPlace {
-		return
-	}
-	a.taken = holder.Taken
-	said := map[netip.AddrPort]bool{}
-	holder.StandIn(func(addr netip.AddrPort, v6only bool) (netip.AddrPort, error) { // of one goroutine
-		instead, err := a.front.Take(addr, v6only)
-		if err == nil && !said[addr] {
-			said[addr] = true
-			logline.Front(addr.String()).To(log)
-		}
-		return instead, err
-	})
-}
-
-// The ports that are tried for the app. Systems give those above to connections that ask for none
-// (32768 and up on Linux, 49152 elsewhere), so that one of them may be taken while the app is away.
-const firstPort, lastPort = 20000, 32767
-
-// freePort finds a port for the app, which keeps it for the run.
-func freePort() (string, error) {
-	var err error
-	for range 100 {
-		port := strconv.Itoa(firstPort + rand.IntN(lastPort-firstPort+1))
-		var l net.Listener
-		if l, err = net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			return port, l.Close()
-		}
-	}
-	return "", err
-}
-
-// public is where clients reach the app; "" when that is its own address.
-func (a *address) public() string {
-	if a == nil || a.inPlace {
-		return ""
-	}
-	return a.front.Addr().String()
+func optionsOf(cfg *config.Config) front.Options {
+	return front.Options{Hold: cfg.Front.Hold, Live: cfg.Front.LiveReload, Remote: cfg.Front.RemoteOverlay}
 }
 
 // close ends answering. Nothing of the app may be left.
@@ -156,138 +85,42 @@ func (a *address) show(dir, editor string) {
 	}
 }
 
-// environ adds the port to the environment of the app.
-func (a *address) environ(env []string) []string {
-	if a == nil {
-		return env
-	}
-	return with(env, a.env...)
-}
-
-// args puts the port into the arguments of the app.
-func (a *address) args(args []string) []string {
-	if a == nil || a.port == "" {
-		return args
-	}
-	args = slices.Clone(args)
-	for i := range args {
-		args[i] = strings.ReplaceAll(args[i], "{port}", a.port)
-	}
-	return args
-}
-
-// dials are the addresses at which the app may listen, in the order in which they are tried.
-func (a *address) dials() []string {
-	if a.inPlace {
-		return nil
-	}
-	if host, port, err := net.SplitHostPort(a.app); err == nil && host == "" {
-		return []string{net.JoinHostPort("127.0.0.1", port), net.JoinHostPort("::1", port)}
-	}
-	return []string{a.app}
-}
-
-// rule is when a generation is ready: it has to listen where requests are sent to.
-func (a *address) rule(r ready.Rule) ready.Rule {
-	switch {
-	case a == nil:
-	case a.inPlace:
-		return a.ruleInPlace(r)
-	case r.TCP != "":
-	case r.HTTP == "":
-		r.TCP = a.app
-	case strings.HasPrefix(r.HTTP, "/"):
-		host, port, _ := net.SplitHostPort(a.app)
-		if host == "" {
-			host = "localhost"
-		}
-		if u, err := url.Parse(r.HTTP); err == nil {
-			u.Scheme, u.Host = "http", net.JoinHostPort(host, port)
-			r.HTTP = u.String()
-		}
-	}
-	return r
-}
-
-// ruleInPlace has a rule ask the app, and not the front, which waits for it.
-func (a *address) ruleInPlace(r ready.Rule) ready.Rule {
-	if r.TCP != "" {
-		r.TCP = a.behind(r.TCP)
-	}
-	if u, err := url.Parse(r.HTTP); err == nil && u.Host != "" && u.Port() != "" {
-		u.Host = a.behind(u.Host)
-		r.HTTP = u.String()
-	}
-	return r
-}
-
-// behind is where the app listens that wanted to listen at an address of this machine.
-func (a *address) behind(hostport string) string {
-	host, port, err := net.SplitHostPort(hostport)
-	if ip, failed := netip.ParseAddr(host); err == nil && (host == "" || host == "localhost" || failed == nil && (ip.IsLoopback() || ip.IsUnspecified())) {
-		return net.JoinHostPort(a.front.Home().String(), port)
-	}
-	return hostport
-}
-
-// elsewhere says of an app that listens, and not where it was told to, what to do; nil of any
-// other.
-func (a *address) elsewhere(listening []netip.AddrPort) error {
-	if a == nil || a.port == "" || len(listening) == 0 {
-		return nil
-	}
-	for _, at := range listening {
-		if strconv.Itoa(int(at.Port())) == a.port {
-			return nil
-		}
-	}
-	return logline.WithHint(fmt.Errorf("the app listens at %s, and not at port %s, which PORT says", listening[0], a.port),
-		fmt.Sprintf("have it take PORT (port_env below [front] has other names for it) or an argument with {port}, or write target = \"127.0.0.1:%d\" below [front]", listening[0].Port()))
-}
-
-// patience is how long an app that listens elsewhere may take to listen where it was told to,
-// before that is said: a debug server may be first. A guess.
-const patience = 2 * time.Second
-
-// warn says once when the app listens elsewhere, until stop is called: to be told after the whole
-// time-out would be late.
-func (a *address) warn(log *slog.Logger, listening func() []netip.AddrPort) (stop func()) {
-	if a == nil || a.port == "" {
-		return func() {}
-	}
-	said := make(chan struct{})
-	timer := time.AfterFunc(patience, func() {
-		defer close(said)
-		if err := a.elsewhere(listening()); err != nil {
-			logline.Note(true, err.Error(), logline.HintOf(err)).To(log)
-		}
-	})
-	return func() {
-		if !timer.Stop() {
-			<-said
-		}
-	}
-}
-
 // started says that the process of a generation exists.
 func (a *address) started(gen int) {
 	if a != nil {
-		a.front.Started(gen, a.dials()...)
+		a.front.Started(gen, a.place.dials()...)
 	}
 }
 
-// found says whether a generation was found ready.
-func (a *address) found(gen int, err error) {
+// await has a generation be ready when it listens where requests are sent to.
+func (a *address) await(r *ready.Rule, t *ready.Target) {
+	if a != nil {
+		a.place.await(r, t)
+	}
+}
+
+// found says whether a generation was found ready, and where it listens.
+func (a *address) found(gen int, err error, listening []netip.AddrPort) {
 	switch {
 	case a == nil:
 	case err != nil:
 		a.front.NotReady(gen, err.Error())
 	default:
 		a.front.Ready(gen)
-		if a.inPlace {
-			a.front.Keep(a.taken(gen))
-		}
+		a.place.found(listening)
 	}
+}
+
+// seen returns the addresses by which clients know those that the app listens on.
+func (a *address) seen(listening []netip.AddrPort) []netip.AddrPort {
+	if a == nil {
+		return listening
+	}
+	seen := slices.Clone(listening)
+	for i, at := range seen {
+		seen[i] = a.front.Seen(at)
+	}
+	return seen
 }
 
 // exited says that the main process of a generation has ended.

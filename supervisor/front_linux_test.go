@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"runtime"
 	"testing"
@@ -25,14 +26,13 @@ import (
 func TestFrontWhereTheAppBinds(t *testing.T) {
 	cfg := config.Default(t.TempDir())
 	cfg.Front.Listen = config.FrontOfApp
-	a, err := openAddress(cfg)
+	holder := listeners.New(func(l logline.Line) { t.Logf("%+v", l) })
+	defer holder.Close()
+	a, err := openAddress(cfg, holder, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.close()
-	holder := listeners.New(func(l logline.Line) { t.Logf("%+v", l) })
-	defer holder.Close()
-	a.standIn(holder, slog.New(slog.DiscardHandler))
 
 	port := freeAt(t)
 	url := fmt.Sprintf("http://127.0.0.1:%d/", port)
@@ -114,14 +114,15 @@ func appAt(t *testing.T, a *address, holder *listeners.Holder, gen, port int) *h
 	if err != nil {
 		t.Fatal(err)
 	}
-	if at := l.Addr().(*net.TCPAddr); at.Port != port || at.IP.String() != a.front.Home().String() {
-		t.Errorf("the app listens at %v", at)
+	at := l.Addr().(*net.TCPAddr).AddrPort()
+	if want := fmt.Sprintf("127.0.0.1:%d", port); a.front.Behind(want) != at.String() || a.seen([]netip.AddrPort{at})[0].String() != want {
+		t.Errorf("the app listens at %v, and is seen at %v", at, a.seen([]netip.AddrPort{at}))
 	}
 	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "generation %d for %s", gen, r.Header.Get("X-Forwarded-For"))
 	})}
 	go func() { _ = s.Serve(l) }()
-	a.found(gen, nil)
+	a.found(gen, nil, []netip.AddrPort{at})
 	return s
 }
 

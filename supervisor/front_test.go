@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/listeners"
 	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/ready"
 )
@@ -17,7 +18,7 @@ func frontOf(t *testing.T, change func(*config.Front)) *address {
 	cfg := config.Default(t.TempDir())
 	cfg.Front.Listen = "127.0.0.1:0"
 	change(&cfg.Front)
-	a, err := openAddress(cfg)
+	a, err := openAddress(cfg, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,14 +29,15 @@ func frontOf(t *testing.T, change func(*config.Front)) *address {
 // TestAddressOfTheApp: how the app is told where to listen, and where it is looked for.
 func TestAddressOfTheApp(t *testing.T) {
 	a := frontOf(t, func(f *config.Front) { f.PortEnv = []string{"PORT", "HTTP_PORT"} })
-	if got := a.environ([]string{"PORT=3000", "A=b"}); !slices.Equal(got, []string{"A=b", "PORT=" + a.port, "HTTP_PORT=" + a.port}) {
+	port := a.place.(apart).port
+	if got := a.environ([]string{"PORT=3000", "A=b"}); !slices.Equal(got, []string{"A=b", "PORT=" + port, "HTTP_PORT=" + port}) {
 		t.Errorf("the environment is %q", got)
 	}
 	args := []string{"-addr", "localhost:{port}", "{port}{port}"}
-	if got := a.args(args); !slices.Equal(got, []string{"-addr", "localhost:" + a.port, a.port + a.port}) || args[1] != "localhost:{port}" {
+	if got := a.args(args); !slices.Equal(got, []string{"-addr", "localhost:" + port, port + port}) || args[1] != "localhost:{port}" {
 		t.Errorf("the arguments are %q", got)
 	}
-	if got := a.dials(); !slices.Equal(got, []string{"127.0.0.1:" + a.port, "[::1]:" + a.port}) {
+	if got := a.place.dials(); !slices.Equal(got, []string{"127.0.0.1:" + port, "[::1]:" + port}) {
 		t.Errorf("it is looked for at %q", got)
 	}
 
@@ -46,7 +48,7 @@ func TestAddressOfTheApp(t *testing.T) {
 	if got := fixed.args([]string{"{port}"}); got[0] != "{port}" {
 		t.Errorf("the arguments are %q", got)
 	}
-	if got := fixed.dials(); !slices.Equal(got, []string{"127.0.0.1:3000"}) {
+	if got := fixed.place.dials(); !slices.Equal(got, []string{"127.0.0.1:3000"}) {
 		t.Errorf("it is looked for at %q", got)
 	}
 
@@ -57,8 +59,8 @@ func TestAddressOfTheApp(t *testing.T) {
 }
 
 func TestAddressIsReady(t *testing.T) {
-	a := &address{app: ":4000"}
-	fixed := &address{app: "10.0.0.1:3000"}
+	a := &address{place: apart{app: ":4000"}}
+	fixed := &address{place: apart{app: "10.0.0.1:3000"}}
 	for _, c := range []struct {
 		address *address
 		rule    ready.Rule
@@ -73,7 +75,8 @@ func TestAddressIsReady(t *testing.T) {
 		{fixed, ready.Rule{}, ready.Rule{TCP: "10.0.0.1:3000"}},
 		{fixed, ready.Rule{HTTP: "/x"}, ready.Rule{HTTP: "http://10.0.0.1:3000/x"}},
 	} {
-		if got := c.address.rule(c.rule); got != c.want {
+		got := c.rule
+		if c.address.await(&got, &ready.Target{}); got != c.want {
 			t.Errorf("%+v becomes %+v, want %+v", c.rule, got, c.want)
 		}
 	}
@@ -87,7 +90,7 @@ func TestAppElsewhere(t *testing.T) {
 		}
 		return all
 	}
-	a := &address{app: ":4000", port: "4000"}
+	a := &address{place: apart{app: ":4000", port: "4000"}}
 	for _, c := range []struct {
 		address   *address
 		listening []netip.AddrPort
@@ -97,7 +100,7 @@ func TestAppElsewhere(t *testing.T) {
 		{a, at("127.0.0.1:4000"), false},
 		{a, at("0.0.0.0:6060", "[::]:4000"), false},
 		{a, at("127.0.0.1:8080"), true},
-		{&address{app: "127.0.0.1:8080"}, at("127.0.0.1:8081"), false},
+		{&address{place: apart{app: "127.0.0.1:8080"}}, at("127.0.0.1:8081"), false},
 		{nil, at("127.0.0.1:8080"), false},
 	} {
 		err := c.address.elsewhere(c.listening)
@@ -111,8 +114,8 @@ func TestAppElsewhere(t *testing.T) {
 func TestAddressInUse(t *testing.T) {
 	a := frontOf(t, func(*config.Front) {})
 	cfg := config.Default(t.TempDir())
-	cfg.Front.Listen = a.front.Addr().String()
-	if _, err := openAddress(cfg); err == nil || logline.HintOf(err) == "" {
+	cfg.Front.Listen = a.public()
+	if _, err := openAddress(cfg, nil, nil); err == nil || logline.HintOf(err) == "" {
 		t.Errorf("%v", err)
 	}
 }
@@ -143,7 +146,7 @@ func TestFrontInPlace(t *testing.T) {
 		cfg := config.Default(t.TempDir())
 		cfg.Front.Listen = config.FrontOfApp
 		change(cfg)
-		if _, err := openAddress(cfg); err == nil || !strings.Contains(logline.HintOf(err), "--front=127.0.0.1:8080") {
+		if _, err := openAddress(cfg, nil, nil); err == nil || !strings.Contains(logline.HintOf(err), "--front=127.0.0.1:8080") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -152,26 +155,14 @@ func TestFrontInPlace(t *testing.T) {
 	}
 	cfg := config.Default(t.TempDir())
 	cfg.Front.Listen = config.FrontOfApp
-	a, err := openAddress(cfg)
+	holder := listeners.New(func(logline.Line) {})
+	defer holder.Close()
+	a, err := openAddress(cfg, holder, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.close()
-	home := a.front.Home().String()
-	for in, want := range map[ready.Rule]ready.Rule{
-		{}:                                  {},
-		{HTTP: "/healthz"}:                  {HTTP: "/healthz"},
-		{TCP: "127.0.0.1:8080"}:             {TCP: home + ":8080"},
-		{TCP: "192.0.2.1:8080"}:             {TCP: "192.0.2.1:8080"},
-		{HTTP: "http://localhost:8080/x?y"}: {HTTP: "http://" + home + ":8080/x?y"},
-		{HTTP: "https://app.example:8443/"}: {HTTP: "https://app.example:8443/"},
-		{HTTP: "http://[::1]:8080/x"}:       {HTTP: "http://" + home + ":8080/x"},
-	} {
-		if got := a.rule(in); got != want {
-			t.Errorf("%+v becomes %+v, want %+v", in, got, want)
-		}
-	}
-	if env := a.environ([]string{"PORT=1"}); len(env) != 1 || len(a.dials()) > 0 || a.public() != "" {
-		t.Errorf("%q, %q, %q", env, a.dials(), a.public())
+	if env := a.environ([]string{"PORT=1"}); len(env) != 1 || len(a.place.dials()) > 0 || a.public() != "" {
+		t.Errorf("%q, %q, %q", env, a.place.dials(), a.public())
 	}
 }

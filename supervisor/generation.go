@@ -310,7 +310,7 @@ func (g *generation) ports() []int {
 // on are kept: the next one is likely to want the same.
 func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 	g := s.generation(e.Gen)
-	rule := s.address.rule(ready.Rule{HTTP: g.cfg.Ready.HTTP, TCP: g.cfg.Ready.TCP, Timeout: g.cfg.Ready.Timeout})
+	rule := ready.Rule{HTTP: g.cfg.Ready.HTTP, TCP: g.cfg.Ready.TCP, Timeout: g.cfg.Ready.Timeout}
 	target := ready.Target{
 		Exited:  g.ended(),
 		Started: g.since,
@@ -322,6 +322,7 @@ func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 	if g.debug != nil {
 		target.RunsSince = g.debug.RunsSince
 	}
+	s.address.await(&rule, &target)
 	return func(ctx context.Context) reload.Event {
 		stop := s.address.warn(s.Log, target.Listening)
 		res, err := ready.Wait(ctx, rule, target)
@@ -330,16 +331,17 @@ func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 		if ev.Cancelled {
 			return ev
 		}
+		listening := target.Listening()
 		if err != nil {
-			ev.Err = errors.Join(s.address.elsewhere(target.Listening()), err)
+			ev.Err = errors.Join(s.address.elsewhere(listening), err)
 		}
-		s.address.found(e.Gen, ev.Err)
+		s.address.found(e.Gen, ev.Err, listening)
 		if err != nil {
 			s.holder.NotReady(e.Gen)
 		} else {
 			s.holder.Ready(e.Gen)
 			var ports []int
-			for _, addr := range target.Listening() {
+			for _, addr := range listening {
 				ports = append(ports, int(addr.Port()))
 			}
 			ev.Brings = func() { s.ports = ports }

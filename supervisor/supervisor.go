@@ -150,11 +150,11 @@ func newSupervisor(opts Options) (*Supervisor, error) {
 		return nil, err
 	}
 	s.db = &db
-	if s.address, err = openAddress(s.cfg); err != nil {
+	s.holder = listeners.New(func(l logline.Line) { l.To(s.Log) })
+	if s.address, err = openAddress(s.cfg, s.holder, s.Log); err != nil {
+		s.holder.Close()
 		return nil, errors.Join(err, s.db.close())
 	}
-	s.holder = listeners.New(func(l logline.Line) { l.To(s.Log) })
-	s.address.standIn(s.holder, s.Log)
 	if s.cfg.Debug.On {
 		sayDebugger(s.Log, s.cfg.Debug.Listen)
 	}

@@ -7,7 +7,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/gate"
@@ -28,7 +27,6 @@ type Front struct {
 	live      *live // nil: pages are left alone
 	entrances *entrances
 	own       *entrance // of Options.Listen; nil without
-	home      netip.Addr
 }
 
 // maxStreams bounds the requests of one connection of HTTP/2: the app has a bound of its own, which
@@ -37,7 +35,7 @@ const maxStreams = 100_000
 
 // Open listens, and has requests wait until a generation is ready.
 func Open(o Options) (*Front, error) {
-	f := &Front{passage: newPassage(o.Hold), home: newHome()}
+	f := &Front{passage: newPassage(o.Hold)}
 	if o.Live {
 		f.live = newLive()
 	}
@@ -72,7 +70,9 @@ func (f *Front) Addr() net.Addr { return f.own.Addr() }
 // Started says that the process of a generation exists, and where it will listen: addresses of
 // which the first that takes a connection counts; without any, the addresses that Take has
 // returned.
-func (f *Front) Started(gen int, at ...string) { f.passage.started(newUpstream(gen, f.home, at)) }
+func (f *Front) Started(gen int, at ...string) {
+	f.passage.started(newUpstream(gen, f.entrances.behind, at))
+}
 
 // Ready says that a generation was found ready: requests go there, and pages reload.
 func (f *Front) Ready(gen int) {

@@ -75,16 +75,11 @@ func rewrite(r *httputil.ProxyRequest) {
 	forward(r.In, out)
 }
 
-// via is the host that the transport takes for the app: the address that the client came in on. All
-// clients of this machine are alike.
+// via is the host that the transport takes for the app: the address that the client came in on.
 func via(r *http.Request) string {
 	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr) // net/http sets it
 	at, _ := netip.ParseAddrPort(local.String())
-	ip := at.Addr().Unmap().WithZone("")
-	if ip.IsLoopback() {
-		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	}
-	return netip.AddrPortFrom(ip, at.Port()).String()
+	return netip.AddrPortFrom(at.Addr().Unmap().WithZone(""), at.Port()).String()
 }
 
 // forward says to the app who asks. What a client of this machine says itself is believed: it may

@@ -112,3 +112,66 @@ func TestTakeRefused(t *testing.T) {
 		t.Error("a socket of IPv6 alone gets an address of IPv4")
 	}
 }
+
+// TestTakeOfOneAlone: an address is one front's; of two servers of an app on one port each has its
+// clients, also when one has tried all addresses before (is the port free?) and has left them.
+func TestTakeOfOneAlone(t *testing.T) {
+	f, other := fronts(t), fronts(t)
+	all := netip.AddrPortFrom(netip.IPv4Unspecified(), freePort(t))
+	one := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), all.Port())
+	two := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), all.Port())
+	f.Started(1)
+	f.Ready(1)
+	homes := map[netip.AddrPort]bool{}
+	for _, addr := range []netip.AddrPort{all, one, two} {
+		instead, err := f.Take(addr, false)
+		if err != nil || homes[instead] {
+			t.Fatalf("at %v the app is to listen at %v, %v", addr, instead, err)
+		}
+		homes[instead] = true
+		app := listenAsApp(t, instead)
+		go func() {
+			_ = http.Serve(app, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "for ", addr) }))
+		}()
+		if at := f.Behind(addr.String()); at != instead.String() || f.Seen(instead) != addr {
+			t.Errorf("behind %v is %v, before %v is %v", addr, at, instead, f.Seen(instead))
+		}
+		if instead, err := other.Take(addr, false); err == nil {
+			t.Errorf("a second front answers at %v, for %v", addr, instead)
+		}
+	}
+	f.Keep([]netip.AddrPort{one, two})
+	for _, addr := range []netip.AddrPort{one, two} {
+		if got := ask(t, "http://"+addr.String()); got != "for "+addr.String() {
+			t.Errorf("at %v: %q", addr, got)
+		}
+	}
+	for in, want := range map[string]string{
+		fmt.Sprintf("localhost:%d", one.Port()): f.Behind(one.String()),
+		fmt.Sprintf(":%d", one.Port()):          f.Behind(one.String()),
+		fmt.Sprintf("192.0.2.1:%d", one.Port()): fmt.Sprintf("192.0.2.1:%d", one.Port()),
+		"127.0.0.1:1":                           "127.0.0.1:1",
+		"nonsense":                              "nonsense",
+	} {
+		if got := f.Behind(in); got != want {
+			t.Errorf("behind %q is %q, want %q", in, got, want)
+		}
+	}
+}
+
+func fronts(t *testing.T) *Front {
+	t.Helper()
+	f, err := Open(Options{Hold: limit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Close)
+	return f
+}
+
+func freePort(t *testing.T) uint16 {
+	t.Helper()
+	l := listenAs(t, "127.0.0.1:0")
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).AddrPort().Port()
+}

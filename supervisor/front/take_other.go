@@ -8,7 +8,7 @@ import (
 	"net/netip"
 )
 
-// listenShared returns what fails: nobody asks us before an app binds.
-func listenShared(netip.AddrPort) func() (*net.TCPListener, error) {
-	return func() (*net.TCPListener, error) { return nil, errors.ErrUnsupported }
+// listenBeside fails: nobody asks us before an app binds.
+func listenBeside(netip.AddrPort, bool) (*net.TCPListener, error) {
+	return nil, errors.ErrUnsupported
 }

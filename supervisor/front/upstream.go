@@ -2,6 +2,7 @@ package front
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -12,9 +13,9 @@ import (
 
 // upstream is one generation of the app, as it is reached.
 type upstream struct {
-	gen  int
-	at   []string   // addresses, each tried in turn
-	home netip.Addr // without these: the same port of that address as the client came in on
+	gen    int
+	at     []string                                        // addresses, each tried in turn
+	behind func(via netip.AddrPort) (netip.AddrPort, bool) // without these: by the one that a client came in on
 
 	pooled *http.Transport // HTTP/1; connections are used again
 	fresh  *http.Transport // HTTP/1; each request has a connection of its own
@@ -29,8 +30,8 @@ const idle = time.Second
 // maxPooled bounds the connections that are kept.
 const maxPooled = 64
 
-func newUpstream(gen int, home netip.Addr, at []string) *upstream {
-	u := &upstream{gen: gen, home: home, at: at}
+func newUpstream(gen int, behind func(netip.AddrPort) (netip.AddrPort, bool), at []string) *upstream {
+	u := &upstream{gen: gen, behind: behind, at: at}
 	u.pooled = u.transport()
 	u.fresh = u.transport()
 	u.fresh.DisableKeepAlives = true
@@ -74,7 +75,11 @@ func (u *upstream) dial(ctx context.Context, via netip.AddrPort) (net.Conn, erro
 	var first error
 	all := u.at
 	if len(all) == 0 {
-		all = []string{netip.AddrPortFrom(u.home, via.Port()).String()}
+		app, known := u.behind(via)
+		if !known {
+			return nil, fmt.Errorf("the app does not listen at %s any more", via)
+		}
+		all = []string{app.String()}
 	}
 	for _, at := range all {
 		c, err := dialFrom(ctx, via.Addr(), at)

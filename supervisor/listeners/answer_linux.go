@@ -67,7 +67,7 @@ func (h *Holder) exec(c call) error {
 
 // bind answers a bind. answered is false when the kernel is to do it.
 func (h *Holder) bind(c call) (answered bool, err error) {
-	if h.table.Off() != "" {
+	if h.table.Off() != "" && h.standIn.deputy == nil {
 		return false, nil
 	}
 	addr, err := addressOf(c.Notification)
@@ -89,7 +89,7 @@ func (h *Holder) bind(c call) (answered bool, err error) {
 	if r.Inode, err = inodeOf(own); err != nil {
 		return false, err
 	}
-	if answered, err := h.standInFor(c, own, r); answered || err != nil {
+	if answered, err := h.standInFor(c, own, r); answered || err != nil || h.table.Off() != "" {
 		return answered, err
 	}
 	if near := h.table.Near(r.Place); len(near) > 0 {

@@ -42,10 +42,7 @@ func (*Holder) Started(_ int, filter *os.File, _ error, _ func() []int) {
 func (*Holder) Debugger(uint16) {}
 
 // StandIn does nothing.
-func (*Holder) StandIn(func(netip.AddrPort, bool) (netip.AddrPort, error)) {}
-
-// Taken returns none.
-func (*Holder) Taken(int) []netip.AddrPort { return nil }
+func (*Holder) StandIn(Deputy) {}
 
 // Unfiltered does nothing.
 func (*Holder) Unfiltered() {}

@@ -34,11 +34,11 @@ type Holder struct {
 	off   atomic.Bool
 
 	// Of the one goroutine that run is.
-	table  hold.Table
-	keeper *keeper // nil until a socket is kept
-	pids   func() []int
-	standIn
-	trees map[*seccomp.Listener]chan struct{} // those that are received from; closed when that has ended
+	table   hold.Table
+	keeper  *keeper // nil until a socket is kept
+	pids    func() []int
+	standIn standIn
+	trees   map[*seccomp.Listener]chan struct{} // those that are received from; closed when that has ended
 }
 
 // call is a system call of generation gen that waits for its answer.
@@ -99,7 +99,7 @@ func (h *Holder) any(is func(hold.Kept) bool) bool {
 func (h *Holder) Started(gen int, filter *os.File, refused error, pids func() []int) {
 	h.ask(func() {
 		h.do(h.table.Started(time.Now(), gen))
-		h.pids = pids
+		h.pids, h.standIn.gen = pids, gen
 		var l *seccomp.Listener
 		if refused == nil {
 			l, refused = seccomp.NewListener(filter)
@@ -132,12 +132,20 @@ func (h *Holder) Debugger(port uint16) {
 // Unfiltered says that a generation is about to start whose sockets are not to be held: nothing may
 // stand in its way.
 func (h *Holder) Unfiltered() {
-	h.tell(func(time.Time) []hold.Action { return h.table.Release("it is switched off") })
+	h.tell(func(time.Time) []hold.Action {
+		h.standIn.retain(func(bind) bool { return false })
+		return h.table.Release("it is switched off")
+	})
 }
 
 // Ready says that a generation was found ready.
 func (h *Holder) Ready(gen int) {
-	h.tell(func(now time.Time) []hold.Action { return h.table.Ready(now, gen) })
+	h.tell(func(now time.Time) []hold.Action {
+		if h.standIn.deputy != nil && gen == h.standIn.gen {
+			h.standIn.settle = now.Add(unbound)
+		}
+		return h.table.Ready(now, gen)
+	})
 }
 
 // NotReady says that a generation was not ready in time.
@@ -148,12 +156,18 @@ func (h *Holder) NotReady(gen int) {
 // Exited says that the main process of a generation has ended; of one that was asked to, Stopping
 // comes first.
 func (h *Holder) Exited(gen int) {
-	h.tell(func(now time.Time) []hold.Action { return h.table.Exited(now, gen) })
+	h.tell(func(now time.Time) []hold.Action {
+		h.standIn.settle = time.Time{}
+		return h.table.Exited(now, gen)
+	})
 }
 
 // Stopping says that a generation is about to be ended.
 func (h *Holder) Stopping(gen int) {
-	h.tell(func(now time.Time) []hold.Action { return h.table.Stopping(now, gen) })
+	h.tell(func(now time.Time) []hold.Action {
+		h.standIn.settle = time.Time{}
+		return h.table.Stopping(now, gen)
+	})
 }
 
 // Ended says that no process of a generation is left.
@@ -211,7 +225,7 @@ func (h *Holder) run() {
 	defer timer.Stop()
 	for {
 		timer.Stop()
-		if d := h.table.Deadline(); !d.IsZero() {
+		if d := h.deadline(); !d.IsZero() {
 			timer.Reset(max(time.Until(d), 0))
 		}
 		select {
@@ -224,12 +238,28 @@ func (h *Holder) run() {
 		case <-h.keeperEnded():
 			h.lost()
 		case now := <-timer.C:
-			h.guarded(func() { h.do(h.table.Tick(now)) })
+			h.guarded(func() { h.tick(now) })
 		case <-h.quit:
 			h.shutdown()
 			return
 		}
 	}
+}
+
+// deadline is when tick is due; zero for never.
+func (h *Holder) deadline() time.Time {
+	d, settle := h.table.Deadline(), h.standIn.settle
+	if d.IsZero() || !settle.IsZero() && settle.Before(d) {
+		return settle
+	}
+	return d
+}
+
+func (h *Holder) tick(now time.Time) {
+	if settle := h.standIn.settle; !settle.IsZero() && !now.Before(settle) {
+		h.settled()
+	}
+	h.do(h.table.Tick(now))
 }
 
 // guarded ends holding, and not devguard, when there is a bug in it.

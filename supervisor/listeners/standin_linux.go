@@ -1,18 +1,22 @@
 package listeners
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/devguard/devguard/supervisor/hold"
 )
 
-// standIn is what is known of addresses that somebody else answers at for the app.
+// standIn is what is known of addresses at which a Deputy answers for the app.
 type standIn struct {
-	take  func(addr netip.AddrPort, v6only bool) (instead netip.AddrPort, err error) // nil: nothing is taken over
-	taken map[netip.AddrPort]bind                                                    // by what the app has asked for
+	deputy Deputy                  // nil: nothing is taken over
+	taken  map[netip.AddrPort]bind // by what the app has asked for
+	gen    int                     // the newest generation
+	settle time.Time               // when what it has not bound is given back; zero before it is ready
 }
 
 // bind is one that was answered with another address than it asked for.
@@ -22,32 +26,39 @@ type bind struct {
 	instead netip.AddrPort
 }
 
-// StandIn has take asked about each address that the app binds, from now on: it answers there for
-// the app, which is given another address, in the same family. An error of take leaves the bind to
-// the kernel. Such sockets are not held: each generation has its own.
-func (h *Holder) StandIn(take func(addr netip.AddrPort, v6only bool) (instead netip.AddrPort, err error)) {
-	h.ask(func() { h.standIn = standIn{take, map[netip.AddrPort]bind{}} }, func() {})
+// unbound is for how long an address is kept that a generation which is ready has not bound: apps open
+// their ports one after the other. As long as a held socket (supervisor/hold).
+const unbound = 5 * time.Second
+
+// StandIn has a Deputy asked about each address that the app binds, from now on. Such sockets are not
+// held: each generation has its own. What a generation has not bound some time after it was found
+// ready the Deputy gives back.
+func (h *Holder) StandIn(d Deputy) {
+	h.ask(func() { h.standIn = standIn{deputy: d, taken: map[netip.AddrPort]bind{}} }, func() {})
 }
 
-// Taken returns the addresses that a generation has bound and was given others for.
-func (h *Holder) Taken(gen int) (addrs []netip.AddrPort) {
-	h.ask(func() {
-		for addr, b := range h.standIn.taken {
-			if b.gen == gen {
-				addrs = append(addrs, addr)
-			}
-		}
-	}, func() {})
-	slices.SortFunc(addrs, netip.AddrPort.Compare)
-	return addrs
+// settled gives back what no process of the newest generation has.
+func (h *Holder) settled() {
+	h.standIn.settle = time.Time{}
+	count := descriptors(h.pids())
+	h.standIn.retain(func(b bind) bool { return b.gen == h.standIn.gen && count[b.inode] > 0 })
 }
 
-// standInFor binds the app's own socket to the address that take gives, and reports whether the
+// retain gives back what is not to be kept.
+func (s *standIn) retain(is func(bind) bool) {
+	if s.deputy == nil {
+		return
+	}
+	maps.DeleteFunc(s.taken, func(_ netip.AddrPort, b bind) bool { return !is(b) })
+	s.deputy.Keep(slices.SortedFunc(maps.Keys(s.taken), netip.AddrPort.Compare))
+}
+
+// standInFor binds the app's own socket to the address that the deputy gives, and reports whether the
 // call is answered. The socket is the same open file here as there: all that the app has set, or
 // has made of it, stays. It may be called again for a call that a signal has interrupted.
 func (h *Holder) standInFor(c call, own int, r hold.Request) (answered bool, err error) {
 	addr := r.Place.Addr
-	if h.standIn.take == nil || addr.Port() == 0 || r.Options.ReusePort || r.Options.Device != "" || r.Place.Net != netOfOurs() {
+	if h.standIn.deputy == nil || addr.Port() == 0 || r.Options.ReusePort || r.Options.Device != "" || r.Place.Net != netOfOurs() {
 		return false, nil
 	}
 	before, known := h.standIn.taken[addr]
@@ -59,11 +70,13 @@ func (h *Holder) standInFor(c call, own int, r hold.Request) (answered bool, err
 			return false, nil // the address is taken, as the kernel will say
 		}
 	}
-	instead, err := h.standIn.take(addr, r.Options.V6Only)
+	instead, err := h.standIn.deputy.Take(addr, r.Options.V6Only)
 	if err != nil {
 		return false, nil // whoever has it: the kernel says so
 	}
 	if err := bindShared(own, instead); err != nil {
+		delete(h.standIn.taken, addr)
+		h.standIn.retain(func(bind) bool { return true })
 		return false, err
 	}
 	h.standIn.taken[addr] = bind{c.gen, r.Inode, instead}
@@ -98,7 +111,7 @@ func bindShared(fd int, to netip.AddrPort) error {
 	return err
 }
 
-// netOfOurs is the network namespace that take listens in.
+// netOfOurs is the network namespace that a Deputy listens in.
 func netOfOurs() uint64 {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

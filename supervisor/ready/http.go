@@ -52,16 +52,17 @@ func newHTTPCheck(raw string, target Target) (*httpCheck, error) {
 		return nil, logline.WithHint(fmt.Errorf("ready.http = %q is neither a path nor a full URL", u.Redacted()),
 			"write a path that starts with /, or a URL with http:// or https://")
 	}
-	c.client = client(isLoopback(u.Hostname()))
+	c.client = client(isLoopback(u.Hostname()), target.Dial)
 	return c, nil
 }
 
 // client makes a client that does what the URL says and nothing else. The
 // certificate of a development server on this machine is usually self-signed.
-func client(selfSigned bool) *http.Client {
+func client(selfSigned bool, dial func(context.Context, string, string) (net.Conn, error)) *http.Client {
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
+			DialContext:        dial,
 			DisableKeepAlives:  true,
 			DisableCompression: true,
 			TLSClientConfig:    &tls.Config{InsecureSkipVerify: selfSigned},

@@ -1,9 +1,11 @@
 package ready
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"time"
 )
@@ -11,9 +13,8 @@ import (
 // DefaultTimeout is used when Rule.Timeout is not positive.
 const DefaultTimeout = 30 * time.Second
 
-// Alive is how long a process that listens on nothing runs before it counts as
-// ready.
-const Alive = time.Second
+// DefaultAlive is used when Target.Alive is 0.
+const DefaultAlive = time.Second
 
 // Rule is [ready] of the configuration. With neither HTTP nor TCP the first
 // listening socket of the process tree decides; with both, HTTP.
@@ -35,6 +36,11 @@ type Target struct {
 	// RunsSince is since when no debugger has stopped the instance; false while one has, so that it
 	// cannot become ready. Nil: since it was started.
 	RunsSince func() (time.Time, bool)
+	// Alive is how long the instance runs before it counts as ready although it listens on nothing.
+	// 0: DefaultAlive.
+	Alive time.Duration
+	// Dial connects to addresses of the rule. Nil: a net.Dialer does.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Exited is closed when the process has ended.
 	Exited <-chan struct{}
 	// Started is when the process was started; zero means now.
@@ -89,6 +95,10 @@ func Wait(ctx context.Context, rule Rule, target Target) (Result, error) {
 	}
 	if rule.Timeout <= 0 {
 		rule.Timeout = DefaultTimeout
+	}
+	target.Alive = cmp.Or(target.Alive, DefaultAlive)
+	if target.Dial == nil {
+		target.Dial = (&net.Dialer{}).DialContext
 	}
 	c, err := newCheck(rule, target)
 	if err != nil {

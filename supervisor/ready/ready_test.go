@@ -342,7 +342,7 @@ func TestDefaultListening(t *testing.T) {
 		return []netip.AddrPort{netip.MustParseAddrPort("[::ffff:127.0.0.1]:8080")}
 	}}
 	got, err := Wait(t.Context(), Rule{}, tg)
-	if err != nil || got.Rule != "listening" || got.Awaited != "a listening socket: 127.0.0.1:8080" || got.Took >= Alive {
+	if err != nil || got.Rule != "listening" || got.Awaited != "a listening socket: 127.0.0.1:8080" || got.Took >= DefaultAlive {
 		t.Errorf("%+v %v", got, err)
 	}
 }
@@ -350,7 +350,7 @@ func TestDefaultListening(t *testing.T) {
 func TestDefaultAlive(t *testing.T) {
 	noGoroutines(t)
 	got, err := Wait(t.Context(), Rule{}, target())
-	if err != nil || got.Rule != "alive" || got.Took < Alive || got.Took > 5*time.Second {
+	if err != nil || got.Rule != "alive" || got.Took < DefaultAlive || got.Took > 5*time.Second {
 		t.Errorf("%+v %v", got, err)
 	}
 }
@@ -444,4 +444,39 @@ func FuzzRule(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestDial: the rule's address is what the instance sees of a request, wherever it is reached.
+func TestDial(t *testing.T) {
+	noGoroutines(t)
+	host := make(chan string, 1)
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { host <- r.Host }))
+	defer srv.Close()
+	asked := ""
+	tg := Target{Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		asked = addr
+		return (&net.Dialer{}).DialContext(ctx, network, srv.Listener.Addr().String())
+	}}
+	for _, rule := range []Rule{{TCP: "127.0.0.1:1"}, {HTTP: "http://127.0.0.1:1/x"}} {
+		if _, err := Wait(t.Context(), rule, tg); err != nil || asked != "127.0.0.1:1" {
+			t.Errorf("%+v: asked %q, %v", rule, asked, err)
+		}
+		asked = ""
+	}
+	if got := <-host; got != "127.0.0.1:1" {
+		t.Errorf("the instance is asked as %q", got)
+	}
+}
+
+// TestAlive: how long a silent instance has to live may be longer.
+func TestAlive(t *testing.T) {
+	noGoroutines(t)
+	tg := Target{Listening: func() []netip.AddrPort { return nil }, Alive: 10 * time.Millisecond}
+	if got, err := Wait(t.Context(), Rule{}, tg); err != nil || got.Rule != "alive" || got.Took < tg.Alive || got.Took >= DefaultAlive {
+		t.Errorf("%+v, %v", got, err)
+	}
+	tg.Alive = time.Minute
+	if got, err := Wait(t.Context(), Rule{Timeout: 10 * time.Millisecond}, tg); err == nil {
+		t.Errorf("%+v", got)
+	}
 }

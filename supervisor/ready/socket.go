@@ -28,18 +28,18 @@ func (c *socketCheck) rule() string {
 }
 
 func (c *socketCheck) look(context.Context) look {
-	late := time.Since(c.target.runsSince()) >= Alive // asked first: the last look is after the deadline
+	late := time.Since(c.target.runsSince()) >= c.target.Alive // asked first: the last look is after the deadline
 	if addrs := c.target.Listening(); len(addrs) > 0 {
 		return look{ok: true, awaited: "a listening socket: " + unmap(addrs[0]).String()}
 	}
 	c.alive = late
-	return look{ok: late, awaited: "a listening socket, or one second alive", last: "no listening socket"}
+	return look{ok: late, awaited: fmt.Sprintf("a listening socket, or %v alive", c.target.Alive), last: "no listening socket"}
 }
 
 // tcpCheck connects to an address.
 type tcpCheck struct {
-	addr    string
-	untaken func(host, port string) bool
+	addr   string
+	target Target
 }
 
 func newTCPCheck(addr string, target Target) (*tcpCheck, error) {
@@ -53,20 +53,20 @@ func newTCPCheck(addr string, target Target) (*tcpCheck, error) {
 	if _, err := net.LookupPort("tcp", port); err != nil {
 		return nil, fmt.Errorf("ready.tcp = %q: there is no TCP port %q", addr, port)
 	}
-	return &tcpCheck{addr, target.untaken}, nil
+	return &tcpCheck{addr, target}, nil
 }
 
 func (c *tcpCheck) rule() string { return "tcp" }
 
 func (c *tcpCheck) look(ctx context.Context) look {
 	l := look{awaited: "a TCP connect to " + c.addr}
-	if host, port, _ := net.SplitHostPort(c.addr); c.untaken(host, port) {
+	if host, port, _ := net.SplitHostPort(c.addr); c.target.untaken(host, port) {
 		l.last = notListening
 		return l
 	}
 	ctx, cancel := context.WithTimeout(ctx, attempt)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", c.addr)
+	conn, err := c.target.Dial(ctx, "tcp", c.addr)
 	if err != nil {
 		l.last = reason(err)
 		return l
