@@ -77,14 +77,21 @@ func (u *upgraded) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (u *upgraded) Write(p []byte) (int, error) { return u.conn.Write(p) }
+// Write takes what an app that is gone does not: ReverseProxy would give the connection up for that,
+// before the client has had what Read still returns.
+func (u *upgraded) Write(p []byte) (int, error) {
+	_, _ = u.conn.Write(p)
+	return len(p), nil
+}
 
 // CloseWrite passes on that the client sends no more.
 func (u *upgraded) CloseWrite() error {
-	if c, ok := u.conn.(interface{ CloseWrite() error }); ok {
-		return c.CloseWrite()
+	c, ok := u.conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
 	}
-	return errors.ErrUnsupported
+	_ = c.CloseWrite() // see Write
+	return nil
 }
 
 func isWebsocket(h http.Header) bool { return strings.EqualFold(h.Get("Upgrade"), "websocket") }

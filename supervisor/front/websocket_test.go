@@ -3,6 +3,9 @@ package front
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
+	"net"
+	"strings"
 	"testing"
 )
 
@@ -57,5 +60,18 @@ func TestFrames(t *testing.T) {
 func TestServiceRestart(t *testing.T) {
 	if want := frame(8, []byte{0x03, 0xf4}); !bytes.Equal(serviceRestart, want) {
 		t.Errorf("%x, want %x", serviceRestart, want)
+	}
+}
+
+// TestWebsocketOfAnAppThatIsGone: a client that goes on talking gets its Close frame all the same.
+func TestWebsocketOfAnAppThatIsGone(t *testing.T) {
+	app, broken := net.Pipe()
+	broken.Close() // each Write fails, and Read ends
+	u := &upgraded{conn: app, websocket: true, answer: &answer{}}
+	if n, err := io.Copy(u, strings.NewReader("hello")); n != 5 || err != nil {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+	if got, err := io.ReadAll(u); string(got) != string(serviceRestart) || err != nil {
+		t.Errorf("%q, %v", got, err)
 	}
 }
