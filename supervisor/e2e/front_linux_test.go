@@ -18,7 +18,7 @@ import (
 )
 
 // frontRestarts is how many restarts TestFrontUnderLoad makes; 50 with -campaign.
-var frontRestarts = flag.Int("front-restarts", 3, "how many restarts by save there are behind the front")
+var frontRestarts = flag.Int("front-restarts", 2, "how many restarts by save there are behind the front")
 
 // fronted is a server that listens where PORT says, keeps a ledger of the POSTs that it has begun
 // to answer, and stops as %[1]s says.
@@ -100,57 +100,102 @@ const (
 )
 
 // TestFrontUnderLoad: behind the front no request fails in a restart by save, of an app that stops
-// in an orderly way and of one that does not; no POST is executed twice, and websockets are closed
-// with 1012.
+// in an orderly way and of one that does not, and websockets are closed with 1012. Of an app that is
+// killed as nobody can handle those fail that were in flight. No POST is executed twice.
 func TestFrontUnderLoad(t *testing.T) {
+	t.Parallel()
+	for _, app := range []struct {
+		name, stop string
+		inPlace    bool // the front is where the app binds
+		long       bool // with -campaign alone
+	}{
+		{"graceful, in place", graceful, true, false},
+		{"graceless", graceless, false, false},
+		{"graceless, in place", graceless, true, true},
+		{"graceful", graceful, false, true},
+	} {
+		t.Run(app.name, func(t *testing.T) {
+			if app.long && !*campaign {
+				t.Skip("with -campaign")
+			}
+			port := freePort(t)
+			flag := "--front"
+			if !app.inPlace {
+				flag += "=127.0.0.1:" + port
+			}
+			f := &frontedApp{addr: "127.0.0.1:" + port, ledger: filepath.Join(t.TempDir(), "ledger")}
+			f.dir = project(t, map[string]string{"main.go": fmt.Sprintf(fronted, app.stop)})
+			f.devguard = run(t, f.dir, []string{"LEDGER=" + f.ledger, "PORT=" + port}, flag)
+			f.serves("http://"+f.addr, "v0")
+			f.underLoad(t)
+			f.stop()
+		})
+	}
+}
+
+// frontedApp is the program `fronted` behind a front.
+type frontedApp struct {
+	*devguard
+	addr, dir, ledger string
+
+	saves int
+	took  []int // from a save to ready
+	kills []time.Time
+}
+
+// underLoad restarts the app by saves, and kills it after each fifth, and at least once.
+func (f *frontedApp) underLoad(t *testing.T) {
 	restarts := *frontRestarts
 	if *campaign {
 		restarts = max(restarts, 50)
 	}
-	for name, c := range map[string]struct {
-		stop    string
-		inPlace bool // the front is where the app binds
-	}{
-		"graceful": {graceful, false}, "graceless": {graceless, false},
-		"graceful, in place": {graceful, true}, "graceless, in place": {graceless, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			port := freePort(t)
-			addr := "127.0.0.1:" + port
-			flag := "--front=" + addr
-			if c.inPlace {
-				flag = "--front"
-			}
-			ledger := filepath.Join(t.TempDir(), "ledger")
-			dir := project(t, map[string]string{"main.go": fmt.Sprintf(fronted, c.stop)})
-			d := run(t, dir, []string{"LEDGER=" + ledger, "PORT=" + port}, flag)
-			url := "http://" + addr
-			d.serves(url, "v0")
-			l := newLoad(addr)
-			l.websockets(4)
-			var took []int
-			for i := range restarts {
-				mark := d.mark()
-				edit(t, filepath.Join(dir, "main.go"), fmt.Sprintf(`"v%d"`, i), fmt.Sprintf(`"v%d"`, i+1))
-				took = append(took, d.wait(mark, "instance ready", func(l line) bool { return l.int("gen") == i+2 }).int("save_to_ready_ms"))
-				d.serves(url, fmt.Sprintf("v%d ", i+1))
-				l.goesOn(t)
-			}
-			l.stop()
-			slices.Sort(took)
-			t.Logf("%d restarts, save to ready %d ms (median), at most %d: %s", len(took), took[len(took)/2], took[len(took)-1], l)
-			for kind, n := range l.failed {
-				t.Errorf("%s: %d failed, the first: %v", kind, n, l.first[kind])
-			}
-			if twice := duplicates(t, ledger); len(twice) > 0 {
-				t.Errorf("executed twice: %v", twice)
-			}
-			if t.Failed() {
-				t.Log(d.log())
-			}
-			d.stop()
-		})
+	l := newLoad(f.addr)
+	l.websockets(4)
+	for i := range restarts {
+		f.save(t, l)
+		if i%5 == min(4, restarts-1) {
+			f.kill(t, l)
+		}
 	}
+	l.stop()
+	slices.Sort(f.took)
+	t.Logf("%d restarts, save to ready %d ms (median), at most %d, %d times killed: %s", restarts, f.took[restarts/2], f.took[restarts-1], len(f.kills), l)
+	hit := 0
+	for _, failed := range l.failures {
+		if !slices.ContainsFunc(f.kills, failed.within) {
+			t.Errorf("failed, and not by a kill: %v", failed)
+		}
+		hit++
+	}
+	t.Logf("%d requests were in flight when the app was killed", hit)
+	if twice := duplicates(t, f.ledger); len(twice) > 0 {
+		t.Errorf("executed twice: %v", twice)
+	}
+	if t.Failed() {
+		t.Log(f.log())
+	}
+}
+
+// save has devguard restart the app, and waits until every kind of request was answered since.
+func (f *frontedApp) save(t *testing.T, l *load) {
+	mark := f.mark()
+	edit(t, filepath.Join(f.dir, "main.go"), fmt.Sprintf(`"v%d"`, f.saves), fmt.Sprintf(`"v%d"`, f.saves+1))
+	f.saves++
+	f.took = append(f.took, f.wait(mark, "instance ready", nil).int("save_to_ready_ms"))
+	f.serves("http://"+f.addr, fmt.Sprintf("v%d ", f.saves))
+	l.goesOn(t)
+}
+
+// kill kills the app, and waits likewise.
+func (f *frontedApp) kill(t *testing.T, l *load) {
+	pid := 0
+	for _, started := range f.since(0) {
+		if started.Msg == "instance started" {
+			pid = started.int("pid")
+		}
+	}
+	f.kills = append(f.kills, time.Now())
+	l.killed(t, f.devguard, pid)
 }
 
 // duplicates returns the lines that a file has more than once.

@@ -247,13 +247,14 @@ type load struct {
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 
-	mu      sync.Mutex
-	ok      map[string]int
-	failed  map[string]int
-	refused int              // of those
-	seconds map[string]int   // when they failed
-	first   map[string]error // the first failure of each kind
-	longest map[string]time.Duration
+	mu       sync.Mutex
+	ok       map[string]int
+	failed   map[string]int
+	refused  int              // of those
+	seconds  map[string]int   // when they failed
+	first    map[string]error // the first failure of each kind
+	failures []failure
+	longest  map[string]time.Duration
 }
 
 func newLoad(addr string) *load {
@@ -300,6 +301,26 @@ func newLoad(addr string) *load {
 	return l
 }
 
+// failure is a request that failed.
+type failure struct {
+	kind         string
+	err          error
+	began, ended time.Time
+}
+
+func (f failure) String() string {
+	return fmt.Sprintf("%s: %v, begun %s, failed %s", f.kind, f.err, f.began.UTC().Format(time.StampMilli), f.ended.UTC().Format(time.StampMilli))
+}
+
+// inFlight is how long after a kill a request may begin and yet reach the app: the kernel ends it
+// beside us.
+const inFlight = 100 * time.Millisecond
+
+// within reports whether a request was in flight when the app was killed.
+func (f failure) within(kill time.Time) bool {
+	return f.began.Before(kill.Add(inFlight)) && f.ended.After(kill)
+}
+
 // again makes one request after the other, some 20 a second.
 func (l *load) again(ctx context.Context, kind string, once func(context.Context) error) {
 	pause := time.NewTicker(50 * time.Millisecond)
@@ -316,6 +337,7 @@ func (l *load) again(ctx context.Context, kind string, once func(context.Context
 			l.longest[kind] = max(l.longest[kind], time.Since(began))
 		} else {
 			l.failed[kind]++
+			l.failures = append(l.failures, failure{kind, err, began, time.Now()})
 			l.seconds[time.Now().UTC().Format(time.TimeOnly)]++
 			var op *net.OpError
 			if errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &op) && op.Op == "dial" {
@@ -374,6 +396,9 @@ func (l *load) stream(ctx context.Context, path, headers, want string) error {
 			<-pause.C
 		}
 		text, err := r.ReadString('\n')
+		if !open && strings.HasPrefix(text, "HTTP/1.1 ") && !strings.Contains(text, " 200 ") && !strings.Contains(text, " 101 ") {
+			return errors.New(text)
+		}
 		open = open || text == "\r\n" // the header is over
 		switch {
 		case err == nil && open && text == "0\r\n":
