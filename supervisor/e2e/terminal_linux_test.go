@@ -77,7 +77,8 @@ func (term *terminal) on(d *devguard) *devguard {
 	return d
 }
 
-// TestKeys: r restarts, ? helps, q quits, and the terminal is as it was.
+// TestKeys: r restarts, o opens the status page or says where it is, ? helps, q quits, and the terminal
+// is as it was.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	term := newTerminal(t)
@@ -85,12 +86,14 @@ func TestKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := term.on(prepare(t, project(t, map[string]string{"main.go": polite}), nil))
+	d := term.on(prepare(t, project(t, map[string]string{"main.go": polite}), []string{"DISPLAY=", "WAYLAND_DISPLAY="}))
 	d.start()
 	d.ready()
 	mark := d.mark()
 	term.typed("?")
 	d.waitRaw(mark, "keys: r")
+	term.typed("o")
+	d.waitRaw(mark, "/page/#")
 	term.typed("x")
 	term.typed("r")
 	d.wait(mark, "instance stopping", nil)

@@ -9,8 +9,9 @@ const slots = 10;
 // seen is what this page has seen of the prepared statements: by database, [generation, time, number].
 const seen = new Map();
 
-/** observe remembers how many prepared statements there are now. */
+/** observe remembers how many prepared statements the generation that runs has now. */
 export function observe(s) {
+  if (s.instance.phase !== "running") return; // while it is stopped they go one by one
   for (const d of s.databases) {
     const all = seen.get(d.name) ?? [];
     const gen = s.instance.gen;
@@ -55,8 +56,8 @@ function sessions(d) {
       one.query && h("code", { title: one.query }, one.query)))));
 }
 
-// series is, by generation, the points that are known: [share of its time, number]; the last point of
-// one that has ended is what went with its sessions.
+/** series is, by generation, the points that are known: [share of its time, number]. Of a generation
+ *  that this page has not seen the last one is known: what went with its sessions. */
 export function series(d, s) {
   const past = s.history.filter((p) => p.started).slice(0, slots).reverse();
   return past.map((p) => {
@@ -64,9 +65,8 @@ export function series(d, s) {
     const ended = p.ended ? new Date(p.ended.at).getTime() : Date.now();
     const share = (t) => Math.min(1, Math.max(0, (t - begun) / Math.max(1, ended - begun)));
     const points = (seen.get(d.name) ?? []).filter(([gen]) => gen === p.gen).map(([, t, n]) => [share(t), n]);
-    const drained = p.drained.find((one) => one.database === d.name)?.statements;
     const running = p.gen === s.instance.gen && !p.ended;
-    const last = running ? prepared(d, p.gen) : drained;
+    const last = running ? prepared(d, p.gen) : points.at(-1)?.[1] ?? p.drained.find((one) => one.database === d.name)?.statements;
     if (last !== undefined) points.push([1, last]);
     return { gen: p.gen, running, points: points.length ? [[0, 0], ...points] : [] };
   });
@@ -86,14 +86,17 @@ function chart(d, s) {
       h("li", { key: g.gen, "data-gen": g.gen, "data-last": last(g) }, h("b", null, last(g) ?? ""), h("span", null, g.gen)))));
 }
 
-// slot draws one generation: up from nothing, and down to nothing at its end.
+// slot draws one generation: up from nothing, and down to nothing at its end. What was seen changes in
+// steps; where the end alone is known the line goes there.
 function slot(g, x, top) {
-  const at = ([t, n]) => `${(x + 2 + 96 * t).toFixed(1)} ${(96 - (84 * n) / top).toFixed(1)}`;
-  const line = g.points.map((p, i) => (i ? "L" : "M") + at(p)).join("");
-  const fall = g.points.length && !g.running ? `L${x + 98} 96` : "";
+  const across = (t) => (x + 2 + 96 * t).toFixed(1);
+  const up = (n) => (96 - (84 * n) / top).toFixed(1);
+  const step = g.points.length > 2 ? ([t, n]) => `H${across(t)}V${up(n)}` : ([t, n]) => `L${across(t)} ${up(n)}`;
+  const line = g.points.map((p, i) => (i ? step(p) : `M${across(p[0])} ${up(p[1])}`)).join("");
+  const fall = g.points.length && !g.running ? "V96" : "";
   return h("g", { key: g.gen },
     x > 0 && h("line", { class: "restart", x1: x, x2: x, y1: 0, y2: 100 }),
     h("line", { class: "zero", x1: x, x2: x + 100, y1: 96, y2: 96 }),
-    line && h("path", { class: "area", d: `${line}L${x + 98} 96L${x + 2} 96Z` }),
+    line && h("path", { class: "area", d: `${line}V96Z` }),
     line && h("path", { class: "line", d: line + fall }));
 }

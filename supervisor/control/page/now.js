@@ -40,15 +40,16 @@ export function now(s) {
   const at = stage(s);
   const last = s.history.find((p) => p.gen === i.gen);
   const facts = [
+    s.devguard.runs !== "." && s.devguard.runs,
     i.ready && last?.ready && `for ${since(last.ready.at)}`,
     i.pid && `pid ${i.pid}`,
     ...i.listening,
   ].filter(Boolean);
   return [
     h("h1", { class: "headline", "data-tone": i.ready ? "good" : tone(s) }, headline(i)),
-    h("p", { class: "facts" }, s.devguard.runs, facts.map((f) => [h("span", { class: "dot", "aria-hidden": "true" }, " · "), f])),
+    h("p", { class: "facts" }, facts.map((f, n) => [n > 0 && h("span", { "aria-hidden": "true" }, " · "), f])),
     h("ol", { class: "way", "aria-label": "The way of a save" }, stages.map((name) =>
-      h("li", { "aria-current": at === name ? "step" : undefined }, at === name && name === "hooks" ? s.tree.doing : name))),
+      h("li", { "aria-current": at === name ? "step" : undefined }, h("span", null, at === name && name === "hooks" ? s.tree.doing : name)))),
     s.waits.length > 0 && h("div", { class: "waits" },
       h("h2", null, "Waits"),
       h("dl", null, s.waits.map((w) => [h("dt", null, w.what), h("dd", null, w.reason)]))),

@@ -15,9 +15,14 @@ const at = (id) => document.getElementById(id);
 const pace = 1000;
 const gap = 80;
 
+// told is how long the page says what came of a button, in milliseconds. A guess.
+const told = 15_000;
+
 let latest;
 let asking = false;
 let again = false;
+let toldAt = Infinity;
+let telling;
 
 async function refresh() {
   if (asking) {
@@ -41,6 +46,7 @@ async function refresh() {
 
 function show() {
   const s = latest;
+  if (s.instance.ready && s.instance.gen > toldAt) forget(); // of an earlier generation
   document.title = `${tone(s) === "bad" ? "✕ " : ""}${headline(s.instance)} – ${s.devguard.name}`;
   document.body.dataset.tone = tone(s);
   at("name").textContent = s.devguard.name;
@@ -69,17 +75,26 @@ function link(state) {
   at("restart").disabled = at("reset").disabled = state !== "live";
 }
 
-async function act(button, path, told) {
+async function act(button, path, say) {
   button.setAttribute("aria-busy", "true");
   let text;
   try {
-    text = told(await ask("POST", path));
+    text = say(await ask("POST", path));
   } catch (err) {
     text = `That did not work: ${err.message}`;
   }
   button.removeAttribute("aria-busy");
   draw(at("notice"), h("p", { class: "notice" }, text));
+  toldAt = latest?.instance.gen ?? Infinity;
+  clearTimeout(telling);
+  telling = setTimeout(forget, told);
   refresh();
+}
+
+// forget takes away what came of a button.
+function forget() {
+  toldAt = Infinity;
+  if (document.body.dataset.link === "live") draw(at("notice"));
 }
 
 function resetText(done) {

@@ -87,7 +87,7 @@ function more(p, all) {
     p.started && ["started", `${clock(p.started)}, pid ${p.pid}`],
     ...all.map(([name, ms]) => [name, took(ms)]),
     p.ready?.save_to_ready_ms !== undefined && ["save to ready", took(p.ready.save_to_ready_ms)],
-    p.changed.length > 0 && ["changed", p.changed.join(", ")],
+    p.changed.length > 0 && ["changed", [...new Set(p.changed)].join(", ")],
     ...p.builds.map((b) => ["build", build(b)]),
     ...p.hooks.map((run) => [`hook ${run.name}`, `${run.outcome} in ${took(run.ms)}${run.error ? `: ${run.error}` : ""}`]),
     p.failed && ["failed", p.failed],
