@@ -204,9 +204,14 @@ func (a *address) refresh(styles bool) {
 	}
 }
 
-// idle says to clients why nothing becomes of the app; "" when something does.
-func (a *address) idle(reason string) {
-	if a != nil {
+// idle says to clients why nothing becomes of the app before a change, or before a pause is over; both "" when
+// something is done.
+func (a *address) idle(reason, pause string) {
+	switch {
+	case a == nil:
+	case reason == "" && pause != "":
+		a.front.Crashed(pause)
+	default:
 		a.front.Idle(reason)
 	}
 }

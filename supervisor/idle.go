@@ -23,6 +23,15 @@ func idleReason(snap reload.Snapshot) string {
 	return strings.Join(lines, "\n")
 }
 
+// pauseReason says why the app is started again only after a pause; "" when it is not so.
+func pauseReason(snap reload.Snapshot) string {
+	i := slices.IndexFunc(snap.Holds, func(h reload.Hold) bool { return h.What == "start" && h.Kind == reload.ForBackOff })
+	if i < 0 {
+		return ""
+	}
+	return "it is started again after a pause, or with the next change; why it crashed is in the terminal"
+}
+
 func failureLines(f reload.Failure) []string {
 	found, _ := f.Detail.(logline.Diagnostics)
 	if len(found.Shown) == 0 {

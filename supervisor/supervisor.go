@@ -187,18 +187,21 @@ func (s *Supervisor) doers() doers {
 
 // publisher tells those who are not told by an effect what the state is. It does not wait.
 func (s *Supervisor) publisher() func(reload.Snapshot) {
-	told := ""
+	told, paused := "", ""
 	return func(snap reload.Snapshot) {
 		s.board.publish(snap)
 		s.address.publish(snap)
 		if snap.Done {
 			return // nobody answers for the app any more
 		}
-		if reason := idleReason(snap); reason != told {
-			told = reason
-			s.holder.Idle(reason)
-			s.address.idle(reason)
+		reason, pause := idleReason(snap), pauseReason(snap)
+		if reason != told || pause != paused {
+			s.address.idle(reason, pause)
 		}
+		if reason != told {
+			s.holder.Idle(reason)
+		}
+		told, paused = reason, pause
 	}
 }
 

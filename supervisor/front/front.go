@@ -74,12 +74,13 @@ func (f *Front) Started(gen int, at ...string) {
 	f.passage.started(newUpstream(gen, f.entrances.behind, at))
 }
 
-// Ready says that a generation was found ready: requests go there, and pages reload.
+// Ready says that a generation was found ready: requests go there, and pages reload. Pages are told first: those
+// that have waited for it would be of the time before otherwise, and be loaded twice.
 func (f *Front) Ready(gen int) {
-	f.passage.change(func(g *gate.Gate) { g.Ready(gen) })
 	if f.live != nil {
 		f.live.ready(gen)
 	}
+	f.passage.change(func(g *gate.Gate) { g.Ready(gen) })
 }
 
 // Show says to pages what has failed; nothing, when all is well again.
@@ -141,6 +142,12 @@ func (f *Front) Idle(reason string) {
 			g.Idle(reason)
 		}
 	})
+}
+
+// Crashed says that the app has crashed, why, and that it is started again after a pause: pages say so
+// meanwhile.
+func (f *Front) Crashed(reason string) {
+	f.passage.change(func(g *gate.Gate) { g.Crashed(reason) })
 }
 
 // Closing says that devguard is about to end: requests are refused.

@@ -72,10 +72,15 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.err }
 
-func (p *passage) arrive() (*ticket, decision) {
+func (p *passage) arrive() (*ticket, decision) { return p.takeUp((*gate.Gate).Arrive) }
+
+// arrivePage is arrive of who looks at a page.
+func (p *passage) arrivePage() (*ticket, decision) { return p.takeUp((*gate.Gate).ArrivePage) }
+
+func (p *passage) takeUp(arrive func(*gate.Gate, time.Time) (gate.ID, gate.Verdict)) (*ticket, decision) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	id, v := p.gate.Arrive(time.Now())
+	id, v := arrive(p.gate, time.Now())
 	return &ticket{passage: p, id: id}, p.carriedOut(v)
 }
 

@@ -22,6 +22,8 @@ func refusalOf(f *failure) refusal {
 	switch f.Cause {
 	case gate.Down:
 		r.text = "the app does not run"
+	case gate.Crashed:
+		r.text = "the app has crashed"
 	case gate.Held:
 		r.text = "the app was not ready in time"
 	case gate.NotReady:

@@ -14,7 +14,11 @@ import (
 type sender struct{ passage *passage }
 
 func (s sender) RoundTrip(r *http.Request) (*http.Response, error) {
-	t, d := s.passage.arrive()
+	arrive := s.passage.arrive
+	if answerOf(r).page && r.Method == http.MethodGet {
+		arrive = s.passage.arrivePage
+	}
+	t, d := arrive()
 	var last error
 	for {
 		up, err := t.await(r.Context(), d, last)

@@ -16,6 +16,7 @@ type (
 	// waiting: nothing of it has reached the app.
 	waiting struct {
 		until   time.Time // when it has waited for as long as it may
+		page    bool      // see ArrivePage
 		refused refusal
 	}
 
@@ -79,7 +80,7 @@ type (
 	// Fail it: answer in the place of the app.
 	Fail struct {
 		Cause  Cause
-		Reason string // of Down and NotReady, for people
+		Reason string // of Down, Crashed and NotReady, for people
 	}
 )
 
@@ -93,6 +94,7 @@ type Cause int
 // The causes.
 const (
 	Down     Cause = iota + 1 // no generation runs, and none is on its way
+	Crashed                   // no generation runs, and the next one comes after a pause
 	Held                      // it has waited for as long as it may
 	NotReady                  // the generation was not ready in time, and takes no connection
 	Refused                   // the generation takes no connection
@@ -101,13 +103,21 @@ const (
 )
 
 func (c Cause) String() string {
-	return [...]string{"", "down", "held", "not ready", "refused", "lost", "closing"}[c]
+	return [...]string{"", "down", "crashed", "held", "not ready", "refused", "lost", "closing"}[c]
 }
 
 // Arrive takes up a request.
 func (g *Gate) Arrive(now time.Time) (ID, Verdict) {
 	g.last++
 	return g.last, g.decide(g.last, waiting{until: now.Add(g.hold)}, now)
+}
+
+// ArrivePage takes up the request of somebody who looks at a page, which comes back by itself. It does
+// not wait for an app that has crashed: the next start may crash as well, and so on, and meanwhile
+// nobody is told why.
+func (g *Gate) ArrivePage(now time.Time) (ID, Verdict) {
+	g.last++
+	return g.last, g.decide(g.last, waiting{until: now.Add(g.hold), page: true}, now)
 }
 
 // Ask returns what is done with a request that waits.
@@ -160,6 +170,10 @@ func (g *Gate) decide(id ID, w waiting, now time.Time) Verdict {
 		return Fail{Cause: Closing}
 	case down:
 		return Fail{Cause: Down, Reason: p.reason}
+	case crashed:
+		if w.page {
+			return Fail{Cause: Crashed, Reason: p.reason}
+		}
 	case serving:
 		return g.send(id, w, p.gen, now, Fail{Cause: Refused}, retryFor)
 	case unready:

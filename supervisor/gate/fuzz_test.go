@@ -66,7 +66,11 @@ func (w *world) step(event, which int) {
 		w.g.Exited(w.gen)
 		w.exists = w.asked && w.exists
 	case 6:
-		w.g.Idle("idle")
+		if which%2 == 0 {
+			w.g.Idle("idle")
+		} else {
+			w.g.Crashed("crashed")
+		}
 	case 7:
 		w.g.Active()
 	case 8:
@@ -75,7 +79,11 @@ func (w *world) step(event, which int) {
 			w.closed = true
 		}
 	case 9:
-		id, v := w.g.Arrive(w.now)
+		arrive := w.g.Arrive
+		if which%2 == 0 {
+			arrive = w.g.ArrivePage
+		}
+		id, v := arrive(w.now)
 		w.requests[id] = &request{arrived: w.now}
 		w.order = append(w.order, id)
 		w.take(id, v)

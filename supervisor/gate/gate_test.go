@@ -47,6 +47,10 @@ func TestPhases(t *testing.T) {
 		{"crashed", func(g *Gate) { g.Started(1); g.Ready(1); g.Exited(1) }, wait},
 		{"crashed, and its tree is ended", func(g *Gate) { g.Started(1); g.Ready(1); g.Exited(1); g.Stopping(1); g.Ended(1) }, wait},
 		{"crashed for good", func(g *Gate) { g.Started(1); g.Ready(1); g.Exited(1); g.Idle("it crashed") }, Fail{Down, "it crashed"}},
+		{"crashed, and started again later", func(g *Gate) { g.Started(1); g.Exited(1); g.Crashed("x") }, wait},
+		{"started after a crash", func(g *Gate) { g.Crashed("x"); g.Started(2); g.Ready(2) }, Send{2}},
+		{"a crash of the one before", func(g *Gate) { g.Started(2); g.Ready(2); g.Crashed("x") }, Send{2}},
+		{"crashed, until nothing starts it", func(g *Gate) { g.Crashed("x"); g.Idle("y") }, Fail{Down, "y"}},
 		{"idle while it runs", func(g *Gate) { g.Started(1); g.Ready(1); g.Idle("x") }, Send{1}},
 		{"devguard ends", func(g *Gate) { g.Started(1); g.Ready(1); g.Close() }, Fail{Cause: Closing}},
 		{"nothing brings it back then", func(g *Gate) { g.Close(); g.Started(2); g.Ready(2); g.Idle("x"); g.Active() }, Fail{Cause: Closing}},
@@ -58,6 +62,29 @@ func TestPhases(t *testing.T) {
 				t.Errorf("got %#v, want %#v", got, c.want)
 			}
 		})
+	}
+}
+
+// TestPageOfACrash: a page does not wait for an app that crashes again and again; what arrived before is told, too.
+func TestPageOfACrash(t *testing.T) {
+	crashed := Fail{Crashed, "exit status 2"}
+	g := New(Options{Hold: hold})
+	g.Started(1)
+	early, v := g.ArrivePage(epoch)
+	if v != (Wait{at(hold)}) {
+		t.Errorf("before the crash: %#v", v)
+	}
+	g.Exited(1)
+	g.Crashed("exit status 2")
+	if v := g.Ask(early, epoch); v != crashed {
+		t.Errorf("after it: %#v", v)
+	}
+	if _, v := g.ArrivePage(epoch); v != crashed {
+		t.Errorf("later: %#v", v)
+	}
+	g.Active()
+	if _, v := g.ArrivePage(epoch); v != (Wait{at(hold)}) {
+		t.Errorf("while what may mend it is built: %#v", v)
 	}
 }
 

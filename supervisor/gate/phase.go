@@ -37,6 +37,10 @@ type (
 	// down: no process of the app is left, and nothing is done before a change.
 	down struct{ reason string }
 
+	// crashed: no process of the app is left that was not asked to go; the next one is started after
+	// a pause.
+	crashed struct{ reason string }
+
 	// starting: the process of that generation exists. It was not found ready yet.
 	starting struct{ gen int }
 
@@ -58,6 +62,7 @@ type (
 
 func (away) phase()     {}
 func (down) phase()     {}
+func (crashed) phase()  {}
 func (starting) phase() {}
 func (serving) phase()  {}
 func (unready) phase()  {}
@@ -67,7 +72,7 @@ func (closing) phase()  {}
 // Started says that the process of a generation exists. The one before must have ended.
 func (g *Gate) Started(gen int) {
 	switch p := g.phase.(type) {
-	case away, down:
+	case away, down, crashed:
 		g.phase = starting{gen}
 	case closing:
 	default:
@@ -121,14 +126,24 @@ func (g *Gate) Ended(gen int) {
 // Idle says that nothing is done before a change, and why; reason is for clients.
 func (g *Gate) Idle(reason string) {
 	switch g.phase.(type) {
-	case away, down:
+	case away, down, crashed:
 		g.phase = down{reason}
+	}
+}
+
+// Crashed says that the app has crashed, and that it is started again after a pause; reason is for
+// clients.
+func (g *Gate) Crashed(reason string) {
+	switch g.phase.(type) {
+	case away, down, crashed:
+		g.phase = crashed{reason}
 	}
 }
 
 // Active says that something is done that may bring a generation.
 func (g *Gate) Active() {
-	if _, is := g.phase.(down); is {
+	switch g.phase.(type) {
+	case down, crashed:
 		g.phase = away{}
 	}
 }
