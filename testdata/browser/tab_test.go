@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -22,6 +23,7 @@ type tab struct {
 
 	mu      sync.Mutex
 	console []string
+	loaded  int
 }
 
 // openTab opens a tab, and closes it when the test ends.
@@ -60,6 +62,13 @@ func (b *tab) listen(event any) {
 		for _, arg := range e.Args {
 			line += " " + string(arg.Value) + arg.Description
 		}
+	case *page.EventFrameNavigated:
+		if e.Frame.ParentID == "" {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.loaded++
+		}
+		return
 	default:
 		return
 	}
@@ -68,11 +77,26 @@ func (b *tab) listen(event any) {
 	b.console = append(b.console, line)
 }
 
+// loads returns how many pages the tab has shown, each reload counted.
+func (b *tab) loads() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.loaded
+}
+
 // said returns the lines of the console.
 func (b *tab) said() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]string(nil), b.console...)
+}
+
+// saidNothing fails the test if anything stands on the console.
+func (b *tab) saidNothing() {
+	b.t.Helper()
+	if said := b.said(); len(said) > 0 {
+		b.t.Errorf("on the console: %q", said)
+	}
 }
 
 // do returns the value of an action of the tab.
