@@ -152,8 +152,9 @@
 
   const style = `
     :host { all: initial; }
-    .back { position: fixed; inset: 0; z-index: 2147483647; overflow: auto; background: rgba(20, 20, 24, .96);
-      color: #eee; font: 14px/1.5 ui-monospace, Menlo, Consolas, monospace; padding: 4vh 5vw; text-align: left; direction: ltr; }
+    .back { position: fixed; inset: 0; z-index: 2147483647; overflow: auto; background: rgba(10, 10, 14, .6); text-align: left; direction: ltr; }
+    .card { position: relative; box-sizing: border-box; max-width: 1000px; width: 92vw; margin: 14vh auto 6vh; padding: 1.6em 2em; background: #1c1c21; color: #eee;
+      font: 14px/1.5 ui-monospace, Menlo, Consolas, monospace; border-top: 3px solid #ff7b72; border-radius: 4px; box-shadow: 0 8px 40px rgba(0, 0, 0, .6); }
     h1 { font-size: 18px; color: #ff7b72; margin: 0 0 .5em; }
     p { margin: .3em 0; white-space: pre-wrap; overflow-wrap: anywhere; }
     pre { margin: .3em 0 1.2em; padding: .6em 0; background: #111; overflow: auto; tab-size: 4; }
@@ -195,16 +196,18 @@
       root.append(make("style", style));
     }
     const back = make("div", "", "back");
-    back.setAttribute("role", "alert");
+    const card = make("div", "", "card");
+    card.setAttribute("role", "alert");
     const close = make("button", "Esc");
     close.addEventListener("click", () => putAway(text));
-    back.append(close);
+    card.append(close);
     for (const p of problems) {
-      back.append(make("h1", p.title));
-      if (p.text) back.append(make("p", p.text));
-      for (const one of p.places || []) back.append(...place(one));
-      if (p.note) back.append(make("p", p.note, "note"));
+      card.append(make("h1", p.title));
+      if (p.text) card.append(make("p", p.text));
+      for (const one of p.places || []) card.append(...place(one));
+      if (p.note) card.append(make("p", p.note, "note"));
     }
+    back.append(card);
     root.append(back);
     document.documentElement.append(host); // htmx and Turbo replace the body
   };

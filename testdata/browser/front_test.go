@@ -64,7 +64,7 @@ func newShop(t *testing.T) *shop {
 	t.Helper()
 	s := &shop{t: t, addr: freeAddr(t), dir: project(t, map[string]string{
 		"main.go":        site,
-		"static/app.css": "h1 { color: " + red + " }\nbody { font: 18px sans-serif; margin: 2em }\n",
+		"static/app.css": "h1 { color: " + red + " }\nbody { font: 18px sans-serif; margin: 0 2em }\n",
 		"static/app.js":  "window.said = 1;\n",
 	})}
 	// Nobody has touched them for a month: a browser keeps them for days then, without asking again.
@@ -125,7 +125,7 @@ func TestPageFollowsSaves(t *testing.T) {
 			t.Errorf("the overlay has not %s, but %s", want, text)
 		}
 	}
-	b.shoot("overlay")
+	b.shoot("overlay") // docs/images has it: go test -run TestPageFollowsSaves . -shots ../../docs/images
 
 	loads := b.loads()
 	s.edit("main.go", `"v1" + size`, `"v2"`)

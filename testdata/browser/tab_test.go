@@ -35,7 +35,7 @@ func openTab(t *testing.T) *tab {
 	if err := chromedp.Listen(ctx, b.listen); err != nil {
 		t.Fatal(err)
 	}
-	do(b, chromedp.EmulateViewport(1000, 640))
+	do(b, chromedp.EmulateViewport(800, 460))
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("console of the page:\n%s", strings.Join(b.said(), "\n"))
