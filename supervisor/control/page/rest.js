@@ -28,23 +28,28 @@ function holder(a) {
 
 /** builds draws how programs were built, why not fast, what the checks found, and the hooks. */
 export function builds(s) {
-  const all = s.history.flatMap((p) => p.builds.map((b) => ({ ...b, gen: p.gen })));
-  const finished = all.filter((b) => b.outcome === "finished");
-  const count = (keep) => finished.filter(keep).length;
-  const differs = count((b) => b.check === "differs");
-  const numbers = [
-    [count((b) => b.way === "fast"), "fast"], [count((b) => b.way !== "fast"), "by go"],
-    [count((b) => b.check === "same"), "verified"], [all.length - finished.length, "not finished"],
-  ];
-  const refused = finished.filter((b) => b.by_go).slice(0, 4);
+  const { numbers, refused, differed } = s.builds?.mode === "auto" ? counted(s.builds) : recent(s.history);
   return [
-    h("dl", { class: "numbers" }, numbers.map(([n, name]) => h("div", null, h("dt", null, name), h("dd", null, n)))),
-    differs > 0 && h("p", { class: "bad" }, `${many(differs, "fast build")} differed from what the go command makes; it is not used any more.`),
-    refused.length > 0 && [h("h3", { class: "label" }, "Not built fast"),
-      h("ul", { class: "rows" }, refused.map((b) => h("li", null, h("span", { class: "quiet" }, `generation ${b.gen}`), h("span", null, b.by_go))))],
+    h("dl", { class: "numbers" }, numbers.map(([name, n]) => h("div", null, h("dt", null, name), h("dd", null, n)))),
+    differed > 0 && h("p", { class: "bad" }, `${many(differed, "fast build")} differed from what the go command makes; it builds everything from then on.`),
+    refused.length > 0 && [h("h3", { class: "label" }, "Left to the go command"),
+      h("ul", { class: "rows" }, refused.map(({ reason, builds: n }) => h("li", { key: reason }, h("span", null, reason), h("span", { class: "quiet" }, many(n, "build")))))],
     s.hooks.length > 0 && [h("h3", { class: "label" }, "Hooks"),
       h("ul", { class: "rows" }, s.hooks.map((one) => h("li", { key: one.name, "data-state": one.state }, h("code", null, one.name), h("span", null, one.state))))],
   ];
+}
+
+// counted is what devguard counts while builds may be fast.
+function counted(b) {
+  const byGo = b.refused.reduce((sum, r) => sum + r.builds, 0);
+  return { numbers: [["fast", b.fast], ["by go", byGo], ["verified", b.verified]], refused: b.refused, differed: b.differed };
+}
+
+// recent counts the builds of the newest generations, all of them by the go command.
+function recent(history) {
+  const all = history.flatMap((p) => p.builds);
+  const count = (outcome) => all.filter((b) => b.outcome === outcome).length;
+  return { numbers: [["finished", count("finished")], ["failed", count("failed")], ["cancelled", count("cancelled")]], refused: [], differed: 0 };
 }
 
 /** about draws which devguard this is. */
