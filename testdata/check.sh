@@ -70,6 +70,7 @@ install_missing() {
     for program in fish zsh; do # for their completions
         command -v "$program" >/dev/null || { apt+=("$program") brew+=("$program"); }
     done
+    if [ -e /dev/fuse ]; then command -v bindfs >/dev/null || apt+=(bindfs); fi # a folder of the host in a container
     command -v npm >/dev/null || { apt+=(npm) brew+=(node); } # Prisma, as a hook
     has_chromium || { apt+=(chromium-headless-shell) brew+=(chromium); }
     if [ ${#apt[@]} = 0 ]; then
@@ -162,6 +163,11 @@ case $(pgbouncer --version | head -n 1) in
 *) DEVGUARD_TEST_REQUIRE+=,pgbouncer1.21 ;;
 esac
 if [ "$(uname -m)" = x86_64 ]; then DEVGUARD_TEST_REQUIRE+=,race; else cannot+="|race"; fi
+if [ "$(id -u)" = 0 ] && command -v bindfs >/dev/null && [ -e /dev/fuse ]; then
+    DEVGUARD_TEST_REQUIRE+=,bindfs
+else
+    cannot+="|bindfs"
+fi
 if [ "$(id -u)" = 0 ]; then
     DEVGUARD_TEST_REQUIRE+=,root,mount,namespace
 else

@@ -45,7 +45,7 @@ func (l *loop) check(ctx context.Context, hints map[string]hint, f *findings) er
 	return nil
 }
 
-func (l *loop) reader() reader { return reader{header: l.plan.Header} }
+func (l *loop) reader() reader { return reader{header: l.plan.Header, polled: l.tick != nil} }
 
 // target returns what is to be looked at under a name; false if a file of that name does not count.
 func (l *loop) target(name string) (target, bool) {

@@ -41,6 +41,7 @@ type target struct {
 // reader looks at files. It is frozen: several goroutines may use it.
 type reader struct {
 	header func(name string, src []byte) change.Digest
+	polled bool // files may change from elsewhere, so that what the kernel keeps of them may be old
 }
 
 // maxHash is the size from which a file that only the running app reads, or a library, is known by
@@ -73,9 +74,13 @@ func (r reader) lookAll(ctx context.Context, what []target) []fileState {
 // look looks at one file: at its stamp, and at its contents only when the stamp is not the known
 // one, or racy. What it returns is of no use when ctx has ended.
 func (r reader) look(ctx context.Context, g target) fileState {
+	gone := r.polled && errors.Is(freshen(g.name), fs.ErrNotExist) // then stat may still find it
 	info, err := os.Lstat(g.name)
 	link := err == nil && info.Mode()&fs.ModeSymlink != 0
-	if link {
+	switch {
+	case gone:
+		err = fs.ErrNotExist
+	case link:
 		info, err = os.Stat(g.name)
 	}
 	if err != nil || !info.Mode().IsRegular() {

@@ -30,6 +30,9 @@ func (l *loop) sweep(ctx context.Context, kind dirKind, all bool, out *findings)
 	l.meet(hints)
 	g := listing{now: time.Now(), hints: hints}
 	for _, d := range l.dirs.with(kind) {
+		if l.tick != nil {
+			_ = freshen(d.path) // one that is gone is seen by the stat, or in the next sweep
+		}
 		if d.changedSince(g.now) {
 			l.list(d, g)
 		}
