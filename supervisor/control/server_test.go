@@ -276,6 +276,24 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// TestHookFailure: a hook writes to the terminal, so whoever asks from elsewhere is told where that is.
+func TestHookFailure(t *testing.T) {
+	err := errors.New("hook gen failed with exit code 1")
+	for _, c := range []struct {
+		f    reload.Failure
+		hint string
+	}{
+		{reload.Failure{What: "hook gen", Err: err}, "where devguard runs"},
+		{reload.Failure{What: "hook gen", Err: logline.WithHint(err, "install gen")}, "install gen"},
+		{reload.Failure{What: "start", Err: err}, ""},
+	} {
+		hint := Failures(reload.Snapshot{Failures: []reload.Failure{c.f}})[0].Hint
+		if !strings.Contains(hint, c.hint) || c.hint == "" && hint != "" {
+			t.Errorf("%v: hint %q, want %q", c.f, hint, c.hint)
+		}
+	}
+}
+
 // TestSlowBody: a body that does not arrive is refused, and nothing is done before it is there.
 func TestSlowBody(t *testing.T) {
 	f := serveWithin(t, 200*time.Millisecond)

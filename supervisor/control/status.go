@@ -202,6 +202,9 @@ func failuresOf(snap reload.Snapshot) []Failure {
 		if d, ok := f.Detail.(logline.Diagnostics); ok {
 			one.Errors, one.Total = diagnostics(d), d.Total
 		}
+		if one.Hint == "" && strings.HasPrefix(one.What, "hook ") { // its output is not kept: it goes to the terminal as it is
+			one.Hint = "what it wrote stands where devguard runs; to see it here, run its command by hand"
+		}
 		all = append(all, one)
 	}
 	return all

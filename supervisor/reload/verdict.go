@@ -1,5 +1,7 @@
 package reload
 
+import "strings"
+
 // Outcome says what has become of a state of the tree.
 type Outcome string
 
@@ -91,7 +93,11 @@ func (s Snapshot) Blame() []string {
 	var why []string
 	told := map[string]bool{}
 	for _, f := range s.Failures {
-		why = append(why, f.What+": "+f.Err.Error())
+		text := f.Err.Error()
+		if !strings.HasPrefix(text, f.What) { // errors of package hook begin with it
+			text = f.What + ": " + text
+		}
+		why = append(why, text)
 		told[f.What] = true
 	}
 	for _, h := range s.Holds {

@@ -76,6 +76,17 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+// What failed is named once, whether its error begins with the name or not.
+func TestBlameNamesOnce(t *testing.T) {
+	s := Snapshot{Failures: []Failure{
+		{What: "hook gen", Err: errors.New("hook gen failed with exit code 1")},
+		{What: "build", Err: errors.New("main.go:1:2: oops")},
+	}}
+	if got, want := s.Blame(), []string{"hook gen failed with exit code 1", "build: main.go:1:2: oops"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // The verdict about each save is known once all is calm, and is what the tree deserves.
 func TestVerdictOfSaves(t *testing.T) {
 	for name, tt := range map[string]struct {
