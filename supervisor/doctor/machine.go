@@ -25,7 +25,7 @@ func (t Toolchain) examine(r *Report) {
 		return
 	}
 	r.ok("module", t.Module+" and go.sum agree with what is imported")
-	r.ok("graph", fmt.Sprintf("%s beside the standard library; %s of %s are watched",
+	r.ok("graph", fmt.Sprintf("%s beside the standard library; watched: %s of %s",
 		many(t.Packages, "package"), many(t.Directories, "directory"), many(t.Modules, "module")))
 }
 

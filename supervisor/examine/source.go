@@ -50,7 +50,7 @@ func toolchain(ctx context.Context, r Request, s supervisor.Survey) *doctor.Tool
 		t.Version = fmt.Sprintf("%s for %s/%s", env.GOVERSION, env.GOOS, env.GOARCH)
 		t.Module = config.Shown(env.GOMOD)
 		if env.GOWORK != "" && env.GOWORK != "off" {
-			t.Module = strings.TrimPrefix(t.Module+" in "+config.Shown(env.GOWORK), " in ")
+			t.Module = strings.TrimPrefix(t.Module+", "+config.Shown(env.GOWORK), ", ")
 		}
 	}
 	return t
