@@ -49,21 +49,36 @@ func (d draft) text() string {
 // app is the line that says what to run, commented out with the reason when
 // that cannot be told.
 func (d draft) app() string {
-	pkg, err := config.ResolvePackage(config.Default(d.dir), "")
+	pkg, err := d.found()
 	if err != nil {
 		reason := err.Error()
 		if hint := logline.HintOf(err); hint != "" {
 			reason += "; " + hint
 		}
-		reason = strings.Map(func(r rune) rune {
-			if unicode.IsControl(r) || r == utf8.RuneError {
-				return ' ' // a file's odd name must not end the comment
-			}
-			return r
-		}, reason)
-		return "# " + reason + "\n# package = \"./cmd/app\"\n"
+		return "# " + oneLine(reason) + "\n# package = \"./cmd/app\"\n"
 	}
 	return "package = " + translate.String(pkg) + "\n"
+}
+
+// found is the package that devguard run would run, or why there is none.
+func (d draft) found() (string, error) { return config.ResolvePackage(config.Default(d.dir), "") }
+
+// oneLine keeps a file's odd name from ending a comment or a line.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// next is what to type after init: what devguard run would say itself, when it would not run.
+func (d draft) next() string {
+	if _, err := d.found(); err != nil && logline.HintOf(err) != "" {
+		return oneLine(logline.HintOf(err))
+	}
+	return "devguard run"
 }
 
 // block is one [[hook]]; those that migrate are commented out.
@@ -110,7 +125,7 @@ func (d draft) report(w io.Writer, target string, cut bool) error {
 			fmt.Fprintf(&b, "  there is %s, which was not read; to have it translated instead: rm %s && devguard init --from %[1]s\n", old, config.File)
 		}
 	}
-	b.WriteString("next: devguard run\n")
+	fmt.Fprintf(&b, "next: %s\n", d.next())
 	_, err := io.WriteString(w, b.String())
 	return err
 }
