@@ -9,6 +9,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -107,7 +108,7 @@ func newApp(args []string) *cli.App {
 		Commands: []*cli.Command{
 			verb("run", cmd.RunUsage, cmd.RunArgs, cmd.RunHelp, cmd.RunFlags(), func(c *cli.Context) error { return run(c, args) }),
 			verb("debug", cmd.DebugUsage, cmd.RunArgs, cmd.DebugHelp, cmd.DebugFlags(), func(c *cli.Context) error { return run(c, args) }),
-			verb("explain", cmd.ExplainUsage, cmd.ExplainArgs, cmd.ExplainHelp, cmd.PlaceFlags(), func(c *cli.Context) error { return explain(c, args) }),
+			verb("explain", cmd.ExplainUsage, cmd.ExplainArgs, cmd.ExplainHelp, cmd.ExplainFlags(), func(c *cli.Context) error { return explain(c, args) }),
 			verb("doctor", cmd.DoctorUsage, cmd.DoctorArgs, cmd.DoctorHelp, cmd.DoctorFlags(), func(c *cli.Context) error { return diagnose(c, args) }),
 			verb("status", cmd.StatusUsage, cmd.TalkArgs, cmd.StatusHelp, cmd.TalkFlags("json", "open"), talk(cmd.Status)),
 			verb("wait", cmd.WaitUsage, cmd.TalkArgs, cmd.WaitHelp, cmd.TalkFlags("json", "timeout"), wait),
@@ -259,18 +260,21 @@ func (p place) load() (*config.Config, error) {
 
 // explain answers `devguard explain FILE`.
 func explain(c *cli.Context, args []string) error {
-	p, file, err := placeOf(c, args, "FILE", cmd.PlaceFlags())
+	p, file, err := placeOf(c, args, "FILE", cmd.ExplainFlags())
 	if err != nil {
 		return err
 	}
 	if file == "" || p.flags.HasArgs {
 		return &cmd.UsageError{Msg: "explain wants one file", Next: "write: devguard explain FILE"}
 	}
-	return explainFile(c.Context, os.Stdout, p, file)
+	return explainFile(c.Context, c, os.Stdout, p, file)
 }
 
-func explainFile(ctx context.Context, w io.Writer, p place, file string) error {
+func explainFile(ctx context.Context, c *cli.Context, w io.Writer, p place, file string) error {
 	cfg, err := p.load()
+	if config.NoPackage(err) {
+		cfg, file, err = p.asRunning(ctx, c, file, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -281,6 +285,22 @@ func explainFile(ctx context.Context, w io.Writer, p place, file string) error {
 		return err
 	}
 	return cmd.Explain(w, cfg, file, classify)
+}
+
+// asRunning loads the configuration for the package that the devguard here was started with: where
+// there are several programs and devguard.toml names none, only that command line did. file is
+// returned as that configuration has it. Where none runs, the error is the one without it.
+func (p place) asRunning(ctx context.Context, c *cli.Context, file string, without error) (*config.Config, string, error) {
+	dir, pkg, err := cmd.RunningPackage(ctx, c)
+	if err != nil || pkg == "" {
+		return nil, file, cmp.Or(err, without)
+	}
+	if dir != p.work && !filepath.IsAbs(file) {
+		file = filepath.Join(p.work, file)
+	}
+	p.work, p.flags.Package = dir, pkg
+	cfg, err := p.load()
+	return cfg, file, err
 }
 
 // diagnose answers `devguard doctor`.
@@ -317,7 +337,7 @@ func serveAgent(c *cli.Context) error {
 	}
 	explain := func(ctx context.Context, file string) (string, error) {
 		var text strings.Builder
-		err := explainFile(ctx, &text, place{work: work}, file)
+		err := explainFile(ctx, c, &text, place{work: work}, file)
 		return text.String(), err
 	}
 	return cmd.NewAgent(c, version(), explain).Serve(c.Context, &mcp.StdioTransport{})

@@ -101,6 +101,11 @@ func PlaceFlags() []cli.Flag {
 	}
 }
 
+// ExplainFlags are the flags of explain.
+func ExplainFlags() []cli.Flag {
+	return append(PlaceFlags(), &cli.StringFlag{Name: "name", Usage: "explain for the app of the devguard of this `NAME`, where several programs are"})
+}
+
 // FromFlag is the flag of init that names another tool's configuration.
 const FromFlag = "from"
 

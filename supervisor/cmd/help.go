@@ -95,7 +95,9 @@ hook "NAME", rebuild, restart, or read again (devguard.toml). Below it stand the
 reason and, for a file that is ignored, the line of devguard.toml that would
 change that. A file that does not exist is explained as if it were created.
 
-Nothing is built or started, but the go command is asked what the app is made of.`
+Nothing is built or started, but the go command is asked what the app is made of. Where
+there are several programs and devguard.toml names none, the app is that of the devguard
+that runs here.`
 
 // DoctorHelp is the description of doctor.
 const DoctorHelp = `    devguard doctor

@@ -58,10 +58,29 @@ func runningFor(c *cli.Context) (statedir.Running, error) {
 	return running(dir, c.String("name"))
 }
 
+// RunningPackage returns the package that the devguard of a command line runs, and the directory
+// that it is relative to; "" when none runs there, or it runs a command.
+func RunningPackage(ctx context.Context, c *cli.Context) (dir, pkg string, err error) {
+	r, err := runningFor(c)
+	var none *NotRunningError
+	if errors.As(err, &none) && none.Several == 0 {
+		return "", "", nil
+	}
+	if err != nil {
+		return "", "", err
+	}
+	var s control.Status
+	if err := (control.Client{URL: r.URL, Token: r.Token}).Get(ctx, "/v1/status", &s); err != nil || !strings.HasPrefix(s.Devguard.Runs, ".") {
+		return "", "", err
+	}
+	return s.Devguard.Dir, s.Devguard.Runs, nil
+}
+
 // NotRunningError says that there is no devguard to ask, or not just one.
 type NotRunningError struct {
-	Msg  string
-	Next string
+	Msg     string
+	Next    string
+	Several int // how many there are; 0 when there is none
 }
 
 // Error says what was found.
@@ -90,7 +109,7 @@ func running(dir, name string) (statedir.Running, error) {
 	if name != "" {
 		what, start = fmt.Sprintf("no devguard %q runs", name), "devguard run --name "+name
 	}
-	return statedir.Running{}, &NotRunningError{what + " in " + dir + " or above it", "start it: " + start + "; elsewhere: -C DIR"}
+	return statedir.Running{}, &NotRunningError{Msg: what + " in " + dir + " or above it", Next: "start it: " + start + "; elsewhere: -C DIR"}
 }
 
 func chosen(found []statedir.Running, name, dir string) (statedir.Running, error) {
@@ -103,9 +122,9 @@ func chosen(found []statedir.Running, name, dir string) (statedir.Running, error
 	}
 	list := strings.Join(names, ", ")
 	if name == "" {
-		return statedir.Running{}, &NotRunningError{fmt.Sprintf("%d devguards run in %s: %s", len(found), dir, list), "say which: --name " + names[0]}
+		return statedir.Running{}, &NotRunningError{fmt.Sprintf("%d devguards run in %s: %s", len(found), dir, list), "say which: --name " + names[0], len(found)}
 	}
-	return statedir.Running{}, &NotRunningError{fmt.Sprintf("no devguard %q runs in %s, but %s", name, dir, list), "write: --name " + names[0]}
+	return statedir.Running{}, &NotRunningError{fmt.Sprintf("no devguard %q runs in %s, but %s", name, dir, list), "write: --name " + names[0], len(found)}
 }
 
 // Restart answers `devguard restart`.

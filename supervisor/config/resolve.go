@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"go/build"
 	"os"
@@ -108,6 +109,12 @@ func noPackage(ctx *build.Context, base string) error {
 		e.Next = "name a package, like devguard run ./cmd/app, or run any command with devguard run -- COMMAND"
 	}
 	return Errors{e}
+}
+
+// NoPackage reports whether err says that it cannot be told which package to run.
+func NoPackage(err error) bool {
+	var all Errors
+	return errors.As(err, &all) && len(all) == 1 && all[0].Key == "PACKAGE"
 }
 
 const (

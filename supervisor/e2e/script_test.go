@@ -17,6 +17,7 @@ import (
 // TestScript runs testdata/script/*.txtar, one behaviour each. Besides the
 // commands of testscript there are
 //
+//	recipe NAME          writes the files that docs/recipes/NAME.md shows in full
 //	exits CODE ARGS...   devguard ARGS ends with that code; then stdout, stderr
 //	advises CODE ARGS... the same, and stderr has an error followed by its hint
 //	start ARGS...        devguard run ARGS, in the background
@@ -45,7 +46,7 @@ func TestScript(t *testing.T) {
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
-					"exits": s.exits, "advises": s.advises, "start": s.start, "says": s.says, "edit": s.edit,
+					"recipe": recipe, "exits": s.exits, "advises": s.advises, "start": s.start, "says": s.says, "edit": s.edit,
 					"log": s.log, "silent": s.silent, "total": s.total, "end": s.end,
 				},
 				Condition: func(cond string) (bool, error) {
@@ -96,6 +97,23 @@ type script struct {
 	d       *devguard
 	log0    int // where the log stood at the last edit
 	stdout0 int // and the app's stdout
+}
+
+// shown is a file that a recipe shows in full: its name in backticks begins the line above.
+var shown = regexp.MustCompile("(?ms)^`([^`\n]+)`[^\n]*:\n\n```[a-z]*\n(.*?)^```$")
+
+func recipe(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := os.ReadFile(filepath.Join("docs", "recipes", args[0]+".md"))
+	ts.Check(err)
+	files := shown.FindAllStringSubmatch(string(text), -1)
+	if len(files) == 0 {
+		ts.Fatalf("docs/recipes/%s.md shows no file", args[0])
+	}
+	for _, file := range files {
+		path := ts.MkAbs(file[1])
+		ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
+		ts.Check(os.WriteFile(path, []byte(file[2]), 0o644))
+	}
 }
 
 func (s *script) exits(ts *testscript.TestScript, _ bool, args []string) {
