@@ -287,7 +287,7 @@ func TestHookFailure(t *testing.T) {
 		{reload.Failure{What: "hook gen", Err: logline.WithHint(err, "install gen")}, "install gen"},
 		{reload.Failure{What: "start", Err: err}, ""},
 	} {
-		hint := Failures(reload.Snapshot{Failures: []reload.Failure{c.f}})[0].Hint
+		hint := failuresOf(reload.Snapshot{Failures: []reload.Failure{c.f}})[0].Hint
 		if !strings.Contains(hint, c.hint) || c.hint == "" && hint != "" {
 			t.Errorf("%v: hint %q, want %q", c.f, hint, c.hint)
 		}
