@@ -64,6 +64,9 @@ var initHooks = []struct {
 		"prisma/schema.prisma":                      "generator client {\n  provider = \"prisma-client\"\n  output   = \"../internal/db\"\n}\n",
 		"node_modules/@prisma/client/schema.prisma": "",
 	}, []config.Hook{{Name: "prisma", Watch: []string{"prisma/schema.prisma"}, Shell: "npx prisma generate", Outputs: []string{"internal/db/**"}}}},
+	{"prisma with its configuration", map[string]string{
+		"package.json": "{}", "prisma.config.ts": "", "prisma/schema.prisma": "",
+	}, []config.Hook{{Name: "prisma", Watch: []string{"prisma/schema.prisma", "prisma.config.ts"}, Shell: "npx prisma generate"}}},
 	{"prisma for Go, in several files", map[string]string{
 		"go.mod":                  goMod,
 		"db/schema/schema.prisma": "generator db {\n  provider = \"go run github.com/steebchen/prisma-client-go\"\n}\n",

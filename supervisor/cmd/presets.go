@@ -94,6 +94,7 @@ func (s *survey) prismaHooks() []preset {
 		}
 		home := s.above(dir, "package.json")
 		tool := "npx prisma generate"
+		p.watch = append(p.watch, s.prismaConfig(home)...)
 		if strings.Contains(text, "prisma-client-go") {
 			home, tool = s.above(dir, "go.mod"), "go run github.com/steebchen/prisma-client-go generate"
 		}
@@ -109,6 +110,16 @@ func (s *survey) prismaHooks() []preset {
 		all = append(all, p)
 	}
 	return all
+}
+
+// prismaConfig is the file beside package.json that Prisma reads first, as a glob.
+func (s *survey) prismaConfig(home string) []string {
+	for _, ext := range []string{"ts", "mjs", "js"} {
+		if file := path.Join(home, "prisma.config."+ext); s.has(file) {
+			return []string{translate.Literal(file)}
+		}
+	}
+	return nil
 }
 
 // within is rel as seen from dir, which holds it.
