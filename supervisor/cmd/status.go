@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -187,7 +189,16 @@ func (t *table) database(d control.Database) {
 	}
 	for _, g := range d.Generations {
 		if g.Prepared > 0 || len(g.Conflicts) > 0 {
-			t.row("", "generation %d: %s, conflicts %v", g.Gen, many(g.Prepared, "prepared statement"), g.Conflicts)
+			t.row("", "generation %d: %s%s", g.Gen, many(g.Prepared, "prepared statement"), conflictsText(g.Conflicts))
 		}
 	}
+}
+
+// conflictsText says how many of each kind there were, by SQLSTATE.
+func conflictsText(by map[string]uint64) string {
+	var b strings.Builder
+	for _, state := range slices.Sorted(maps.Keys(by)) {
+		fmt.Fprintf(&b, ", %s of %s", many(int(by[state]), "conflict"), state)
+	}
+	return b.String()
 }

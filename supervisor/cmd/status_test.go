@@ -20,7 +20,7 @@ func TestStatusText(t *testing.T) {
 		Sockets: control.Sockets{Off: "it is switched off", Addresses: []control.Address{{Address: "127.0.0.1:8080", State: "let go: it is switched off"}}},
 		Databases: []control.Database{{Name: "dev@db/shop", Mode: "session", Kind: "postgres",
 			Sessions:    []control.Session{{Gen: 3, PID: 77, State: "idle", InMS: 1500, Query: "select ?"}},
-			Generations: []control.Generation{{Gen: 3, Prepared: 1}}}},
+			Generations: []control.Generation{{Gen: 2, Conflicts: map[string]uint64{"42P05": 2, "26000": 1}}, {Gen: 3, Prepared: 1}}}},
 	}
 	want := `shop      generation 3 is ready, pid 9, listening on 127.0.0.1:8080
 failed    build: main.go:3:1: oops
@@ -36,7 +36,8 @@ sockets   not held from one restart to the next: it is switched off
 socket    127.0.0.1:8080: let go: it is switched off
 database  dev@db/shop: mode session, postgres; 1 session
           pid 77 of generation 3: idle for 1.5s  select ?
-          generation 3: 1 prepared statement, conflicts map[]
+          generation 2: 0 prepared statements, 1 conflict of 26000, 2 conflicts of 42P05
+          generation 3: 1 prepared statement
 `
 	if got := statusText(s); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
