@@ -275,7 +275,8 @@ func (h *Holder) guarded(f func()) {
 // failed ends holding: something did not work that has to.
 func (h *Holder) failed(err error) {
 	hint := logline.HintOf(err)
-	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+	// ENOSYS is a container's as well: where the filter could be installed the kernel has these calls.
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOSYS) {
 		hint = "in a container add --cap-add SYS_PTRACE; elsewhere sysctl kernel.yama.ptrace_scope must be 0 or 1"
 	}
 	h.do(h.table.Failed(err.Error(), hint))

@@ -1,7 +1,8 @@
 //go:build linux && amd64
 
 // Command denies executes a command for which some system calls fail with EPERM, as in a
-// container: denies seccomp,pidfd_getfd COMMAND ARGS...
+// container of Docker, or with a prefix with ENOSYS, as in one of Podman:
+// denies seccomp,no-pidfd_getfd COMMAND ARGS...
 package main
 
 import (
@@ -28,11 +29,16 @@ func main() {
 	const load, equal, result = 0x20, 0x15, 0x06
 	program := []instruction{{load, 0, 0, 0}}
 	for _, name := range strings.Split(os.Args[1], ",") {
+		name, absent := strings.CutPrefix(name, "no-")
+		errno := syscall.EPERM
+		if absent {
+			errno = syscall.ENOSYS
+		}
 		number, ok := numbers[name]
 		if !ok {
 			fail(fmt.Errorf("system call %q is not known", name))
 		}
-		program = append(program, instruction{equal, 0, 1, number}, instruction{result, 0, 0, 0x50000 | uint32(syscall.EPERM)})
+		program = append(program, instruction{equal, 0, 1, number}, instruction{result, 0, 0, 0x50000 | uint32(errno)})
 	}
 	program = append(program, instruction{result, 0, 0, 0x7fff0000})
 	filter := struct {
