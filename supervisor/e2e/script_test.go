@@ -99,8 +99,8 @@ type script struct {
 	stdout0 int // and the app's stdout
 }
 
-// shown is a file that a recipe shows in full: its name in backticks begins the line above.
-var shown = regexp.MustCompile("(?ms)^`([^`\n]+)`[^\n]*:\n\n```[a-z]*\n(.*?)^```$")
+// shown is a file that a recipe shows in full, as TestDocs has it.
+var shown = regexp.MustCompile("(?ms)^<!-- file: (\\S+) -->\n```[a-z]+\n(.*?)^```$")
 
 func recipe(ts *testscript.TestScript, _ bool, args []string) {
 	text, err := os.ReadFile(filepath.Join("docs", "recipes", args[0]+".md"))
