@@ -9,20 +9,22 @@ import (
 	"strings"
 )
 
-// mine reports whether the open connection from remote to our port is one of our own user, or of
-// root, who can read whatever we could hide. To root each is: browsers run as somebody else, and an
-// address is put in no command line then (see the package browse).
+// mine reports whether the open connection from remote to our port is one of our own user.
 func mine(remote string, port uint16) bool {
 	from, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return false
 	}
 	owners, err := ownersOf(from.Port(), port)
-	if err != nil || os.Geteuid() == 0 {
-		return true // where the kernel does not tell, too
-	}
-	other := func(uid string) bool { return uid != "0" && uid != fmt.Sprint(os.Geteuid()) }
-	return len(owners) > 0 && !slices.ContainsFunc(owners, other)
+	return err != nil || ownedBy(os.Geteuid(), owners) // where the kernel does not tell, anybody's may be
+}
+
+// ownedBy reports whether the owners of a connection are uid, or root, who can read whatever we could
+// hide. To root each is its own: its browser runs as somebody else, and an address is put in no
+// command line then (see the package browse).
+func ownedBy(uid int, owners []string) bool {
+	other := func(owner string) bool { return owner != "0" && owner != fmt.Sprint(uid) }
+	return uid == 0 || len(owners) > 0 && !slices.ContainsFunc(owners, other)
 }
 
 // ownersOf are the users who have an established connection between two ports, by /proc/net/tcp and

@@ -28,6 +28,22 @@ func TestOwners(t *testing.T) {
 	}
 }
 
+// TestOwnedBy: a connection of another user is not ours, nor is one that nobody has.
+func TestOwnedBy(t *testing.T) {
+	for _, c := range []struct {
+		uid    int
+		owners []string
+		want   bool
+	}{
+		{1000, []string{"1000"}, true}, {1000, []string{"0"}, true}, {1000, []string{"1001"}, false},
+		{1000, []string{"1000", "1001"}, false}, {1000, nil, false}, {0, []string{"1001"}, true},
+	} {
+		if got := ownedBy(c.uid, c.owners); got != c.want {
+			t.Errorf("%d of %v: %v", c.uid, c.owners, got)
+		}
+	}
+}
+
 // TestMine: a connection of this process is ours, also from a socket of IPv6; of one that is not there
 // nobody is the owner.
 func TestMine(t *testing.T) {
