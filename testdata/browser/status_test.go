@@ -174,7 +174,7 @@ func (p *statusPage) breaksAndMends() {
 	edit(p.t, file, `<b>"v2"</b>`, `"v3"`)
 	p.await(`document.querySelector(".failure") === null`)
 	p.await(pageHeadline + ` === "Generation 3 serves"`)
-	p.await(pageSessions + " === 2")
+	p.await(pageSessions + ` === 2 && document.querySelector('.sessions [data-state="idle in transaction"]')`)
 }
 
 // tabTo presses the tab key until the element has the focus.
