@@ -39,7 +39,7 @@ func openStatusPage(t *testing.T) *statusPage {
 	pg.CreateRole(t, "dev", "secret-of-dev", "")
 	pg.CreateDB(t, "app", "dev")
 	app := pgtest.Conn{User: "dev", Database: "app"}
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "shop")
 	if err := os.CopyFS(dir, os.DirFS("../apps/pgapp")); err != nil {
 		t.Fatal(err)
 	}
