@@ -163,6 +163,8 @@
     button { position: absolute; top: 1em; right: 1em; font: inherit; color: inherit; background: none; border: 1px solid #666; padding: .2em .8em; cursor: pointer; }`;
 
   let host = null;
+  let shown = ""; // what it shows
+  let going = 0; // the timer that removes it
 
   const place = (p) => {
     const parts = [make("p")];
@@ -183,9 +185,15 @@
 
   const show = (problems) => {
     const text = JSON.stringify(problems);
-    if (host) host.remove();
-    host = null;
-    if (!problems.length || text === hidden) return;
+    clearTimeout(going);
+    if (!problems.length) {
+      if (host) going = setTimeout(remove, 500); // an app that crashes at each start is fine for a moment
+      return;
+    }
+    if (host && text === shown) return;
+    remove();
+    if (text === hidden) return;
+    shown = text;
     host = make("devguard-overlay");
     const root = host.attachShadow({ mode: "open" });
     try {
@@ -212,10 +220,14 @@
     document.documentElement.append(host); // htmx and Turbo replace the body
   };
 
-  const putAway = (text) => {
-    hidden = text;
+  const remove = () => {
     if (host) host.remove();
     host = null;
+  };
+
+  const putAway = (text) => {
+    hidden = text;
+    remove();
   };
 
   addEventListener("keydown", (e) => {

@@ -12,7 +12,8 @@
 //     as long as it may take, and to no other: never to one that is being stopped.
 //   - A request is sent again only if nothing of it can have reached the app.
 //   - A request waits at most Options.Hold since it arrived; while no generation runs and
-//     none is on its way it does not wait.
+//     none is on its way it does not wait. Nor does that of a page while the app has
+//     crashed, and is started again after a pause.
 //   - Unanswered counts what the app owes an answer. Streams are not counted: they end
 //     when the app does, or their client goes.
 package gate

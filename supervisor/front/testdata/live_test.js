@@ -48,7 +48,7 @@ function page(dataset, { top = true, visible = true, metas = [] } = {}) {
   window.window = window;
   window.top = top ? window : {};
   Object.assign(window, {
-    document, URL, JSON, String, setTimeout: (f, ms) => p.timers.push({ f, ms }),
+    document, URL, JSON, String, setTimeout: (f, ms) => p.timers.push({ f, ms }), clearTimeout: (n) => { if (n) p.timers[n - 1] = null; },
     location: { href: "http://localhost/a#b", origin: "http://localhost", reload: () => p.did.push("reload"), replace: (u) => p.did.push("replace " + u) },
     EventSource: class { constructor(url) { this.url = url; p.streams.push(this); } close() { this.closed = true; } },
     performance: { getEntriesByType: () => p.resources },
@@ -167,6 +167,12 @@ const tests = {
     assert.match(shown.textContent, /build failed.*a\.go:2:1 <b>.*2<\/script>.*generation 1 still serves/s);
     assert.equal(find(shown, "a").href, "vscode://file/a.go:2:1");
     p.told(state());
+    assert.ok(p.overlay());
+    p.told(state({ problems }));
+    assert.equal(p.overlay().shadowRoot, shown, "it was gone for a moment only");
+    assert.deepEqual(p.timers, [null]);
+    p.told(state());
+    p.timers.pop().f();
     assert.equal(p.overlay(), null);
     p.told(state({ problems }));
     p.window.dispatchEvent(event("keydown", { key: "Escape" }));
