@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"time"
 )
 
 // proxy sends requests to the app, and its answers back.
@@ -25,7 +26,7 @@ func newProxy(p *passage, l *live, private func(*http.Request) bool) *proxy {
 	x.reverse = &httputil.ReverseProxy{
 		Rewrite:       rewrite,
 		Transport:     sender{p},
-		FlushInterval: -1, // at once
+		FlushInterval: flushAfter,
 		BufferPool:    buffers{},
 		ErrorHandler:  x.failed,
 		ModifyResponse: func(res *http.Response) error {
@@ -38,6 +39,10 @@ func newProxy(p *passage, l *live, private func(*http.Request) bool) *proxy {
 	}
 	return x
 }
+
+// flushAfter is for how long the beginning of an answer of known length may stay here. Most are whole by then, and
+// need one write instead of two. Answers of unknown length, and event streams, ReverseProxy flushes at once.
+const flushAfter = 5 * time.Millisecond
 
 // answerKey is where a request's context has its *answer.
 type answerKey struct{}

@@ -35,6 +35,7 @@ func newUpstream(gen int, behind func(netip.AddrPort) (netip.AddrPort, bool), at
 	u.pooled = u.transport()
 	u.fresh = u.transport()
 	u.fresh.DisableKeepAlives = true
+	u.fresh.ReadBufferSize = 4 << 10 // made anew for each request
 	u.h2c = u.transport()
 	u.h2c.Protocols = new(http.Protocols)
 	u.h2c.Protocols.SetUnencryptedHTTP2(true)
@@ -95,13 +96,16 @@ func (u *upstream) dial(ctx context.Context, via netip.AddrPort) (net.Conn, erro
 
 func dialFrom(ctx context.Context, via netip.Addr, at string) (net.Conn, error) {
 	if from := source(via, at); from != nil {
-		c, err := (&net.Dialer{LocalAddr: from}).DialContext(ctx, "tcp", at)
+		c, err := (&net.Dialer{LocalAddr: from, KeepAlive: noProbes}).DialContext(ctx, "tcp", at)
 		if err == nil || isRefused(err) || ctx.Err() != nil {
 			return c, err
 		}
 	}
-	return (&net.Dialer{}).DialContext(ctx, "tcp", at)
+	return (&net.Dialer{KeepAlive: noProbes}).DialContext(ctx, "tcp", at)
 }
+
+// noProbes is for connections within this machine, whose other end cannot vanish unseen.
+const noProbes = -1
 
 // source is the address that a connection to the app comes from; nil for any.
 func source(via netip.Addr, at string) net.Addr {
