@@ -1,10 +1,8 @@
 package supervisor
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"slices"
 
 	"github.com/devguard/devguard/supervisor/change"
@@ -164,9 +162,9 @@ func (s *Supervisor) excludeLine(paths []change.Path) string {
 	return Rules(s.cfg, s.graph).ExcludeLine(files)
 }
 
-// ignored is one line for each reason.
+// ignored is one line for each reason. There may be thousands of paths.
 func (s *Supervisor) ignored(paths []change.Path) []logline.Line {
-	if !s.Log.Enabled(context.Background(), slog.LevelDebug) {
+	if !s.Config.Verbose { // as the log was made: it shows none of them
 		return nil
 	}
 	var out []logline.Line
