@@ -31,7 +31,7 @@ func (t *Table) Ready(now time.Time, gen int) []Action {
 	switch {
 	case t.took:
 		t.trust, t.suspicion = proven, none
-	case t.suspicion == repeated:
+	case t.suspicion == repeated && t.failed == t.program:
 		return t.turnOff("a generation ended without having taken what was held for it, and generation "+strconv.Itoa(gen)+", for which nothing was held, is ready", "")
 	default:
 		t.suspicion = none
@@ -58,7 +58,7 @@ func (t *Table) untaken(reason string) []Action {
 	case !t.took && t.trust == proven:
 		t.trust, t.suspicion = untested, once
 	case !t.took:
-		t.suspicion = repeated
+		t.suspicion, t.failed = repeated, t.program
 	}
 	return t.tooLate(left, reason)
 }

@@ -47,6 +47,9 @@ type Table struct {
 
 	debugger uint16 // see Debugger; 0 for none
 
+	program string // of the newest generation; see Program
+	failed  string // that of the generation which the suspicion is about
+
 	trust     trust
 	suspicion suspicion
 	off       string // why nothing is held any more; "" while it is
@@ -170,6 +173,10 @@ func (TurnOff) action()  {}
 // Debugger says at which port a debugger listens that is started with the app. Its socket is held as
 // well, and that it takes it says nothing of the app.
 func (t *Table) Debugger(port uint16) { t.debugger = port }
+
+// Program names what is started as the next generation. That another program than one which had ended
+// is ready tells nothing of held sockets: it may be the same one mended.
+func (t *Table) Program(name string) { t.program = name }
 
 func (t *Table) ofApp(s *socket) bool { return s.place.Addr.Port() != t.debugger }
 

@@ -96,6 +96,9 @@ func started(gen int) step {
 func restarted(gen int, want string) step {
 	return on("started", func(t *Table, now time.Time) []Action { return t.Started(now, gen) }, want)
 }
+func program(name string) step {
+	return on("program", func(t *Table, _ time.Time) []Action { t.Program(name); return nil }, "")
+}
 func becomesReady(gen int, want string) step {
 	return on("ready", func(t *Table, now time.Time) []Action { return t.Ready(now, gen) }, want)
 }
@@ -289,6 +292,14 @@ func TestNotTaken(t *testing.T) {
 		"a start that fails for another reason": append(served(local), exited(2, gives(2)), stops(2, ""), ended(2, ""),
 			started(3), exited(3, ""), stops(3, ""), ended(3, ""), // with nothing held it fails as well
 			started(4), bind(4, 40, local, ""), listen(4, 40, local, "keep 40"), becomesReady(4, "")),
+		"a mistake in the first edit, and its repair": append(append([]step{program("/1/app")}, served(local)...), program("/2/app"),
+			exited(2, gives(2)), stops(2, ""), ended(2, ""), program("/3/app"),
+			started(3), bind(3, 30, local, ""), listen(3, 30, local, "keep 30"), becomesReady(3, ""), stops(3, "renew 30"), ended(3, "lengthen 30"),
+			started(4), bind(4, 40, local, "hand 30")),
+		"it dials its own port first, is edited, and does so again": append(served(local), program("/2/app"), exited(2, gives(2)), ended(2, ""),
+			program("/3/app"), started(3), bind(3, 30, local, ""), listen(3, 30, local, "keep 30"), becomesReady(3, ""), stops(3, "renew 30"), ended(3, "lengthen 30"),
+			program("/4/app"), started(4), exited(4, "let go 30: generation 4 ended, and has not taken it"), ended(4, ""),
+			started(5), becomesReady(5, "off: "+fmt.Sprintf(dialled, 5))),
 		"a mistake after generations that took it": append(taken(local), exited(3, gives(3)), ended(3, ""),
 			started(4), bind(4, 40, local, ""), listen(4, 40, local, "keep 40"), becomesReady(4, "")),
 		"an app that has begun to dial its own port": append(taken(local), exited(3, gives(3)), ended(3, ""),

@@ -41,6 +41,9 @@ func (*Holder) Started(_ int, filter *os.File, _ error, _ func() []int) {
 // Debugger does nothing.
 func (*Holder) Debugger(uint16) {}
 
+// Program does nothing.
+func (*Holder) Program(string) {}
+
 // StandIn does nothing.
 func (*Holder) StandIn(Deputy) {}
 

@@ -129,6 +129,14 @@ func (h *Holder) Debugger(port uint16) {
 	})
 }
 
+// Program names what is started as the next generation.
+func (h *Holder) Program(name string) {
+	h.tell(func(time.Time) []hold.Action {
+		h.table.Program(name)
+		return nil
+	})
+}
+
 // Unfiltered says that a generation is about to start whose sockets are not to be held: nothing may
 // stand in its way.
 func (h *Holder) Unfiltered() {
