@@ -48,7 +48,7 @@ func (s *Supervisor) build(e reload.Build) doer {
 		}
 		ev := reload.Built{
 			ID: e.ID, Snapshot: snap, Binary: res.Digest, Path: res.Out,
-			Took: res.Took, Cancelled: res.Cancelled, Err: res.Err,
+			Took: res.Took, Link: res.Link, Cancelled: res.Cancelled, Err: res.Err,
 			Fast: made.done, Refused: made.refused,
 		}
 		if res.Err != nil {

@@ -49,7 +49,7 @@ func (s *Supervisor) quick(e reload.Build) func(ctx context.Context, out string)
 		if err != nil {
 			return quickly{refused: err.Error()}
 		}
-		return quickly{done: true, next: made.Next, result: build.Result{Out: out, Digest: digest, Took: time.Since(begin)}}
+		return quickly{done: true, next: made.Next, result: build.Result{Out: out, Digest: digest, Took: time.Since(begin), Link: time.Since(made.LinkBegan)}}
 	}
 }
 

@@ -113,7 +113,7 @@ func (s *Supervisor) instanceLines(l reload.Log) []logline.Line {
 	case reload.LogInstanceStarted:
 		return one(logline.InstanceStarted(l.Gen, l.PID))
 	case reload.LogInstanceReady:
-		return one(logline.InstanceReady(l.Gen, l.Rule, l.Took, l.SaveToReady))
+		return one(logline.InstanceReady(l.Gen, l.Rule, l.Took, l.SaveToReady, logline.Parts(l.Parts)))
 	case reload.LogInstanceNotReady:
 		return one(logline.InstanceNotReady(l.Gen, l.Err))
 	case reload.LogInstanceExited:

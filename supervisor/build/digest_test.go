@@ -2,6 +2,7 @@ package build
 
 import (
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -58,8 +59,9 @@ func TestDigestOfOtherLinks(t *testing.T) {
 		name  string
 		env   []string
 		flags []string
+		split bool // into compiling and linking, on Linux
 	}{
-		{name: "pie", flags: []string{"-buildmode=pie"}},
+		{name: "pie", flags: []string{"-buildmode=pie"}, split: true},
 		{name: "external link", flags: []string{"-ldflags=-linkmode=external"}},
 		{name: "darwin", env: []string{"GOOS=darwin", "GOARCH=arm64", "CGO_ENABLED=0"}},
 		{name: "windows", env: []string{"GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0"}},
@@ -86,6 +88,9 @@ func TestDigestOfOtherLinks(t *testing.T) {
 			b, _ := os.ReadFile(comment.Out)
 			if string(a) == string(b) {
 				t.Error("the build ID is not in the binary: nothing was tested")
+			}
+			if split := first.Link > 0 && first.Link < first.Took; split != tt.split && runtime.GOOS == "linux" {
+				t.Errorf("linked in %v of %v", first.Link, first.Took)
 			}
 		})
 	}

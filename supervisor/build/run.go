@@ -55,6 +55,7 @@ type Result struct {
 	Out         string        // the binary, or "" if there is none
 	Digest      change.Digest // of the binary, its build ID masked; comparable in this process; zero if there is none
 	Took        time.Duration // until every process of the build was gone
+	Link        time.Duration // of Took, since the linker began; 0 where that is not known
 	Diagnostics []Diagnostic  // Output, parsed; also warnings of a build that succeeded
 	Output      string        // all that the go command printed
 	Err         error         // nil, or one sentence and what to do next
@@ -81,7 +82,11 @@ func Run(ctx context.Context, r Request) Result {
 	if ctx.Err() != nil && res.Err != nil {
 		res.Cancelled, res.Err = true, context.Cause(ctx)
 	}
-	res.Took = time.Since(begin)
+	end := time.Now()
+	res.Took = end.Sub(begin)
+	if began := linkBegan(res.Out); res.Err == nil && began.After(begin) && began.Before(end) {
+		res.Link = end.Sub(began)
+	}
 	return res
 }
 

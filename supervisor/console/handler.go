@@ -72,6 +72,9 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 		b.WriteString(h.palette.faint(r.Time.Format("15:04:05")) + " ")
 	}
 	b.WriteString(s.style(clean(s.text)))
+	if s.more != "" && h.level <= slog.LevelDebug {
+		b.WriteString(h.palette.faint(": " + clean(s.more)))
+	}
 	for _, a := range s.rest {
 		b.WriteString(" " + h.palette.faint(clean(a.Key)+"="+clean(value(a.Value))))
 	}

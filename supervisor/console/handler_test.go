@@ -55,7 +55,7 @@ func TestColors(t *testing.T) {
 		line logline.Line
 		want string
 	}{
-		{logline.InstanceReady(1, "http", time.Second, 0), "\x1b[32mready in 1.0 s (from start)\x1b[0m"},
+		{logline.InstanceReady(1, "http", time.Second, 0, logline.Parts{}), "\x1b[32mready in 1.0 s (from start)\x1b[0m"},
 		{logline.InstanceExited(1, 1, "", false), "\x1b[31mthe app exited with code 1\x1b[0m"},
 		{logline.Note(true, "careful", "do"), "\x1b[33mwarning: careful\x1b[0m\n         \x1b[2mhint: do\x1b[0m"},
 		{logline.Changed(1, []string{"a\x1b[0m.go"}), "a\uFFFD[0m.go changed"},

@@ -15,7 +15,8 @@ type sentence struct {
 	style func(string) string
 	block []string // lines under it, clean and painted
 	rest  []slog.Attr
-	quiet bool // goes well and says nothing new: shown at debug only
+	quiet bool   // goes well and says nothing new: shown at debug only
+	more  string // behind the text, at debug only
 }
 
 // say finds the words for a record. What an attribute adds is in the words, in

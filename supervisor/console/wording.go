@@ -296,6 +296,18 @@ func instanceReady(s *sentence, f *fields, p palette) {
 		what += ", alive, listening on nothing"
 	}
 	s.text, s.style = "ready in "+took+" ("+what+")", p.green
+	s.more = strings.Join(partsOf(f), ", ")
+}
+
+// partsOf says what took longest of what has led to a generation: a part of less than a millisecond
+// is not worth the words.
+func partsOf(f *fields) (all []string) {
+	for _, part := range []string{"settle", "hooks", "build", "compile", "link", "stop", "drain", "start"} {
+		if ms := f.count(part + "_ms"); ms > 0 {
+			all = append(all, part+" "+duration(ms))
+		}
+	}
+	return all
 }
 
 func instanceExited(s *sentence, f *fields, p palette) {

@@ -64,6 +64,16 @@ type PastReady struct {
 	Rule          string    `json:"rule"` // http, tcp, listening, alive
 	MS            int64     `json:"ms"`   // since its start
 	SaveToReadyMS *int64    `json:"save_to_ready_ms,omitempty"`
+
+	// What has led to it: absent is what did not happen, or cannot be told.
+	SettleMS  *int64 `json:"settle_ms,omitempty"`
+	HooksMS   *int64 `json:"hooks_ms,omitempty"`
+	BuildMS   *int64 `json:"build_ms,omitempty"`
+	CompileMS *int64 `json:"compile_ms,omitempty"`
+	LinkMS    *int64 `json:"link_ms,omitempty"`
+	StopMS    *int64 `json:"stop_ms,omitempty"`
+	DrainMS   *int64 `json:"drain_ms,omitempty"`
+	StartMS   *int64 `json:"start_ms,omitempty"`
 }
 
 // PastEnd is how a generation ended.
@@ -114,8 +124,7 @@ type entry struct {
 	Rule   string
 	Way    string
 	Paths  []string
-	HungUp int    `json:"hung_up"`
-	Save   *int64 `json:"save_to_ready_ms"`
+	HungUp int `json:"hung_up"`
 }
 
 // parts are the lines that the past is made of.
@@ -161,7 +170,9 @@ func (h *history) add(r slog.Record, line []byte) {
 	case logline.MsgInstanceStarted:
 		g.PID, g.Started, g.Failed = e.PID, r.Time, ""
 	case logline.MsgInstanceReady:
-		g.Ready = &PastReady{r.Time, e.Rule, e.MS, e.Save}
+		if ready := (PastReady{At: r.Time}); json.Unmarshal(line, &ready) == nil {
+			g.Ready = &ready
+		}
 	case logline.MsgInstanceNotReady, logline.MsgStartFailed:
 		g.Failed = e.Error
 	case logline.MsgInstanceExited:

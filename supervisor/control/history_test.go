@@ -31,7 +31,7 @@ func TestHistory(t *testing.T) {
 		line(logline.MsgBuildCancelled, gen(1), ms),
 		line(logline.MsgBuildFinished, gen(1), ms),
 		line(logline.MsgInstanceStarted, gen(1), slog.Int("pid", 77)),
-		line(logline.MsgInstanceReady, gen(1), slog.String("rule", "listening"), ms, slog.Int64("save_to_ready_ms", 99)),
+		line(logline.MsgInstanceReady, gen(1), slog.String("rule", "listening"), ms, slog.Int64("save_to_ready_ms", 99), slog.Int64("settle_ms", 0), slog.Int64("link_ms", 40)),
 		line(logline.MsgBuildFinished, gen(2), ms),
 		line(logline.MsgRestartSkipped, gen(2), slog.String("reason", "the same binary")),
 		line(logline.MsgHookFailed, gen(2), slog.String("hook", "sqlc"), ms, slog.Int("code", 3), slog.String("error", "no schema")),
@@ -61,6 +61,9 @@ func TestHistory(t *testing.T) {
 	}
 	if first.PID != 77 || first.Ready == nil || first.Ready.Rule != "listening" || *first.Ready.SaveToReadyMS != 99 || first.Started.IsZero() {
 		t.Errorf("%+v", first)
+	}
+	if r := first.Ready; r.MS != 12 || *r.SettleMS != 0 || *r.LinkMS != 40 || r.CompileMS != nil {
+		t.Errorf("parts: %+v", r)
 	}
 	if e := first.Ended; e == nil || e.Code != -1 || e.Signal != "SIGKILL" || e.HungUp != 2 {
 		t.Errorf("end: %+v", e)

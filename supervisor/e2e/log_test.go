@@ -62,6 +62,16 @@ func TestLogOfARestart(t *testing.T) {
 	if !slices.Equal(order, want) {
 		t.Errorf("order of the lines: %q, want %q", order, want)
 	}
+	sum := int64(0)
+	for _, part := range []string{"settle_ms", "compile_ms", "link_ms", "stop_ms", "drain_ms", "start_ms"} {
+		if ready.Attrs[part] == nil {
+			t.Errorf("no %s: %s", part, ready.Raw)
+		}
+		sum += int64(ready.int(part))
+	}
+	if all := int64(ready.int("save_to_ready_ms")); ready.Attrs["hooks_ms"] != nil || sum > all+3 { // each is rounded
+		t.Errorf("parts of %d ms in %d: %s", sum, all, ready.Raw)
+	}
 	changed := d.wait(mark, "changed", nil)
 	if paths, _ := json.Marshal(changed.Attrs["paths"]); string(paths) != `["main.go"]` || changed.int("gen") != 2 {
 		t.Errorf("changed: %s", changed.Raw)

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/devguard/devguard/supervisor/osproc"
 )
@@ -29,6 +30,8 @@ type Target struct {
 type Result struct {
 	Next     *Plan    // of the tree that was built
 	Compiled []string // import paths, sorted
+
+	LinkBegan time.Time
 }
 
 // build compiles the packages of the steps, and those that import what exports something else now, and
@@ -45,7 +48,7 @@ func (p *Plan) build(ctx context.Context, e Edit, s Steps, t Target) (Result, er
 		}
 		return Result{}, err
 	}
-	return Result{p.after(e, b.archives), slices.Sorted(maps.Keys(b.made))}, nil
+	return Result{p.after(e, b.archives), slices.Sorted(maps.Keys(b.made)), b.linkBegan}, nil
 }
 
 // run is one call of build.
@@ -56,6 +59,8 @@ type run struct {
 	folder string
 	out    string
 	blind  bool
+
+	linkBegan time.Time
 
 	mu       sync.Mutex
 	archives map[string]string // by import path: the newest
@@ -183,6 +188,7 @@ func (b *run) importcfg(pkg *Package) []byte {
 
 // link links the newest archives.
 func (b *run) link(ctx context.Context) error {
+	b.linkBegan = time.Now()
 	dir := filepath.Join(b.folder, strings.TrimPrefix(b.plan.main().folder, work+"/"))
 	if err := os.MkdirAll(filepath.Join(dir, "exe"), 0o700); err != nil {
 		return err

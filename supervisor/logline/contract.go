@@ -102,7 +102,9 @@ var Contract = map[string]Attrs{
 
 	MsgInstanceStopping: {"gen": "int", "pid": "int", "hung_up?": "int"},
 	MsgInstanceStarted:  {"gen": "int", "pid": "int"},
-	MsgInstanceReady:    {"gen": "int", "rule": "http|tcp|listening|alive", "ms": "int", "save_to_ready_ms?": "int"},
+	MsgInstanceReady: {"gen": "int", "rule": "http|tcp|listening|alive", "ms": "int", "save_to_ready_ms?": "int",
+		"settle_ms?": "int", "hooks_ms?": "int", "build_ms?": "int", "compile_ms?": "int", "link_ms?": "int",
+		"stop_ms?": "int", "drain_ms?": "int", "start_ms?": "int"},
 	MsgInstanceNotReady: {"gen": "int", "error": "string", "hint?": "string"},
 	MsgInstanceExited:   {"gen": "int", "code": "int", "signal?": "string"},
 	MsgCrashWaiting:     {"gen": "int", "ms": "int"},

@@ -53,6 +53,14 @@ func (l Line) withCount(key string, n int) Line {
 	return l.With(slog.Int(key, n))
 }
 
+// withMillis adds a time unless it is 0, which stands for none.
+func (l Line) withMillis(key string, took time.Duration) Line {
+	if took == 0 {
+		return l
+	}
+	return l.With(millis(key, took))
+}
+
 // withError adds the error, and the hint that it or one it wraps has.
 func (l Line) withError(err error) Line {
 	if err == nil {

@@ -143,14 +143,20 @@ func InstanceStarted(g, pid int) Line {
 	return line(slog.LevelInfo, MsgInstanceStarted, gen(g), slog.Int("pid", pid))
 }
 
-// InstanceReady says by which rule a generation serves, how long after its
-// start, and how long after the save that led to it, 0 if none did.
-func InstanceReady(g int, rule string, took, saveToReady time.Duration) Line {
-	l := line(slog.LevelInfo, MsgInstanceReady, gen(g), slog.String("rule", rule), ms(took))
-	if saveToReady > 0 {
-		l = l.With(millis("save_to_ready_ms", saveToReady))
+// Parts are how long the steps took that have led to a generation, as docs/json.md has them; zero: it
+// did not happen, or cannot be told.
+type Parts struct{ Settle, Hooks, Build, Link, Stop, Drain, Start time.Duration }
+
+// InstanceReady says by which rule a generation serves, and how long after its
+// start, and after the save that led to it; 0 if there was none.
+func InstanceReady(g int, rule string, took, saveToReady time.Duration, p Parts) Line {
+	l := line(slog.LevelInfo, MsgInstanceReady, gen(g), slog.String("rule", rule), ms(took)).
+		withMillis("save_to_ready_ms", saveToReady).
+		withMillis("settle_ms", p.Settle).withMillis("hooks_ms", p.Hooks).withMillis("build_ms", p.Build)
+	if p.Link > 0 {
+		l = l.withMillis("compile_ms", p.Build-p.Link).withMillis("link_ms", p.Link)
 	}
-	return l
+	return l.withMillis("stop_ms", p.Stop).withMillis("drain_ms", p.Drain).withMillis("start_ms", p.Start)
 }
 
 // InstanceNotReady says what was awaited in vain.

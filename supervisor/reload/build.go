@@ -149,8 +149,9 @@ func (s State) doubtful(b building) bool {
 // takeBuild makes a finished build the one that counts.
 func (m *machine) takeBuild(ev Built, b building) {
 	m.buildTook, m.met = ev.Took, b.asked
-	saved := m.saved
+	saved, spent := m.saved, m.takeSpent()
 	m.saved = b.stale
+	spent.Build, spent.Link = ev.Took, ev.Link
 	if b.stale.IsZero() && !(ev.Err != nil && m.doubtful(b)) {
 		b.source = m.tree.Source
 	} else {
@@ -165,5 +166,5 @@ func (m *machine) takeBuild(ev Built, b building) {
 	m.built = goodBuild{b.inputs}
 	m.builtAnew()
 	m.log(Log{What: LogBuildFinished, Gen: b.gen, Took: ev.Took, Fast: ev.Fast, Reason: ev.Refused, Detail: ev.Detail})
-	m.takeBinary(ev, b, saved)
+	m.takeBinary(ev, b, saved, spent)
 }

@@ -130,6 +130,7 @@ type Log struct {
 	Took        time.Duration
 	Fast        bool          // the build has done without the go command
 	SaveToReady time.Duration // 0: no save led to it
+	Parts       Parts
 	Rule        string
 	PID         int
 	Code        int

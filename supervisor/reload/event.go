@@ -74,8 +74,9 @@ type Built struct {
 	Binary    change.Digest   // of the output, equal for equal programs
 	Path      string
 	Took      time.Duration
-	Fast      bool   // it was made without the go command
-	Refused   string // why it was not, though it might have been
+	Link      time.Duration // of Took, since the linker began; 0: not known
+	Fast      bool          // it was made without the go command
+	Refused   string        // why it was not, though it might have been
 	Cancelled bool
 	Err       error
 	Detail    any // shown by the caller, not looked at

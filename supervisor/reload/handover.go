@@ -15,6 +15,7 @@ type (
 	// due: stop what runs, drain, start.
 	due struct {
 		saved   time.Time // the save that it serves; zero if none
+		spent   Parts     // for that, until it was due
 		version uint64    // Snapshot.Version of the tree that it stands for
 	}
 
@@ -61,10 +62,11 @@ func (s State) restartDue() bool {
 	return ok
 }
 
-// owe makes a generation due; saved is the save that it serves, version that of the
-// tree that it stands for. The one that is due already keeps the older save.
-func (m *machine) owe(saved time.Time, version uint64) {
+// owe makes a generation due; saved is the save that it serves, spent what was done for that, version
+// that of the tree that it stands for. The one that is due already keeps the older save.
+func (m *machine) owe(saved time.Time, spent Parts, version uint64) {
 	d, _ := m.next.(due)
+	d.spent = d.spent.and(spent)
 	if d.saved.IsZero() {
 		d.saved = saved
 	}
@@ -84,7 +86,7 @@ func (m *machine) refuse(err error) {
 // removed it.
 func (m *machine) rebuild() {
 	if d, ok := m.next.(due); ok && m.saved.IsZero() {
-		m.saved = d.saved
+		m.saved, m.spent = d.saved, d.spent
 	}
 	m.next = nothing{}
 	m.binary = binary{}
@@ -97,14 +99,14 @@ func (m *machine) rebuild() {
 func (s State) unbuilt() bool { return !s.opts.Command && s.binary.path == "" }
 
 // takeBinary decides whether a good build is worth a restart.
-func (m *machine) takeBinary(ev Built, b building, saved time.Time) {
+func (m *machine) takeBinary(ev Built, b building, saved time.Time, spent Parts) {
 	same := ev.Binary == m.binary.digest
 	if !same {
 		m.binary = binary{path: ev.Path, gen: b.gen, digest: ev.Binary}
 	}
 	m.binary.version = b.version
 	if reason, ok := m.restartReason(saved); ok {
-		m.owe(saved, b.version)
+		m.owe(saved, spent, b.version)
 	} else if same {
 		m.log(Log{What: LogRestartSkipped, Gen: b.gen, Reason: reason})
 	}
@@ -122,10 +124,12 @@ func (m *machine) takeRound() {
 	_, differs := m.restartReason(m.saved)
 	switch d, isDue := m.next.(due); {
 	case isDue:
+		d.spent = d.spent.and(m.takeSpent())
 		d.version = max(d.version, version)
 		m.next = d
 	case differs:
-		m.owe(m.saved, version)
+		m.settled()
+		m.owe(m.saved, m.takeSpent(), version)
 	default:
 		m.next = nothing{} // also if one was refused: what asked for it is gone
 	}
@@ -302,13 +306,16 @@ func (s State) replacing() (wait, bool) {
 func (m *machine) launch() {
 	d, _ := m.next.(due)
 	if m.inst.gen == 0 {
-		d.saved = time.Time{} // what a hook wrote since the start of devguard is no save
+		d.saved, d.spent.Settle = time.Time{}, 0 // what a hook wrote since the start of devguard is no save
+	}
+	if before, ok := m.inst.phase.(stopped); ok {
+		d.spent.Stop, d.spent.Drain = before.stop, before.drain
 	}
 	g := generation{
-		gen: m.startGen(), from: m.binary.gen, saved: d.saved,
-		made:    made{m.binary.digest, m.tree.Runtime, m.tree.Env},
-		version: max(m.inst.version, m.binary.version, d.version),
-		begun:   m.now,
+		gen: m.startGen(), from: m.binary.gen, saved: d.saved, spent: d.spent,
+		made:     made{m.binary.digest, m.tree.Runtime, m.tree.Env},
+		version:  max(m.inst.version, m.binary.version, d.version),
+		launched: m.now, begun: m.now,
 	}
 	m.countRestart()
 	m.next = nothing{}

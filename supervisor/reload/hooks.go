@@ -188,6 +188,7 @@ func (m *machine) hookDone(ev HookDone) {
 		return
 	}
 	m.endStep()
+	m.spent.Hooks += ev.Took
 	if !m.isOpen() {
 		return // by the user's wish, and nothing comes after it
 	}

@@ -32,10 +32,13 @@ type generation struct {
 	from  int       // the generation that its binary was built for
 	made  made      // what it was started with
 	saved time.Time // the save that it serves; zero if none
+	spent Parts     // for it
 
 	// version is Snapshot.Version of the tree that it stands for: all that it is made of
 	// is of that tree or of a newer one.
 	version uint64
+
+	launched time.Time
 
 	// begun is when its work began: it was launched, ran, was found ready, the latest of
 	// these.
@@ -59,7 +62,7 @@ type (
 	never struct{}
 
 	// stopped: devguard has ended it.
-	stopped struct{}
+	stopped struct{ stop, drain time.Duration }
 
 	// exited: it ended by itself, with code 0.
 	exited struct{}
@@ -93,6 +96,7 @@ type (
 	// stopping: Stop or Await is in flight.
 	stopping struct {
 		pid   int
+		since time.Time
 		stop  ID  // 0 once it was answered
 		await ID  // 0 once it was answered
 		then  gap // what it is when it is gone
@@ -101,6 +105,7 @@ type (
 	// draining: the processes are gone, Drain is in flight.
 	draining struct {
 		drain ID
+		since time.Time
 		then  gap
 	}
 )
@@ -233,10 +238,11 @@ func (m *machine) readyDone(ev ReadyDone) {
 		r.notReady = ev.Err
 	default:
 		r.readySince, m.inst.begun = m.now, m.now
+		m.inst.spent.Start = m.lasted(m.inst.launched)
 	}
 	m.inst.phase = r
 	m.adopt(ev.Brings)
-	l := Log{What: LogInstanceReady, Gen: m.inst.gen, Rule: ev.Rule, Took: ev.Took, Err: ev.Err}
+	l := Log{What: LogInstanceReady, Gen: m.inst.gen, Rule: ev.Rule, Took: ev.Took, Parts: m.inst.spent, Err: ev.Err}
 	switch {
 	case ev.Cancelled:
 		return
@@ -299,7 +305,7 @@ func (m *machine) stop(then gap) {
 	}
 	gen := m.inst.gen
 	id := m.issue(func(id ID) Effect { return Stop{ID: id, Gen: gen} })
-	m.inst.phase = stopping{pid: r.pid, stop: id, await: r.await, then: then}
+	m.inst.phase = stopping{pid: r.pid, since: m.now, stop: id, await: r.await, then: then}
 	if r.await != 0 {
 		m.log(Log{What: LogInstanceStopping, Gen: gen, PID: r.pid})
 	}
@@ -373,9 +379,15 @@ func (m *machine) stopped(ev Stopped) {
 
 // drainWhenGone goes on once the tree is gone and its exit was said.
 func (m *machine) drainWhenGone() {
-	if p, ok := m.inst.phase.(stopping); ok && p.stop == 0 && p.await == 0 {
-		m.drain(p.then)
+	p, ok := m.inst.phase.(stopping)
+	if !ok || p.stop != 0 || p.await != 0 {
+		return
 	}
+	if s, wished := p.then.(stopped); wished {
+		s.stop = m.lasted(p.since)
+		p.then = s
+	}
+	m.drain(p.then)
 }
 
 // drain ends what the generation has left in the database.
@@ -384,7 +396,7 @@ func (m *machine) drain(then gap) {
 		m.inst.bug("drain")
 	}
 	gen := m.inst.gen
-	m.inst.phase = draining{m.issue(func(id ID) Effect { return Drain{ID: id, Gen: gen} }), then}
+	m.inst.phase = draining{m.issue(func(id ID) Effect { return Drain{ID: id, Gen: gen} }), m.now, then}
 }
 
 func (m *machine) drained(ev Drained) {
@@ -393,6 +405,10 @@ func (m *machine) drained(ev Drained) {
 		return
 	}
 	m.warn(ev.Err)
+	if s, wished := d.then.(stopped); wished {
+		s.drain = m.lasted(d.since)
+		d.then = s
+	}
 	m.inst.phase = d.then
 	if c, ok := d.then.(crashed); ok && m.opts.RestartOnCrash && m.isOpen() {
 		m.backOff(c)

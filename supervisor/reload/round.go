@@ -173,6 +173,10 @@ func (m *machine) begin(step round) {
 	if m.round != (between{}) {
 		panic("BUG: a step of a round that is not between two")
 	}
+	switch step.(type) {
+	case hooking, building:
+		m.settled()
+	}
 	m.round = step
 }
 
@@ -243,6 +247,7 @@ func (m *machine) endRound() {
 // served forgets the changes that the round was about: what is due serves them,
 // or they were shown to be broken.
 func (m *machine) served() {
+	m.spent = Parts{}
 	switch {
 	case !m.again:
 		m.saved = time.Time{}

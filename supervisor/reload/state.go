@@ -49,6 +49,7 @@ type State struct {
 	burst  change.Burst    // changes that are still coming
 	untold []change.Path   // paths of the burst, for the log; some more than once
 	saved  time.Time       // first change that no build or restart has taken up
+	spent  Parts           // for that, so far
 
 	round  round
 	rounds int  // counts them

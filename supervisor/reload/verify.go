@@ -181,6 +181,6 @@ func (m *machine) verifyDone(ev Verified) {
 		m.trust = distrusted{}
 		m.log(Log{What: LogBuildDiffers, Gen: v.gen, Reason: ev.Kept})
 		m.binary = binary{path: ev.Path, gen: v.gen, digest: ev.Binary, version: m.binary.version}
-		m.owe(time.Time{}, m.binary.version)
+		m.owe(time.Time{}, Parts{}, m.binary.version)
 	}
 }
