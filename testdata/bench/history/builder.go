@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/build"
+	"github.com/devguard/devguard/supervisor/fastbuild"
+)
+
+// outcome is what came of one commit.
+type outcome struct {
+	changed bool // what the program is made of
+	bodies  bool // of functions alone, and comments
+	broken  bool // the go command does not build it
+	fast    bool // and the same program as the go command's
+	kind    fastbuild.Kind
+	what    string // that was refused
+}
+
+func (o outcome) way() string {
+	switch {
+	case o.fast:
+		return "fast, the same program"
+	case o.broken:
+		return "does not build"
+	}
+	return strings.TrimSpace(string(o.kind) + " " + o.what)
+}
+
+// builder builds each state of a tree both ways.
+type builder struct {
+	ctx   context.Context
+	work  string
+	n     int
+	plain build.Request // with a cache that nothing of a fast build is made with
+	own   build.Request // what devguard does itself
+
+	before sources
+	plan   *fastbuild.Plan
+}
+
+func newBuilder(ctx context.Context, o options, work, dir string) *builder {
+	none := ""
+	request := func(name string) build.Request {
+		env := append(os.Environ(), "GOFLAGS=", "GOENV=off", "GOWORK=off", "GOTOOLCHAIN=local", "GOCACHE="+filepath.Join(work, name+"-cache"))
+		return build.Request{Dir: dir, Package: o.program, Flags: o.flags, Goflags: &none, Again: true, Env: env, Tmp: filepath.Join(work, name+"-tmp")}
+	}
+	return &builder{ctx: ctx, work: work, plain: request("plain"), own: request("own")}
+}
+
+func (b *builder) path(name string) string { return filepath.Join(b.work, fmt.Sprint(name, b.n)) }
+
+// commit builds one commit. The error says that the programs differ, or that nothing can be told.
+func (b *builder) commit(tree checkout, id string) (one outcome, err error) {
+	if err := tree.take(id); err != nil {
+		return one, err
+	}
+	now, err := look(b.ctx, b.plain.Dir, b.plain.Package, b.plain.Env)
+	if err != nil {
+		one.broken = true // for both
+		return one, b.ctx.Err()
+	}
+	one.changed, one.bodies = now.edit(b.before)
+	b.before = now
+	b.n++
+	target := fastbuild.Target{Out: b.path("fast"), Folder: b.path("objects")}
+	fast, fastErr := fastbuild.Result{}, error(&fastbuild.Refusal{Kind: fastbuild.NoPlan})
+	if b.plan != nil {
+		fast, fastErr = b.plan.Make(b.ctx, target)
+	}
+	plain := b.plain
+	plain.Out = b.path("plain")
+	real := build.Run(b.ctx, plain)
+	if err := b.ctx.Err(); err != nil {
+		return one, err
+	}
+	var refusal *fastbuild.Refusal
+	switch {
+	case fastErr == nil:
+		return b.same(one, real, fast, target.Out)
+	case errors.As(fastErr, &refusal):
+		one.kind, one.what = refusal.Kind, b.relative(refusal.What)
+	case real.Err == nil:
+		return one, fmt.Errorf("%s: the go command builds it, and not: %w", tree.name(id), fastErr)
+	}
+	if one.broken = real.Err != nil; one.broken {
+		return one, nil
+	}
+	defer os.Remove(real.Out)
+	return one, b.record()
+}
+
+func (b *builder) relative(name string) string { return strings.ReplaceAll(name, b.plain.Dir+"/", "") }
+
+// same compares what both ways have made.
+func (b *builder) same(one outcome, real build.Result, fast fastbuild.Result, program string) (outcome, error) {
+	digest, err := build.Digest(program)
+	switch {
+	case err != nil:
+		return one, err
+	case real.Err != nil:
+		return one, fmt.Errorf("%s is built, which the go command does not build: %w", program, real.Err)
+	case digest != real.Digest:
+		return one, fmt.Errorf("%s is not %s", program, real.Out)
+	}
+	one.fast, b.plan = true, fast.Next
+	return one, errors.Join(os.Remove(program), os.Remove(real.Out))
+}
+
+// record has the go command build the tree with the other cache, as devguard does once it is quiet, and
+// takes the next plan of that.
+func (b *builder) record() error {
+	b.plan = nil
+	req, began := b.own, time.Now()
+	req.Out, req.Objects = b.path("own"), b.path("built")
+	defer os.Remove(req.Out)
+	res := build.Run(b.ctx, req)
+	if res.Err != nil {
+		return res.Err
+	}
+	flags, err := build.BuildFlags(req, "")
+	if err != nil {
+		return err
+	}
+	same := func(program string) (bool, error) {
+		digest, err := build.Digest(program)
+		return digest == res.Digest, err
+	}
+	tmp := b.path("record")
+	defer os.RemoveAll(tmp)
+	b.plan, err = fastbuild.Record(b.ctx, fastbuild.Request{
+		Dir: req.Dir, Package: req.Package, Flags: flags, Env: req.Env, Tmp: tmp,
+		Linked: filepath.Join(req.Objects, build.LinkedBy), Began: began, Same: same,
+	})
+	return err
+}

@@ -1,0 +1,80 @@
+// History takes the commits of a project for saves: after each it builds the program without the go
+// command, as devguard does with `fast = "auto"`, and by the go command with a build cache of its own,
+// and compares what comes out.
+//
+//	go -C testdata/bench run ./history -repo https://github.com/miniflux/v2 [-program .] [-commits 200] [-until COMMIT]
+//
+// That is harder than saves: most commits change several files. It clones into a directory of its own,
+// which it removes; the modules come as GOPROXY says. A program that differs ends it with exit code 1,
+// and leaves both behind.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+)
+
+type options struct {
+	repo    string
+	program string
+	until   string
+	commits int
+	flags   []string
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.repo, "repo", "", "a git repository, by its address or directory")
+	flag.StringVar(&o.program, "program", ".", "the main package there")
+	flag.StringVar(&o.until, "until", "HEAD", "the newest commit")
+	flag.IntVar(&o.commits, "commits", 200, "how many, along the first parents")
+	flag.Parse()
+	o.flags = flag.Args() // of go build
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "history: error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	work, err := os.MkdirTemp("", "devguard-history-")
+	if err != nil {
+		return err
+	}
+	if work, err = filepath.EvalSymlinks(work); err != nil {
+		return err
+	}
+	tree := checkout{ctx, filepath.Join(work, "tree")}
+	if err := tree.clone(o.repo); err != nil {
+		return err
+	}
+	commits, err := tree.commits(o.until, o.commits)
+	if err != nil {
+		return err
+	}
+	b := newBuilder(ctx, o, work, tree.dir)
+	var sum summary
+	for i, id := range commits {
+		one, err := b.commit(tree, id)
+		if err != nil {
+			return fmt.Errorf("%w (both programs and the tree are in %s)", err, work)
+		}
+		if i == 0 {
+			continue // the first is what the others are edits of
+		}
+		sum.add(one)
+		fmt.Fprintf(os.Stderr, "%3d/%d %s: %s%s\n", i, len(commits)-1, tree.name(id), one.way(), map[bool]string{true: " (bodies alone)"}[one.bodies])
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	sum.print(os.Stdout, o)
+	return os.RemoveAll(work)
+}
