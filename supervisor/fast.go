@@ -22,7 +22,7 @@ type quickly struct {
 	done    bool
 	result  build.Result    // when it is done
 	next    *fastbuild.Plan // likewise
-	refused string          // why the go command has to build; "" when it was to build anyway
+	refused reload.Refusal  // why the go command has to build
 }
 
 // quick returns what tries to build without the go command. Nothing of a try that fails is shown: the
@@ -32,8 +32,10 @@ func (s *Supervisor) quick(e reload.Build) func(ctx context.Context, out string)
 	folder := s.objects(e.ID)
 	return func(ctx context.Context, out string) quickly {
 		switch {
+		case plan == nil && noPlan == reload.Refusal{}:
+			return quickly{refused: reload.Refusal{Kind: string(fastbuild.NoPlan)}}
 		case !e.Fast:
-			return quickly{}
+			return quickly{refused: reload.Refusal{Kind: noPlan.Kind}} // it was said when that came to light
 		case plan == nil:
 			return quickly{refused: noPlan}
 		}
@@ -47,18 +49,20 @@ func (s *Supervisor) quick(e reload.Build) func(ctx context.Context, out string)
 		}
 		digest, err := build.Digest(out)
 		if err != nil {
-			return quickly{refused: err.Error()}
+			return quickly{refused: whyNot(err)}
 		}
 		return quickly{done: true, next: made.Next, result: build.Result{Out: out, Digest: digest, Took: time.Since(begin), Link: time.Since(made.LinkBegan)}}
 	}
 }
 
+const doesNotBuild = "it does not build"
+
 // whyNot is a refusal as it is shown. What a tool has complained about the go command says itself.
-func whyNot(err error) string {
+func whyNot(err error) reload.Refusal {
 	if refusal := (*fastbuild.Refusal)(nil); errors.As(err, &refusal) {
-		return refusal.Error()
+		return reload.Refusal{Kind: string(refusal.Kind), Text: refusal.Error()}
 	}
-	return "it does not build"
+	return reload.Refusal{Kind: doesNotBuild, Text: doesNotBuild}
 }
 
 // wayOf says which way an edit of a file would be built.
@@ -129,7 +133,7 @@ func (s *Supervisor) verify(e reload.Verify) doer {
 			os.RemoveAll(filepath.Dir(res.Out)) // nobody needs it twice
 		}
 		pruneObjects(base, next)
-		why := ""
+		var why reload.Refusal
 		if err != nil {
 			why = whyNot(err)
 		}

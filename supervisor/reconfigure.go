@@ -64,7 +64,7 @@ func (s *Supervisor) applyConfig(cfg *config.Config, db *Database) {
 		s.graph = nil
 	}
 	if !sameBuild(s.cfg, cfg) {
-		s.plan, s.noPlan = nil, ""
+		s.plan, s.noPlan = nil, reload.Refusal{}
 	}
 	if keys := startKeys(s.cfg, cfg); len(keys) > 0 {
 		logline.Note(true, "read at the start of devguard alone, so not changed now: "+strings.Join(keys, ", "), "").To(s.Log)

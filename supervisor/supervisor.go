@@ -79,7 +79,7 @@ type Supervisor struct {
 	goflags *string         // of the go command, once known
 	first   bool            // no build has finished yet
 	plan    *fastbuild.Plan // of the newest tree that was built by it or recorded; nil for none
-	noPlan  string          // why there is none
+	noPlan  reload.Refusal  // why there is none; zero before the first try
 	sources build.Contents  // of files that cgo reads; of the one build that runs
 	watched watched
 	ports   []int // that the newest ready generation listened on

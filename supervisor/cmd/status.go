@@ -59,6 +59,9 @@ func statusText(s control.Status) string {
 		t.row("front", "http://%s", s.Devguard.Front)
 	}
 	t.row("tree", "%s", s.Tree.Doing)
+	if s.Builds.Mode == "auto" {
+		t.row("builds", "%s", buildsText(s.Builds))
+	}
 	for _, h := range s.Hooks {
 		t.row("hook", "%s: %s", h.Name, h.State)
 	}
@@ -72,6 +75,17 @@ func statusText(s control.Status) string {
 		t.database(d)
 	}
 	return t.String()
+}
+
+func buildsText(b control.Builds) string {
+	text := fmt.Sprintf("%d fast, %d verified", b.Fast, b.Verified)
+	if b.Differed > 0 {
+		text += fmt.Sprintf(", %d differed", b.Differed)
+	}
+	for _, r := range b.Refused {
+		text += fmt.Sprintf(", %d by the go command: %s", r.Builds, r.Reason)
+	}
+	return text
 }
 
 func instanceText(i control.Instance) string {

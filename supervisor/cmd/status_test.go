@@ -16,6 +16,7 @@ func TestStatusText(t *testing.T) {
 		Waits:    []control.Wait{{What: "build", Kind: "build failed", Reason: "the last build failed"}},
 		Failures: []control.Failure{{What: "build", Error: "x", Hint: "mend it", Total: 3, Errors: []control.Diagnostic{
 			{File: "main.go", Line: 3, Column: 1, Text: "oops"}, {Text: "no place"}}}},
+		Builds:  control.Builds{Mode: "auto", Fast: 5, Verified: 2, Refused: []control.Refused{{Reason: "imports changed", Builds: 1}}},
 		Hooks:   []control.Hook{{Name: "gen", State: "ok"}},
 		Sockets: control.Sockets{Off: "it is switched off", Addresses: []control.Address{{Address: "127.0.0.1:8080", State: "let go: it is switched off"}}},
 		Databases: []control.Database{{Name: "dev@db/shop", Mode: "session", Kind: "postgres",
@@ -31,6 +32,7 @@ waits     build: the last build failed
 runs      ./cmd/shop, in /src; devguard has pid 4
 front     http://127.0.0.1:9000
 tree      idle
+builds    5 fast, 2 verified, 1 by the go command: imports changed
 hook      gen: ok
 sockets   not held from one restart to the next: it is switched off
 socket    127.0.0.1:8080: let go: it is switched off

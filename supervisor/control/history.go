@@ -121,7 +121,6 @@ type entry struct {
 	Error  string
 	Hint   string
 	Reason string
-	Rule   string
 	Way    string
 	Paths  []string
 	HungUp int `json:"hung_up"`

@@ -29,7 +29,7 @@ func TestHistory(t *testing.T) {
 		line(logline.MsgHookFinished, gen(1), slog.String("hook", "sqlc"), ms),
 		line(logline.MsgBuildFailed, gen(1), ms, slog.Any("errors", failed)),
 		line(logline.MsgBuildCancelled, gen(1), ms),
-		line(logline.MsgBuildFinished, gen(1), ms),
+		line(logline.MsgBuildFinished, gen(1), ms, slog.String("way", "fast")),
 		line(logline.MsgInstanceStarted, gen(1), slog.Int("pid", 77)),
 		line(logline.MsgInstanceReady, gen(1), slog.String("rule", "listening"), ms, slog.Int64("save_to_ready_ms", 99), slog.Int64("settle_ms", 0), slog.Int64("link_ms", 40)),
 		line(logline.MsgBuildFinished, gen(2), ms),
@@ -53,7 +53,7 @@ func TestHistory(t *testing.T) {
 	second, first := s.History[0], s.History[1]
 	switch b := first.Builds; {
 	case len(b) != 3 || b[0].Outcome != "failed" || b[0].Total != 2 || b[0].Errors[0] != (Diagnostic{"main.go", 3, 1, "oops", "x", "", 0}),
-		b[1].Outcome != "cancelled", b[2].Outcome != "finished", b[2].MS != 12, b[2].At.IsZero():
+		b[1].Outcome != "cancelled", b[2].Outcome != "finished", b[2].MS != 12, b[2].Way != "fast", b[2].At.IsZero():
 		t.Errorf("builds: %+v", b)
 	}
 	if h := first.Hooks; len(h) != 1 || h[0].Name != "sqlc" || h[0].Outcome != "finished" {

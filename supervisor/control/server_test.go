@@ -264,7 +264,7 @@ func TestStatus(t *testing.T) {
 		`"waits":[{"what":"hook gen","kind":"git","reason":"git"}],` +
 		`"failures":[{"what":"build","version":4,"error":"main.go:3:1: oops","hint":"mend it",` +
 		`"errors":[{"file":"main.go","line":3,"column":1,"text":"oops","source":"x := 1"}],"total":12}],` +
-		`"hooks":[{"name":"gen","state":"held"}],` +
+		`"builds":{"mode":"off","fast":0,"refused":[],"verified":0,"differed":0},"hooks":[{"name":"gen","state":"held"}],` +
 		`"sockets":{"addresses":[{"address":"127.0.0.1:8080","state":"listening by generation 1","kind":"listening","gen":1}]},` +
 		`"databases":[{"name":"dev@db/shop","paused":false,"spares":0,"sessions":null,"generations":null}],"history":[]}` + "\n"
 	if body = strings.Replace(body, time.Unix(1, 2).Format(time.RFC3339Nano), "1970-01-01T00:00:01.000000002Z", 1); body != want {

@@ -19,7 +19,8 @@ type Status struct {
 	Instance  Instance   `json:"instance"`
 	Waits     []Wait     `json:"waits"`    // what is due, and why it is not done yet
 	Failures  []Failure  `json:"failures"` // what has failed and has not succeeded since
-	Hooks     []Hook     `json:"hooks"`    // in the order of devguard.toml
+	Builds    Builds     `json:"builds"`
+	Hooks     []Hook     `json:"hooks"` // in the order of devguard.toml
 	Sockets   Sockets    `json:"sockets"`
 	Databases []Database `json:"databases"`
 	History   []Past     `json:"history"` // the newest generation first
@@ -81,6 +82,21 @@ type Diagnostic struct {
 	// Around are that line and a few before and after it, and AroundFrom is the number of the first.
 	Around     string `json:"around,omitempty"`
 	AroundFrom int    `json:"around_from,omitempty"`
+}
+
+// Builds counts the builds that succeeded since fast ones were allowed.
+type Builds struct {
+	Mode     string    `json:"mode"`     // off, auto: fast below [build] in devguard.toml
+	Fast     int       `json:"fast"`     // without the go command
+	Refused  []Refused `json:"refused"`  // by it, for each reason
+	Verified int       `json:"verified"` // the go command has made the same program once it was quiet
+	Differed int       `json:"differed"` // another one
+}
+
+// Refused counts builds that the go command had to do.
+type Refused struct {
+	Reason string `json:"reason"`
+	Builds int    `json:"builds"`
 }
 
 // Hook is how one hook stands.
@@ -158,7 +174,7 @@ func (s *Server) statusOf(snap reload.Snapshot) Status {
 		Schema: Schema, Devguard: s.source.About,
 		Tree:     treeOf(snap),
 		Instance: s.instanceOf(snap),
-		Waits:    waitsOf(snap), Failures: failuresOf(snap), Hooks: hooksOf(snap),
+		Waits:    waitsOf(snap), Failures: failuresOf(snap), Builds: buildsOf(snap), Hooks: hooksOf(snap),
 		Sockets: socketsOf(s.source.Sockets()), Databases: list(s.source.Databases()),
 		History: s.source.Journal.history.past(),
 	}
@@ -217,6 +233,17 @@ func diagnostics(d logline.Diagnostics) []Diagnostic {
 		all[i] = Diagnostic{one.File, one.Line, one.Col, one.Msg, d.Source[i], strings.Join(e.Lines, "\n"), e.First}
 	}
 	return all
+}
+
+func buildsOf(snap reload.Snapshot) Builds {
+	b := Builds{Mode: "off", Fast: snap.Builds.Fast, Verified: snap.Builds.Verified, Differed: snap.Builds.Differed, Refused: []Refused{}}
+	if snap.Fast {
+		b.Mode = "auto"
+	}
+	for _, r := range snap.Builds.ByGo {
+		b.Refused = append(b.Refused, Refused(r))
+	}
+	return b
 }
 
 func hooksOf(snap reload.Snapshot) []Hook {

@@ -164,7 +164,8 @@ func (m *machine) takeBuild(ev Built, b building) {
 		return
 	}
 	m.built = goodBuild{b.inputs}
+	m.countBuild(ev)
 	m.builtAnew()
-	m.log(Log{What: LogBuildFinished, Gen: b.gen, Took: ev.Took, Fast: ev.Fast, Reason: ev.Refused, Detail: ev.Detail})
+	m.log(Log{What: LogBuildFinished, Gen: b.gen, Took: ev.Took, Fast: ev.Fast, Reason: ev.Refused.Text, Detail: ev.Detail})
 	m.takeBinary(ev, b, saved, spent)
 }

@@ -76,7 +76,7 @@ type Built struct {
 	Took      time.Duration
 	Link      time.Duration // of Took, since the linker began; 0: not known
 	Fast      bool          // it was made without the go command
-	Refused   string        // why it was not, though it might have been
+	Refused   Refusal       // why it was not, though it might have been
 	Cancelled bool
 	Err       error
 	Detail    any // shown by the caller, not looked at

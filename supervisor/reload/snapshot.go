@@ -22,6 +22,9 @@ type Snapshot struct {
 	Phase      string // none, exited, crashed, failed, starting, running, stopping, draining
 	Ready      bool   // it runs and was found ready
 
+	Fast   bool // builds may be fast; Builds counts them
+	Builds Builds
+
 	Hooks    []HookStatus // in the order of devguard.toml
 	Holds    []Hold       // what is due and waits
 	Failures []Failure    // what has failed and has not succeeded since
@@ -59,6 +62,7 @@ func (s State) Snapshot() Snapshot {
 	snap := Snapshot{
 		Version: s.tree.Version, Command: s.opts.Command, Doing: s.doing(), Rest: s.rest(),
 		Gen: s.inst.gen, GenVersion: s.inst.version, Phase: s.inst.phase.String(),
+		Fast: s.opts.Fast, Builds: s.builds,
 		Hooks: s.hookStatus(), Holds: s.holds, Failures: s.failures(),
 		Done: s.done(), Err: s.err,
 	}

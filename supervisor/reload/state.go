@@ -69,6 +69,7 @@ type State struct {
 	asked, met int
 
 	trust     trust // in fast builds
+	builds    Builds
 	built     lastBuild
 	buildTook time.Duration
 	binary    binary

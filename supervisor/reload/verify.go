@@ -68,7 +68,7 @@ type Verified struct {
 	Binary    change.Digest   // of the go command's output; zero when it has made none
 	Path      string          // of that, when it differs
 	Kept      string          // the directory that shows why it differs
-	Refused   string          // why the next build is not fast whatever is edited; "" when it may be
+	Refused   Refusal         // why the next build is not fast whatever is edited
 	Lasting   bool            // nor is any other, until what go list reads changes
 	Cancelled bool
 	Err       error // it could not be built
@@ -172,12 +172,14 @@ func (m *machine) verifyDone(ev Verified) {
 		m.trust = verified{}
 		m.warn(ev.Err)
 	case ev.Binary == m.binary.digest:
+		m.builds.Verified++
 		m.trust = verified{}
 		if ev.Lasting {
 			m.trust = pointless{m.tree.Shape}
 		}
-		m.log(Log{What: LogBuildVerified, Gen: m.binary.gen, Reason: ev.Refused})
+		m.log(Log{What: LogBuildVerified, Gen: m.binary.gen, Reason: ev.Refused.Text})
 	default:
+		m.builds.Differed++
 		m.trust = distrusted{}
 		m.log(Log{What: LogBuildDiffers, Gen: v.gen, Reason: ev.Kept})
 		m.binary = binary{path: ev.Path, gen: v.gen, digest: ev.Binary, version: m.binary.version}

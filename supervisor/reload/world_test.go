@@ -25,6 +25,7 @@ type world struct {
 	broken    bool              // builds fail
 	lasting   bool              // no build is fast
 	differs   bool              // the go command makes another program than was served
+	refused   string            // why no build is fast
 	removed   bool              // what cannot be started was removed
 	lists     int               // listings issued
 	refreshed []Refresh         // what pages were told
@@ -287,6 +288,10 @@ func (w *world) answerBuild(e Build, err error) {
 	}
 	snap := w.snap()
 	ev := Built{ID: e.ID, Snapshot: snap, Took: time.Second, Err: err, Cancelled: w.canceled[e.ID], Brings: e.ID}
+	ev.Fast = e.Fast && w.refused == ""
+	if e.Fast {
+		ev.Refused = Refusal{Kind: w.refused, Text: w.refused}
+	}
 	if err == nil && !ev.Cancelled {
 		ev.Binary, ev.Path = snap.Source, "bin"
 	}
