@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/build"
@@ -70,10 +71,14 @@ func wayOf(ctx context.Context, cfg *config.Config, environ []string, file strin
 	plan, err := survey(ctx, build.Request{Dir: cfg.App.BuildDir, Package: cfg.App.Package, Flags: cfg.Build.Flags, Env: environ})
 	if err == nil {
 		refusal := plan.About(file)
-		if refusal == nil {
+		switch {
+		case refusal != nil:
+			err = refusal
+		case strings.HasSuffix(file, ".go"):
 			return "an edit that keeps its imports and directives is built without the go command"
+		default:
+			return "an edit of it is built without the go command"
 		}
-		err = refusal
 	}
 	return "the go command builds an edit of it: " + err.Error()
 }

@@ -63,27 +63,29 @@ func newSources(t *testing.T, r *rand.Rand) *sources {
 
 // edits change one package, or the module; the names are those of the figures in the log.
 var edits = map[string]func(*sources, *genPackage, int){
-	"body":          func(_ *sources, p *genPackage, n int) { p.body = n },
-	"inlined body":  func(_ *sources, p *genPackage, n int) { p.inline = n },
-	"generic body":  func(_ *sources, p *genPackage, n int) { p.generic = n },
-	"constant":      func(_ *sources, p *genPackage, n int) { p.constant = n },
-	"variable":      func(_ *sources, p *genPackage, n int) { p.variable = n },
-	"type":          func(_ *sources, p *genPackage, n int) { p.fields = 1 + n%4 },
-	"signature":     func(_ *sources, p *genPackage, n int) { p.wide = !p.wide },
-	"method":        func(_ *sources, p *genPackage, n int) { p.method = !p.method },
-	"line shift":    func(_ *sources, p *genPackage, n int) { p.lines = n % 5 },
-	"comment":       func(_ *sources, p *genPackage, n int) { p.words = n },
-	"init":          func(_ *sources, p *genPackage, n int) { p.inits = n % 3 },
-	"import":        func(_ *sources, p *genPackage, n int) { p.strings = !p.strings },
-	"file":          func(_ *sources, p *genPackage, n int) { p.second = !p.second },
-	"constraint":    func(_ *sources, p *genPackage, n int) { p.second, p.excluded = true, !p.excluded },
-	"noinline":      func(_ *sources, p *genPackage, n int) { p.noinline = !p.noinline },
-	"line":          func(_ *sources, p *genPackage, n int) { p.line = !p.line },
-	"test file":     func(_ *sources, p *genPackage, n int) { p.test = n % 3 },
-	"type error":    func(_ *sources, p *genPackage, n int) { p.broken = !p.broken },
-	"embedded":      func(s *sources, _ *genPackage, n int) { s.text = n },
-	"embedded file": func(s *sources, _ *genPackage, n int) { s.more = !s.more },
-	"go.mod":        func(s *sources, _ *genPackage, n int) { s.mod = n },
+	"body":              func(_ *sources, p *genPackage, n int) { p.body = n },
+	"inlined body":      func(_ *sources, p *genPackage, n int) { p.inline = n },
+	"generic body":      func(_ *sources, p *genPackage, n int) { p.generic = n },
+	"constant":          func(_ *sources, p *genPackage, n int) { p.constant = n },
+	"variable":          func(_ *sources, p *genPackage, n int) { p.variable = n },
+	"type":              func(_ *sources, p *genPackage, n int) { p.fields = 1 + n%4 },
+	"signature":         func(_ *sources, p *genPackage, n int) { p.wide = !p.wide },
+	"method":            func(_ *sources, p *genPackage, n int) { p.method = !p.method },
+	"line shift":        func(_ *sources, p *genPackage, n int) { p.lines = n % 5 },
+	"comment":           func(_ *sources, p *genPackage, n int) { p.words = n },
+	"init":              func(_ *sources, p *genPackage, n int) { p.inits = n % 3 },
+	"import":            func(_ *sources, p *genPackage, n int) { p.strings = !p.strings },
+	"file":              func(_ *sources, p *genPackage, n int) { p.second = !p.second },
+	"constraint":        func(_ *sources, p *genPackage, n int) { p.second, p.excluded = true, !p.excluded },
+	"noinline":          func(_ *sources, p *genPackage, n int) { p.noinline = !p.noinline },
+	"line":              func(_ *sources, p *genPackage, n int) { p.line = !p.line },
+	"test file":         func(_ *sources, p *genPackage, n int) { p.test = n % 4 },
+	"body and tests":    func(_ *sources, p *genPackage, n int) { p.body, p.test = n, n%4 },
+	"body and embedded": func(s *sources, p *genPackage, n int) { p.body, s.text = n, n },
+	"type error":        func(_ *sources, p *genPackage, n int) { p.broken = !p.broken },
+	"embedded":          func(s *sources, _ *genPackage, n int) { s.text = n },
+	"embedded file":     func(s *sources, _ *genPackage, n int) { s.more = !s.more },
+	"go.mod":            func(s *sources, _ *genPackage, n int) { s.mod = n },
 	"several": func(s *sources, p *genPackage, n int) {
 		p.body, p.inline = n, n
 		s.pkgs[n%genPackages].body, s.pkgs[(n/7)%genPackages].generic = n, n
@@ -95,7 +97,7 @@ var edits = map[string]func(*sources, *genPackage, int){
 func (s *sources) repair() {
 	for _, p := range s.pkgs {
 		p.broken = false
-		if p.test == 2 {
+		if p.test >= 2 {
 			p.test = 0
 		}
 	}
@@ -141,7 +143,11 @@ func (p *genPackage) files(all map[string]string) {
 		name = "else" // the go command does not build it
 	}
 	if p.test > 0 {
-		all[dir+"a_test.go"] = fmt.Sprintf("package %s\n\nconst test = %d\n", name, p.test)
+		imports := ""
+		if p.test == 3 {
+			imports = "import \"C\"\n\n" // nor that
+		}
+		all[dir+"a_test.go"] = fmt.Sprintf("package %s\n\n%sconst test = %d\n", name, imports, p.test)
 	}
 }
 
@@ -156,12 +162,22 @@ func (p *genPackage) source() string {
 	if p.strings {
 		out("\t\"strings\"")
 	}
+	if p.n == 1 || p.n == 3 {
+		out("\t_ \"unsafe\"")
+	}
 	for _, i := range p.imports {
 		out("\t\"example.com/m/p%d\"", i)
 	}
 	out(")\n\nconst C = %d\n\nvar V = C + %d", p.constant, p.variable)
 	if p.n == 4 {
 		out("\n//go:embed text\nvar Text embed.FS\n\nfunc init() { b, _ := Text.ReadFile(\"text/a.t\"); V += len(b) }")
+	}
+	if p.n == 1 { // a function by another name, and a variable that p3 knows
+		out("\nvar hidden = %d\n\n//go:linkname renamed example.com/m/other.Renamed\n//go:noinline\nfunc renamed() int { return %d }", p.variable, p.body)
+		out("\nfunc init() { V += renamed() }")
+	}
+	if p.n == 3 {
+		out("\n//go:linkname hidden example.com/m/p1.hidden\nvar hidden int\n\nfunc init() { V += hidden }")
 	}
 	if p.strings {
 		out("\nvar S = strings.Repeat(\"s\", 2)")

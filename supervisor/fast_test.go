@@ -153,6 +153,36 @@ func TestFastBuildsWithFlags(t *testing.T) {
 	}
 }
 
+// What an edit does besides need not be what only the go command may judge.
+func TestFastBuildsOfMoreThanBodies(t *testing.T) {
+	t.Parallel()
+	src := newSources(t, rand.New(rand.NewPCG(1, 3)))
+	w := newFastWorld(t, src)
+	w.step()
+	for _, tt := range []struct {
+		name string
+		edit func()
+		want string
+	}{
+		{"an embedded file", func() { src.text = 7 }, "fast"},
+		{"a test file comes", func() { src.pkgs[2].test, src.pkgs[2].body = 1, 5 }, "fast"},
+		{"another comes", func() { src.pkgs[5].test, src.pkgs[2].body = 1, 6 }, "fast"},
+		{"one goes", func() { src.pkgs[2].test, src.pkgs[2].body = 0, 7 }, "fast"},
+		{"and comes with another clause", func() { src.pkgs[2].test, src.pkgs[2].body = 2, 8 }, "does not build"},
+		{"and with cgo", func() { src.pkgs[2].test, src.pkgs[2].body = 3, 8 }, "does not build"},
+		{"and goes", func() { src.pkgs[2].test, src.pkgs[2].body = 0, 9 }, "fast"},
+		{"a package that gives a function another name", func() { src.pkgs[1].body = 10 }, "fast"},
+		{"a variable that another package knows by its name", func() { src.pkgs[1].variable = 11 }, "fast"},
+		{"a package that knows such a variable", func() { src.pkgs[3].constant = 12 }, "fast"},
+	} {
+		tt.edit()
+		src.write(nil)
+		if way := w.step(); way != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, way, tt.want)
+		}
+	}
+}
+
 // TestFastBuildsEqualRealOnes makes random edits, and compares what is built without the go command
 // with what that builds.
 func TestFastBuildsEqualRealOnes(t *testing.T) {

@@ -1,5 +1,7 @@
 package fastbuild
 
+import "path/filepath"
+
 // Edit is what differs between a tree and the one that a plan is of.
 type Edit struct {
 	Sources []Source       // Go files that are compiled, sorted by name
@@ -21,20 +23,22 @@ type Difference struct {
 
 // Steps are what an edit asks for.
 type Steps struct {
-	Compile map[string]bool // import paths of the packages with an edited source
+	Compile map[string]bool // import paths of the packages with an edited source, or embedded file
 }
 
 // Decide says how to build an edited tree, or why only the go command may. Whatever is not known to
 // leave the go command's view of the program as it was is a refusal.
 func (p *Plan) Decide(e Edit) (Steps, *Refusal) {
-	if len(e.Others) > 0 {
-		return Steps{}, refuse(e.Others[0].Kind, e.Others[0].Name)
+	steps := Steps{map[string]bool{}}
+	for _, other := range e.Others {
+		if refused := p.embed(steps, other); refused != nil {
+			return Steps{}, refused
+		}
 	}
-	if len(e.Sources) == 0 {
+	if len(e.Sources)+len(e.Others) == 0 {
 		return Steps{}, refuse(Unchanged, "")
 	}
 	owners := p.owners()
-	steps := Steps{map[string]bool{}}
 	for _, src := range e.Sources {
 		pkg := owners[src.Name]
 		if pkg == nil {
@@ -46,6 +50,25 @@ func (p *Plan) Decide(e Edit) (Steps, *Refusal) {
 		steps.Compile[pkg.Path] = true
 	}
 	return steps, nil
+}
+
+// embed has the packages compiled that embed a file with other contents: the compiler copies it, and
+// the go command only looks where it is. Of one that may also be something else, that is not known.
+func (p *Plan) embed(steps Steps, d Difference) *Refusal {
+	refused := refuse(d.Kind, d.Name)
+	if d.Kind != NotCompiled || matters(filepath.Base(d.Name)) {
+		return refused
+	}
+	for _, pkg := range p.packages {
+		if !pkg.Local || !pkg.embed.has(d.Name) {
+			continue
+		}
+		if pkg.Blocked != nil {
+			return pkg.Blocked
+		}
+		steps.Compile[pkg.Path], refused = true, nil
+	}
+	return refused
 }
 
 // judge says why an edit of one file is not for us.
@@ -62,11 +85,10 @@ func (p *Plan) judge(pkg *Package, src Source) *Refusal {
 // About says why an edit of a file is left to the go command whatever it changes; nil when an edit of
 // function bodies is not.
 func (p *Plan) About(file string) *Refusal {
-	pkg := p.owners()[file]
-	if pkg == nil {
-		return refuse(NotCompiled, "")
+	if pkg := p.owners()[file]; pkg != nil {
+		return pkg.Blocked
 	}
-	return pkg.Blocked
+	return p.embed(Steps{map[string]bool{}}, Difference{file, NotCompiled})
 }
 
 // owners are the packages that may be edited, by the names of their sources.

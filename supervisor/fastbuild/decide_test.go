@@ -23,6 +23,7 @@ func TestDecide(t *testing.T) {
 	p := &Plan{
 		packages: []*Package{
 			{Path: "m/p", Local: true, Files: []string{"/m/p/a.go", "/m/p/b.go"}},
+			{Path: "m/text", Local: true, embed: embedding{files: map[string]string{"x": "/m/text/x.html", "y.go": "/m/text/y.go"}}},
 			{Path: "m/asm", Local: true, Files: []string{"/m/asm/a.go"}, Blocked: refuse(Assembly, "m/asm")},
 			{Path: "cached", Files: []string{"/mod/a.go"}},
 		},
@@ -65,14 +66,22 @@ func TestDecide(t *testing.T) {
 		"another package's":  {source("/m/asm/a.go", "", ""), Assembly},
 		"module cache":       {source("/mod/a.go", "", ""), NotCompiled},
 		"file came":          {Edit{Others: []Difference{{"/m/p", FilesCame}}}, FilesCame},
-		"embedded file":      {Edit{Others: []Difference{{"/m/p/x.html", NotCompiled}}}, NotCompiled},
+		"file of nobody":     {Edit{Others: []Difference{{"/m/p/x.html", NotCompiled}}}, NotCompiled},
+		"embedded file":      {Edit{Others: []Difference{{"/m/text/x.html", NotCompiled}}}, ""},
+		"embedded file gone": {Edit{Others: []Difference{{"/m/text/x.html", FilesCame}}}, FilesCame},
+		"embedded Go file":   {Edit{Others: []Difference{{"/m/text/y.go", NotCompiled}}}, NotCompiled},
+		"two of those":       {Edit{Others: []Difference{{"/m/text/x.html", NotCompiled}, {"/m/text/y.go", NotCompiled}}}, NotCompiled},
 		"source and go.mod":  {Edit{Sources: source("/m/p/a.go", "Println", "Print").Sources, Others: []Difference{{"/m/go.mod", NotCompiled}}}, NotCompiled},
 		"other file's shape": {Edit{Sources: []Source{{"/m/p/b.go", shapeOf([]byte(plainSource))}}}, Imports},
 	} {
 		t.Run(name, func(t *testing.T) {
 			steps, refused := p.Decide(test.edit)
+			want := "m/p"
+			if len(test.edit.Sources) == 0 {
+				want = "m/text"
+			}
 			switch {
-			case test.kind == "" && (refused != nil || !steps.Compile["m/p"] || len(steps.Compile) != 1):
+			case test.kind == "" && (refused != nil || !steps.Compile[want] || len(steps.Compile) != 1):
 				t.Errorf("got %v, %v", steps, refused)
 			case test.kind != "" && (refused == nil || refused.Kind != test.kind):
 				t.Errorf("got %v, want %s", refused, test.kind)

@@ -55,4 +55,14 @@ func (pkg *Package) embeds(config string) *Refusal {
 	return nil
 }
 
+// has reports whether a file is embedded.
+func (e embedding) has(file string) bool {
+	for _, name := range e.files {
+		if name == file {
+			return true
+		}
+	}
+	return false
+}
+
 func hasMeta(s string) bool { return strings.ContainsAny(s, `*?[\`) }

@@ -24,8 +24,9 @@ type inputKind uint8
 const (
 	goSource   inputKind = iota // compiled, of a package that somebody may edit: the one that may change
 	content                     // of whatever file, there or not: go.mod, embedded files, those that a constraint excludes, tools
-	testHeader                  // the package clause of a test file
-	goNames                     // the names in a directory that the go command may care about
+	testHeader                  // of a test file what the go command reads of it
+	testNames                   // the names of test files in a directory
+	goNames                     // the other names in a directory that the go command may care about
 	allNames                    // all names in a directory
 )
 
@@ -61,7 +62,7 @@ func (in input) look(before seen) (seen, error) {
 // read returns a sum that is never zero but with an error.
 func (in input) read() (digest, Shape, error) {
 	switch in.kind {
-	case goNames, allNames:
+	case goNames, testNames, allNames:
 		sum, err := in.names()
 		return sum, Shape{}, err
 	}
@@ -74,7 +75,7 @@ func (in input) read() (digest, Shape, error) {
 		return sha256.Sum256(src), shapeOf(src), nil
 	case testHeader:
 		s := shapeOf(src)
-		return sha256.Sum256(fmt.Appendf(nil, "%t %s", s.Parses, s.Package)), Shape{}, nil
+		return sha256.Sum256(fmt.Appendf(nil, "%t %s %t", s.Parses, s.Package, s.usesCgo())), s, nil
 	}
 	return sha256.Sum256(src), Shape{}, nil
 }
@@ -86,11 +87,17 @@ func (in input) names() (digest, error) {
 	}
 	h := sha256.New()
 	for _, e := range entries { // sorted
-		if in.kind == allNames || matters(e.Name()) {
+		if in.counts(e.Name()) {
 			fmt.Fprintf(h, "%q %v\n", e.Name(), e.Type())
 		}
 	}
 	return digest(h.Sum(nil)), nil
+}
+
+// counts reports whether a name belongs to a list of names.
+func (in input) counts(name string) bool {
+	test := strings.HasSuffix(name, "_test.go")
+	return in.kind == allNames || matters(name) && test == (in.kind == testNames)
 }
 
 // matters reports whether the go command looks at a file of that name in a package's directory.

@@ -37,7 +37,7 @@ func (pkg *Package) addInputs(all map[input]bool) error {
 	for _, name := range pkg.Files {
 		all[input{name, goSource}] = true
 	}
-	all[input{pkg.Dir, goNames}] = true
+	all[input{pkg.Dir, goNames}], all[input{pkg.Dir, testNames}] = true, true
 	entries, err := os.ReadDir(pkg.Dir)
 	if err != nil {
 		return err

@@ -3,6 +3,8 @@ package fastbuild
 import (
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -12,7 +14,11 @@ import (
 func (p *Plan) Look() (Edit, error) {
 	e := Edit{seen: maps.Clone(p.inputs)}
 	for in, before := range p.inputs {
-		if err := e.compare(in, before); err != nil {
+		err := e.compare(in, before)
+		if in.kind == testNames && err == nil {
+			err = e.addTests(p, in.name)
+		}
+		if err != nil {
 			return Edit{}, fmt.Errorf("look at what the program is built from: %w", err)
 		}
 	}
@@ -30,7 +36,9 @@ func (e *Edit) compare(in input, before seen) error {
 	came := before.sum == digest{}
 	went := now.sum == digest{}
 	switch {
-	case now.sum == before.sum:
+	case now.sum == before.sum, in.kind == testNames:
+	case in.kind == testHeader && went:
+		delete(e.seen, in) // the build of before has succeeded in spite of it
 	case in.kind == goNames, in.kind == allNames, came, went:
 		e.Others = append(e.Others, Difference{in.name, FilesCame})
 	case in.kind == goSource:
@@ -39,6 +47,39 @@ func (e *Edit) compare(in input, before seen) error {
 		e.Others = append(e.Others, Difference{in.name, NotCompiled})
 	}
 	return nil
+}
+
+// addTests takes up test files that have come to the directory of a package. One that the go command
+// would stumble over is a difference.
+func (e *Edit) addTests(p *Plan, dir string) error {
+	if e.seen[input{dir, testNames}].sum == p.inputs[input{dir, testNames}].sum {
+		return nil
+	}
+	entries, err := os.ReadDir(dir)
+	for _, entry := range entries {
+		in := input{filepath.Join(dir, entry.Name()), testHeader}
+		if _, known := p.inputs[in]; known || !(input{dir, testNames}).counts(entry.Name()) {
+			continue
+		}
+		now, err := in.look(seen{})
+		if err != nil {
+			return err
+		}
+		if e.seen[in] = now; !now.shape.testOf(p.clause(dir)) {
+			e.Others = append(e.Others, Difference{in.name, FilesCame})
+		}
+	}
+	return err
+}
+
+// clause is the name of the package in a directory.
+func (p *Plan) clause(dir string) string {
+	for _, pkg := range p.packages {
+		if pkg.Dir == dir && len(pkg.Files) > 0 {
+			return p.shape(pkg.Files[0]).Package
+		}
+	}
+	return ""
 }
 
 // unchanged reports whether what the compiler has read of a package is what the edit has seen.

@@ -230,18 +230,7 @@ func (r Request) takeInputs(p *Plan, env goEnv) error {
 	if p.inputs, err = take(inputs); err != nil {
 		return fmt.Errorf("look at what the program is built from: %w", err)
 	}
-	p.blockLinknames()
 	return nil
-}
-
-// blockLinknames: such a package may lean on symbols of others in ways that the export data does not
-// show.
-func (p *Plan) blockLinknames() {
-	for _, pkg := range p.packages {
-		if pkg.Local && pkg.Blocked == nil && slices.ContainsFunc(pkg.Files, func(name string) bool { return p.shape(name).has("//go:linkname") }) {
-			pkg.Blocked = refuse(Linkname, pkg.Path)
-		}
-	}
 }
 
 // check links what there is.

@@ -38,7 +38,6 @@ const (
 	Directives  Kind = "directives changed"
 	Cgo         Kind = "the package uses cgo"
 	Assembly    Kind = "the package has assembly or objects"
-	Linkname    Kind = "the package uses go:linkname"
 	Generated   Kind = "the go command generates sources of the package"
 )
 

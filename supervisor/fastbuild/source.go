@@ -95,6 +95,14 @@ func (s Shape) differs(from Shape) (Kind, bool) {
 	return "", false
 }
 
+// usesCgo: in a test file the go command does not allow it.
+func (s Shape) usesCgo() bool { return slices.Contains(s.Imports, `"C"`) }
+
+// testOf reports whether a test file leaves a build of its package as it is.
+func (s Shape) testOf(pkg string) bool {
+	return s.Parses && !s.usesCgo() && strings.TrimSuffix(s.Package, "_test") == pkg
+}
+
 // has reports whether the file has a directive of that name.
 func (s Shape) has(name string) bool {
 	return slices.ContainsFunc(s.Directives, func(d string) bool { return strings.HasPrefix(d, name) })
