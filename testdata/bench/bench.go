@@ -17,6 +17,7 @@ const patience = 15 * time.Second
 
 // bench is one run: each contender with its own copy of the shop.
 type bench struct {
+	subject subject
 	env     []string
 	entries []*entry
 }
@@ -24,6 +25,7 @@ type bench struct {
 // entry is a contender at work.
 type entry struct {
 	contender
+	subject subject
 	shop    string // its copy
 	url     string // where its shop answers
 	log     string
@@ -49,13 +51,16 @@ func prepare(ctx context.Context, o options, work, database string) (*bench, err
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{env: env}
+	b := &bench{subject: o.subject, env: env}
 	for _, c := range o.chosen() {
-		e := &entry{contender: c, samples: map[string][]sample{}, deaf: map[string]bool{}}
+		e := &entry{contender: c, subject: o.subject, samples: map[string][]sample{}, deaf: map[string]bool{}}
 		if err := e.prepare(ctx, repo, work, env); err != nil {
 			return nil, fmt.Errorf("prepare %s: %w", c.name, err)
 		}
 		b.entries = append(b.entries, e)
+	}
+	if !o.subject.database {
+		return b, nil
 	}
 	say("migrating the database")
 	return b, do(ctx, b.entries[0].shop, env, "go", "run", "./cmd/migrate")
@@ -64,10 +69,10 @@ func prepare(ctx context.Context, o options, work, database string) (*bench, err
 func (e *entry) prepare(ctx context.Context, repo, work string, env []string) error {
 	say("preparing %s", e.name)
 	dir := filepath.Join(work, e.name)
-	if err := copyShop(repo, dir); err != nil {
+	var err error
+	if e.shop, err = e.subject.copy(ctx, repo, dir, env); err != nil {
 		return err
 	}
-	e.shop = filepath.Join(dir, shopDir)
 	if err := e.configure(e.shop); err != nil {
 		return err
 	}
@@ -82,7 +87,7 @@ func (e *entry) prepare(ctx context.Context, repo, work string, env []string) er
 	e.env = append(env[:len(env):len(env)], "PORT="+strconv.Itoa(port))
 	e.log = filepath.Join(work, e.name+".log")
 	if e.contender.tool == "" {
-		e.floor = &floor{shop: e.shop, log: e.log, env: e.env}
+		e.floor = &floor{shop: e.shop, log: e.log, pkg: e.subject.pkg, env: e.env}
 		return nil
 	}
 	e.program = filepath.Join(work, "bin", e.contender.tool)
@@ -113,8 +118,9 @@ func (b *bench) start(ctx context.Context) error {
 		if err := e.start(ctx); err != nil {
 			return fmt.Errorf("start %s: %w", e.name, err)
 		}
-		// The first build of each copy compiles the shop's own packages.
-		if err := e.await(ctx, "/version", "release ", 3*time.Minute); err != nil {
+		// The first build of each copy compiles the packages of its module.
+		first := b.subject.edits[0]
+		if err := e.await(ctx, first.path, first.word+"-", 10*time.Minute); err != nil {
 			return fmt.Errorf("start %s: %w", e.name, err)
 		}
 	}
@@ -153,7 +159,7 @@ func (b *bench) measureAll(ctx context.Context, rounds int) error {
 			}
 		}
 		say("round %d of %d", round, rounds)
-		for _, ed := range edits {
+		for _, ed := range b.subject.edits {
 			for _, i := range rand.Perm(len(b.entries)) {
 				e := b.entries[i]
 				if e.deaf[ed.name] {
@@ -164,7 +170,7 @@ func (b *bench) measureAll(ctx context.Context, rounds int) error {
 					return fmt.Errorf("%s, %s: %w", e.name, ed.name, err)
 				}
 				if !s.served {
-					say("%s did not serve the edit of the %s in %s", e.name, ed.name, patience)
+					say("%s did not serve the edit of the %s in %s", e.name, ed.name, b.subject.patience)
 					e.deaf[ed.name] = true
 				}
 				if round > 0 {

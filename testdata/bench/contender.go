@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -31,54 +33,58 @@ var peers = map[string]string{
 
 // The build flags that save most; "best settings" have them too, so that they
 // are best also where devguard's own defaults come from.
-const bestBuild = "go build -buildvcs=false -ldflags=-w -o ./tmp/app ./cmd/shop"
+func bestBuild(pkg string) string {
+	return "go build -buildvcs=false -ldflags=-w -o ./tmp/app " + pkg
+}
 
 // before is the devguard of another checkout, to see what a change costs or gains.
-func before(repo string) contender {
+func before(repo, pkg string) contender {
 	return contender{
-		name: "before", does: "`devguard run ./cmd/shop` of the checkout before",
-		tool: "devguard", repo: repo, args: []string{"run", "--log-format", "json", "./cmd/shop"},
+		name: "before", does: "`devguard run` of the checkout before",
+		tool: "devguard", repo: repo, args: []string{"run", "--log-format", "json", pkg},
 	}
 }
 
-var contenders = []contender{
-	{
-		name: floorName,
-		does: "by hand: `go build`, stop the old one, start the new one",
-	},
-	{
-		name: "devguard",
-		does: "**`devguard run ./cmd/shop`**",
-		tool: "devguard",
-		args: []string{"run", "--log-format", "json", "./cmd/shop"},
-	},
-	{
-		name: fastName,
-		does: "the same with `fast = \"auto\"`",
-		tool: "devguard",
-		args: []string{"run", "--log-format", "json"},
-		file: "devguard.toml",
-		text: "[app]\npackage = \"./cmd/shop\"\n[build]\nfast = \"auto\"\n",
-	},
-	{
-		name: "air",
-		does: "`air`",
-		tool: "air",
-		args: []string{"--build.cmd", "go build -o ./tmp/main ./cmd/shop"},
-	},
-	{
-		// One millisecond is air's least delay: 0 is taken for "not set", which is
-		// 1000. send_interrupt spares the app a kill -9; exclude_unchanged and
-		// stop_on_error are what its own example advises, and change nothing here.
-		name: "air-best",
-		does: "`air`, 1 ms delay, `-ldflags=-w`, no kill -9",
-		tool: "air",
-		args: []string{"-c", ".air.toml"},
-		file: ".air.toml",
-		text: `root = "."
+// contenders are the ways of running a main package.
+func contenders(pkg string) []contender {
+	return []contender{
+		{
+			name: floorName,
+			does: "by hand: `go build`, stop the old one, start the new one",
+		},
+		{
+			name: "devguard",
+			does: "**`devguard run`**",
+			tool: "devguard",
+			args: []string{"run", "--log-format", "json", pkg},
+		},
+		{
+			name: fastName,
+			does: "the same with `fast = \"auto\"`",
+			tool: "devguard",
+			args: []string{"run", "--log-format", "json"},
+			file: "devguard.toml",
+			text: "[app]\npackage = \"" + pkg + "\"\n[build]\nfast = \"auto\"\n",
+		},
+		{
+			name: "air",
+			does: "`air`",
+			tool: "air",
+			args: []string{"--build.cmd", "go build -o ./tmp/main " + pkg},
+		},
+		{
+			// One millisecond is air's least delay: 0 is taken for "not set", which is
+			// 1000. send_interrupt spares the app a kill -9; exclude_unchanged and
+			// stop_on_error are what its own example advises, and change nothing here.
+			name: "air-best",
+			does: "`air`, 1 ms delay, `-ldflags=-w`, no kill -9",
+			tool: "air",
+			args: []string{"-c", ".air.toml"},
+			file: ".air.toml",
+			text: `root = "."
 tmp_dir = "tmp"
 [build]
-cmd = "` + bestBuild + `"
+cmd = "` + bestBuild(pkg) + `"
 entrypoint = ["./tmp/app"]
 include_ext = ["go", "html"]
 exclude_dir = ["tmp"]
@@ -89,39 +95,40 @@ stop_on_error = true
 send_interrupt = true
 kill_delay = "500ms"
 `,
-	},
-	{
-		// As its README runs a server; it has no debounce to set.
-		name: "reflex",
-		does: "`reflex -s`",
-		tool: "reflex",
-		args: []string{"-r", `\.(go|html)$`, "-s", "--", "sh", "-c", "go build -o ./tmp/app ./cmd/shop && exec ./tmp/app"},
-	},
-	{
-		name: "reflex-best",
-		does: "`reflex -s`, `-ldflags=-w`",
-		tool: "reflex",
-		args: []string{"-d", "none", "-r", `\.(go|html)$`, "-s", "--", "sh", "-c", bestBuild + " && exec ./tmp/app"},
-	},
-	{
-		name: "wgo",
-		does: "`wgo run ./cmd/shop`",
-		tool: "wgo",
-		args: []string{"run", "./cmd/shop"},
-	},
-	{
-		name: "wgo-best",
-		does: "`wgo`, 1 ms debounce, `-ldflags=-w`",
-		tool: "wgo",
-		args: []string{"-debounce", "1ms", "-file", `\.(go|html)$`, "-xdir", "tmp", "go", "build",
-			"-buildvcs=false", "-ldflags=-w", "-o", "./tmp/app", "./cmd/shop", "::", "./tmp/app"},
-	},
+		},
+		{
+			// As its README runs a server; it has no debounce to set.
+			name: "reflex",
+			does: "`reflex -s`",
+			tool: "reflex",
+			args: []string{"-r", `\.(go|html)$`, "-s", "--", "sh", "-c", "go build -o ./tmp/app " + pkg + " && exec ./tmp/app"},
+		},
+		{
+			name: "reflex-best",
+			does: "`reflex -s`, `-ldflags=-w`",
+			tool: "reflex",
+			args: []string{"-d", "none", "-r", `\.(go|html)$`, "-s", "--", "sh", "-c", bestBuild(pkg) + " && exec ./tmp/app"},
+		},
+		{
+			name: "wgo",
+			does: "`wgo run`",
+			tool: "wgo",
+			args: []string{"run", pkg},
+		},
+		{
+			name: "wgo-best",
+			does: "`wgo`, 1 ms debounce, `-ldflags=-w`",
+			tool: "wgo",
+			args: []string{"-debounce", "1ms", "-file", `\.(go|html)$`, "-xdir", "tmp", "go", "build",
+				"-buildvcs=false", "-ldflags=-w", "-o", "./tmp/app", pkg, "::", "./tmp/app"},
+		},
+	}
 }
 
 // configure writes the contender's configuration into its copy of the shop.
 // devguard gets none but for fast builds: it is measured with no configuration at all.
 func (c contender) configure(shop string) error {
-	if err := os.Remove(filepath.Join(shop, "devguard.toml")); err != nil {
+	if err := os.Remove(filepath.Join(shop, "devguard.toml")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if c.file == "" {

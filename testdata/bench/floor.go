@@ -11,6 +11,7 @@ import (
 // while the old process serves, stop it, start the new one.
 type floor struct {
 	shop, log string
+	pkg       string
 	env       []string
 	serving   *process
 
@@ -23,7 +24,7 @@ func (f *floor) reload(ctx context.Context) error {
 	// Always the same file, as by hand: an edit of no source then links nothing.
 	binary := filepath.Join(f.shop, "tmp", "app")
 	begin := time.Now()
-	if err := do(ctx, f.shop, f.env, "go", "build", "-o", binary, "./cmd/shop"); err != nil {
+	if err := do(ctx, f.shop, f.env, "go", "build", "-o", binary, f.pkg); err != nil {
 		return err
 	}
 	f.built = time.Since(begin)

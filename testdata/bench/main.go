@@ -8,9 +8,9 @@
 // that a noisy machine is noisy for all alike.
 // Numbers are for comparison within one run.
 //
-//	go -C testdata/bench run . [-rounds N] [-only floor,devguard,...] [-before CHECKOUT]
+//	go -C testdata/bench run . [-subject shop|small|mid|large] [-rounds N] [-only floor,devguard,...] [-before CHECKOUT]
 //
-// It needs a Postgres: that of DATABASE_URL, where it makes and drops a
+// The shop needs a Postgres: that of DATABASE_URL, where it makes and drops a
 // database of its own, else a throwaway server made with the programs installed
 // here.
 package main
@@ -30,17 +30,21 @@ import (
 
 func main() {
 	var o options
-	var only string
+	var only, name string
 	flag.IntVar(&o.rounds, "rounds", 10, "measurements of each edit under each tool")
 	flag.StringVar(&o.repo, "repo", "../..", "devguard's repository")
 	flag.StringVar(&only, "only", "", "the tools to measure, as a comma list (the floor always is)")
 	flag.StringVar(&o.before, "before", "", "another checkout of devguard, measured beside this one")
+	flag.StringVar(&name, "subject", "shop", "what is edited: shop, or small, mid, large, which serve at once and need no database")
 	flag.BoolVar(&o.keep, "keep", false, "keep the work directory with the tools' logs")
 	flag.Parse()
 	for name := range strings.SplitSeq(only, ",") {
 		if name = strings.TrimSpace(name); name != "" {
 			o.only = append(o.only, name)
 		}
+	}
+	if i := slices.IndexFunc(subjects, func(s subject) bool { return s.name == name }); i >= 0 {
+		o.subject = subjects[i]
 	}
 	if err := o.check(flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: error:", err)
@@ -61,6 +65,8 @@ type options struct {
 	before string
 	only   []string
 	keep   bool
+
+	subject subject
 }
 
 func (o options) check(args []string) error {
@@ -70,8 +76,11 @@ func (o options) check(args []string) error {
 	if o.rounds < 1 {
 		return errors.New("-rounds is below 1")
 	}
+	if o.subject.name == "" {
+		return errors.New("-subject is shop, small, mid or large")
+	}
 	var names []string
-	for _, c := range contenders {
+	for _, c := range contenders(o.subject.pkg) {
 		names = append(names, c.name)
 	}
 	for _, name := range o.only {
@@ -87,13 +96,13 @@ func (o options) ownDir() string { return filepath.Join(o.repo, "testdata", "ben
 
 func (o options) chosen() []contender {
 	var out []contender
-	for _, c := range contenders {
+	for _, c := range contenders(o.subject.pkg) {
 		if c.name == floorName || len(o.only) == 0 || slices.Contains(o.only, c.name) {
 			out = append(out, c)
 		}
 	}
 	if o.before != "" {
-		out = append(out, before(o.before))
+		out = append(out, before(o.before, o.subject.pkg))
 	}
 	return out
 }
@@ -115,12 +124,16 @@ func run(ctx context.Context, o options) (err error) {
 	defer killOrphans()
 	say("work directory %s", work)
 
-	db, err := openDatabase(ctx, work)
-	if err != nil {
-		return err
+	url := ""
+	if o.subject.database {
+		db, err := openDatabase(ctx, work)
+		if err != nil {
+			return err
+		}
+		defer db.close()
+		url = db.url
 	}
-	defer db.close()
-	b, err := prepare(ctx, o, work, db.url)
+	b, err := prepare(ctx, o, work, url)
 	if err != nil {
 		return err
 	}

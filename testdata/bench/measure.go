@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 )
@@ -15,6 +17,7 @@ type sample struct {
 	served  bool
 	latency time.Duration // from the write until the new state answered
 	at      time.Time     // when it did
+	kept    bool          // what ran goes on to: devguard has said so
 	failed  int           // requests without a good answer
 }
 
@@ -30,10 +33,17 @@ const settle = 600 * time.Millisecond
 
 // measure saves one edit and watches until it is served.
 func (e *entry) measure(ctx context.Context, ed edit, value string) (sample, error) {
+	done, err := e.awaited(ctx, ed)
+	if err != nil {
+		return sample{}, err
+	}
 	begin := time.Now()
 	want, err := ed.save(e.shop, value)
 	if err != nil {
 		return sample{}, err
+	}
+	if !ed.silent {
+		done = func(body string) (bool, bool) { return strings.Contains(body, want), false }
 	}
 	reloaded := make(chan error, 1)
 	go func() {
@@ -43,20 +53,43 @@ func (e *entry) measure(ctx context.Context, ed edit, value string) (sample, err
 		}
 		reloaded <- e.floor.reload(ctx)
 	}()
-	s, err := e.watch(ctx, begin, ed.path, want)
+	s, err := e.watch(ctx, begin, ed.path, done)
 	return s, errors.Join(err, <-reloaded)
 }
 
-// watch asks for path until an answer holds want, and for a while after that.
-func (e *entry) watch(ctx context.Context, begin time.Time, path, want string) (s sample, err error) {
-	end := begin.Add(patience)
+// awaited returns what tells, of an answer, whether an edit that changes nothing of the program is over:
+// another process answers, or devguard says that it restarts nothing.
+func (e *entry) awaited(ctx context.Context, ed edit) (func(body string) (done, kept bool), error) {
+	if !ed.silent {
+		return nil, nil
+	}
+	before, ok := get(ctx, e.url+ed.path)
+	if !ok {
+		return nil, fmt.Errorf("no answer from %s%s", e.url, ed.path)
+	}
+	log, err := os.Open(e.log)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	from, err := log.Seek(0, io.SeekEnd)
+	return func(body string) (done, kept bool) {
+		text, _ := os.ReadFile(e.log)
+		kept = e.contender.tool == "devguard" && bytes.Contains(text[min(from, int64(len(text))):], []byte(`"restart skipped"`))
+		return body != before || kept, kept
+	}, err
+}
+
+// watch asks for path until an answer says that the edit is over, and for a while after that.
+func (e *entry) watch(ctx context.Context, begin time.Time, path string, over func(body string) (done, kept bool)) (s sample, err error) {
+	end := begin.Add(e.subject.patience)
 	for now := begin; now.Before(end); {
 		body, ok := get(ctx, e.url+path)
 		now = time.Now()
 		if !ok {
 			s.failed++
-		} else if !s.served && strings.Contains(body, want) {
-			s.served, s.latency, s.at = true, now.Sub(begin), now
+		} else if done, kept := over(body); !s.served && done {
+			s.served, s.kept, s.latency, s.at = true, kept, now.Sub(begin), now
 			end = now.Add(settle)
 		}
 		if err := e.pause(ctx); err != nil {

@@ -15,7 +15,10 @@ type edit struct {
 	name string // for the table
 	file string
 	word string // the changing word is this, a hyphen, and a value
-	path string // where the shop says it
+	path string // where the program says it
+
+	more   func(text []byte) []byte // what else changes
+	silent bool                     // the program stays the same: path says which process answers
 }
 
 var edits = []edit{
@@ -40,7 +43,11 @@ func (e edit) save(shop, value string) (want string, err error) {
 	if n := len(pattern.FindAll(old, -1)); n != 1 {
 		return "", fmt.Errorf("%s has %d words like %s, want one", e.file, n, want)
 	}
-	return want, os.WriteFile(file, pattern.ReplaceAll(old, []byte(want)), 0o644)
+	text := pattern.ReplaceAll(old, []byte(want))
+	if e.more != nil {
+		text = e.more(text)
+	}
+	return want, os.WriteFile(file, text, 0o644)
 }
 
 // shopDir is where the shop is below a copy, and in the repository.

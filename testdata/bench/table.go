@@ -67,9 +67,9 @@ func (b *bench) report(ctx context.Context, w io.Writer, o options) error {
 	}
 	fmt.Fprintf(w, "From a save to the first answer of the new state, milliseconds, and the ratio to a plain `go build` by hand in the\n")
 	fmt.Fprintf(w, "same round: medians [quartiles] of %d rounds. Failed: requests without a good answer, of one every %d ms, a save of\n", o.rounds, every.Milliseconds())
-	fmt.Fprintf(w, "Go source. %s.\n\n", machine)
+	fmt.Fprintf(w, "Go source. Edited is %s. %s.\n\n", b.subject.does, machine)
 	head := []string{""}
-	for _, ed := range edits {
+	for _, ed := range b.subject.edits {
 		head = append(head, ed.name)
 	}
 	head = append(head, "failed")
@@ -88,19 +88,23 @@ func row(w io.Writer, cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(
 func (b *bench) cells(e *entry) []string {
 	out := []string{e.does}
 	var failed []float64
-	for _, ed := range edits {
+	for _, ed := range b.subject.edits {
 		if e.deaf[ed.name] {
 			out = append(out, "not served") // within patience, in round 0
 			continue
 		}
 		samples := e.samples[ed.name]
 		for _, s := range samples {
-			if ed.isSource() {
+			if ed.isSource() && !ed.silent {
 				failed = append(failed, float64(s.failed))
 			}
 		}
 		ratio := summarize(ratios(samples, b.entries[0].samples[ed.name]))
-		out = append(out, fmt.Sprintf("%.0f, **%.2f** [%.2f-%.2f]", summarize(latencies(samples)).median, ratio.median, ratio.q1, ratio.q3))
+		cell := fmt.Sprintf("%.0f, **%.2f** [%.2f-%.2f]", summarize(latencies(samples)).median, ratio.median, ratio.q1, ratio.q3)
+		if slices.ContainsFunc(samples, func(s sample) bool { return s.kept }) {
+			cell += ", no restart"
+		}
+		out = append(out, cell)
 	}
 	return append(out, fmt.Sprintf("%.0f", summarize(failed).median))
 }

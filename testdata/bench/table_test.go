@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"go/format"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,6 +33,36 @@ func TestRatiosArePairedByRound(t *testing.T) {
 	got := ratios([]sample{ms(100), {}, ms(300)}, []sample{ms(200), ms(10), ms(100)})
 	if want := []float64{0.5, 3}; !slices.Equal(got, want) {
 		t.Errorf("ratios %v, want %v", got, want)
+	}
+}
+
+// TestEditsOfServing: each edit of what is added to a program changes what it is to change.
+func TestEditsOfServing(t *testing.T) {
+	dir := t.TempDir()
+	s := serving{name: "x", pkg: ".", leaf: "leaf", leafPath: "example.com/x/leaf", copy: func(context.Context, string, string, []string) (string, error) {
+		err := os.Mkdir(filepath.Join(dir, "leaf"), 0o755)
+		return dir, errors.Join(err, os.WriteFile(filepath.Join(dir, "leaf", "a.go"), []byte("// Package leaf\npackage leaf\n"), 0o644))
+	}}.subject("x")
+	if _, err := s.copy(t.Context(), "", dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	for round, value := range []string{"r001", "r002", "r003"} {
+		for _, e := range s.edits {
+			if _, err := e.save(dir, value); err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile(filepath.Join(dir, e.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := format.Source(text); err != nil {
+				t.Errorf("%s: %v", e.name, err)
+			}
+			lines, imports := bytes.HasPrefix(text, []byte("// A line.")), bytes.Contains(text, []byte("import _"))
+			if e.name == "lines shift" && !lines || e.name == "import added or removed" && imports != (round%2 == 0) {
+				t.Errorf("%s in round %d: %s", e.name, round, text)
+			}
+		}
 	}
 }
 

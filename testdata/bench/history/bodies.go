@@ -38,8 +38,8 @@ func look(ctx context.Context, dir, program string, env []string) (sources, erro
 	err = s.read(filepath.Join(dir, "go.mod"), false)
 	for d := json.NewDecoder(bytes.NewReader(out)); err == nil; {
 		var p struct {
-			Dir                                                                 string
-			Module                                                              *struct{ Main bool }
+			Dir                                                              string
+			Module                                                           *struct{ Main bool }
 			GoFiles, CgoFiles, EmbedFiles, HFiles, SFiles, CFiles, SysoFiles []string
 		}
 		if err = d.Decode(&p); errors.Is(err, io.EOF) {
