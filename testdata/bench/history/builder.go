@@ -48,7 +48,7 @@ type builder struct {
 func newBuilder(ctx context.Context, o options, work, dir string) *builder {
 	none := ""
 	request := func(name string) build.Request {
-		env := append(os.Environ(), "GOFLAGS=", "GOENV=off", "GOWORK=off", "GOTOOLCHAIN=local", "GOCACHE="+filepath.Join(work, name+"-cache"))
+		env := append(os.Environ(), "GOFLAGS=", "GOENV=off", "GOWORK=off", "GOTOOLCHAIN=local", "GOCACHE="+filepath.Join(o.cache, name+"-cache"))
 		return build.Request{Dir: dir, Package: o.program, Flags: o.flags, Goflags: &none, Again: true, Env: env, Tmp: filepath.Join(work, name+"-tmp")}
 	}
 	return &builder{ctx: ctx, work: work, plain: request("plain"), own: request("own")}
@@ -74,32 +74,36 @@ func (b *builder) commit(tree checkout, id string) (one outcome, err error) {
 	if b.plan != nil {
 		fast, fastErr = b.plan.Make(b.ctx, target)
 	}
-	plain := b.plain
-	plain.Out = b.path("plain")
-	real := build.Run(b.ctx, plain)
 	if err := b.ctx.Err(); err != nil {
 		return one, err
 	}
 	var refusal *fastbuild.Refusal
 	switch {
 	case fastErr == nil:
-		return b.same(one, real, fast, target.Out)
+		return b.same(one, fast, target.Out)
 	case errors.As(fastErr, &refusal):
 		one.kind, one.what = refusal.Kind, b.relative(refusal.What)
-	case real.Err == nil:
-		return one, fmt.Errorf("%s: the go command builds it, and not: %w", tree.name(id), fastErr)
+		if refusal.Kind == fastbuild.Unchanged {
+			return one, nil
+		}
 	}
-	if one.broken = real.Err != nil; one.broken {
-		return one, nil
+	one.broken, err = b.record()
+	if refusal == nil && !one.broken && err == nil {
+		err = fmt.Errorf("%s: the go command builds it, and not: %w", tree.name(id), fastErr)
 	}
-	defer os.Remove(real.Out)
-	return one, b.record()
+	return one, err
 }
 
 func (b *builder) relative(name string) string { return strings.ReplaceAll(name, b.plain.Dir+"/", "") }
 
-// same compares what both ways have made.
-func (b *builder) same(one outcome, real build.Result, fast fastbuild.Result, program string) (outcome, error) {
+// same has the go command build, and compares what both ways have made.
+func (b *builder) same(one outcome, fast fastbuild.Result, program string) (outcome, error) {
+	plain := b.plain
+	plain.Out = b.path("plain")
+	real := build.Run(b.ctx, plain)
+	if err := b.ctx.Err(); err != nil {
+		return one, err
+	}
 	digest, err := build.Digest(program)
 	switch {
 	case err != nil:
@@ -114,19 +118,19 @@ func (b *builder) same(one outcome, real build.Result, fast fastbuild.Result, pr
 }
 
 // record has the go command build the tree with the other cache, as devguard does once it is quiet, and
-// takes the next plan of that.
-func (b *builder) record() error {
-	b.plan = nil
+// takes the next plan of that. It reports whether the tree does not build.
+func (b *builder) record() (broken bool, err error) {
 	req, began := b.own, time.Now()
 	req.Out, req.Objects = b.path("own"), b.path("built")
 	defer os.Remove(req.Out)
 	res := build.Run(b.ctx, req)
 	if res.Err != nil {
-		return res.Err
+		return true, b.ctx.Err()
 	}
+	b.plan = nil
 	flags, err := build.BuildFlags(req, "")
 	if err != nil {
-		return err
+		return false, err
 	}
 	same := func(program string) (bool, error) {
 		digest, err := build.Digest(program)
@@ -138,5 +142,5 @@ func (b *builder) record() error {
 		Dir: req.Dir, Package: req.Package, Flags: flags, Env: req.Env, Tmp: tmp,
 		Linked: filepath.Join(req.Objects, build.LinkedBy), Began: began, Same: same,
 	})
-	return err
+	return false, err
 }

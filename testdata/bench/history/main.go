@@ -1,6 +1,7 @@
 // History takes the commits of a project for saves: after each it builds the program without the go
-// command, as devguard does with `fast = "auto"`, and by the go command with a build cache of its own,
-// and compares what comes out.
+// command, as devguard does with `fast = "auto"`. When that is done, the go command builds the same tree
+// with a build cache of its own, and both programs are compared; when it is refused, the go command
+// builds with the cache that the next fast build takes its objects from.
 //
 //	go -C testdata/bench run ./history -repo https://github.com/miniflux/v2 [-program .] [-commits 200] [-until COMMIT]
 //
@@ -24,6 +25,7 @@ type options struct {
 	program string
 	until   string
 	commits int
+	cache   string
 	flags   []string
 }
 
@@ -33,6 +35,7 @@ func main() {
 	flag.StringVar(&o.program, "program", ".", "the main package there")
 	flag.StringVar(&o.until, "until", "HEAD", "the newest commit")
 	flag.IntVar(&o.commits, "commits", 200, "how many, along the first parents")
+	flag.StringVar(&o.cache, "cache", "", "a directory for the two build caches, which is kept")
 	flag.Parse()
 	o.flags = flag.Args() // of go build
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -57,6 +60,11 @@ func run(ctx context.Context, o options) error {
 	}
 	commits, err := tree.commits(o.until, o.commits)
 	if err != nil {
+		return err
+	}
+	if o.cache == "" {
+		o.cache = work
+	} else if o.cache, err = filepath.Abs(o.cache); err != nil {
 		return err
 	}
 	b := newBuilder(ctx, o, work, tree.dir)
