@@ -10,9 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/devguard/devguard/supervisor/build"
+	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/fastbuild"
 )
 
@@ -214,5 +216,36 @@ func TestFastBuildsEqualRealOnes(t *testing.T) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(w.counts)) {
 		t.Logf("%4d %s", w.counts[key], key)
+	}
+}
+
+// TestWayOf: explain says which way an edit of a source would go.
+func TestWayOf(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":        "module example.com/way\n\ngo 1.24\n",
+		"main.go":       "package main\n\nimport (\n\t_ \"embed\"\n\n\t\"example.com/way/asm\"\n)\n\n//go:embed a.html\nvar page string\n\nfunc main() { println(page, asm.F()) }\n",
+		"a.html":        "x",
+		"asm/asm.go":    "package asm\n\nfunc F() int\n",
+		"asm/asm_all.s": "TEXT \u00b7F(SB), 4, $0-8\n\tRET\n",
+	} {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := config.Default(dir)
+	cfg.App.BuildDir, cfg.App.Package = dir, "."
+	environ := append(os.Environ(), "GOFLAGS=", "GOENV=off", "GOWORK=off")
+	for name, want := range map[string]string{
+		"main.go":       "an edit that keeps its imports and directives is built without the go command",
+		"a.html":        "an edit of it is built without the go command",
+		"asm/asm.go":    "the go command builds an edit of it: the package has assembly or objects: example.com/way/asm",
+		"asm/asm_all.s": "the go command builds an edit of it: a file changed that is not compiled",
+	} {
+		if got := wayOf(t.Context(), cfg, environ, filepath.Join(dir, name)); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s", name, got)
+		}
 	}
 }
