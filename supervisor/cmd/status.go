@@ -78,14 +78,14 @@ func statusText(s control.Status) string {
 }
 
 func buildsText(b control.Builds) string {
-	text := fmt.Sprintf("%d fast, %d verified", b.Fast, b.Verified)
+	parts := []string{fmt.Sprintf("%d fast", b.Fast), fmt.Sprintf("%d verified", b.Verified)}
 	if b.Differed > 0 {
-		text += fmt.Sprintf(", %d differed", b.Differed)
+		parts = append(parts, fmt.Sprintf("%d differed", b.Differed))
 	}
 	for _, r := range b.Refused {
-		text += fmt.Sprintf(", %d by the go command: %s", r.Builds, r.Reason)
+		parts = append(parts, fmt.Sprintf("%d by the go command: %s", r.Builds, r.Reason))
 	}
-	return text
+	return strings.Join(parts, ", ")
 }
 
 func instanceText(i control.Instance) string {

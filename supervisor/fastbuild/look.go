@@ -52,13 +52,14 @@ func (e *Edit) compare(in input, before seen) error {
 // addTests takes up test files that have come to the directory of a package. One that the go command
 // would stumble over is a difference.
 func (e *Edit) addTests(p *Plan, dir string) error {
-	if e.seen[input{dir, testNames}].sum == p.inputs[input{dir, testNames}].sum {
-		return nil
+	names := input{dir, testNames}
+	if now := e.seen[names].sum; now == p.inputs[names].sum || now == (digest{}) {
+		return nil // or the directory is gone, which its other names tell
 	}
 	entries, err := os.ReadDir(dir)
 	for _, entry := range entries {
 		in := input{filepath.Join(dir, entry.Name()), testHeader}
-		if _, known := p.inputs[in]; known || !(input{dir, testNames}).counts(entry.Name()) {
+		if _, known := p.inputs[in]; known || !names.counts(entry.Name()) {
 			continue
 		}
 		now, err := in.look(seen{})
