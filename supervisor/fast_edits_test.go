@@ -26,7 +26,7 @@ type genPackage struct {
 	n       int
 	imports []int // packages with lower numbers
 
-	body, inline, generic, constant, variable int
+	body, inline, generic, constant, variable, hot int
 
 	fields int // of its struct type
 	wide   bool
@@ -65,6 +65,7 @@ func newSources(t *testing.T, r *rand.Rand) *sources {
 var edits = map[string]func(*sources, *genPackage, int){
 	"body":              func(_ *sources, p *genPackage, n int) { p.body = n },
 	"inlined body":      func(_ *sources, p *genPackage, n int) { p.inline = n },
+	"hot body":          func(_ *sources, p *genPackage, n int) { p.hot = n },
 	"generic body":      func(_ *sources, p *genPackage, n int) { p.generic = n },
 	"constant":          func(_ *sources, p *genPackage, n int) { p.constant = n },
 	"variable":          func(_ *sources, p *genPackage, n int) { p.variable = n },
@@ -203,9 +204,10 @@ func (p *genPackage) source() string {
 	} else {
 		out("\nfunc Sig(x int) int { return x }")
 	}
+	out("\nfunc Hot(x int) int {\n\tfor i := range x {\n\t\tx ^= x<<%d + i\n%s\t}\n\treturn x\n}", p.hot%7, strings.Repeat("\t\tx += x<<3 ^ i*x\n", 9))
 	out("\n//go:noinline\nfunc Body(x int) int {\n\ty := %09d + len(\"body %09d\")", 100_000_000+p.body%1000, p.body%1000)
 	for _, i := range p.imports {
-		out("\ty += p%[1]d.Body(x) + p%[1]d.In(x) + int(p%[1]d.Gen([]int{x})) + p%[1]d.C + p%[1]d.V + p%[1]d.T{F0: x}.Sum()", i)
+		out("\ty += p%[1]d.Body(x) + p%[1]d.In(x) + int(p%[1]d.Gen([]int{x})) + p%[1]d.C + p%[1]d.V + p%[1]d.Hot(x) + p%[1]d.T{F0: x}.Sum()", i)
 	}
 	if p.broken {
 		out("\ty += \"broken\"")

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"flag"
 	"fmt"
@@ -35,7 +36,8 @@ type fastWorld struct {
 	plain build.Request // with a cache of its own
 	own   build.Request // what devguard itself would do
 
-	counts map[string]int
+	compiled []string // by the newest fast build
+	counts   map[string]int
 }
 
 func newFastWorld(t *testing.T, src *sources) *fastWorld {
@@ -78,7 +80,7 @@ func (w *fastWorld) step() string {
 		if err != nil || real.Err != nil || digest != real.Digest {
 			w.t.Errorf("step %d: the programs differ: %v %v", w.n, err, real.Err)
 		}
-		w.plan = fast.Next
+		w.plan, w.compiled = fast.Next, fast.Compiled
 		return "fast"
 	case errors.As(fastErr, &refusal):
 	case real.Err == nil:
@@ -135,21 +137,28 @@ func TestFastBuildsWithFlags(t *testing.T) {
 		"race detector": {"-race"},
 		"for Delve":     {"-gcflags=all=-N -l", "-ldflags=-w=false"},
 		"tags":          {"-tags=a,b", "-mod=mod"},
+		"a profile":     nil,
 	} {
 		if quick := name == "paths trimmed" || name == "with DWARF"; !quick && !*campaign {
 			continue // the standard library is compiled for the others
 		}
 		t.Run(name, func(t *testing.T) {
 			src := newSources(t, rand.New(rand.NewPCG(1, 2)))
+			if name == "a profile" {
+				flags = []string{"-pgo=" + hotCalls(t, src)}
+			}
 			w := newFastWorld(t, src)
 			w.plain.Flags, w.own.Flags = flags, flags
 			w.step()
-			for _, edit := range []string{"body", "constant", "line shift", "generic body"} {
+			for _, edit := range []string{"body", "constant", "line shift", "generic body", "hot body"} {
 				edits[edit](src, src.pkgs[1], 33)
 				src.write(nil)
 				if way := w.step(); way != "fast" {
 					t.Errorf("%s: %s", edit, way)
 				}
+			}
+			if inlined := len(w.compiled) > 1; inlined != (name == "a profile") {
+				t.Errorf("after an edit of a body that only a profile has inlined, compiled were %v", w.compiled)
 			}
 		})
 	}
@@ -183,6 +192,43 @@ func TestFastBuildsOfMoreThanBodies(t *testing.T) {
 			t.Errorf("%s: %s, want %s", tt.name, way, tt.want)
 		}
 	}
+}
+
+// hotCalls writes a profile of the processor in which Body calls Hot of each package below all the time:
+// the compiler then inlines Hot, which is too large for that otherwise. (profile.proto of
+// github.com/google/pprof)
+func hotCalls(t *testing.T, src *sources) string {
+	t.Helper()
+	field := func(n int, v uint64) []byte { return binary.AppendUvarint(binary.AppendUvarint(nil, uint64(n)<<3), v) }
+	message := func(n int, parts ...[]byte) []byte {
+		body := slices.Concat(parts...)
+		return append(binary.AppendUvarint(binary.AppendUvarint(nil, uint64(n)<<3|2), uint64(len(body))), body...)
+	}
+	const start = 20 // a line: what counts is how far below it a call is
+	out, ids := message(1, field(1, 1), field(2, 2)), uint64(0)
+	names := []string{"", "samples", "count"}
+	location := func(pkg int, function string, below int) []byte {
+		ids++
+		name := uint64(len(names))
+		names = append(names, fmt.Sprintf("example.com/m/p%d.%s", pkg, function))
+		out = append(out, message(5, field(1, ids), field(2, name), field(3, name), field(5, start))...)
+		out = append(out, message(4, field(1, ids), message(4, field(1, ids), field(2, uint64(start+below))))...)
+		return field(1, ids)
+	}
+	for _, p := range src.pkgs {
+		for i, n := range p.imports {
+			callee, caller := location(n, "Hot", 1), location(p.n, "Body", 2+i)
+			out = append(out, message(2, callee, caller, field(2, 1000))...)
+		}
+	}
+	for _, name := range names {
+		out = append(out, message(6, []byte(name))...)
+	}
+	file := filepath.Join(t.TempDir(), "hot.pgo")
+	if err := os.WriteFile(file, out, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // TestFastBuildsEqualRealOnes makes random edits, and compares what is built without the go command

@@ -76,6 +76,9 @@ func (b *run) do(ctx context.Context, s Steps) error {
 	if err := os.MkdirAll(b.folder, 0o700); err != nil {
 		return err
 	}
+	if err := b.prepareProfile(ctx); err != nil {
+		return err
+	}
 	if err := b.compileAll(ctx, s); err != nil {
 		return err
 	}
@@ -86,6 +89,21 @@ func (b *run) do(ctx context.Context, s Steps) error {
 		if !b.edit.unchanged(b.plan.byPath[path]) {
 			return refuse(Written, path)
 		}
+	}
+	return nil
+}
+
+func (b *run) prepareProfile(ctx context.Context) error {
+	if b.plan.profile == nil {
+		return nil
+	}
+	made, _ := b.plan.profile.value("-o")
+	err := os.MkdirAll(filepath.Join(b.folder, filepath.Dir(strings.TrimPrefix(made, work+"/"))), 0o700)
+	if err != nil {
+		return err
+	}
+	if err := b.tool(ctx, *b.plan.profile); err != nil {
+		return fmt.Errorf("prepare the profile: %w", err)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 // commands and the files that the go command would write for them.
 type dryRun struct {
 	compiles []*compilation // in the order of the go command: what is imported comes first
+	profiles []command      // that prepare a profile for the compiler
 	link     command
 	linkCfg  []string // lines of the linker's importcfg
 
@@ -122,7 +123,7 @@ func (r *dryReader) readTool(line string) *Refusal {
 	}
 	first, _, _ := strings.Cut(line, " ")
 	name := strings.TrimSuffix(filepath.Base(strings.Trim(first, `"`)), ".exe")
-	if name != "compile" && name != "link" && name != "cgo" {
+	if name != "compile" && name != "link" && name != "cgo" && name != "preprofile" {
 		return nil
 	}
 	words, ok := splitWords(line)
@@ -135,6 +136,9 @@ func (r *dryReader) readTool(line string) *Refusal {
 		return r.compile(c)
 	case "link":
 		return r.link(c)
+	case "preprofile":
+		r.out.profiles = append(r.out.profiles, c)
+		return nil
 	}
 	if slices.Contains(c.args, "-dynimport") {
 		return nil // of a package that cgo was run for

@@ -74,6 +74,28 @@ func TestPlanOfADryRun(t *testing.T) {
 	}
 }
 
+func TestPlanWithAProfile(t *testing.T) {
+	prepares := "/go/pkg/tool/linux_amd64/preprofile -o $WORK/b009/pgo.preprofile -i /m/default.pgo\n"
+	compiles := strings.ReplaceAll(dry, " -pack ", " -pgoprofile=$WORK/b009/pgo.preprofile -pack ")
+	p, refused := planOf(t, prepares+compiles)
+	if refused != nil || p.profile == nil || p.byPath["m/p"].Blocked != nil {
+		t.Fatal(p, refused)
+	}
+	if names := p.tools(goEnv{}); !slices.Contains(names, "/m/default.pgo") || !slices.Contains(names, p.profile.tool) {
+		t.Errorf("the profile is not looked at: %v", names)
+	}
+	for name, text := range map[string]string{
+		"two":           prepares + prepares + compiles,
+		"another":       strings.Replace(prepares+compiles, "=$WORK/b009", "=$WORK/b008", 1),
+		"another flag":  strings.Replace(prepares, "-i ", "-x 1 -i ", 1) + compiles,
+		"not in a work": strings.Replace(prepares, "$WORK/b009/", "/m/", 1) + compiles,
+	} {
+		if _, refused := planOf(t, text); refused == nil || refused.Kind != Profile {
+			t.Errorf("%s: %v", name, refused)
+		}
+	}
+}
+
 func TestRefusedDryRuns(t *testing.T) {
 	for name, test := range map[string]struct {
 		from, to string
@@ -88,6 +110,7 @@ func TestRefusedDryRuns(t *testing.T) {
 		"object beside a package": {"pack r $WORK/b003/_pkg_.a $WORK/b003/a.o", "pack r $WORK/b002/_pkg_.a /m/p/a.syso", ExternalLink},
 		"files":                   {"packagefile m/app=", "packagefile command-line-arguments=", Files},
 		"pattern":                 {`"tmpl/*.html": [`, `"*/a.html": [`, Pattern},
+		"profile of nobody":       {"-complete", "-complete -pgoprofile=$WORK/b009/pgo.preprofile", Profile},
 		"no importcfg":            {"echo '# import config' > $WORK/b002/importcfg # internal\n", "", Unknown},
 		"open quote":              {`"./p/a b.go"`, `"./p/a b.go`, Unknown},
 		"not linked":              {"packagefile m/p=$WORK/b002/_pkg_.a\npackagefile net=$WORK/b003/_pkg_.a\nmodinfo", "packagefile net=$WORK/b003/_pkg_.a\nmodinfo", Unknown},

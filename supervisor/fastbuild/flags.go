@@ -8,7 +8,7 @@ import "strings"
 // compilerFlags and linkerFlags tell which take their value from the next word.
 var (
 	compilerFlags = map[string]bool{
-		"-o": true, "-trimpath": true, "-p": true, "-buildid": true, "-goversion": true, "-importcfg": true, "-installsuffix": true, "-embedcfg": true,
+		"-o": true, "-trimpath": true, "-p": true, "-buildid": true, "-goversion": true, "-importcfg": true, "-installsuffix": true, "-embedcfg": true, "-pgoprofile": true,
 		"-lang": false, "-c": false, "-std": false, "-complete": false, "-nolocalimports": false, "-pack": false,
 		"-race": false, "-shared": false, "-N": false, "-l": false, "-e": false, "-dwarf": false, "-env": false,
 	}
@@ -18,7 +18,7 @@ var (
 	}
 	// foreign are flags of packages that have more than Go sources.
 	foreign = map[string]Kind{
-		"-symabis": Assembly, "-asmhdr": Assembly, "-pgoprofile": Profile, "-coveragecfg": Generated,
+		"-symabis": Assembly, "-asmhdr": Assembly, "-coveragecfg": Generated,
 	}
 )
 

@@ -102,9 +102,14 @@ func (p *Plan) addModules(all map[input]bool, dir string, env goEnv) {
 	}
 }
 
-// tools are the programs and settings of the toolchain.
+// tools are the programs and settings of the toolchain, and the profile.
 func (p *Plan) tools(env goEnv) []string {
-	names := []string{p.link.tool, p.main().compile.tool, filepath.Join(p.goroot, "go.env"), filepath.Join(p.goroot, "VERSION")}
+	var names []string
+	if p.profile != nil {
+		source, _ := p.profile.value("-i")
+		names = []string{p.profile.tool, p.profile.absolute(source)}
+	}
+	names = append(names, p.link.tool, p.main().compile.tool, filepath.Join(p.goroot, "go.env"), filepath.Join(p.goroot, "VERSION"))
 	if e := env["GOENV"]; e != "" && e != "off" {
 		names = append(names, e)
 	}

@@ -17,6 +17,7 @@ type Plan struct {
 
 	packages []*Package // in an order in which what is imported comes first
 	byPath   map[string]*Package
+	profile  *command // that prepares the profile which all packages are compiled with; nil for none
 	link     command
 	linkCfg  []string // lines without the archives: modinfo and others
 
@@ -63,7 +64,34 @@ func newPlan(dry *dryRun, goroot, modcache string) (*Plan, *Refusal) {
 	if len(p.packages) != len(names) {
 		return nil, refuse(Unknown, "a package that is linked and not compiled")
 	}
+	if refused := p.profiled(dry); refused != nil {
+		return nil, refused
+	}
 	return p, p.block(dry)
+}
+
+// profiled takes up how the profile is prepared. The go command gives one to all packages of a program,
+// or none to any.
+func (p *Plan) profiled(dry *dryRun) *Refusal {
+	if len(dry.profiles) > 1 {
+		return refuse(Profile, "there is more than one")
+	}
+	made := ""
+	for _, c := range dry.profiles {
+		p.profile = &c
+		made, _ = c.value("-o")
+		if len(c.args) != 4 || !slices.Contains(c.args, "-i") || !strings.HasPrefix(made, work+"/") {
+			return refuse(Profile, "how it is prepared")
+		}
+	}
+	for _, pkg := range p.packages {
+		for _, arg := range pkg.compile.args {
+			if name, joined := strings.CutPrefix(arg, "-pgoprofile"); joined && name != "="+made {
+				return refuse(Profile, pkg.Path)
+			}
+		}
+	}
+	return nil
 }
 
 const packageFile = "packagefile "

@@ -19,7 +19,7 @@ const (
 	ExternalLink Kind = "a C compiler links the program"
 	Stamped      Kind = "the commit is written into the program"
 	Files        Kind = "files instead of a package are built"
-	Profile      Kind = "the program is built with a profile"
+	Profile      Kind = "a profile that is used in a way that is not understood"
 	Pattern      Kind = "a go:embed pattern with wildcards in a directory"
 	Unknown      Kind = "the go command says something that is not understood"
 	Written      Kind = "files were written since the last look"
@@ -45,7 +45,7 @@ const (
 // what go list reads can, or another configuration.
 func (k Kind) Lasting() bool {
 	switch k {
-	case System, Setting, Flag, ExternalLink, Stamped, Files, Pattern, Unknown, Different:
+	case System, Setting, Flag, ExternalLink, Stamped, Files, Profile, Pattern, Unknown, Different:
 		return true
 	}
 	return false
