@@ -102,8 +102,3 @@ func (s Shape) usesCgo() bool { return slices.Contains(s.Imports, `"C"`) }
 func (s Shape) testOf(pkg string) bool {
 	return s.Parses && !s.usesCgo() && strings.TrimSuffix(s.Package, "_test") == pkg
 }
-
-// has reports whether the file has a directive of that name.
-func (s Shape) has(name string) bool {
-	return slices.ContainsFunc(s.Directives, func(d string) bool { return strings.HasPrefix(d, name) })
-}
