@@ -159,13 +159,13 @@ func (b *bench) measureAll(ctx context.Context, rounds int) error {
 			}
 		}
 		say("round %d of %d", round, rounds)
-		for _, ed := range b.subject.edits {
+		for nth, ed := range b.subject.edits {
 			for _, i := range rand.Perm(len(b.entries)) {
 				e := b.entries[i]
 				if e.deaf[ed.name] {
 					continue
 				}
-				s, err := e.measure(ctx, ed, fmt.Sprintf("r%03d", round))
+				s, err := e.measure(ctx, ed, fmt.Sprintf("r%03d%c", round, 'a'+nth)) // several edits change one word
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w", e.name, ed.name, err)
 				}
