@@ -39,7 +39,7 @@ type check struct {
 	limits []limit
 }
 
-// limit is a difference that is known and said. README quotes the words.
+// limit is a difference that is known and said. docs/database.md quotes the words.
 type limit struct {
 	where []string
 	words string
@@ -145,7 +145,7 @@ func difference(got, want []string) string {
 		strings.Join(got[from:min(len(got), first+8)], "\n\t"), strings.Join(want[from:min(len(want), first+8)], "\n\t"))
 }
 
-// conformanceTable is what README says.
+// conformanceTable is what docs/database.md says.
 func conformanceTable(targets []target) string {
 	var b strings.Builder
 	for _, c := range conformance() {
