@@ -86,13 +86,6 @@ func parsed(args []string) []string {
 }
 
 func newApp(args []string) *cli.App {
-	verb := func(name, usage, argsUsage, help string, flags []cli.Flag, action cli.ActionFunc) *cli.Command {
-		return &cli.Command{
-			Name: name, Usage: usage, ArgsUsage: argsUsage, Description: help, Flags: flags, Action: action,
-			HideHelpCommand: true,
-			OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return cmd.FlagError(err, "devguard help "+name, flags) },
-		}
-	}
 	cli.VersionFlag = &cli.BoolFlag{Name: "version", Usage: cmd.VersionUsage, DisableDefaultText: true}
 	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintln(c.App.Writer, c.App.Version) }
 	return &cli.App{
@@ -104,24 +97,37 @@ func newApp(args []string) *cli.App {
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
 			return cmd.FlagError(err, "devguard help", []cli.Flag{cli.VersionFlag, cli.HelpFlag})
 		},
-		Action: func(c *cli.Context) error { return noVerb(c, args) },
-		Commands: []*cli.Command{
-			verb("run", cmd.RunUsage, cmd.RunArgs, cmd.RunHelp, cmd.RunFlags(), func(c *cli.Context) error { return run(c, args) }),
-			verb("debug", cmd.DebugUsage, cmd.RunArgs, cmd.DebugHelp, cmd.DebugFlags(), func(c *cli.Context) error { return run(c, args) }),
-			verb("explain", cmd.ExplainUsage, cmd.ExplainArgs, cmd.ExplainHelp, cmd.ExplainFlags(), func(c *cli.Context) error { return explain(c, args) }),
-			verb("doctor", cmd.DoctorUsage, cmd.DoctorArgs, cmd.DoctorHelp, cmd.DoctorFlags(), func(c *cli.Context) error { return diagnose(c, args) }),
-			verb("status", cmd.StatusUsage, cmd.TalkArgs, cmd.StatusHelp, cmd.TalkFlags("json", "open"), talk(cmd.Status)),
-			verb("wait", cmd.WaitUsage, cmd.TalkArgs, cmd.WaitHelp, cmd.TalkFlags("json", "timeout"), wait),
-			verb("restart", cmd.RestartUsage, cmd.TalkArgs, cmd.RestartHelp, cmd.TalkFlags(), talk(cmd.Restart)),
-			verb("stop", cmd.StopUsage, cmd.TalkArgs, cmd.StopHelp, cmd.TalkFlags(), talk(cmd.Stop)),
-			verb("reset-connections", cmd.ResetUsage, cmd.TalkArgs, cmd.ResetHelp, cmd.TalkFlags("json"), talk(cmd.ResetConnections)),
-			verb("logs", cmd.LogsUsage, cmd.TalkArgs, cmd.LogsHelp, cmd.TalkFlags("json", "follow"), talk(cmd.Logs)),
-			verb("mcp", cmd.MCPUsage, cmd.TalkArgs, cmd.MCPHelp, cmd.TalkFlags(), serveAgent),
-			verb("init", cmd.InitUsage, cmd.InitArgs, cmd.InitHelp, cmd.InitFlags(), func(c *cli.Context) error { return initProject(c, args) }),
-			verb("completion", cmd.CompletionUsage, cmd.CompletionArgs, cmd.CompletionHelp, nil, completion),
-			verb("version", cmd.VersionUsage, "", cmd.VersionHelp, nil, printVersion),
-		},
+		Action:   func(c *cli.Context) error { return noVerb(c, args) },
+		Commands: commands(args),
 	}
+}
+
+// commands are the verbs with what answers each.
+func commands(args []string) []*cli.Command {
+	withArgs := func(answer func(*cli.Context, []string) error) cli.ActionFunc {
+		return func(c *cli.Context) error { return answer(c, args) }
+	}
+	actions := map[string]cli.ActionFunc{
+		"run": withArgs(run), "debug": withArgs(run), "explain": withArgs(explain), "doctor": withArgs(diagnose),
+		"status": talk(cmd.Status), "wait": wait, "restart": talk(cmd.Restart), "stop": talk(cmd.Stop),
+		"reset-connections": talk(cmd.ResetConnections), "logs": talk(cmd.Logs), "mcp": serveAgent,
+		"init": withArgs(initProject), "completion": completion, "version": printVersion, "man": printManual,
+	}
+	var all []*cli.Command
+	for _, v := range cmd.Verbs() {
+		action, ok := actions[v.Name]
+		if !ok {
+			panic("BUG: nothing answers devguard " + v.Name)
+		}
+		all = append(all, &cli.Command{
+			Name: v.Name, Usage: v.Usage, ArgsUsage: v.Args, Description: v.Help, Flags: v.Flags, Action: action,
+			HideHelpCommand: true,
+			OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+				return cmd.FlagError(err, "devguard help "+v.Name, v.Flags)
+			},
+		})
+	}
+	return all
 }
 
 // noVerb answers a command line without a verb that we know.
@@ -165,6 +171,15 @@ func printVersion(c *cli.Context) error {
 	}
 	cli.ShowVersion(c)
 	return nil
+}
+
+// printManual answers `devguard man`.
+func printManual(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return &cmd.UsageError{Msg: "man wants no arguments", Next: "write: devguard man"}
+	}
+	_, err := io.WriteString(os.Stdout, cmd.Manual())
+	return err
 }
 
 func initProject(c *cli.Context, args []string) error {

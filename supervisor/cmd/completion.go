@@ -7,15 +7,11 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// verbs are what completion offers first, with what each does.
-var verbs = [][2]string{
-	{"run", RunUsage}, {"debug", DebugUsage}, {"explain", ExplainUsage}, {"doctor", DoctorUsage},
-	{"status", StatusUsage}, {"wait", WaitUsage}, {"restart", RestartUsage}, {"stop", StopUsage}, {"reset-connections", ResetUsage}, {"logs", LogsUsage},
-	{"mcp", MCPUsage},
-	{"init", InitUsage}, {"completion", CompletionUsage},
-	{"version", VersionUsage},
-	{"help", "show help"},
-}
+// helpVerb is the verb that cli adds.
+var helpVerb = Verb{Name: "help", Usage: "show help"}
+
+// completed are the verbs that completion offers.
+func completed() []Verb { return append(Verbs(), helpVerb) }
 
 // Completion returns the completion script for a shell. It is text of ours
 // because cli's own completes no values, no directories, and asks the program
@@ -32,25 +28,38 @@ func Completion(shell string) (string, error) {
 	return "", &UsageError{Msg: fmt.Sprintf("there are no completions for %q", shell), Next: "write one of bash, zsh, fish"}
 }
 
-// talks are the verbs that ask a running devguard, with their flags.
-var talks = []struct {
-	verb  string
-	flags []cli.Flag
-}{
-	{"status", TalkFlags("json")}, {"wait", TalkFlags("json", "timeout")}, {"restart", TalkFlags()}, {"stop", TalkFlags()},
-	{"reset-connections", TalkFlags("json")}, {"logs", TalkFlags("json", "follow")}, {"mcp", TalkFlags()},
-}
-
 func verbNames() []string {
 	var names []string
-	for _, verb := range verbs {
-		names = append(names, verb[0])
+	for _, verb := range completed() {
+		names = append(names, verb.Name)
 	}
 	return names
 }
 
-// Words that the values of a flag are chosen from.
-var flagWords = map[string]string{"db": "auto session transaction drain off", "log-format": "pretty text json"}
+// choices are the words that an argument of a verb is chosen from, if it is.
+func (v Verb) choices() []string {
+	switch {
+	case v.Name == helpVerb.Name:
+		return verbNames()
+	case strings.Contains(v.Args, "|") && !strings.Contains(v.Args, " "):
+		return strings.Split(v.Args, "|")
+	}
+	return nil
+}
+
+// flagWords are the words that the value of a flag is chosen from, as its help has them between
+// backquotes; "" when it is not.
+func flagWords(flag cli.Flag) string {
+	doc, ok := flag.(cli.DocGenerationFlag)
+	if !ok {
+		return ""
+	}
+	_, rest, _ := strings.Cut(doc.GetUsage(), "`")
+	if placeholder, _, closed := strings.Cut(rest, "`"); closed && strings.Contains(placeholder, "|") {
+		return strings.ReplaceAll(placeholder, "|", " ")
+	}
+	return ""
+}
 
 // dashed writes a flag's name as it is typed.
 func dashed(name string) string {
@@ -86,29 +95,46 @@ _devguard() {
         [[ ${COMP_WORDS[i]} == -- ]] && return
     done
     case $prev in
-        --db) COMPREPLY=($(compgen -W '%s' -- "$cur")); return ;;
-        --log-format) COMPREPLY=($(compgen -W '%s' -- "$cur")); return ;;
-        -C|--dir) IFS=$'\n'; COMPREPLY=($(compgen -d -- "$cur")); return ;;
-        -c|--config|--from|--name|--control|--timeout|--listen) return ;;
-    esac
+%s    esac
     case ${COMP_WORDS[1]} in
-        run) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
-        debug) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
-        doctor) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
-        explain) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
-        init) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- "$cur")) ;;
-%s        completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- "$cur")) ;;
-        help) COMPREPLY=($(compgen -W '%[1]s' -- "$cur")) ;;
-    esac
+%s    esac
 }
 complete -o bashdefault -o default -F _devguard devguard
-`, strings.Join(verbNames(), " "), flagWords["db"], flagWords["log-format"], dashedNames(RunFlags()), dashedNames(DebugFlags()), dashedNames(DoctorFlags()), dashedNames(PlaceFlags()), dashedNames(InitFlags()), bashTalks())
+`, strings.Join(verbNames(), " "), bashValues(), bashVerbs())
 }
 
-func bashTalks() string {
+// bashValues complete the value of a flag.
+func bashValues() string {
 	var b strings.Builder
-	for _, t := range talks {
-		fmt.Fprintf(&b, "        %s) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- \"$cur\")) ;;\n", t.verb, dashedNames(t.flags))
+	seen := map[string]bool{}
+	for _, verb := range completed() {
+		for _, flag := range verb.Flags {
+			names := strings.ReplaceAll(dashedNames([]cli.Flag{flag}), " ", "|")
+			if seen[names] || !takesValue(flag) {
+				continue
+			}
+			seen[names] = true
+			switch words := flagWords(flag); {
+			case words != "":
+				fmt.Fprintf(&b, "        %s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return ;;\n", names, words)
+			case flag.Names()[0] == DirFlag:
+				fmt.Fprintf(&b, "        %s) IFS=$'\\n'; COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n", names)
+			default:
+				fmt.Fprintf(&b, "        %s) return ;;\n", names)
+			}
+		}
+	}
+	return b.String()
+}
+
+func bashVerbs() string {
+	var b strings.Builder
+	for _, verb := range completed() {
+		if words := verb.choices(); words != nil {
+			fmt.Fprintf(&b, "        %s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")) ;;\n", verb.Name, strings.Join(words, " "))
+		} else if verb.Flags != nil {
+			fmt.Fprintf(&b, "        %s) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '%s' -- \"$cur\")) ;;\n", verb.Name, dashedNames(verb.Flags))
+		}
 	}
 	return b.String()
 }
@@ -116,49 +142,55 @@ func bashTalks() string {
 func zshCompletion() string {
 	var b strings.Builder
 	b.WriteString("#compdef devguard\n\n_devguard() {\n    local -a verbs\n    verbs=(\n")
-	for _, verb := range verbs {
-		fmt.Fprintf(&b, "        '%s:%s'\n", verb[0], zshText(verb[1]))
+	for _, verb := range completed() {
+		fmt.Fprintf(&b, "        '%s:%s'\n", verb.Name, zshText(verb.Usage))
 	}
 	b.WriteString("    )\n    if ((CURRENT == 2)); then\n        if [[ $PREFIX == -* ]]; then compadd -- --help --version; else _describe verb verbs; fi\n        return\n    fi\n")
 	b.WriteString("    local verb=$words[2]\n    shift words\n    ((CURRENT--))\n    case $verb in\n")
-	zshVerb(&b, "run", RunFlags(), "'1:package:_files -/' '*::argument:_files'")
-	zshVerb(&b, "debug", DebugFlags(), "'1:package:_files -/' '*::argument:_files'")
-	zshVerb(&b, "doctor", DoctorFlags(), "'1:package:_files -/' '*::argument:_files'")
-	zshVerb(&b, "explain", PlaceFlags(), "'1:file:_files'")
-	zshVerb(&b, "init", InitFlags(), "")
-	for _, t := range talks {
-		zshVerb(&b, t.verb, t.flags, "")
+	for _, verb := range completed() {
+		zshVerb(&b, verb)
 	}
-	zshVerb(&b, "completion", nil, "'1:shell:(bash zsh fish)'")
-	zshVerb(&b, "help", nil, "'1:verb:("+strings.Join(verbNames(), " ")+")'")
 	b.WriteString("    esac\n}\n\nif [[ $zsh_eval_context[-1] == loadautofunc ]]; then _devguard \"$@\"; else compdef _devguard devguard; fi\n")
 	return b.String()
 }
 
-func zshVerb(b *strings.Builder, verb string, flags []cli.Flag, rest string) {
-	fmt.Fprintf(b, "        %s)\n            _arguments -S", verb)
-	for _, flag := range flags {
-		names := flag.Names()
-		for _, name := range names {
-			fmt.Fprintf(b, " \\\n                '(%s)%s[%s]%s'", dashedNames([]cli.Flag{flag}), dashed(name), zshText(usage(flag)), zshValue(names[0]))
+func zshVerb(b *strings.Builder, verb Verb) {
+	fmt.Fprintf(b, "        %s)\n            _arguments -S", verb.Name)
+	for _, flag := range verb.Flags {
+		for _, name := range flag.Names() {
+			fmt.Fprintf(b, " \\\n                '(%s)%s[%s]%s'", dashedNames([]cli.Flag{flag}), dashed(name), zshText(usage(flag)), zshValue(flag))
 		}
 	}
-	if rest != "" {
+	if rest := zshArguments(verb); rest != "" {
 		b.WriteString(" \\\n                " + rest)
 	}
 	b.WriteString("\n            ;;\n")
 }
 
-// zshValue says how the value of a flag is completed.
-func zshValue(name string) string {
+// zshArguments says how the arguments of a verb are completed.
+func zshArguments(verb Verb) string {
+	words := verb.choices()
 	switch {
-	case flagWords[name] != "":
-		return ":value:(" + flagWords[name] + ")"
+	case words != nil:
+		return "'1:word:(" + strings.Join(words, " ") + ")'"
+	case strings.Contains(verb.Args, packageArg):
+		return "'1:package:_files -/' '*::argument:_files'"
+	case strings.HasSuffix(verb.Args, " "+fileArg):
+		return "'1:file:_files'"
+	}
+	return ""
+}
+
+// zshValue says how the value of a flag is completed.
+func zshValue(flag cli.Flag) string {
+	switch name := flag.Names()[0]; {
+	case flagWords(flag) != "":
+		return ":value:(" + flagWords(flag) + ")"
 	case name == DirFlag:
 		return ":directory:_files -/"
 	case name == ConfigFlag, name == FromFlag:
 		return ":file:_files"
-	case name == "name", name == "timeout", name == "control", name == "listen":
+	case takesValue(flag):
 		return ":" + name + ": "
 	}
 	return ""
@@ -181,32 +213,27 @@ func zshText(s string) string {
 func fishCompletion() string {
 	var b strings.Builder
 	b.WriteString("# devguard completion for fish\n")
-	for _, verb := range verbs {
-		fmt.Fprintf(&b, "complete -c devguard -n __fish_use_subcommand -f -a %s -d %s\n", verb[0], fishText(verb[1]))
+	for _, verb := range completed() {
+		fmt.Fprintf(&b, "complete -c devguard -n __fish_use_subcommand -f -a %s -d %s\n", verb.Name, fishText(verb.Usage))
 	}
 	fmt.Fprintf(&b, "complete -c devguard -n __fish_use_subcommand -l version -d %s\n", fishText(VersionUsage))
-	for _, flag := range DebugFlags() {
-		seen := "run debug"
-		switch flag.Names()[0] {
-		case DirFlag:
-			seen = "run debug explain doctor init"
-		case ConfigFlag:
-			seen = "run debug explain doctor"
-		case "listen":
-			seen = "debug"
+	of := map[string][]string{} // the verbs that have a flag
+	var flags []string
+	for _, verb := range completed() {
+		for _, flag := range verb.Flags {
+			text := fmt.Sprintf("%s -d %s", fishFlag(flag), fishText(usage(flag)))
+			if of[text] == nil {
+				flags = append(flags, text)
+			}
+			of[text] = append(of[text], verb.Name)
 		}
-		fmt.Fprintf(&b, "complete -c devguard -n '__fish_seen_subcommand_from %s'%s -d %s\n", seen, fishFlag(flag), fishText(usage(flag)))
-	}
-	json := DoctorFlags()[len(PlaceFlags())]
-	fmt.Fprintf(&b, "complete -c devguard -n '__fish_seen_subcommand_from doctor'%s -d %s\n", fishFlag(json), fishText(usage(json)))
-	from := InitFlags()[1]
-	fmt.Fprintf(&b, "complete -c devguard -n '__fish_seen_subcommand_from init'%s -d %s\n", fishFlag(from), fishText(usage(from)))
-	for _, t := range talks {
-		for _, flag := range t.flags {
-			fmt.Fprintf(&b, "complete -c devguard -n '__fish_seen_subcommand_from %s'%s -d %s\n", t.verb, fishFlag(flag), fishText(usage(flag)))
+		if words := verb.choices(); words != nil {
+			fmt.Fprintf(&b, "complete -c devguard -n '__fish_seen_subcommand_from %s' -f -a '%s'\n", verb.Name, strings.Join(words, " "))
 		}
 	}
-	b.WriteString("complete -c devguard -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n")
+	for _, text := range flags {
+		fmt.Fprintf(&b, "complete -c devguard -n '__fish_seen_subcommand_from %s'%s\n", strings.Join(of[text], " "), text)
+	}
 	return b.String()
 }
 
@@ -220,8 +247,8 @@ func fishFlag(flag cli.Flag) string {
 		}
 	}
 	switch name := flag.Names()[0]; {
-	case flagWords[name] != "":
-		fmt.Fprintf(&b, " -x -a '%s'", flagWords[name])
+	case flagWords(flag) != "":
+		fmt.Fprintf(&b, " -x -a '%s'", flagWords(flag))
 	case name == DirFlag:
 		b.WriteString(" -x -a '(__fish_complete_directories)'")
 	case name == ConfigFlag, name == FromFlag:

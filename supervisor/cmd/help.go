@@ -17,16 +17,23 @@ const (
 	MCPUsage        = "answer a coding agent, over stdin and stdout"
 	CompletionUsage = "print completions for a shell"
 	VersionUsage    = "print the version of devguard"
+	ManUsage        = "print the manual page"
 )
 
 // Usage lines behind the verb's name.
 const (
-	RunArgs        = "[flags] [PACKAGE] [-- ARGS...]"
-	ExplainArgs    = "[flags] FILE"
-	DoctorArgs     = "[flags] [PACKAGE] [-- ARGS...]"
+	RunArgs        = "[flags] [" + packageArg + "] [-- ARGS...]"
+	ExplainArgs    = "[flags] " + fileArg
+	DoctorArgs     = RunArgs
 	InitArgs       = "[-C DIR] [--from FILE]"
 	TalkArgs       = "[flags]"
 	CompletionArgs = "bash|zsh|fish"
+)
+
+// What the arguments of verbs are called.
+const (
+	packageArg = "PACKAGE"
+	fileArg    = "FILE"
 )
 
 // AppHelp is the description of the whole program.
@@ -203,3 +210,9 @@ const CompletionHelp = `    source <(devguard completion bash)                  
 const VersionHelp = `One line, for a bug report: the version of the module, the commit if devguard was
 built in its git work tree, the version of Go, operating system and architecture.
 devguard --version prints the same.`
+
+// ManHelp is the description of man.
+const ManHelp = `    devguard man | man -l -
+    devguard man > ~/.local/share/man/man1/devguard.1
+
+All that devguard help says of each verb, as a manual page.`

@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+// released and releasedCommit are set when a release is made (testdata/release), by -ldflags=-X: its archives are
+// built without what git says, which would differ between clones with other tags.
+var released, releasedCommit string
+
 // Version says in one line what this program was built from and for:
 //
 //	devguard v1.2.3, go1.25.1 linux/amd64
@@ -15,7 +19,8 @@ import (
 //
 // info is that of debug.ReadBuildInfo, nil if there is none. The go command
 // records the version with `go install` at one; version and commit with a build
-// in a git work tree; and neither with -buildvcs=false, without git, or `go run`.
+// in a git work tree; and neither with -buildvcs=false, without git, or `go run`. A release has
+// both in any case.
 func Version(info *debug.BuildInfo) string {
 	if info == nil {
 		info = &debug.BuildInfo{}
@@ -24,8 +29,8 @@ func Version(info *debug.BuildInfo) string {
 	for _, s := range info.Settings {
 		settings[s.Key] = s.Value
 	}
-	parts := []string{"devguard " + cmp.Or(info.Main.Version, "(devel)")}
-	if commit := settings["vcs.revision"]; commit != "" {
+	parts := []string{"devguard " + cmp.Or(released, info.Main.Version, "(devel)")}
+	if commit := cmp.Or(releasedCommit, settings["vcs.revision"]); commit != "" {
 		if settings["vcs.modified"] == "true" {
 			commit += " with uncommitted changes"
 		}

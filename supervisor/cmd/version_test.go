@@ -33,3 +33,13 @@ func TestVersion(t *testing.T) {
 		}
 	}
 }
+
+func TestVersionOfARelease(t *testing.T) {
+	released, releasedCommit = "v1.2.3", "f14ff9d1dab6b46bc9cd1c11a95fbd7a1e2b3c4d"
+	defer func() { released, releasedCommit = "", "" }()
+	info := &debug.BuildInfo{Main: debug.Module{Version: "(devel)"}}
+	want := "devguard v1.2.3, commit " + releasedCommit + ", " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
+	if got := Version(info); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}
