@@ -16,11 +16,11 @@ import (
 )
 
 // TestDocsText holds what the pages say beside their blocks against what there is: links and their
-// headings, verbs and flags of devguard, tests that are named; and docs/README.md has each page.
+// headings, verbs and flags of devguard, keys of devguard.toml, tests that are named; and docs/README.md has each page.
 func TestDocsText(t *testing.T) {
 	pages := readPages(t)
 	checks := map[string]func(page) []string{
-		"links": links, "verbs": verbs(helpOf(t)), "tests": namedTests(testNames(t)),
+		"links": links, "verbs": verbs(helpOf(t)), "tests": namedTests(testNames(t)), "keys": keys(readText(t, "config.example.toml")),
 		"index": indexed(pages[slices.IndexFunc(pages, func(p page) bool { return p.name == "docs/README.md" })]),
 	}
 	for name, check := range checks {
@@ -146,6 +146,23 @@ func flagOf(help, word string) bool {
 	return slices.ContainsFunc(goflags.OnCommandLine(), func(f goflags.Named) bool { return "-"+f.Name == name })
 }
 
+// keys finds settings that devguard.toml does not have. docs/coming-from.md has those of other tools.
+func keys(example string) func(page) []string {
+	setting := regexp.MustCompile(`^([a-z_]+) = \S`)
+	there := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^(?:# )?([a-z_]+) = `).FindAllStringSubmatch(example, -1) {
+		there[m[1]] = true
+	}
+	return func(p page) (problems []string) {
+		for _, m := range codeSpan.FindAllStringSubmatch(p.prose, -1) {
+			if found := setting.FindStringSubmatch(m[1]); found != nil && !there[found[1]] && p.name != "docs/coming-from.md" {
+				problems = append(problems, fmt.Sprintf("`%s`: devguard.toml has no key %s", m[1], found[1]))
+			}
+		}
+		return problems
+	}
+}
+
 // testNames are the names of all tests and fuzz tests.
 func testNames(t *testing.T) map[string]bool {
 	t.Helper()
@@ -203,6 +220,7 @@ func TestDocsTextBites(t *testing.T) {
 		{"verbs and flags that are there", verbs(help), "`devguard run --name x -race . -- --none` `devguard wait && x --y`", 0},
 		{"no such verb", verbs(help), "`devguard walk`", 1},
 		{"no such flag", verbs(help), "`devguard run --nam x` `devguard wait --name x`", 2},
+		{"keys", keys("# command = []\nstdin = false\n"), "`stdin = true` `command = [\"x\"]` `stdi = true` `x == y`", 1},
 		{"tests", namedTests(map[string]bool{"TestA": true}), "`TestA`, `TestB/sub`", 1},
 		{"not in the index", indexed(page{name: "docs/README.md", prose: "[json](json.md)"}), "", 1},
 	} {
