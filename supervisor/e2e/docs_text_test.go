@@ -197,10 +197,12 @@ func namedTests(names map[string]bool) func(page) []string {
 func indexed(index page) func(page) []string {
 	return func(p page) []string {
 		rel, err := filepath.Rel("docs", filepath.FromSlash(p.name))
-		if err == nil && (p.name == index.name || strings.Contains(index.prose, "]("+filepath.ToSlash(rel)+")")) {
+		rel = filepath.ToSlash(rel)
+		folder, _, below := strings.Cut(rel, "/")
+		if err == nil && (p.name == index.name || strings.Contains(index.prose, "]("+rel+")") || below && folder != ".." && strings.Contains(index.prose, "]("+folder+")")) {
 			return nil
 		}
-		return []string{"docs/README.md has no link to it"}
+		return []string{"docs/README.md has no link to it or its folder"}
 	}
 }
 
