@@ -100,6 +100,10 @@ func (s Snapshot) Blame() []string {
 		why = append(why, text)
 		told[f.What] = true
 	}
+	if s.Phase == (crashed{}).String() {
+		why = append(why, "start: the app crashed; what it wrote stands where devguard runs")
+		told["start"] = true // that it waits for its next start says less
+	}
 	for _, h := range s.Holds {
 		covered := told[h.What] || len(why) > 0 && (h.What == "restart" || h.What == "start")
 		if !covered {

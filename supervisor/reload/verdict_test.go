@@ -3,6 +3,7 @@ package reload
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,6 +85,16 @@ func TestBlameNamesOnce(t *testing.T) {
 	}}
 	if got, want := s.Blame(), []string{"hook gen failed with exit code 1", "build: main.go:1:2: oops"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// A crash is named whether its next start is due already or not.
+func TestBlameOfACrash(t *testing.T) {
+	for _, holds := range [][]Hold{nil, {{"start", ForBackOff, "back-off after a crash"}}} {
+		s := Snapshot{Phase: "crashed", Holds: holds}
+		if got := s.Blame(); len(got) != 1 || !strings.HasPrefix(got[0], "start: the app crashed") {
+			t.Errorf("with %v: %q", holds, got)
+		}
 	}
 }
 
