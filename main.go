@@ -398,6 +398,9 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.Di
 	for _, note := range st.Notes() {
 		logline.Note(true, note, "").To(log)
 	}
+	if msg, hint := cmd.CommandAsArguments(cfg, p.flags); msg != "" {
+		logline.Note(true, msg, hint).To(log)
+	}
 	tidy(ctx, log, st)
 	run, err := st.BeginRun()
 	if err != nil {

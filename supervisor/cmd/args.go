@@ -2,11 +2,13 @@ package cmd
 
 import (
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/translate"
 )
 
@@ -65,6 +67,21 @@ func (l CommandLine) One(what string) (string, error) {
 		msg = fmt.Sprintf("the flag %s follows %s %s, where devguard reads no flags", translate.Redact(stray), what, l.Positional[0])
 	}
 	return "", &UsageError{Msg: msg, Next: "write: " + quote(line)}
+}
+
+// CommandAsArguments says that what looks like a command behind -- is taken for the arguments of the
+// package that devguard.toml names, most often one of a directory above; "" when it is not so. Only
+// the command's name is told: what follows it may be secret.
+func CommandAsArguments(cfg *config.Config, flags config.Overrides) (msg, hint string) {
+	if cfg.App.Package == "" || flags.Package != "" || len(flags.Args) == 0 || strings.HasPrefix(flags.Args[0], "-") {
+		return "", ""
+	}
+	name := flags.Args[0]
+	if _, err := exec.LookPath(name); err != nil {
+		return "", ""
+	}
+	return fmt.Sprintf("%s and what follows it are arguments of %s, which %s names", name, cfg.App.Package, config.Shown(cfg.Path)),
+		fmt.Sprintf("to run %s itself, write a %s with command = [%q, ...] below [app] into the directory that it belongs to", name, config.File, name)
 }
 
 // Files takes the Go files that begin the positional arguments, as in `go run main.go util.go`, for
