@@ -37,6 +37,7 @@ import (
 	"github.com/devguard/devguard/supervisor/delve"
 	"github.com/devguard/devguard/supervisor/doctor"
 	"github.com/devguard/devguard/supervisor/examine"
+	"github.com/devguard/devguard/supervisor/front"
 	"github.com/devguard/devguard/supervisor/listeners"
 	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/osproc"
@@ -46,7 +47,7 @@ import (
 )
 
 func main() {
-	if listeners.Keeper() { // of the sockets of an app, until devguard is gone
+	if listeners.Keeper() || front.Main() { // of the sockets, or before the app, until devguard is gone
 		return
 	}
 	if code, is := examine.Listener(); is { // of a try

@@ -11,6 +11,7 @@ import (
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/front"
 	"github.com/devguard/devguard/supervisor/listeners"
+	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/ready"
 	"github.com/devguard/devguard/supervisor/reload"
 )
@@ -18,7 +19,7 @@ import (
 // address is where clients reach the app while devguard answers for it. A nil address is none: the
 // app has its own.
 type address struct {
-	front *front.Front
+	front *front.Process
 	place place
 
 	told  string         // the problems that pages were told last
@@ -50,7 +51,7 @@ func openAddress(cfg *config.Config, holder *listeners.Holder, log *slog.Logger)
 	case config.FrontOfApp:
 		a.front, a.place, err = openInPlace(cfg, holder, log)
 	default:
-		a.front, a.place, err = openApart(cfg)
+		a.front, a.place, err = openApart(cfg, log)
 	}
 	if err != nil {
 		return nil, err
@@ -60,8 +61,12 @@ func openAddress(cfg *config.Config, holder *listeners.Holder, log *slog.Logger)
 	return &a, nil
 }
 
-func optionsOf(cfg *config.Config) front.Options {
-	return front.Options{Hold: cfg.Front.Hold, Live: cfg.Front.LiveReload, Remote: cfg.Front.RemoteOverlay}
+// startFront starts a front that listens there; "" for where the app binds.
+func startFront(cfg *config.Config, listen string, log *slog.Logger) (*front.Process, error) {
+	o := front.Options{Listen: listen, Hold: cfg.Front.Hold, Live: cfg.Front.LiveReload, Remote: cfg.Front.RemoteOverlay}
+	return front.Start(o, func(err error) {
+		logline.Note(true, err.Error(), "leave kill-port, fuser -k and their like out of what devguard runs").To(log)
+	})
 }
 
 // close ends answering. Nothing of the app may be left.

@@ -27,7 +27,7 @@ type apart struct {
 	port   string   // "" when the app does not take one
 }
 
-func openApart(cfg *config.Config) (*front.Front, place, error) {
+func openApart(cfg *config.Config, log *slog.Logger) (*front.Process, place, error) {
 	p := apart{app: cfg.Front.Target}
 	if p.app == "" {
 		port, err := freePort()
@@ -39,13 +39,11 @@ func openApart(cfg *config.Config) (*front.Front, place, error) {
 			p.env = append(p.env, name+"="+port)
 		}
 	}
-	o := optionsOf(cfg)
-	o.Listen = cfg.Front.Listen
-	f, err := front.Open(o)
+	f, err := startFront(cfg, cfg.Front.Listen, log)
 	if err != nil {
 		return nil, nil, logline.WithHint(err, "end who listens there, or write another address in front.listen or --front")
 	}
-	p.public = f.Addr().String()
+	p.public = f.Addr()
 	return f, p, nil
 }
 

@@ -21,7 +21,7 @@ import (
 // inPlace: clients come to the addresses that the app binds, and the app listens on the same ports
 // elsewhere.
 type inPlace struct {
-	front  *front.Front
+	front  *front.Process
 	holder *listeners.Holder
 	log    *slog.Logger
 	warned sync.Once // that it answers nowhere
@@ -32,7 +32,7 @@ type inPlace struct {
 // anAddress is the hint for where a front in place cannot be.
 const anAddress = "write an address: --front=127.0.0.1:8080, or front.listen; the app gets PORT then"
 
-func openInPlace(cfg *config.Config, holder *listeners.Holder, log *slog.Logger) (*front.Front, place, error) {
+func openInPlace(cfg *config.Config, holder *listeners.Holder, log *slog.Logger) (*front.Process, place, error) {
 	switch {
 	case runtime.GOOS != "linux":
 		return nil, nil, logline.WithHint(errors.New("only Linux asks devguard before the app binds an address"), anAddress)
@@ -41,7 +41,7 @@ func openInPlace(cfg *config.Config, holder *listeners.Holder, log *slog.Logger)
 	case cfg.Debug.On:
 		return nil, nil, logline.WithHint(errors.New("a front where the app binds would stand before the debugger, too"), anAddress)
 	}
-	f, err := front.Open(optionsOf(cfg))
+	f, err := startFront(cfg, "", log)
 	if err != nil {
 		return nil, nil, err
 	}

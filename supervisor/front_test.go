@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"log/slog"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -18,7 +19,7 @@ func frontOf(t *testing.T, change func(*config.Front)) *address {
 	cfg := config.Default(t.TempDir())
 	cfg.Front.Listen = "127.0.0.1:0"
 	change(&cfg.Front)
-	a, err := openAddress(cfg, nil, nil)
+	a, err := openAddress(cfg, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func TestAddressInUse(t *testing.T) {
 	a := frontOf(t, func(*config.Front) {})
 	cfg := config.Default(t.TempDir())
 	cfg.Front.Listen = a.public()
-	if _, err := openAddress(cfg, nil, nil); err == nil || logline.HintOf(err) == "" {
+	if _, err := openAddress(cfg, nil, slog.New(slog.DiscardHandler)); err == nil || logline.HintOf(err) == "" {
 		t.Errorf("%v", err)
 	}
 }
@@ -146,7 +147,7 @@ func TestFrontInPlace(t *testing.T) {
 		cfg := config.Default(t.TempDir())
 		cfg.Front.Listen = config.FrontOfApp
 		change(cfg)
-		if _, err := openAddress(cfg, nil, nil); err == nil || !strings.Contains(logline.HintOf(err), "--front=127.0.0.1:8080") {
+		if _, err := openAddress(cfg, nil, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(logline.HintOf(err), "--front=127.0.0.1:8080") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -157,7 +158,7 @@ func TestFrontInPlace(t *testing.T) {
 	cfg.Front.Listen = config.FrontOfApp
 	holder := listeners.New(func(logline.Line) {})
 	defer holder.Close()
-	a, err := openAddress(cfg, holder, nil)
+	a, err := openAddress(cfg, holder, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

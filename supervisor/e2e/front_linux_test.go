@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -262,5 +263,46 @@ func (l *load) websocket(ctx context.Context) error {
 			return fmt.Errorf("%q", got)
 		}
 		<-pause.C
+	}
+}
+
+// TestFrontKilled: who kills by the port, as kill-port and fuser -k do, ends the process of the front, and
+// neither devguard nor the app; clients come by the same address as before, and saves are served. It is
+// gone with devguard, however that ends.
+func TestFrontKilled(t *testing.T) {
+	t.Parallel()
+	for _, inPlace := range []bool{false, true} {
+		t.Run(fmt.Sprintf("in place %v", inPlace), func(t *testing.T) {
+			t.Parallel()
+			port := freePort(t)
+			flag, url := "--front", "http://127.0.0.1:"+port
+			if !inPlace {
+				flag += "=127.0.0.1:" + port
+			}
+			dir := project(t, map[string]string{"main.go": server})
+			d := run(t, dir, []string{"PORT=" + port}, flag)
+			d.serves(url, "v1")
+			front := d.named(t, "devguard-front")
+			if !holdsPort(front, port) || holdsPort(d.cmd.Process.Pid, port) {
+				t.Errorf("the front's process listens: %v, devguard: %v", holdsPort(front, port), holdsPort(d.cmd.Process.Pid, port))
+			}
+			if err := syscall.Kill(front, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			d.wait(0, "the process of the front was killed, and is started again: connections by way of it are lost", nil)
+			d.serves(url, "v1")
+			if n := d.count(0, "instance started"); n != 1 {
+				t.Errorf("the app was started %d times\n%s", n, d.log())
+			}
+			edit(t, filepath.Join(dir, "main.go"), `"v1"`, `"v2"`)
+			d.serves(url, "v2")
+			if inPlace {
+				d.stop()
+				return
+			}
+			d.cmd.Process.Kill()
+			<-d.ended
+			d.nothingLeft()
+		})
 	}
 }

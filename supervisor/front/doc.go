@@ -9,6 +9,8 @@
 // TLS are proxied (proxy.go), everything else, and whoever waits for the app to speak
 // first, is carried to the app byte by byte (raw.go).
 //
+// It runs in a process of its own (process.go), which is called by net/rpc (service.go).
+//
 // The promises:
 //
 //   - A request that arrives while the app is away waits, its body unread.

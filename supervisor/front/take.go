@@ -2,18 +2,8 @@ package front
 
 import (
 	"errors"
-	"math/rand/v2"
-	"net"
 	"net/netip"
-	"slices"
 )
-
-// newHome is the first of the addresses of loopback at which the apps of one devguard listen instead
-// of where they wanted to: on the same port, which they may have told somebody. 127.77 is a network
-// that nobody else is likely to use.
-func newHome() netip.Addr {
-	return netip.AddrFrom4([4]byte{127, 77, byte(1 + rand.IntN(254)), 1})
-}
 
 // errV6Only says that there is no other address for a socket that has IPv6 alone, or one link:
 // loopback has one.
@@ -33,46 +23,3 @@ func (f *Front) Take(addr netip.AddrPort, v6only bool) (instead netip.AddrPort, 
 // Keep ends answering at addresses that were taken and that are not among these: the app does not
 // want them any more.
 func (f *Front) Keep(addrs []netip.AddrPort) { f.entrances.keep(addrs) }
-
-// Answers reports whether there is an address that was taken.
-func (f *Front) Answers() bool { return f.entrances.any() }
-
-// Behind returns where the app listens that wanted to listen at an address of this machine, host:port;
-// of any other it returns the same.
-func (f *Front) Behind(addr string) string {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return addr
-	}
-	hosts := []string{host}
-	if host == "" || host == "localhost" {
-		hosts = []string{"127.0.0.1", "::1"}
-	}
-	for _, host := range hosts {
-		at, err := netip.ParseAddrPort(net.JoinHostPort(host, port))
-		if err != nil || !isOurs(at.Addr()) {
-			continue
-		}
-		if app, known := f.entrances.behind(at); known {
-			return app.String()
-		}
-	}
-	return addr
-}
-
-// isOurs reports whether an address is one of this machine.
-func isOurs(ip netip.Addr) bool {
-	ip = ip.Unmap()
-	if ip.IsLoopback() || ip.IsUnspecified() {
-		return true
-	}
-	all, _ := net.InterfaceAddrs() // without them it may be another's, too
-	return slices.ContainsFunc(all, func(a net.Addr) bool {
-		p, err := netip.ParsePrefix(a.String())
-		return err == nil && p.Addr() == ip
-	})
-}
-
-// Seen returns by which address clients know the one that the app listens on; the same when they
-// come to that.
-func (f *Front) Seen(app netip.AddrPort) netip.AddrPort { return f.entrances.before(app) }

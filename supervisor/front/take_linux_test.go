@@ -133,8 +133,8 @@ func TestTakeOfOneAlone(t *testing.T) {
 		go func() {
 			_ = http.Serve(app, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "for ", addr) }))
 		}()
-		if at := f.Behind(addr.String()); at != instead.String() || f.Seen(instead) != addr {
-			t.Errorf("behind %v is %v, before %v is %v", addr, at, instead, f.Seen(instead))
+		if at := f.entrances.homes.behindHost(addr.String()); at != instead.String() || f.entrances.homes.before(instead) != addr {
+			t.Errorf("behind %v is %v, before %v is %v", addr, at, instead, f.entrances.homes.before(instead))
 		}
 		if instead, err := other.Take(addr, false); err == nil {
 			t.Errorf("a second front answers at %v, for %v", addr, instead)
@@ -147,13 +147,13 @@ func TestTakeOfOneAlone(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{
-		fmt.Sprintf("localhost:%d", one.Port()): f.Behind(one.String()),
-		fmt.Sprintf(":%d", one.Port()):          f.Behind(one.String()),
+		fmt.Sprintf("localhost:%d", one.Port()): f.entrances.homes.behindHost(one.String()),
+		fmt.Sprintf(":%d", one.Port()):          f.entrances.homes.behindHost(one.String()),
 		fmt.Sprintf("192.0.2.1:%d", one.Port()): fmt.Sprintf("192.0.2.1:%d", one.Port()),
 		"127.0.0.1:1":                           "127.0.0.1:1",
 		"nonsense":                              "nonsense",
 	} {
-		if got := f.Behind(in); got != want {
+		if got := f.entrances.homes.behindHost(in); got != want {
 			t.Errorf("behind %q is %q, want %q", in, got, want)
 		}
 	}
