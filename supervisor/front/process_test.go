@@ -73,6 +73,19 @@ func TestProcessStops(t *testing.T) {
 	}
 }
 
+// ask returns the beginning of an answer.
+func ask(t *testing.T, url string) string {
+	t.Helper()
+	res, err := client(t).Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b := make([]byte, 1000)
+	n, _ := res.Body.Read(b)
+	return string(b[:n])
+}
+
 // eventually asks until an answer has a text in it.
 func eventually(t *testing.T, url, want string) {
 	t.Helper()

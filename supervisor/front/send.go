@@ -131,7 +131,7 @@ func (t *ticket) take(up *upstream, r *http.Request, res *http.Response) *http.R
 	kind := kindOf(r, res)
 	body := answerBody{ReadCloser: res.Body, ticket: t}
 	var open *openStream
-	if kind == gate.Stream {
+	if kind == gate.Stream || isCall(res) {
 		open = &openStream{up.gen, later, func() { _ = body.ReadCloser.Close() }}
 	}
 	t.passage.answered(t.id, kind, open)
@@ -140,6 +140,8 @@ func (t *ticket) take(up *upstream, r *http.Request, res *http.Response) *http.R
 		res.Body = &upgraded{answerBody: body, conn: res.Body.(io.ReadWriteCloser), websocket: isWebsocket(res.Header), answer: answerOf(r)}
 	case kind == gate.Stream:
 		res.Body = &stream{body}
+	case isCall(res):
+		res.Body = &call{body, res}
 	default:
 		res.Body = &body
 	}

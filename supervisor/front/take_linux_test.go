@@ -85,18 +85,6 @@ func clientsOf(host string) []string {
 	return []string{host}
 }
 
-func ask(t *testing.T, url string) string {
-	t.Helper()
-	res, err := client(t).Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	b := make([]byte, 1000)
-	n, _ := res.Body.Read(b)
-	return string(b[:n])
-}
-
 // TestTakeRefused: where another listens the app is to find that out.
 func TestTakeRefused(t *testing.T) {
 	f, err := Open(Options{Hold: limit})
