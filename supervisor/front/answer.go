@@ -17,6 +17,7 @@ type answer struct {
 	page     bool      // a browser is to show it, and it may get the script
 	private  bool      // the client may know of the project
 	body     io.Closer // of the app's answer; nil before that
+	empty    bool      // that body has no bytes
 	hijacked *hijacked // nil until then
 }
 
@@ -30,6 +31,15 @@ func (a *answer) end() {
 
 // Unwrap is for http.ResponseController.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// FlushError is for http.ResponseController. An answer without a body has to end with its head, as the
+// app's does: flushed, it would end with an empty frame behind that, which gRPC refuses.
+func (a *answer) FlushError() error {
+	if a.empty {
+		return nil
+	}
+	return http.NewResponseController(a.ResponseWriter).Flush()
+}
 
 func (a *answer) WriteHeader(code int) {
 	if h := a.Header(); code >= 200 {

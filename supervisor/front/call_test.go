@@ -2,8 +2,10 @@ package front
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 )
 
@@ -65,6 +67,30 @@ func TestCallEnds(t *testing.T) {
 			rest, err := io.ReadAll(r)
 			if len(rest) > 0 || err != nil || res.Trailer.Get("Grpc-Status") != row.want {
 				t.Errorf("%q, %v, trailers %v, want status %s", rest, err, res.Trailer, row.want)
+			}
+		})
+	}
+}
+
+// TestFlush: what comes is passed on at once; an answer without a body ends with its head. Clients of gRPC
+// take nothing else for a call that failed at once.
+func TestFlush(t *testing.T) {
+	for name, row := range map[string]struct {
+		length  int64
+		flushed bool
+	}{"no body": {0, false}, "a body": {5, true}, "a body of unknown length": {-1, true}} {
+		t.Run(name, func(t *testing.T) {
+			f := open(t)
+			f.Started(1, "127.0.0.1:1")
+			f.Ready(1)
+			rec := httptest.NewRecorder()
+			a := &answer{ResponseWriter: rec}
+			r := httptest.NewRequestWithContext(context.WithValue(t.Context(), answerKey{}, a), http.MethodPost, "/", http.NoBody)
+			ticket, _ := f.passage.arrive()
+			defer ticket.done()
+			ticket.take(f.passage.current(), r, &http.Response{StatusCode: http.StatusOK, ContentLength: row.length, Body: http.NoBody})
+			if err := http.NewResponseController(a).Flush(); err != nil || rec.Flushed != row.flushed {
+				t.Errorf("flushed: %v, %v", rec.Flushed, err)
 			}
 		})
 	}

@@ -145,7 +145,8 @@ func (t *ticket) take(up *upstream, r *http.Request, res *http.Response) *http.R
 	default:
 		res.Body = &body
 	}
-	answerOf(r).body = res.Body
+	a := answerOf(r)
+	a.body, a.empty = res.Body, res.ContentLength == 0
 	return res
 }
 
