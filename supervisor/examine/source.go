@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -48,12 +49,21 @@ func toolchain(ctx context.Context, r Request, s supervisor.Survey) *doctor.Tool
 	var env struct{ GOVERSION, GOOS, GOARCH, GOMOD, GOWORK string }
 	if json.Unmarshal(out, &env) == nil {
 		t.Version = fmt.Sprintf("%s for %s/%s", env.GOVERSION, env.GOOS, env.GOARCH)
-		t.Module = config.Shown(env.GOMOD)
-		if env.GOWORK != "" && env.GOWORK != "off" {
-			t.Module = strings.TrimPrefix(t.Module+", "+config.Shown(env.GOWORK), ", ")
-		}
+		t.Module = moduleFiles(env.GOMOD, env.GOWORK)
 	}
 	return t
+}
+
+// moduleFiles names what says which modules the app is of. At the root of a workspace without a
+// module of its own the go command gives /dev/null for go.mod.
+func moduleFiles(mod, work string) string {
+	var all []string
+	for _, file := range []string{mod, work} {
+		if file != "" && file != "off" && file != os.DevNull && file != "NUL" {
+			all = append(all, config.Shown(file))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // watchWait bounds the first search for files that watch.include names.
