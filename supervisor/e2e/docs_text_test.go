@@ -35,7 +35,7 @@ func TestDocsText(t *testing.T) {
 }
 
 var (
-	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	link     = regexp.MustCompile(`(?:\]\(|src="|srcset=")([^)"\s]+)[)"]`)
 	heading  = regexp.MustCompile(`(?m)^#+ (.*)$`)
 	codeSpan = regexp.MustCompile("`([^`\n]+)`")
 )
@@ -217,7 +217,7 @@ func TestDocsTextBites(t *testing.T) {
 	}{
 		{"a file that is there", links, "[a](docs/json.md) [b](docs) [c](https://example.com/x)", 0},
 		{"a heading that is there", links, "[a](docs/json.md#devguard-doctor---json)", 0},
-		{"no such file", links, "[a](docs/none.md)", 1},
+		{"no such file", links, "[a](docs/none.md) <img src=\"docs/images/none.png\">", 2},
 		{"no such heading", links, "[a](docs/json.md#none)", 1},
 		{"verbs and flags that are there", verbs(help), "`devguard run --name x -race . -- --none` `devguard wait && x --y`", 0},
 		{"no such verb", verbs(help), "`devguard walk`", 1},
