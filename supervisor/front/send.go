@@ -120,6 +120,15 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
+// Close keeps a body that was not read: a transport that found no connection closes it, and ReverseProxy
+// lets nobody read it after that. ReverseProxy itself closes it at the end.
+func (b *watchedBody) Close() error {
+	if !b.touched.Load() {
+		return nil
+	}
+	return b.ReadCloser.Close()
+}
+
 // nothing is an empty body that http.Transport does not know to be empty.
 type nothing struct{}
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -164,6 +165,26 @@ func TestRefusedThenTaken(t *testing.T) {
 	}()
 	if s := after(t, got, "the answer"); s != "200 ok"+fine {
 		t.Errorf("got %q", s)
+	}
+}
+
+// TestBodyIsKept: a request with a body that finds no listener is sent whole once there is one.
+func TestBodyIsKept(t *testing.T) {
+	a := serve(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
+	f := open(t)
+	tries := 0
+	f.passage.started(newUpstream(1, func(netip.AddrPort) (netip.AddrPort, bool) { // of one request, so of one goroutine at a time
+		tries++
+		return netip.MustParseAddrPort(a.at()), tries > 1
+	}, nil))
+	f.Ready(1)
+	res, err := client(t).Post(f.url("/"), "text/plain", strings.NewReader("a body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if b, err := io.ReadAll(res.Body); string(b) != "a body" || err != nil || tries != 2 {
+		t.Errorf("%q, %v, after %d tries", b, err, tries)
 	}
 }
 
