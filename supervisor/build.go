@@ -57,7 +57,7 @@ func (s *Supervisor) build(e reload.Build) doer {
 		ev.Brings = func() {
 			s.first = s.first && res.Cancelled
 			if made.next != nil {
-				s.plan = made.next
+				s.plan, s.planned = made.next, res.Digest
 			}
 		}
 		return ev

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/build"
+	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/fastbuild"
 	"github.com/devguard/devguard/supervisor/osproc"
@@ -29,7 +30,7 @@ type quickly struct {
 // quick returns what tries to build without the go command. Nothing of a try that fails is shown: the
 // go command builds then, and says what is wrong.
 func (s *Supervisor) quick(e reload.Build) func(ctx context.Context, out string) quickly {
-	plan, noPlan := s.plan, s.noPlan
+	plan, noPlan, served := s.plan, s.noPlan, s.planned
 	folder := s.objects(e.ID)
 	return func(ctx context.Context, out string) quickly {
 		switch {
@@ -41,12 +42,15 @@ func (s *Supervisor) quick(e reload.Build) func(ctx context.Context, out string)
 			return quickly{refused: noPlan}
 		}
 		begin := time.Now()
-		made, err := plan.Make(ctx, fastbuild.Target{Out: out, Folder: folder})
+		made, err := plan.Make(ctx, fastbuild.Target{Out: out, Folder: folder, Known: served != change.Digest{} && served == e.Binary})
 		if ctx.Err() != nil {
 			return quickly{done: true, result: build.Result{Took: time.Since(begin), Cancelled: true, Err: context.Cause(ctx)}}
 		}
 		if err != nil {
 			return quickly{refused: whyNot(err)}
+		}
+		if made.Same {
+			return quickly{done: true, next: made.Next, result: build.Result{Digest: served, Took: time.Since(begin)}}
 		}
 		digest, err := build.Digest(out)
 		if err != nil {
@@ -143,7 +147,7 @@ func (s *Supervisor) verify(e reload.Verify) doer {
 			why = whyNot(err)
 		}
 		ev.Refused, ev.Lasting = why, lasting(err)
-		ev.Brings = func() { s.plan, s.noPlan = next, why }
+		ev.Brings = func() { s.plan, s.noPlan, s.planned = next, why, e.Binary }
 		return ev
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/devguard/devguard/supervisor/build"
+	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/console"
@@ -79,6 +80,7 @@ type Supervisor struct {
 	goflags *string         // of the go command, once known
 	first   bool            // no build has finished yet
 	plan    *fastbuild.Plan // of the newest tree that was built by it or recorded; nil for none
+	planned change.Digest   // the program that the plan is of
 	noPlan  reload.Refusal  // why there is none; zero before the first try
 	sources build.Contents  // of files that cgo reads; of the one build that runs
 	watched watched

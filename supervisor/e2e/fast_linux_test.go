@@ -38,6 +38,14 @@ func TestFastBuilds(t *testing.T) {
 	d.wait(mark, "build verified", nil)
 
 	mark = d.mark()
+	edit(t, filepath.Join(dir, "lib", "lib.go"), "(text[:]) }", "(text[:]) } // marked")
+	d.wait(mark, "restart skipped", nil)
+	if l := d.wait(mark, "build finished", nil); l.str("way") != "fast" {
+		t.Errorf("an edit of a comment: %s", l.Raw)
+	}
+	d.wait(mark, "build verified", nil)
+
+	mark = d.mark()
 	edit(t, filepath.Join(dir, "lib", "lib.go"), "package lib\n", "package lib\n\nimport _ \"strings\"\n")
 	if l := d.wait(mark, "build by the go command", nil); !strings.Contains(l.str("reason"), "imports changed") {
 		t.Error(l.Raw)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -46,3 +48,49 @@ func exportOf(archive string) (digest, error) {
 const maxExport = 1 << 30
 
 var errNoExport = errors.New("an archive has no export data")
+
+// sameArchive reports whether two archives have the same in them but for build IDs, which the linker
+// does not read.
+func sameArchive(a, b string) (bool, error) {
+	one, err := entries(a)
+	if err != nil {
+		return false, err
+	}
+	two, err := entries(b)
+	return err == nil && slices.EqualFunc(one, two, bytes.Equal), err
+}
+
+// entries are the parts of an archive, without their build IDs.
+func entries(archive string) ([][]byte, error) {
+	text, err := os.ReadFile(archive)
+	if err != nil {
+		return nil, err
+	}
+	rest, ok := bytes.CutPrefix(text, []byte("!<arch>\n"))
+	var all [][]byte
+	for ok && len(rest) > 0 {
+		const header = 60
+		if len(rest) < header {
+			ok = false
+			break
+		}
+		size, err := strconv.Atoi(strings.TrimSpace(string(rest[48:58])))
+		if ok = err == nil && size >= 0 && size <= len(rest)-header; !ok {
+			break
+		}
+		name, body := rest[:16], rest[header:header+size]
+		if id := buildID.FindIndex(body[:min(size, 1<<10)]); id != nil {
+			all, body = append(all, body[:id[0]]), body[id[1]:]
+		}
+		all = append(all, name, body)
+		rest = rest[min(len(rest), header+size+size%2):]
+	}
+	if !ok {
+		return nil, fmt.Errorf("read %s: not an archive of the compiler", archive)
+	}
+	return all, nil
+}
+
+// buildID is a line near the start of each part (cmd/internal/obj, WriteObjFile; cmd/compile/internal/gc,
+// printObjHeader).
+var buildID = regexp.MustCompile(`(?m)^build id ".*"\n`)

@@ -23,6 +23,10 @@ type Target struct {
 	Out    string // absolute: the program
 	Folder string // absolute, fresh: the objects, which the next plan needs
 
+	// Known says that the caller has the program that the plan is of: nothing is linked when that would
+	// come out again.
+	Known bool
+
 	Blind bool // for tests: no change of what a package exports is noticed
 }
 
@@ -30,6 +34,7 @@ type Target struct {
 type Result struct {
 	Next     *Plan    // of the tree that was built
 	Compiled []string // import paths, sorted
+	Same     bool     // the program is the one that the plan was of, and is not written again
 
 	LinkBegan time.Time
 }
@@ -38,7 +43,7 @@ type Result struct {
 // links. With an error there is neither a program nor a folder, and the plan is as good as before;
 // what the tools have printed is not shown, because the go command says it better.
 func (p *Plan) build(ctx context.Context, e Edit, s Steps, t Target) (Result, error) {
-	b := run{plan: p, edit: e, folder: t.Folder, out: t.Out, blind: t.Blind, archives: maps.Clone(p.archives)}
+	b := run{plan: p, edit: e, folder: t.Folder, out: t.Out, known: t.Known, blind: t.Blind, archives: maps.Clone(p.archives)}
 	err := b.do(ctx, s)
 	if err != nil {
 		os.Remove(t.Out)
@@ -48,7 +53,12 @@ func (p *Plan) build(ctx context.Context, e Edit, s Steps, t Target) (Result, er
 		}
 		return Result{}, err
 	}
-	return Result{p.after(e, b.archives), slices.Sorted(maps.Keys(b.made)), b.linkBegan}, nil
+	res := Result{Next: p.after(e, b.archives), Compiled: slices.Sorted(maps.Keys(b.made)), Same: b.same(), LinkBegan: b.linkBegan}
+	if res.Same {
+		res.Next = p.after(e, p.archives)
+		os.RemoveAll(t.Folder)
+	}
+	return res, nil
 }
 
 // run is one call of build.
@@ -58,6 +68,7 @@ type run struct {
 	group  *osproc.Group
 	folder string
 	out    string
+	known  bool
 	blind  bool
 
 	linkBegan time.Time
@@ -65,7 +76,11 @@ type run struct {
 	mu       sync.Mutex
 	archives map[string]string // by import path: the newest
 	made     map[string]bool
+	differ   bool // one that was made is not what was there
 }
+
+// same reports whether the program of before would come out.
+func (b *run) same() bool { return b.known && !b.differ }
 
 func (b *run) do(ctx context.Context, s Steps) error {
 	var err error
@@ -82,8 +97,10 @@ func (b *run) do(ctx context.Context, s Steps) error {
 	if err := b.compileAll(ctx, s); err != nil {
 		return err
 	}
-	if err := b.link(ctx); err != nil {
-		return err
+	if !b.same() {
+		if err := b.link(ctx); err != nil {
+			return err
+		}
 	}
 	for path := range b.made {
 		if !b.edit.unchanged(b.plan.byPath[path]) {
@@ -180,9 +197,16 @@ func (b *run) compile(ctx context.Context, pkg *Package) (differs bool, err erro
 	if err != nil {
 		return false, err
 	}
+	same := false
+	if is == was && b.known {
+		if same, err = sameArchive(before, archive); err != nil {
+			return false, err
+		}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.archives[pkg.Path], b.made[pkg.Path] = archive, true
+	b.differ = b.differ || !same
 	return is != was && !b.blind, nil
 }
 

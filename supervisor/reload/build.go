@@ -68,7 +68,9 @@ func (s State) buildWanted() bool {
 // build starts a build of the tree as it is now.
 func (m *machine) build() {
 	gen := m.nextGen()
-	id := m.issue(func(id ID) Effect { return Build{ID: id, Gen: gen, Keep: m.binariesInUse(), Fast: m.fast()} })
+	id := m.issue(func(id ID) Effect {
+		return Build{ID: id, Gen: gen, Keep: m.binariesInUse(), Fast: m.fast(), Binary: m.binary.digest}
+	})
 	m.begin(building{
 		id: id, gen: gen, seq: m.tree.Seq, asked: m.asked,
 		inputs: inputs{version: m.tree.Version, headers: m.tree.Headers, unlisted: m.tree.Unlisted, started: m.now},

@@ -32,6 +32,8 @@ type Build struct {
 	Gen  int    // the generation it would become
 	Keep [2]int // the generations whose binaries are still of use: running, newest good one
 	Fast bool   // it may do without the go command
+
+	Binary change.Digest // of the newest good output
 }
 
 // Check looks whether a generation could be started, before the one that runs is
