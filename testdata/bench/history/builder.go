@@ -142,5 +142,9 @@ func (b *builder) record() (broken bool, err error) {
 		Dir: req.Dir, Package: req.Package, Flags: flags, Env: req.Env, Tmp: tmp,
 		Linked: filepath.Join(req.Objects, build.LinkedBy), Began: began, Same: same,
 	})
+	if refusal := (*fastbuild.Refusal)(nil); errors.As(err, &refusal) {
+		fmt.Fprintln(os.Stderr, "        nothing is recorded:", refusal)
+		return false, nil // the next commit is refused, too
+	}
 	return false, err
 }
