@@ -374,6 +374,11 @@ func TestWaitCodes(t *testing.T) {
 	codes(1, `"file":"main.go","line":9`, "--json")
 	edit(t, filepath.Join(dir, "main.go"), "v2\" + oops + \"", "v2")
 	codes(0, "served by generation 2")
+	source := readFile(t, filepath.Join(dir, "main.go"))
+	write(t, filepath.Join(dir, "main.go"), source+"\nfunc init() { panic(\"at the start\") }\n")
+	codes(1, "start: the app crashed")
+	write(t, filepath.Join(dir, "main.go"), source)
+	codes(0, "served by generation")
 	codes(2, "hint", "--timeout", "soon")
 	if code := d.stop(); code != 0 {
 		t.Errorf("exit code %d", code)

@@ -255,6 +255,10 @@ func (m *machine) readyDone(ev ReadyDone) {
 	m.prepare()
 }
 
+// judged reports whether it is known if the generation was ready in time. The wait for that ends
+// without an answer when the app does, and its exit may be told of later.
+func (r running) judged() bool { return !r.readySince.IsZero() || r.notReady != nil }
+
 // check looks whether a generation could be started: an env file that cannot be
 // read, or a database of our own that does not come up, must not cost the app
 // that runs.

@@ -101,7 +101,7 @@ func (s State) rest() Rest {
 	case gap:
 		return AtRest
 	case running:
-		if p.ready == 0 && p.check == 0 {
+		if p.judged() && p.check == 0 {
 			return AtRest
 		}
 	}

@@ -110,8 +110,12 @@ func (s Snapshot) Blame() []string {
 			why = append(why, h.What+": "+h.Reason)
 		}
 	}
-	if len(why) == 0 {
+	switch {
+	case len(why) > 0:
+	case s.up(): // of an older tree, and nothing is due: nobody knows what the newer one asks for
 		why = append(why, "the packages could not be listed")
+	default:
+		why = append(why, "the app: "+s.Phase)
 	}
 	return why
 }

@@ -98,6 +98,41 @@ func TestBlameOfACrash(t *testing.T) {
 	}
 }
 
+// An app that crashes at its start is no longer awaited to be ready before its exit is told of:
+// until then nothing is known of the save.
+func TestVerdictBeforeTheExitIsToldOf(t *testing.T) {
+	w := served(t, Options{RestartOnCrash: true})
+	w.edit("/f", func(s *change.Snapshot) { s.Source = digest(2); s.Seq++ })
+	save := w.st.Snapshot().Version
+	w.pass(time.Second)
+	for _, kind := range []string{"build", "check", "stop", "await", "drain", "start"} {
+		if e, ok := w.inFlight(kind); ok {
+			w.answer(e, false)
+		}
+	}
+	w.dying = true
+	e, ok := w.inFlight("ready")
+	if !ok {
+		t.Fatalf("readiness is not awaited: %+v", w.st.Snapshot())
+	}
+	w.answer(e, false)
+	if snap := w.st.Snapshot(); snap.Verdict(save) != Pending || snap.Rest != Handover {
+		t.Errorf("%s before the exit: %+v", snap.Verdict(save), snap)
+	}
+	w.dying = false
+	for _, kind := range []string{"await", "stop", "drain"} {
+		e, ok := w.inFlight(kind)
+		if !ok {
+			t.Fatalf("no %s: %+v", kind, w.st.Snapshot())
+		}
+		w.answer(e, kind == "await")
+	}
+	snap := w.st.Snapshot()
+	if why := snap.Blame(); snap.Verdict(save) != Failed || !strings.HasPrefix(why[0], "start: the app crashed") {
+		t.Errorf("%s: %q", snap.Verdict(save), why)
+	}
+}
+
 // The verdict about each save is known once all is calm, and is what the tree deserves.
 func TestVerdictOfSaves(t *testing.T) {
 	for name, tt := range map[string]struct {

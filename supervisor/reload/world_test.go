@@ -23,6 +23,7 @@ type world struct {
 	starts    []Start
 	exits     map[int]bool      // generations whose main process is gone
 	broken    bool              // builds fail
+	dying     bool              // the app exits before it is ready, and that is not told of yet
 	lasting   bool              // no build is fast
 	differs   bool              // the go command makes another program than was served
 	refused   string            // why no build is fast
@@ -269,7 +270,7 @@ func (w *world) answer(e Effect, fail bool) {
 		w.exits[e.Gen] = true
 		w.step(Exited{ID: id, Code: map[bool]int{true: 1}[fail], Cancelled: w.canceled[id]})
 	case AwaitReady:
-		w.step(ReadyDone{ID: id, Rule: "http", Cancelled: w.canceled[id], Brings: id, Err: err})
+		w.step(ReadyDone{ID: id, Rule: "http", Cancelled: w.canceled[id] || w.dying, Brings: id, Err: err})
 	case Stop:
 		delete(w.alive, e.Gen)
 		w.step(Stopped{ID: id, Killed: fail, Err: err})
