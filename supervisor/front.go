@@ -209,13 +209,13 @@ func (a *address) refresh(styles bool) {
 	}
 }
 
-// idle says to clients why nothing becomes of the app before a change, or before a pause is over; both "" when
-// something is done.
-func (a *address) idle(reason, pause string) {
+// idle says to clients why nothing becomes of the app before a change, or before the pause after so many
+// crashes in a row is over; both "" when something is done.
+func (a *address) idle(reason, pause string, crashes int) {
 	switch {
 	case a == nil:
 	case reason == "" && pause != "":
-		a.front.Crashed(pause)
+		a.front.Crashed(pause, crashes)
 	default:
 		a.front.Idle(reason)
 	}

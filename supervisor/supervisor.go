@@ -198,7 +198,7 @@ func (s *Supervisor) publisher() func(reload.Snapshot) {
 		}
 		reason, pause := idleReason(snap), pauseReason(snap)
 		if reason != told || pause != paused {
-			s.address.idle(reason, pause)
+			s.address.idle(reason, pause, snap.Crashes)
 		}
 		if reason != told {
 			s.holder.Idle(reason)

@@ -107,3 +107,27 @@ func TestFrontPages(t *testing.T) {
 	d.serves(url, "v1")
 	d.stop()
 }
+
+// TestFrontOfACrash: a client that is no browser is told that the app crashes at each start, long before
+// it has waited for front.hold.
+func TestFrontOfACrash(t *testing.T) {
+	t.Parallel()
+	addr := "127.0.0.1:" + freePort(t)
+	dir := project(t, map[string]string{
+		"main.go":       "package main\n\nimport \"os\"\n\nfunc main() { os.Exit(2) }\n",
+		"devguard.toml": "[front]\nlisten = '" + addr + "'\nhold = '10m'\n",
+	})
+	d := run(t, dir, nil)
+	d.wait(0, "instance exited", nil)
+	client := &http.Client{Timeout: limit}
+	res, err := client.Post("http://"+addr, "text/plain", strings.NewReader("x"))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, d.log())
+	}
+	told, _ := io.ReadAll(res.Body)
+	res.Body.Close()
+	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !strings.Contains(string(told), "crashed") {
+		t.Errorf("%d %v\n%s", res.StatusCode, res.Header, told)
+	}
+	d.stop()
+}

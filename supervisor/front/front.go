@@ -144,10 +144,10 @@ func (f *Front) Idle(reason string) {
 	})
 }
 
-// Crashed says that the app has crashed, why, and that it is started again after a pause: pages say so
-// meanwhile.
-func (f *Front) Crashed(reason string) {
-	f.passage.change(func(g *gate.Gate) { g.Crashed(reason) })
+// Crashed says that the app has crashed, how often in a row, why, and that it is started again after a
+// pause: pages say so meanwhile, and from the second crash in a row on every client is told.
+func (f *Front) Crashed(reason string, inARow int) {
+	f.passage.change(func(g *gate.Gate) { g.Crashed(reason, inARow) })
 }
 
 // Closing says that devguard is about to end: requests are refused.

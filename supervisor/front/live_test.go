@@ -284,6 +284,22 @@ func TestDownPage(t *testing.T) {
 	}
 }
 
+// TestCrashedAgain: who waits when the app crashes for the second time in a row is told at once, as text
+// or as JSON.
+func TestCrashedAgain(t *testing.T) {
+	f := open(t)
+	f.Crashed("exit status 2", 1)
+	waits := get(t, f, "POST", "/")
+	f.Crashed("exit status 2", 2)
+	if got := after(t, waits, "the answer"); got != "503 devguard: the app has crashed\nexit status 2\n"+fine {
+		t.Errorf("told %q", got)
+	}
+	res, got := browse(t, f, "/", func(r *http.Request) { r.Header.Set("Accept", "application/json") })
+	if want := `{"detail":"exit status 2","error":"devguard: the app has crashed"}`; res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || strings.TrimSpace(got) != want {
+		t.Errorf("%d %v\n%s", res.StatusCode, res.Header, got)
+	}
+}
+
 func TestPrivate(t *testing.T) {
 	for _, c := range []struct {
 		peer, host, header string

@@ -180,7 +180,12 @@ func (p *Process) Ended(gen int) { p.tell("Ended", gen) }
 func (p *Process) Idle(reason string) { p.tell("Idle", reason) }
 
 // Crashed is that of Front.
-func (p *Process) Crashed(reason string) { p.tell("Crashed", reason) }
+func (p *Process) Crashed(reason string, inARow int) {
+	p.tell("Crashed", struct {
+		Reason string
+		InARow int
+	}{reason, inARow})
+}
 
 // Closing is that of Front.
 func (p *Process) Closing() { p.tell("Closing", 0) }

@@ -53,6 +53,10 @@ func TestProcessKilled(t *testing.T) {
 	}
 	<-lost
 	eventually(t, url, "it was stopped")
+	p.Crashed("exit status 2", 2)
+	if got := ask(t, url); !strings.Contains(got, "exit status 2") {
+		t.Errorf("got %q", got)
+	}
 }
 
 // TestProcessStops: a front that is closed leaves no process, and its address.

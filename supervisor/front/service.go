@@ -143,8 +143,11 @@ func (s *service) Idle(reason string, _ *int) error {
 	return nil
 }
 
-func (s *service) Crashed(reason string, _ *int) error {
-	s.front.Crashed(reason)
+func (s *service) Crashed(a struct {
+	Reason string
+	InARow int
+}, _ *int) error {
+	s.front.Crashed(a.Reason, a.InARow)
 	return nil
 }
 

@@ -113,8 +113,8 @@ func (g *Gate) Arrive(now time.Time) (ID, Verdict) {
 }
 
 // ArrivePage takes up the request of somebody who looks at a page, which comes back by itself. It does
-// not wait for an app that has crashed: the next start may crash as well, and so on, and meanwhile
-// nobody is told why.
+// not wait for an app that has crashed. Others wait for the start after the first crash, which most
+// often mends it; the one after the second crash in a row is likely to crash as well, and nobody waits.
 func (g *Gate) ArrivePage(now time.Time) (ID, Verdict) {
 	g.last++
 	return g.last, g.decide(g.last, waiting{until: now.Add(g.hold), page: true}, now)
@@ -171,7 +171,7 @@ func (g *Gate) decide(id ID, w waiting, now time.Time) Verdict {
 	case down:
 		return Fail{Cause: Down, Reason: p.reason}
 	case crashed:
-		if w.page {
+		if w.page || p.inARow > 1 {
 			return Fail{Cause: Crashed, Reason: p.reason}
 		}
 	case serving:

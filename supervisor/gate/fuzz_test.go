@@ -69,7 +69,7 @@ func (w *world) step(event, which int) {
 		if which%2 == 0 {
 			w.g.Idle("idle")
 		} else {
-			w.g.Crashed("crashed")
+			w.g.Crashed("crashed", 1+which%3)
 		}
 	case 7:
 		w.g.Active()

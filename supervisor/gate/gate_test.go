@@ -47,10 +47,12 @@ func TestPhases(t *testing.T) {
 		{"crashed", func(g *Gate) { g.Started(1); g.Ready(1); g.Exited(1) }, wait},
 		{"crashed, and its tree is ended", func(g *Gate) { g.Started(1); g.Ready(1); g.Exited(1); g.Stopping(1); g.Ended(1) }, wait},
 		{"crashed for good", func(g *Gate) { g.Started(1); g.Ready(1); g.Exited(1); g.Idle("it crashed") }, Fail{Down, "it crashed"}},
-		{"crashed, and started again later", func(g *Gate) { g.Started(1); g.Exited(1); g.Crashed("x") }, wait},
-		{"started after a crash", func(g *Gate) { g.Crashed("x"); g.Started(2); g.Ready(2) }, Send{2}},
-		{"a crash of the one before", func(g *Gate) { g.Started(2); g.Ready(2); g.Crashed("x") }, Send{2}},
-		{"crashed, until nothing starts it", func(g *Gate) { g.Crashed("x"); g.Idle("y") }, Fail{Down, "y"}},
+		{"crashed, and started again later", func(g *Gate) { g.Started(1); g.Exited(1); g.Crashed("x", 1) }, wait},
+		{"crashed again", func(g *Gate) { g.Started(2); g.Exited(2); g.Crashed("x", 2) }, Fail{Crashed, "x"}},
+		{"started after it crashed again", func(g *Gate) { g.Crashed("x", 2); g.Active(); g.Started(3) }, wait},
+		{"started after a crash", func(g *Gate) { g.Crashed("x", 1); g.Started(2); g.Ready(2) }, Send{2}},
+		{"a crash of the one before", func(g *Gate) { g.Started(2); g.Ready(2); g.Crashed("x", 1) }, Send{2}},
+		{"crashed, until nothing starts it", func(g *Gate) { g.Crashed("x", 1); g.Idle("y") }, Fail{Down, "y"}},
 		{"idle while it runs", func(g *Gate) { g.Started(1); g.Ready(1); g.Idle("x") }, Send{1}},
 		{"devguard ends", func(g *Gate) { g.Started(1); g.Ready(1); g.Close() }, Fail{Cause: Closing}},
 		{"nothing brings it back then", func(g *Gate) { g.Close(); g.Started(2); g.Ready(2); g.Idle("x"); g.Active() }, Fail{Cause: Closing}},
@@ -75,7 +77,7 @@ func TestPageOfACrash(t *testing.T) {
 		t.Errorf("before the crash: %#v", v)
 	}
 	g.Exited(1)
-	g.Crashed("exit status 2")
+	g.Crashed("exit status 2", 1)
 	if v := g.Ask(early, epoch); v != crashed {
 		t.Errorf("after it: %#v", v)
 	}
@@ -85,6 +87,28 @@ func TestPageOfACrash(t *testing.T) {
 	g.Active()
 	if _, v := g.ArrivePage(epoch); v != (Wait{at(hold)}) {
 		t.Errorf("while what may mend it is built: %#v", v)
+	}
+}
+
+// TestRequestOfASecondCrash: who waits after the first crash is told of the second one in a row.
+func TestRequestOfASecondCrash(t *testing.T) {
+	g := New(Options{Hold: hold})
+	g.Started(1)
+	g.Exited(1)
+	g.Crashed("exit status 2", 1)
+	id, v := g.Arrive(epoch)
+	if v != (Wait{at(hold)}) {
+		t.Errorf("after the first: %#v", v)
+	}
+	g.Active()
+	g.Started(2)
+	g.Exited(2)
+	if v := g.Ask(id, epoch); v != (Wait{at(hold)}) {
+		t.Errorf("before it is known what follows: %#v", v)
+	}
+	g.Crashed("exit status 2", 2)
+	if v := g.Ask(id, epoch); v != (Fail{Crashed, "exit status 2"}) {
+		t.Errorf("after the second: %#v", v)
 	}
 }
 

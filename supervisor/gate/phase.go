@@ -39,7 +39,10 @@ type (
 
 	// crashed: no process of the app is left that was not asked to go; the next one is started after
 	// a pause.
-	crashed struct{ reason string }
+	crashed struct {
+		reason string
+		inARow int // crashes
+	}
 
 	// starting: the process of that generation exists. It was not found ready yet.
 	starting struct{ gen int }
@@ -131,12 +134,12 @@ func (g *Gate) Idle(reason string) {
 	}
 }
 
-// Crashed says that the app has crashed, and that it is started again after a pause; reason is for
-// clients.
-func (g *Gate) Crashed(reason string) {
+// Crashed says that the app has crashed, how often in a row, and that it is started again after a
+// pause; reason is for clients.
+func (g *Gate) Crashed(reason string, inARow int) {
 	switch g.phase.(type) {
 	case away, down, crashed:
-		g.phase = crashed{reason}
+		g.phase = crashed{reason, inARow}
 	}
 }
 

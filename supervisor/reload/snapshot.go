@@ -20,6 +20,7 @@ type Snapshot struct {
 	GenVersion uint64
 	PID        int    // of the running generation, else 0
 	Phase      string // none, exited, crashed, failed, starting, running, stopping, draining
+	Crashes    int    // in a row, before the generation had lived for long or something was saved
 	Ready      bool   // it runs and was found ready
 
 	Fast   bool // builds may be fast; Builds counts them
@@ -61,7 +62,7 @@ type HookStatus struct {
 func (s State) Snapshot() Snapshot {
 	snap := Snapshot{
 		Version: s.tree.Version, Command: s.opts.Command, Doing: s.doing(), Rest: s.rest(),
-		Gen: s.inst.gen, GenVersion: s.inst.version, Phase: s.inst.phase.String(),
+		Gen: s.inst.gen, GenVersion: s.inst.version, Phase: s.inst.phase.String(), Crashes: s.inst.crashes,
 		Fast: s.opts.Fast, Builds: s.builds,
 		Hooks: s.hookStatus(), Holds: s.holds, Failures: s.failures(),
 		Done: s.done(), Err: s.err,
