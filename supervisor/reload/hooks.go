@@ -173,7 +173,7 @@ func (m *machine) runHook(i int) {
 	id := m.issue(func(id ID) Effect {
 		return RunHook{ID: id, Gen: gen, Hook: i, Watch: watch, Last: h.state.ok(), Changed: h.last}
 	})
-	m.begin(hooking{id: id, hook: i, watch: watch, version: m.tree.Version})
+	m.begin(hooking{id: id, hook: i, watch: watch, tree: m.tree})
 	m.log(Log{What: LogHookStarted, Gen: gen, Hook: m.opts.Hooks[i].Name})
 }
 
@@ -201,6 +201,9 @@ func (m *machine) hookDone(ev HookDone) {
 	}
 	h, spec := &m.hooks[r.hook], m.opts.Hooks[r.hook]
 	h.state, h.late, h.incomplete = ready{r.watch}, false, m.hookTree(r.hook).Missing
+	if m.broken == spec.Name {
+		m.broken = ""
+	}
 	m.log(Log{What: LogHookFinished, Gen: m.nextGen(), Hook: spec.Name, Took: ev.Took, Detail: ev.Detail})
 	m.hookThen(spec)
 	m.suspendLoop(r.hook)
@@ -208,13 +211,16 @@ func (m *machine) hookDone(ev HookDone) {
 
 func (m *machine) hookFailed(ev HookDone, r hooking) {
 	h, name := &m.hooks[r.hook], m.opts.Hooks[r.hook].Name
-	h.state = failed{r.watch, r.version, ev.Err, ev.Detail}
+	h.state = failed{r.watch, r.tree.Version, ev.Err, ev.Detail}
 	m.log(Log{What: LogHookFailed, Gen: m.nextGen(), Hook: name, Took: ev.Took, Err: ev.Err, Detail: ev.Detail})
 	switch {
 	case h.late:
 		h.late = false // the edit that this round is about is elsewhere
 	case m.atFirst(): // at the very start the app is built all the same
 	default:
+		if r.tree.SameContents(m.tree) { // else there is an edit to serve
+			m.broken = name
+		}
 		m.closeRound(brokenOff{name})
 		m.served()
 		for j := range m.hooks {

@@ -34,10 +34,10 @@ type (
 	}
 
 	hooking struct {
-		id      ID
-		hook    int           // index into Options.Hooks
-		watch   change.Digest // of the files that the hook watches, at its start
-		version uint64        // Snapshot.Version at its start
+		id    ID
+		hook  int             // index into Options.Hooks
+		watch change.Digest   // of the files that the hook watches, at its start
+		tree  change.Snapshot // at its start
 	}
 
 	building struct {
@@ -219,6 +219,10 @@ func (m *machine) nextStep() wait {
 		return listingWait
 	}
 	i, hook := m.dueHook()
+	if !hook && m.broken != "" { // git was busy, say, or a listing has ended
+		m.closeRound(brokenOff{m.broken})
+		return m.restWait()
+	}
 	if w, verifies := m.verifyWait(hook || !m.opts.Command && m.buildDue()); verifies {
 		return w
 	}

@@ -52,8 +52,9 @@ type State struct {
 	spent  Parts           // for that, so far
 
 	round  round
-	rounds int  // counts them
-	again  bool // something changed since the round began
+	rounds int    // counts them
+	again  bool   // something changed since the round began
+	broken string // the hook whose failure ended a round, while contents are what they were then
 	graph  graph
 	config config
 	hooks  []hook // one for each of opts.Hooks

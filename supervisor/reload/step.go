@@ -137,6 +137,9 @@ func (m *machine) observe(snap change.Snapshot) (before change.Snapshot, adopted
 		return before, false
 	}
 	m.tree = snap
+	if !before.SameContents(snap) {
+		m.broken = ""
+	}
 	if snap.Env != before.Env {
 		m.uncheck()
 	}
@@ -225,7 +228,7 @@ func (m *machine) settle() {
 func (s State) settling() bool { return !s.burst.Deadline().IsZero() }
 
 func (m *machine) wishRestart() {
-	m.again = true
+	m.again, m.broken = true, ""
 	m.editedElsewhere()
 	m.forgiveCrashes()
 	m.asked++

@@ -307,6 +307,47 @@ func TestFailedHookEndsItsRound(t *testing.T) {
 	}
 }
 
+// TestNothingFollowsAFailedHook: what changes no contents, a `git status` that takes git's lock or the
+// end of a listing, begins a round without bringing what the failure has kept back.
+func TestNothingFollowsAFailedHook(t *testing.T) {
+	edits := map[string]func(*change.Snapshot){ // by what they ask for
+		"restart": func(s *change.Snapshot) { s.Runtime = digest(2) },
+		"build":   func(s *change.Snapshot) { s.Source = digest(2); s.Seq++ },
+	}
+	busy := func(yes bool) func(*world) {
+		return func(w *world) { w.edit("", func(s *change.Snapshot) { s.GitBusy, s.GitLock = yes, yes }) }
+	}
+	git := func(w *world) { busy(true)(w); w.calm(); busy(false)(w) }
+	for asked, edit := range edits {
+		for during, fail := range map[string]func(*world, Effect){
+			"after it":       func(w *world, h Effect) { w.answer(h, true); w.calm(); git(w) },
+			"while it fails": func(w *world, h Effect) { busy(true)(w); w.answer(h, true); w.calm(); busy(false)(w) },
+		} {
+			t.Run(asked+"/"+during, func(t *testing.T) {
+				w := served(t, hooks(2))
+				w.edit("/schema", func(s *change.Snapshot) { s.Hooks[0].Watch = digest(2); edit(s) })
+				w.pass(time.Second)
+				h, _ := w.inFlight("hook")
+				fail(w, h)
+				w.calm()
+				if len(w.starts) != 1 || w.said(LogBuildStarted) != 1 {
+					t.Fatalf("%d starts, %d builds: git has brought what the hook refused", len(w.starts), w.said(LogBuildStarted))
+				}
+				for _, what := range []string{"hook a", asked} {
+					if h := w.holdOf(what); h.Kind != AfterHookFailed {
+						t.Fatalf("why %s waits: %+v", what, h)
+					}
+				}
+				w.edit("/schema", func(s *change.Snapshot) { s.Hooks[0].Watch = digest(3) })
+				w.calm()
+				if len(w.starts) != 2 {
+					t.Fatal("the mended file is not served")
+				}
+			})
+		}
+	}
+}
+
 // The second of two hooks that fail has its turn in the round of the next edit:
 // that edit is elsewhere, and is built.
 func TestHookThatIsLateDoesNotEndTheRound(t *testing.T) {
