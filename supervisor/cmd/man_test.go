@@ -20,7 +20,7 @@ func TestManual(t *testing.T) {
 			}
 		}
 	}
-	for _, line := range strings.Split(page, "\n") {
+	for line := range strings.SplitSeq(page, "\n") {
 		macro, _, _ := strings.Cut(line, " ")
 		if strings.HasPrefix(line, "'") || strings.HasPrefix(line, ".") && !strings.Contains(".TH .SH .B .I .TP .PP .br .nf .fi", macro) {
 			t.Errorf("an instruction that is none of ours: %q", line)

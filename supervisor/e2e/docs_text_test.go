@@ -161,7 +161,7 @@ func testNames(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	names := map[string]bool{}
-	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(string(out)), "\n") {
 		names[strings.TrimPrefix(line, "func ")] = true
 	}
 	return names
@@ -171,11 +171,12 @@ func testNames(t *testing.T) map[string]bool {
 func namedTests(names map[string]bool) func(page) []string {
 	named := regexp.MustCompile(`\b(Test|Fuzz)[A-Z][A-Za-z0-9_]*`)
 	return func(p page) (problems []string) {
-		text := p.prose
+		var text strings.Builder
+		text.WriteString(p.prose)
 		for _, b := range p.blocks {
-			text += b.text + b.reason
+			text.WriteString(b.text + b.reason)
 		}
-		for _, name := range named.FindAllString(text, -1) {
+		for _, name := range named.FindAllString(text.String(), -1) {
 			if !names[name] {
 				problems = append(problems, "there is no "+name)
 			}

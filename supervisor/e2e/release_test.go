@@ -75,7 +75,7 @@ func copyOfTree(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range strings.Split(strings.TrimSuffix(string(listed), "\x00"), "\x00") {
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(listed), "\x00"), "\x00") {
 		if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() {
 			write(t, filepath.Join(dir, name), readText(t, name))
 		} else if errors.Is(err, os.ErrNotExist) {
