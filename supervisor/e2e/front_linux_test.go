@@ -141,7 +141,7 @@ type frontedApp struct {
 
 	saves int
 	took  []int // from a save to ready
-	kills []time.Time
+	kills []kill
 }
 
 // underLoad restarts the app by saves, and kills it after each fifth, and at least once.
@@ -195,8 +195,15 @@ func (f *frontedApp) kill(t *testing.T, l *load) {
 			pid = started.int("pid")
 		}
 	}
-	f.kills = append(f.kills, time.Now())
-	l.killed(t, f.devguard, pid)
+	k, mark := kill{sent: time.Now()}, f.mark()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	f.wait(mark, "instance exited", nil)
+	k.gone = time.Now()
+	f.kills = append(f.kills, k)
+	f.wait(mark, "instance ready", nil)
+	l.goesOn(t)
 }
 
 // duplicates returns the lines that a file has more than once.

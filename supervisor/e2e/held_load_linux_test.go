@@ -312,14 +312,12 @@ func (f failure) String() string {
 	return fmt.Sprintf("%s: %v, begun %s, failed %s", f.kind, f.err, f.began.UTC().Format(time.StampMilli), f.ended.UTC().Format(time.StampMilli))
 }
 
-// inFlight is how long after a kill a request may begin and yet reach the app: the kernel ends it
-// beside us.
-const inFlight = 100 * time.Millisecond
+// kill is one by a signal that nobody handles. On a busy machine the app may answer for a while after it was
+// sent.
+type kill struct{ sent, gone time.Time }
 
 // within reports whether a request was in flight when the app was killed.
-func (f failure) within(kill time.Time) bool {
-	return f.began.Before(kill.Add(inFlight)) && f.ended.After(kill)
-}
+func (f failure) within(k kill) bool { return f.began.Before(k.gone) && f.ended.After(k.sent) }
 
 // again makes one request after the other, some 20 a second.
 func (l *load) again(ctx context.Context, kind string, once func(context.Context) error) {
