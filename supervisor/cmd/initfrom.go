@@ -121,7 +121,14 @@ func reportFrom(w io.Writer, cfg *config.Config, made *translate.Result) error {
 			fmt.Fprintf(&b, "    %s\n", hint)
 		}
 	}
-	b.WriteString("next: read it, then devguard run\n")
+	if n := made.Omitted(); n > 0 {
+		fmt.Fprintf(&b, "  settings left out: %d; comments at the end of %s say why\n", n, config.File)
+	}
+	b.WriteString("next: read it, then devguard run")
+	if cfg.Front.Listen != "" {
+		fmt.Fprintf(&b, ", and open http://%s in the browser", cfg.Front.Listen)
+	}
+	b.WriteString("\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -46,6 +46,22 @@ func TestInitFromWritesWhatLoads(t *testing.T) {
 	}
 }
 
+// TestInitFromSaysWhereToLook: the address of the front, and how much is in comments alone.
+func TestInitFromSaysWhereToLook(t *testing.T) {
+	root := tree(t, map[string]string{
+		"go.mod": goMod, "main.go": mainProgram,
+		".air.toml": "[build]\ncmd = 'go build -o ./tmp/main .'\ndelay = 100\nstop_on_error = true\n[proxy]\nenabled = true\nproxy_port = 8090\n",
+	})
+	var said strings.Builder
+	if err := InitFrom(&said, root, ".air.toml", nil); err != nil {
+		t.Fatal(err)
+	}
+	want := "  settings left out: 3; comments at the end of devguard.toml say why\nnext: read it, then devguard run, and open http://127.0.0.1:8090 in the browser\n"
+	if !strings.HasSuffix(said.String(), want) {
+		t.Errorf("said\n%s\nwant at its end\n%s", &said, want)
+	}
+}
+
 func TestInitFromStdin(t *testing.T) {
 	root := tree(t, map[string]string{"go.mod": goMod})
 	var said strings.Builder

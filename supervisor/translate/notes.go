@@ -61,6 +61,19 @@ func (r *Result) Left() []string {
 	return append(noteLines(r.Notes, NotSupported), noteLines(r.Notes, Unknown)...)
 }
 
+// Omitted is how many settings of the source are in Text as comments alone.
+func (r *Result) Omitted() int {
+	type setting struct {
+		line int
+		key  string
+	}
+	settings := map[setting]bool{}
+	for _, n := range r.Notes {
+		settings[setting{n.Line, n.Key}] = true
+	}
+	return len(settings)
+}
+
 // noteLines are the notes of one kind, those with the same reason in one.
 func noteLines(notes []Note, kind NoteKind) []string {
 	var reasons []string
