@@ -37,6 +37,7 @@ func (d *draft) air(data []byte) error {
 	a.program()
 	a.rules()
 	a.stopping()
+	a.proxy()
 	a.files()
 	a.rest()
 	a.others()
@@ -150,7 +151,7 @@ func (a *airFile) roots() {
 	} else {
 		a.d.unsupported(a.line("root"), "root", "it is outside of this directory: write devguard.toml there")
 	}
-	for _, dir := range append(a.list("build.exclude_dir", "assets", "tmp", "vendor", "testdata"), a.text("tmp_dir", "tmp"), a.text("testdata_dir", "testdata")) {
+	for _, dir := range append(slices.Clone(a.list("build.exclude_dir", airExcludes...)), a.text("tmp_dir", airDirs["tmp_dir"]), a.text("testdata_dir", airDirs["testdata_dir"])) {
 		dir = strings.TrimSuffix(strings.TrimSpace(dir), "/")
 		if rel, ok := relative(a.root, dir); ok && rel != a.root && dir != "" {
 			a.exclude = add(a.exclude, rel)
@@ -217,19 +218,41 @@ func (a *airFile) files() {
 		return
 	}
 	unread := a.d.unread()
+	if a.fronted() {
+		unread = append(unread, reloaded...)
+	}
 	exts := slices.DeleteFunc(slices.Clone(a.exts), func(ext string) bool { return slices.Contains(unread, ext) })
 	globs := below(a.dirs, exts)
 	for _, file := range a.includeFiles() {
+		ext := strings.TrimPrefix(path.Ext(file), ".")
 		switch {
-		case path.Ext(file) == ".go":
+		case ext == "go":
 			a.d.needless(a.line("build.include_file"), "build.include_file", file+" is watched when it is part of the program")
-		case !slices.Contains(exts, strings.TrimPrefix(path.Ext(file), ".")) || len(a.list("build.include_dir")) > 0:
+		case a.fronted() && slices.Contains(reloaded, ext):
+			a.d.needless(a.line("build.include_file"), "build.include_file", file+": pages take it anew (front.reload), and the app is not restarted")
+		case !slices.Contains(exts, ext) || len(a.list("build.include_dir")) > 0:
 			globs = add(globs, Literal(file))
 		}
 	}
 	if !slices.Contains(a.exts, "go") && !slices.Contains(a.exts, "*") {
 		a.d.unsupported(a.line("build.include_ext"), "build.include_ext", "without go: Go files of the program are always watched")
 	}
+	a.include(globs)
+	if len(globs) == 0 && !a.fronted() {
+		a.needless("build.exclude_dir build.exclude_file", "nothing is watched but what the program is built from")
+		return
+	}
+	a.leaveOut(a.excluded(len(globs) > 0 || a.fronted()))
+}
+
+// reloaded are the extensions of front.reload's default.
+var reloaded = []string{"css", "js"}
+
+// fronted reports whether there is a front, by way of which pages take such files.
+func (a *airFile) fronted() bool { return a.d.has("front.listen") }
+
+// include sets watch.include, and says what of include_ext is not in it.
+func (a *airFile) include(globs []string) {
 	from := a.at("build.include_ext")
 	if len(a.list("build.include_dir")) > 0 {
 		from += "; " + a.at("build.include_dir")
@@ -237,23 +260,76 @@ func (a *airFile) files() {
 	if len(a.includeFiles()) > 0 {
 		from += "; " + a.at("build.include_file")
 	}
-	a.d.include(globs, from)
-	exclude := a.excluded(globs)
-	if len(globs) == 0 {
-		a.needless("build.exclude_dir build.exclude_file", "nothing is watched but what the program is built from")
-		return
+	var why []string
+	if a.has("build.include_ext") && slices.Contains(a.exts, "go") {
+		why = append(why, "Without go: the Go files of the program are always watched.")
 	}
-	a.d.setList("watch.exclude", exclude, a.at("build.exclude_dir"), "")
+	if a.fronted() {
+		why = append(why, a.ofFront()...)
+	}
+	a.d.include(globs, from, strings.Join(why, " "))
+	if !a.d.has("watch.include") {
+		a.needless("build.include_ext", "the default of watch.include")
+	}
 }
 
-// excluded are the globs of what air leaves out of these.
-func (a *airFile) excluded(globs []string) []string {
+// ofFront says what becomes of files that pages fetch by way of the front.
+func (a *airFile) ofFront() []string {
+	shown := slices.DeleteFunc(slices.Clone(a.exts), func(ext string) bool { return !slices.Contains(reloaded, ext) })
+	switch {
+	case slices.Contains(a.exts, "*"):
+		return []string{"A change of a stylesheet or script restarts the app, since these globs match it: name extensions here, and pages take it anew instead (front.reload)."}
+	case len(shown) > 0:
+		return []string{"Without " + strings.Join(shown, ", ") + ": the front has pages take them anew (front.reload), and the app is not restarted."}
+	}
+	return nil
+}
+
+// leaveOut sets watch.exclude, and says what of exclude_dir is not in it.
+func (a *airFile) leaveOut(globs []string) {
+	listed, from := a.list("build.exclude_dir", airExcludes...), a.at("build.exclude_dir")
+	for _, key := range []string{"tmp_dir", "testdata_dir"} {
+		dir := a.text(key, airDirs[key])
+		rel, _ := relative(a.root, dir)
+		switch {
+		case slices.Contains(listed, dir), !slices.Contains(globs, Literal(rel)+"/**"):
+		case a.has(key):
+			from += "; " + a.at(key)
+		default:
+			from += "; " + dir + " is air's default of " + key
+		}
+	}
+	never := slices.DeleteFunc(slices.Clone(listed), func(dir string) bool { return !neverLookedAt(dir) })
+	why := ""
+	if len(never) > 0 {
+		why = "devguard ignores " + strings.Join(never, ", ") + " by itself"
+	}
+	if len(globs) == 0 && why != "" {
+		a.needless("build.exclude_dir", why)
+		return
+	}
+	a.d.setList("watch.exclude", globs, from, why)
+}
+
+// airDirs are air's defaults of keys that name a directory.
+var airDirs = map[string]string{"tmp_dir": "tmp", "testdata_dir": "testdata"}
+
+// airExcludes is air's default of exclude_dir.
+var airExcludes = []string{"assets", "tmp", "vendor", "testdata"}
+
+// neverLookedAt reports whether devguard never looks into directories of that name.
+func neverLookedAt(dir string) bool {
+	return slices.Contains([]string{".git", ".hg", ".svn", ".devguard", "node_modules"}, path.Base(strings.TrimSuffix(strings.TrimSpace(dir), "/")))
+}
+
+// excluded are the globs of what air leaves out; of expressions only when anything is watched that is
+// not built.
+func (a *airFile) excluded(watched bool) []string {
 	var out []string
 	for _, dir := range a.exclude {
-		base := path.Base(dir)
 		switch {
-		case slices.Contains([]string{".git", ".hg", ".svn", ".devguard", "node_modules"}, base):
-			continue // never looked at
+		case neverLookedAt(dir):
+			continue
 		case !slices.ContainsFunc(a.dirs, func(in string) bool { return in == "." || dir == in || strings.HasPrefix(dir, in+"/") }):
 			continue // not below what is watched
 		}
@@ -271,16 +347,16 @@ func (a *airFile) excluded(globs []string) []string {
 		switch {
 		case ok && !slices.ContainsFunc(of, func(glob string) bool { return path.Ext(glob) != ".go" }), goOnly.MatchString(expr):
 			a.d.needless(a.line("build.exclude_regex"), "build.exclude_regex", goExcluded)
-		case ok && len(globs) > 0:
+		case ok && watched:
 			out = add(out, of...)
-		case len(globs) > 0:
+		case watched:
 			a.d.unsupported(a.line("build.exclude_regex"), "build.exclude_regex", fmt.Sprintf("%q cannot be said in globs: see watch.exclude", expr))
 		}
 	}
 	return out
 }
 
-const goExcluded = "test files are no part of the program; a Go file that is one is built again, and the same contents or the same program restart nothing"
+const goExcluded = "devguard watches only the Go files that the program is built from (no tests), and each of these"
 
 // stopping sets how the app is asked to end.
 func (a *airFile) stopping() {

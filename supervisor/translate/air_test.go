@@ -2,6 +2,7 @@ package translate
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -197,6 +198,48 @@ exclude_regex = ["_test.go", "\\.gen\\.html$", "/cache/", "^.*draft.*$", "(?i)x"
 				t.Errorf("exclude %s, want %s\n%s", got, test.exclude, r.Text)
 			}
 		})
+	}
+}
+
+// TestAirFilesOfPages: with a front a change of a stylesheet or script is for pages, and restarts nothing.
+func TestAirFilesOfPages(t *testing.T) {
+	const proxy = "\n[proxy]\nenabled = true\nproxy_port = 8090\n"
+	for _, test := range []struct{ build, include, exclude, says string }{
+		{"include_ext = ['go', 'html', 'css']\nexclude_dir = ['tmp', 'node_modules']", "**/*.html", "tmp/** testdata/**", "# Without go: the Go files of the program are always watched. Without css: the front has pages take them # anew (front.reload)"},
+		{"include_ext = ['go', 'css', 'js']\ninclude_file = ['web/app.js', 'a.yaml']", "a.yaml", "assets/** tmp/** vendor/** testdata/**", "web/app.js: pages take it anew"},
+		{"include_ext = ['go', 'css']", "", "assets/** tmp/** vendor/** testdata/**", "Without css: "},
+		{"include_ext = ['*']\nexclude_dir = []", "**/*", "tmp/** testdata/**", "# A change of a stylesheet or script restarts the app"},
+	} {
+		cfg, r := parsed(t, "[build]\n"+test.build+proxy, Facts{})
+		if got := strings.Join(cfg.Watch.Include, " "); got != test.include {
+			t.Errorf("include %s, want %s\n%s", got, test.include, r.Text)
+		}
+		if got := strings.Join(cfg.Watch.Exclude, " "); got != test.exclude {
+			t.Errorf("exclude %s, want %s\n%s", got, test.exclude, r.Text)
+		}
+		if !strings.Contains(strings.Join(strings.Fields(r.Text), " "), test.says) {
+			t.Errorf("does not say %q\n%s", test.says, r.Text)
+		}
+		if want := below(nil, reloaded); !slices.Equal(cfg.Front.Reload, want) {
+			t.Errorf("front.reload is %q, and %q is left to it", cfg.Front.Reload, want)
+		}
+	}
+	cfg, r := parsed(t, "[build]\ninclude_ext = ['go', 'html', 'css']", Facts{})
+	if got := strings.Join(cfg.Watch.Include, " "); got != "**/*.{html,css}" {
+		t.Errorf("without a front: %s\n%s", got, r.Text)
+	}
+}
+
+// TestAirExcludedDirectories: where each glob of watch.exclude is from, and what is none.
+func TestAirExcludedDirectories(t *testing.T) {
+	for text, want := range map[string]string{
+		"[build]\nexclude_dir = ['tmp', 'node_modules']":                  "# devguard ignores node_modules by itself\nexclude = [\"tmp/**\", \"testdata/**\"] # line 2, build.exclude_dir; testdata is air's default of testdata_dir\n",
+		"tmp_dir = 'out'\ntestdata_dir = 'td'\n[build]\nexclude_dir = []": "exclude = [\"out/**\", \"td/**\"] # line 4, build.exclude_dir; line 1, tmp_dir; line 2, testdata_dir\n",
+		"[build]\ninclude_dir = ['web']\nexclude_dir = ['node_modules']":  "#   build.exclude_dir (3): devguard ignores node_modules by itself\n",
+	} {
+		if _, r := parsed(t, text, Facts{}); !strings.Contains(r.Text, want) {
+			t.Errorf("no\n%s\nin\n%s", want, r.Text)
+		}
 	}
 }
 

@@ -193,7 +193,7 @@ func (d *draft) mentions(key string) bool {
 // notOfKey finds what stands between the names of settings.
 func notOfKey(r rune) bool { return strings.ContainsRune(" ,;:`[]()", r) }
 
-// looks are settings of what air shows, and of its proxy.
+// looks are settings of what air shows.
 func (a *airFile) looks() {
 	var shown []string
 	for key := range airKeys {
@@ -210,7 +210,6 @@ func (a *airFile) looks() {
 		a.needless("screen.clear_on_rebuild", "devguard never clears the screen")
 	}
 	a.needless("screen.keep_scroll", "devguard never clears the screen")
-	a.proxy()
 }
 
 // proxy makes air's proxy the front.

@@ -85,9 +85,9 @@ func (d *draft) setList(key string, list []string, from, why string) {
 }
 
 // include sets watch.include, the globs of what the running app reads, unless it is the default.
-func (d *draft) include(globs []string, from string) {
+func (d *draft) include(globs []string, from, why string) {
 	if !slices.Equal(globs, config.Default("").Watch.Include) {
-		d.set("watch.include", List(globs), from, "")
+		d.set("watch.include", List(globs), from, why)
 	}
 }
 

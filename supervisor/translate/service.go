@@ -91,7 +91,7 @@ func (d *draft) readBy(s service) {
 	read := slices.DeleteFunc(slices.Clone(s.watch), func(glob string) bool {
 		return slices.Contains(unread, strings.TrimPrefix(path.Ext(glob), "."))
 	})
-	d.include(merged(read), s.from)
+	d.include(merged(read), s.from, "")
 	var exclude []string
 	for _, glob := range s.exclude {
 		switch {
