@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -35,7 +34,7 @@ func pauseReason(snap reload.Snapshot) string {
 func failureLines(f reload.Failure) []string {
 	found, _ := f.Detail.(logline.Diagnostics)
 	if len(found.Shown) == 0 {
-		return []string{fmt.Sprintf("%s: %v", f.What, f.Err)}
+		return []string{reload.Sentence(f.What, f.Err.Error())}
 	}
 	var lines []string
 	for _, d := range found.Shown {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/control"
+	"github.com/devguard/devguard/supervisor/reload"
 )
 
 // Status answers `devguard status`.
@@ -160,7 +161,7 @@ func pastTexts(p control.Past) (parts []string) {
 
 func (t *table) failure(f control.Failure) {
 	if len(f.Errors) == 0 {
-		t.row("failed", "%s: %s", f.What, f.Error)
+		t.row("failed", "%s", reload.Sentence(f.What, f.Error))
 	}
 	for _, d := range f.Errors {
 		t.row("failed", "%s: %s", f.What, diagnosticText(d))

@@ -15,7 +15,8 @@ func TestStatusText(t *testing.T) {
 		Instance: control.Instance{Gen: 3, Phase: "running", Ready: true, PID: 9, Listening: []string{"127.0.0.1:8080"}},
 		Waits:    []control.Wait{{What: "build", Kind: "build failed", Reason: "the last build failed"}},
 		Failures: []control.Failure{{What: "build", Error: "x", Hint: "mend it", Total: 3, Errors: []control.Diagnostic{
-			{File: "main.go", Line: 3, Column: 1, Text: "oops"}, {Text: "no place"}}}},
+			{File: "main.go", Line: 3, Column: 1, Text: "oops"}, {Text: "no place"}}},
+			{What: "hook gen", Error: "hook gen failed with exit code 3"}, {What: "start", Error: "no such file"}},
 		Builds:  control.Builds{Mode: "auto", Fast: 5, Verified: 2, Refused: []control.Refused{{Reason: "imports changed", Builds: 1}}},
 		Hooks:   []control.Hook{{Name: "gen", State: "ok"}},
 		Sockets: control.Sockets{Off: "it is switched off", Addresses: []control.Address{{Address: "127.0.0.1:8080", State: "let go: it is switched off"}}},
@@ -28,6 +29,8 @@ failed    build: main.go:3:1: oops
 failed    build: no place
           and 1 more
           hint: mend it
+failed    hook gen failed with exit code 3
+failed    start: no such file
 waits     build: the last build failed
 runs      ./cmd/shop, in /src; devguard has pid 4
 front     http://127.0.0.1:9000

@@ -276,6 +276,10 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+type byHand string
+
+func (b byHand) ByHand() string { return string(b) }
+
 // TestHookFailure: a hook writes to the terminal, so whoever asks from elsewhere is told where that is.
 func TestHookFailure(t *testing.T) {
 	err := errors.New("hook gen failed with exit code 1")
@@ -283,7 +287,8 @@ func TestHookFailure(t *testing.T) {
 		f    reload.Failure
 		hint string
 	}{
-		{reload.Failure{What: "hook gen", Err: err}, "where devguard runs"},
+		{reload.Failure{What: "hook gen", Err: err}, "its output is in the terminal of devguard run"},
+		{reload.Failure{What: "hook gen", Err: err, Detail: byHand("cd /src && make gen")}, "; to see it here: cd /src && make gen"},
 		{reload.Failure{What: "hook gen", Err: logline.WithHint(err, "install gen")}, "install gen"},
 		{reload.Failure{What: "start", Err: err}, ""},
 	} {

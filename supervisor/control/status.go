@@ -219,7 +219,10 @@ func failuresOf(snap reload.Snapshot) []Failure {
 			one.Errors, one.Total = diagnostics(d), d.Total
 		}
 		if one.Hint == "" && strings.HasPrefix(one.What, "hook ") { // its output is not kept: it goes to the terminal as it is
-			one.Hint = "what it wrote stands where devguard runs; to see it here, run its command by hand"
+			one.Hint = "its output is in the terminal of devguard run"
+			if d, ok := f.Detail.(interface{ ByHand() string }); ok && d.ByHand() != "" {
+				one.Hint += "; to see it here: " + d.ByHand()
+			}
 		}
 		all = append(all, one)
 	}

@@ -119,6 +119,7 @@ func result(ctx context.Context, spec Spec, state *os.ProcessState, err error) R
 		res.Err = shellError(spec, res.Code)
 	default:
 		res.Err = fmt.Errorf("hook %s failed with exit code %d", spec.Name, res.Code)
+		res.byHand = spec.byHand()
 	}
 	return res
 }

@@ -41,7 +41,13 @@ type Result struct {
 	Code int
 	// Signal names the signal that ended the hook, like "SIGKILL".
 	Signal string
+
+	byHand string
 }
+
+// ByHand is a line for sh that does what the hook has failed at; "" when there is none, or none that
+// may be shown.
+func (r Result) ByHand() string { return r.byHand }
 
 // maxChanged bounds DEVGUARD_CHANGED. Linux refuses to start a program with one
 // environment string above 128 KiB (MAX_ARG_STRLEN, execve(2)): a checkout of

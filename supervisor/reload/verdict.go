@@ -87,21 +87,26 @@ func (s Snapshot) nothingDue() bool {
 	return len(s.Failures) == 0
 }
 
+// Sentence says of a Failure what has failed and how. It names that once: errors of package hook
+// begin with it.
+func Sentence(what, text string) string {
+	if strings.HasPrefix(text, what) {
+		return text
+	}
+	return what + ": " + text
+}
+
 // Blame is why a version that has Failed is not served, for people: what has failed, and what waits
 // for somebody to do something.
 func (s Snapshot) Blame() []string {
 	var why []string
 	told := map[string]bool{}
 	for _, f := range s.Failures {
-		text := f.Err.Error()
-		if !strings.HasPrefix(text, f.What) { // errors of package hook begin with it
-			text = f.What + ": " + text
-		}
-		why = append(why, text)
+		why = append(why, Sentence(f.What, f.Err.Error()))
 		told[f.What] = true
 	}
 	if s.Phase == (crashed{}).String() {
-		why = append(why, "start: the app crashed; what it wrote stands where devguard runs")
+		why = append(why, "start: the app crashed; its output is in the terminal of devguard run")
 		told["start"] = true // that it waits for its next start says less
 	}
 	for _, h := range s.Holds {
