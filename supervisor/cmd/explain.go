@@ -50,8 +50,21 @@ func explanation(file string, missing bool, class classify.Class, hooks []config
 		// As a table, not as the dotted key that class has: at the end of a
 		// file that would belong to its last table.
 		fmt.Fprintf(&b, "    [watch]\n    %s\n", strings.TrimPrefix(class.Suggest, "watch."))
+		b.WriteString(fetched(file))
 	}
 	return b.String()
+}
+
+// fetched is what to know of a file that pages fetch by way of the app; "" of another.
+func fetched(file string) string {
+	const served = "  if the app reads it for each request, no restart is needed, only a reload of the page; "
+	switch strings.ToLower(filepath.Ext(file)) {
+	case ".css", ".js":
+		return served + "devguard run --front does that\n"
+	case ".mjs", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".avif", ".ico", ".woff", ".woff2":
+		return served + "devguard run --front does that for what front.reload names\n"
+	}
+	return ""
 }
 
 // pages says what pages that are open do about a file.

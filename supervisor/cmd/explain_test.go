@@ -56,6 +56,25 @@ func TestExplanation(t *testing.T) {
 	}
 }
 
+// TestExplanationOfWhatPagesFetch: to restart on it is not all that can be done.
+func TestExplanationOfWhatPagesFetch(t *testing.T) {
+	for file, want := range map[string]string{
+		"web/site.css": "only a reload of the page; devguard run --front does that\n",
+		"web/LOGO.PNG": "devguard run --front does that for what front.reload names\n",
+		"notes.txt":    "",
+	} {
+		class := classify.Class{Reason: "r", Suggest: `watch.include = ["x"]`}
+		got := explanation(file, false, class, nil)
+		if !strings.HasSuffix(got, want) || want == "" && strings.Contains(got, "--front") {
+			t.Errorf("%s: %s", file, got)
+		}
+		class.Suggest = "" // nothing would have it watched
+		if got := explanation(file, false, class, nil); strings.Contains(got, "--front") {
+			t.Errorf("%s is outside: %s", file, got)
+		}
+	}
+}
+
 func TestExplainAsksForTheAbsolutePath(t *testing.T) {
 	root := tree(t, map[string]string{"web/a.html": "", "b.go": ""})
 	cfg := config.Default(filepath.Join(root, "web"))
