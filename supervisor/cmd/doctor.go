@@ -16,6 +16,7 @@ import (
 	"github.com/devguard/devguard/supervisor/control"
 	"github.com/devguard/devguard/supervisor/doctor"
 	"github.com/devguard/devguard/supervisor/examine"
+	"github.com/devguard/devguard/supervisor/reload"
 	"github.com/devguard/devguard/supervisor/statedir"
 )
 
@@ -71,6 +72,22 @@ func RunningHere(ctx context.Context, dir string) (all []examine.Running) {
 	return all
 }
 
+// failedThere is what has failed in a devguard, each in one line.
+func failedThere(s control.Status) (all []doctor.Trouble) {
+	for _, f := range s.Failures {
+		text := f.Error
+		if len(f.Errors) > 0 {
+			text = diagnosticText(f.Errors[0])
+		}
+		text, _, _ = strings.Cut(reload.Sentence(f.What, text), "\n")
+		all = append(all, doctor.Trouble{Text: text, Fix: f.Hint})
+	}
+	if s.Instance.Phase == "crashed" {
+		all = append(all, doctor.Trouble{Text: "the app crashed", Fix: "its output is in the terminal of devguard run"})
+	}
+	return all
+}
+
 // described asks a devguard what it has. One that does not answer has its control server.
 func described(ctx context.Context, r statedir.Running) examine.Running {
 	ctx, cancel := context.WithTimeout(ctx, askWait)
@@ -97,6 +114,7 @@ func described(ctx context.Context, r statedir.Running) examine.Running {
 			d.Ports = append(d.Ports, int(at.Port()))
 		}
 	}
+	d.Failed = failedThere(s)
 	for _, h := range s.Hooks {
 		d.Hooks = append(d.Hooks, h.Name)
 	}

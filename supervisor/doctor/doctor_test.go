@@ -72,6 +72,10 @@ func goSays(version, failed, fix string) func(*Facts) {
 	return func(f *Facts) { f.Toolchain.Version, f.Toolchain.Failed = version, &Trouble{failed, fix} }
 }
 
+func running(failed Trouble) func(*Facts) {
+	return func(f *Facts) { f.Project.Running = []Running{{Name: "app", PID: 7, Failed: []Trouble{failed}}} }
+}
+
 func port(p Port) func(*Facts) { return func(f *Facts) { f.Ports = []Port{p} } }
 
 func database(change func(*Database)) func(*Facts) {
@@ -95,6 +99,8 @@ var notOK = []struct {
 }{
 	{"invalid", func(f *Facts) { f.Project.Invalid = []Trouble{{"devguard.toml:2:1: no such key", "did you mean it?"}} }, "problem configuration devguard.toml:2:1: no such key | did you mean it?"},
 	{"invalid, without a hint", func(f *Facts) { f.Project.Invalid = []Trouble{{"x", ""}} }, "problem configuration x | correct that"},
+	{"a failed hook", running(Trouble{"hook gen failed with exit code 3", "see for yourself"}), `warning running devguard "app": hook gen failed with exit code 3 | see for yourself`},
+	{"a failed build", running(Trouble{"build: a.go:3:1: oops", ""}), `warning running devguard "app": build: a.go:3:1: oops | devguard status`},
 	{"no go", goSays("", "there is no go command on PATH", "install Go"), "problem go there is no go command on PATH | install Go"},
 	{"old go", goSays("go1.25", "go.mod requires go >= 1.99 (running go 1.25; GOTOOLCHAIN=local)", ""), "problem go go.mod requires go >= 1.99 | go env -w GOTOOLCHAIN=auto"},
 	{"go.sum", goSays("go1.26", "missing go.sum entry for module x", ""), "problem module missing go.sum entry | go mod tidy"},
@@ -182,7 +188,7 @@ func TestOtherwiseOK(t *testing.T) {
 		want   string
 	}{
 		{"no file", func(f *Facts) { f.Project.Config = "" }, "there is no devguard.toml"},
-		{"runs", func(f *Facts) { f.Project.Running = []Running{{"api", 7}} }, `devguard "api" runs here, pid 7`},
+		{"runs", func(f *Facts) { f.Project.Running = []Running{{Name: "api", PID: 7}} }, `devguard "api" runs here, pid 7`},
 		{"poll", func(f *Facts) { f.Watch.Asked, f.Watch.Mode, f.Watch.Remote = "2s", "poll", &Remote{"/x", "nfs"} }, "a look every 2s"},
 		{"poll off", func(f *Facts) { f.Watch.Asked = "off" }, "only events"},
 		{"macOS", func(f *Facts) { f.Sockets.System = "darwin" }, "no held sockets on darwin"},

@@ -17,6 +17,8 @@ type Project struct {
 type Running struct {
 	Name string
 	PID  int
+
+	Failed []Trouble // what has failed there and has not succeeded since
 }
 
 func (p Project) examine(r *Report) {
@@ -33,6 +35,9 @@ func (p Project) examine(r *Report) {
 	}
 	for _, d := range p.Running {
 		r.ok("running", fmt.Sprintf("devguard %q runs here, pid %d", d.Name, d.PID))
+		for _, t := range d.Failed {
+			r.warn("running", fmt.Sprintf("devguard %q: %s", d.Name, t.Text), t.or("correct that; devguard status says more"))
+		}
 	}
 }
 
