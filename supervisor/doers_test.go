@@ -1,7 +1,9 @@
 package supervisor
 
 import (
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/devguard/devguard/supervisor/classify"
@@ -74,6 +76,22 @@ func TestKeysThatAreReadAtTheStart(t *testing.T) {
 	want := []string{"name", "log_format", "verbose", "app.stdin", "watch.poll"}
 	if keys := startKeys(old, &now); !slices.Equal(keys, want) {
 		t.Errorf("got %q", keys)
+	}
+}
+
+// TestAChangedFrontSaysWhatToDo: it is not changed by a save, and the warning has the way.
+func TestAChangedFrontSaysWhatToDo(t *testing.T) {
+	var log strings.Builder
+	old := config.Default("/w")
+	now := *old
+	now.Front.Listen = "127.0.0.1:8081"
+	s := &Supervisor{Options: Options{Log: slog.New(slog.NewTextHandler(&log, nil))}, cfg: old}
+	s.applyConfig(&now, nil)
+	if got := log.String(); !strings.Contains(got, "not changed now: front") || !strings.Contains(got, "stop devguard and start it again") {
+		t.Errorf("said %q", got)
+	}
+	if s.cfg.Front.Listen != "" {
+		t.Errorf("the front is taken to be at %s", s.cfg.Front.Listen)
 	}
 }
 

@@ -67,7 +67,7 @@ func (s *Supervisor) applyConfig(cfg *config.Config, db *Database) {
 		s.plan, s.noPlan = nil, reload.Refusal{}
 	}
 	if keys := startKeys(s.cfg, cfg); len(keys) > 0 {
-		logline.Note(true, "read at the start of devguard alone, so not changed now: "+strings.Join(keys, ", "), "").To(s.Log)
+		logline.Note(true, "read at the start of devguard alone, so not changed now: "+strings.Join(keys, ", "), startHint).To(s.Log)
 	}
 	// The folder, the terminal: what devguard has taken at its start, it keeps.
 	kept := *cfg
@@ -77,6 +77,9 @@ func (s *Supervisor) applyConfig(cfg *config.Config, db *Database) {
 	}
 	s.cfg, s.db = &kept, db
 }
+
+// startHint says how keys that are read at the start alone are changed.
+const startHint = "stop devguard and start it again, and what is written there applies"
 
 // startKeys names the keys that differ and are read at the start alone.
 func startKeys(old, now *config.Config) (keys []string) {
