@@ -79,6 +79,29 @@ func TestKeysThatAreReadAtTheStart(t *testing.T) {
 	}
 }
 
+func TestSameButStart(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*config.Config)
+		want   bool
+	}{
+		"nothing":              {func(*config.Config) {}, false},
+		"the front":            {func(c *config.Config) { c.Front.Listen = "127.0.0.1:8081" }, true},
+		"poll, above hooks":    {func(c *config.Config) { c.Watch.Poll.Mode, c.Hooks[0].Line = config.PollOff, 9 }, true},
+		"the front, and args":  {func(c *config.Config) { c.Front.Hold, c.App.Args = 1, []string{"-x"} }, false},
+		"args":                 {func(c *config.Config) { c.App.Args = []string{"-x"} }, false},
+		"the front and a hook": {func(c *config.Config) { c.Front.Hold, c.Hooks[0].Shell = 1, "false" }, false},
+	} {
+		old := config.Default("/w")
+		old.Hooks = []config.Hook{{Name: "gen", Shell: "true", Line: 5}}
+		now := *old
+		now.Hooks = slices.Clone(old.Hooks)
+		c.change(&now)
+		if got := sameButStart(old, &now); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // TestAChangedFrontSaysWhatToDo: it is not changed by a save, and the warning has the way.
 func TestAChangedFrontSaysWhatToDo(t *testing.T) {
 	var log strings.Builder

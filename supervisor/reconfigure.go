@@ -40,6 +40,7 @@ func (s *Supervisor) loadConfig(e reload.LoadConfig) doer {
 		}
 		ev.Options = s.decisions(cfg)
 		ev.Rebuild = !sameBuild(old, cfg)
+		ev.Same = sameButStart(old, cfg)
 		ev.Retires = db != oldDB
 		ev.Brings = func() { s.applyConfig(cfg, db) }
 		return ev
@@ -80,6 +81,27 @@ func (s *Supervisor) applyConfig(cfg *config.Config, db *Database) {
 
 // startHint says how keys that are read at the start alone are changed.
 const startHint = "stop devguard and start it again, and what is written there applies"
+
+// sameButStart reports whether two configurations differ, and in keys that are read at the start alone.
+func sameButStart(old, now *config.Config) bool {
+	if len(startKeys(old, now)) == 0 {
+		return false
+	}
+	was, is := *old, *now
+	is.Name, is.LogFormat, is.Control, is.Verbose = was.Name, was.LogFormat, was.Control, was.Verbose
+	is.App.Stdin, is.Front, is.Watch.Poll = was.App.Stdin, was.Front, was.Watch.Poll
+	was.Hooks, is.Hooks = withoutLines(was.Hooks), withoutLines(is.Hooks)
+	return reflect.DeepEqual(was, is)
+}
+
+// withoutLines are hooks wherever they stand in the file.
+func withoutLines(hooks []config.Hook) []config.Hook {
+	hooks = slices.Clone(hooks)
+	for i := range hooks {
+		hooks[i].Line = 0
+	}
+	return hooks
+}
 
 // startKeys names the keys that differ and are read at the start alone.
 func startKeys(old, now *config.Config) (keys []string) {

@@ -53,6 +53,7 @@ type ConfigLoaded struct {
 	ID      ID
 	Options Options
 	Rebuild bool  // build settings differ from those before
+	Same    bool  // nothing differs but what is read at the start of devguard alone
 	Retires bool  // the database side of before is replaced by another
 	Err     error // invalid: the old configuration stays
 	Brings  any   // for Adopt

@@ -50,8 +50,12 @@ func (c cause) String() string {
 // oweRestart has the next start come although the digests may be the same.
 func (m *machine) oweRestart(c cause) { m.owed = max(m.owed, c) }
 
-// newSettings has the app started by them.
-func (m *machine) newSettings() {
+// newSettings has the app started by them. When they are the same to it only one that is gone is: what
+// it failed by may be mended.
+func (m *machine) newSettings(same bool) {
+	if same && !m.inst.gone() {
+		return
+	}
 	m.uncheck()
 	m.oweRestart(askedFor)
 }

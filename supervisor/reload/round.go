@@ -296,7 +296,7 @@ func (m *machine) configLoaded(ev ConfigLoaded) {
 		m.retired++
 	}
 	m.setOptions(ev.Options)
-	m.newSettings()
+	m.newSettings(ev.Same)
 	m.relistAll()
 	if ev.Rebuild {
 		m.asked++

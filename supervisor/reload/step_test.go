@@ -552,6 +552,17 @@ func TestConfigIsReadAgain(t *testing.T) {
 	}
 }
 
+// A change of keys that are read at the start of devguard alone restarts nothing that runs, and who
+// waits for the change is told that it is served.
+func TestConfigOfTheStartAlone(t *testing.T) {
+	w := served(t, Options{})
+	w.edit("/devguard.toml", func(s *change.Snapshot) { s.Config = digest(9) })
+	w.calm()
+	if got := w.st.Snapshot(); len(w.starts) != 1 || w.said(LogConfigApplied) != 1 || got.GenVersion != got.Version {
+		t.Fatalf("%d starts, %+v", len(w.starts), got)
+	}
+}
+
 // What devguard.toml asks for may not be there yet when it is read, in the middle of a checkout.
 func TestInvalidConfigIsReadAgainOnceThePackagesChange(t *testing.T) {
 	for _, during := range []bool{false, true} {

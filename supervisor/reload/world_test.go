@@ -252,7 +252,7 @@ func (w *world) answer(e Effect, fail bool) {
 		if retires {
 			w.retired++
 		}
-		w.step(ConfigLoaded{ID: id, Options: w.st.opts, Retires: retires, Brings: id, Err: err})
+		w.step(ConfigLoaded{ID: id, Options: w.st.opts, Same: w.tree.Config[0]%5 == 4, Retires: retires, Brings: id, Err: err})
 	case RunHook:
 		w.step(HookDone{ID: id, Snapshot: w.snap(), Took: time.Second, Err: err})
 	case Build:
