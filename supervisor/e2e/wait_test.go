@@ -339,6 +339,7 @@ func TestWaitForACommand(t *testing.T) {
 	}
 	d.wait(0, "instance started", nil)
 	wait(0)
+	d.wait(0, "instance exited", nil) // before, it may read data.txt while that is written
 	mark := d.mark()
 	write(t, filepath.Join(dir, "data.txt"), "sleep")
 	wait(0)
