@@ -85,7 +85,7 @@ var configurationAdvice = []struct{ wrong, advised, right string }{
 	{"[[hook]]\nname = 'x'\nrun = 'true'", `write watch = ["..."]`, "[[hook]]\nname = 'x'\nwatch = [\"...\"]\nrun = 'true'"},
 	{adviceHook + adviceHook, "give each hook a name of its own", adviceHook + strings.Replace(adviceHook, `"x"`, `"y"`, 1)},
 	{adviceHook + `then = "rebuil"`, `did you mean "rebuild"?`, adviceHook + `then = "rebuild"`},
-	{adviceHook + `then = "reload"`, "write one of rebuild, restart, none", adviceHook + `then = "restart"`},
+	{adviceHook + `then = "reset-connections"`, "write one of rebuild, restart, reload, none", adviceHook + `then = "restart"`},
 }
 
 // TestAdviceOnConfiguration makes each mistake of devguard.toml, finds what is advised, and types
