@@ -1,5 +1,5 @@
 // Restarts measures what the clients of an unmodified app with a graceful shutdown notice of
-// restarts by save: under devguard, devguard without held sockets, air, and air with its proxy. Then
+// restarts by save: under devguard, devguard without held sockets, devguard with its front, air, and air with its proxy. Then
 // what holding the sockets costs: requests a second and the 99th percentile of their time, and the
 // time from the end of one generation to the readiness of the next.
 //
@@ -63,6 +63,7 @@ func contenders() []*contender {
 	return []*contender{
 		{name: "`devguard run`", tool: "devguard", args: json, cost: true},
 		{name: "`devguard run --hold-sockets=false`", tool: "devguard", args: append(json[:len(json):len(json)], "--hold-sockets=false"), cost: true},
+		{name: "`devguard run --front`", tool: "devguard", args: append(json[:len(json):len(json)], "--front")},
 		{name: "`air`, 1 ms delay", tool: "air", air: airBuild},
 		{name: "`air`, 1 ms delay, `send_interrupt`", tool: "air", air: airBuild + "send_interrupt = true\nkill_delay = \"5s\"\n"},
 		{name: "`air`, 1 ms delay, its proxy", tool: "air", air: airBuild + "[proxy]\nenabled = true\nproxy_port = %d\napp_port = %d\n"},
