@@ -96,7 +96,7 @@ func (m *machine) rebuild() {
 	m.binary = binary{}
 	m.oweRestart(afterRemoval)
 	m.asked++
-	m.again = true
+	m.again, m.broken = true, ""
 }
 
 // unbuilt reports whether there is no program to start.

@@ -57,7 +57,7 @@ func (m *machine) accept(ev Event) {
 	case Restart:
 		m.wishRestart()
 	case Replace:
-		m.again = true
+		m.again, m.broken = true, ""
 		m.editedElsewhere()
 		m.oweRestart(askedFor)
 	case Interrupt:
@@ -153,6 +153,7 @@ func (m *machine) observe(snap change.Snapshot) (before change.Snapshot, adopted
 
 // changed takes a set of changes into account.
 func (m *machine) changed(set change.Set) {
+	broken := m.broken
 	before, adopted := m.observe(set.Snapshot)
 	m.logSet(set)
 	asking := m.noteWrites(set)
@@ -163,6 +164,9 @@ func (m *machine) changed(set change.Set) {
 	}
 	if len(asking) == 0 && len(set.Paths) > 0 {
 		before.Runtime = set.Runtime
+		if before.SameContents(set.Snapshot) {
+			m.broken = broken // the app has written a file of its own
+		}
 	}
 	if before.SameWork(set.Snapshot) {
 		m.outdate(set)

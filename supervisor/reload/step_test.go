@@ -348,6 +348,71 @@ func TestNothingFollowsAFailedHook(t *testing.T) {
 	}
 }
 
+// refusedByHook has a hook refuse a template.
+func refusedByHook(t *testing.T, w *world) *world {
+	t.Helper()
+	w.edit("/schema", func(s *change.Snapshot) { s.Hooks[0].Watch = digest(2); s.Runtime = digest(2) })
+	w.pass(time.Second)
+	h, ok := w.inFlight("hook")
+	if !ok {
+		t.Fatal("no hook")
+	}
+	w.answer(h, true)
+	w.calm()
+	return w
+}
+
+// TestAppIsReplacedAfterAFailedHook: what runs must go, or its program is gone; a tree that is broken
+// does not stand in the way.
+func TestAppIsReplacedAfterAFailedHook(t *testing.T) {
+	t.Run("its database", func(t *testing.T) {
+		w := refusedByHook(t, served(t, hooks(1)))
+		w.step(Replace{})
+		w.calm()
+		if len(w.starts) != 2 {
+			t.Fatalf("%d starts", len(w.starts))
+		}
+	})
+	t.Run("its program is removed", func(t *testing.T) {
+		opts := hooks(1)
+		opts.RestartOnCrash = true
+		w := refusedByHook(t, served(t, opts))
+		w.lived(steady)
+		w.removed = true
+		w.crash()
+		start, ok := w.inFlight("start")
+		if !ok {
+			t.Fatalf("no start: %v", w.flight)
+		}
+		w.answer(start, true)
+		w.calm()
+		if w.st.Snapshot().Phase != "running" || w.said(LogBuildStarted) != 2 {
+			t.Fatalf("%d starts, %d builds", len(w.starts), w.said(LogBuildStarted))
+		}
+	})
+}
+
+// TestAppsOwnFileMendsNoHook: what an app writes at each start is no edit.
+func TestAppsOwnFileMendsNoHook(t *testing.T) {
+	w := looping(t, hooks(1), "/dump.sql")
+	w.edit("/schema", func(s *change.Snapshot) { s.Hooks[0].Watch = digest(2) })
+	w.edit("/a.html", func(s *change.Snapshot) { s.Runtime = digest(2) })
+	w.pass(time.Second)
+	h, ok := w.inFlight("hook")
+	if !ok {
+		t.Fatal("no hook")
+	}
+	w.answer(h, true)
+	w.write("/dump.sql", 7)
+	for _, busy := range []bool{true, false} {
+		w.edit("", func(s *change.Snapshot) { s.GitBusy = busy })
+		w.pass(time.Second)
+	}
+	if _, checks := w.inFlight("check"); checks || w.holdOf("restart").Kind != AfterHookFailed {
+		t.Fatalf("what the hook refused is started: %+v, in flight %v", w.holdOf("restart"), w.flight)
+	}
+}
+
 // The second of two hooks that fail has its turn in the round of the next edit:
 // that edit is elsewhere, and is built.
 func TestHookThatIsLateDoesNotEndTheRound(t *testing.T) {
