@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -85,5 +86,25 @@ func TestCrashDuringACheck(t *testing.T) {
 	w.calm()
 	if len(w.starts) != 2 {
 		t.Errorf("%d starts", len(w.starts))
+	}
+}
+
+// TestRefusedRestartAndAssets: pages of the generation that goes on take the stylesheet that was saved
+// with what keeps the next one from its start.
+func TestRefusedRestartAndAssets(t *testing.T) {
+	w := served(t, Options{})
+	w.edit("/app/.env", func(s *change.Snapshot) { s.Env, s.Styles = digest(2), digest(2) })
+	w.pass(time.Second)
+	c, ok := w.inFlight("check")
+	if !ok {
+		t.Fatalf("no check: %v", w.flight)
+	}
+	if len(w.refreshed) > 0 {
+		t.Fatal("told although a restart is due")
+	}
+	w.answer(c, true)
+	w.calm()
+	if len(w.starts) != 1 || !slices.Equal(w.refreshed, []Refresh{{Styles: true}}) {
+		t.Errorf("%d starts, told %v", len(w.starts), w.refreshed)
 	}
 }

@@ -84,6 +84,7 @@ func (m *machine) refuse(err error) {
 	d, _ := m.next.(due)
 	m.next = refused{d.version, err}
 	m.log(Log{What: LogRestartRefused, Gen: gen, Err: err})
+	m.refresh()
 }
 
 // rebuild has the program that was to be started built again, because somebody has
@@ -322,6 +323,7 @@ func (m *machine) launch() {
 		launched: m.now, begun: m.now,
 	}
 	m.countRestart()
+	m.fetch()
 	m.next = nothing{}
 	m.owed = noCause
 	m.start(g, m.binary.path)

@@ -28,12 +28,19 @@ func (s State) outdatedPages() outdated {
 	return s.fetched.made
 }
 
-// refresh has pages take what there is, at the end of a round. They are not told while a restart is
-// due: they reload once the next generation is ready, and before would get the app that goes.
+// refresh has pages take what there is, at the end of a round, or when a restart is refused. They are
+// not told while one is due: they reload once the next generation is ready, and before would get the
+// app that goes.
 func (m *machine) refresh() {
+	if m.restartDue() {
+		return
+	}
 	behind := m.outdatedPages()
-	m.fetched = fetched{m.tree.Styles, m.tree.Scripts, none}
-	if behind != none && !m.restartDue() && m.serving() {
+	m.fetch()
+	if behind != none && m.serving() {
 		m.effects = append(m.effects, Refresh{Styles: behind == stylesheets})
 	}
 }
+
+// fetch says that pages take what there is.
+func (m *machine) fetch() { m.fetched = fetched{m.tree.Styles, m.tree.Scripts, none} }
