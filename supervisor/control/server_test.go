@@ -289,6 +289,7 @@ func TestHookFailure(t *testing.T) {
 	}{
 		{reload.Failure{What: "hook gen", Err: err}, "its output is in the terminal of devguard run"},
 		{reload.Failure{What: "hook gen", Err: err, Detail: byHand("cd /src && make gen")}, "; to see it here: cd /src && make gen"},
+		{reload.Failure{What: "hook gen", Err: err, Detail: byHand("")}, "; to see it here, run the command of hook gen in devguard.toml"},
 		{reload.Failure{What: "hook gen", Err: logline.WithHint(err, "install gen")}, "install gen"},
 		{reload.Failure{What: "start", Err: err}, ""},
 	} {

@@ -220,13 +220,23 @@ func failuresOf(snap reload.Snapshot) []Failure {
 		}
 		if one.Hint == "" && strings.HasPrefix(one.What, "hook ") { // its output is not kept: it goes to the terminal as it is
 			one.Hint = "its output is in the terminal of devguard run"
-			if d, ok := f.Detail.(interface{ ByHand() string }); ok && d.ByHand() != "" {
-				one.Hint += "; to see it here: " + d.ByHand()
-			}
+			one.Hint += again(f)
 		}
 		all = append(all, one)
 	}
 	return all
+}
+
+// again says how to see what a hook has failed with once more; "" when that is not known.
+func again(f reload.Failure) string {
+	d, ok := f.Detail.(interface{ ByHand() string })
+	switch {
+	case !ok:
+		return ""
+	case d.ByHand() == "": // there may be a password in it
+		return "; to see it here, run the command of " + f.What + " in devguard.toml"
+	}
+	return "; to see it here: " + d.ByHand()
 }
 
 func diagnostics(d logline.Diagnostics) []Diagnostic {
