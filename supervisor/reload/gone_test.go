@@ -55,6 +55,27 @@ func TestMissingBinaryIsBuiltAgain(t *testing.T) {
 	}
 }
 
+// A fast build may find that it need not link, and the binary that it counts on is removed meanwhile.
+func TestMissingBinaryThatABuildCountsOn(t *testing.T) {
+	w := fastServed(t)
+	w.edit("/a.html", func(s *change.Snapshot) { s.Runtime = digest(2) })
+	w.pass(time.Second)
+	w.step(Restart{})
+	c, checks := w.inFlight("check")
+	b, builds := w.inFlight("build")
+	if !checks || !builds || b.(Build).Binary != digest(1) {
+		t.Fatalf("in flight: %v", w.flight)
+	}
+	w.removed = true
+	w.answer(c, true)
+	w.answer(b, false)
+	w.calm()
+	if snap := w.st.Snapshot(); len(w.starts) != 2 || w.starts[1].Binary == "" || snap.Phase != "running" || len(snap.Holds) > 0 {
+		t.Errorf("%d starts, %+v", len(w.starts), snap)
+	}
+	w.end()
+}
+
 // While the tree does not build there is nothing to start: what runs goes on, and one
 // that crashes waits for the repair.
 func TestMissingBinaryOfABrokenTree(t *testing.T) {

@@ -105,8 +105,17 @@ func (s State) unbuilt() bool { return !s.opts.Command && s.binary.path == "" }
 
 // takeBinary decides whether a good build is worth a restart.
 func (m *machine) takeBinary(ev Built, b building, saved time.Time, spent Parts) {
-	same := ev.Binary == m.binary.digest
-	if !same {
+	same := ev.Binary == m.binary.digest && m.binary.path != ""
+	switch {
+	case same:
+	case ev.Path == "": // it made nothing, for the sake of a binary that was removed meanwhile
+		m.asked++
+		m.again = true
+		if m.saved.IsZero() {
+			m.saved, m.spent = saved, spent
+		}
+		return
+	default:
 		m.binary = binary{path: ev.Path, gen: b.gen, digest: ev.Binary}
 	}
 	m.binary.version = b.version

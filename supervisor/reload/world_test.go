@@ -296,6 +296,9 @@ func (w *world) answerBuild(e Build, err error) {
 	if err == nil && !ev.Cancelled {
 		ev.Binary, ev.Path = snap.Source, "bin"
 	}
+	if ev.Fast && ev.Binary == e.Binary {
+		ev.Path = "" // it is the one that there is: nothing is linked
+	}
 	w.step(ev)
 }
 
