@@ -2,6 +2,7 @@ package fastbuild
 
 import (
 	"go/ast"
+	"go/build/constraint"
 	"go/parser"
 	"go/scanner"
 	"go/token"
@@ -12,7 +13,7 @@ import (
 // Shape is what the go command reads of one Go file, and what only the go command may judge. Two files
 // of one shape in the same package differ in what the compiler alone looks at.
 type Shape struct {
-	Parses     bool // package clause and imports
+	Parses     bool // package clause, imports and constraint
 	Package    string
 	Imports    []string // sorted; with "embed" and "C"
 	Directives []string // comments that are code, in their order
@@ -21,13 +22,32 @@ type Shape struct {
 // shapeOf reads one file.
 func shapeOf(src []byte) Shape {
 	fset := token.NewFileSet()
-	file, err := parser.ParseFile(fset, "", src, parser.ImportsOnly)
+	file, err := parser.ParseFile(fset, "", src, parser.ImportsOnly|parser.ParseComments)
 	if err != nil {
 		return Shape{}
 	}
 	s := Shape{Parses: true, Package: file.Name.Name, Imports: importsOf(file)}
 	s.Directives, s.Parses = directives(src)
+	s.Parses = s.Parses && constrained(file)
 	return s
+}
+
+// constrained reports whether the go command can read the //go:build line, of which it takes one, before the
+// package clause.
+func constrained(file *ast.File) bool {
+	lines := 0
+	for _, group := range file.Comments {
+		for _, c := range group.List {
+			if c.Pos() > file.Package || !constraint.IsGoBuild(c.Text) {
+				continue
+			}
+			if _, err := constraint.Parse(c.Text); err != nil {
+				return false
+			}
+			lines++
+		}
+	}
+	return lines <= 1
 }
 
 func importsOf(file *ast.File) []string {
