@@ -147,7 +147,9 @@ func (s *Supervisor) verify(e reload.Verify) doer {
 			why = whyNot(err)
 		}
 		ev.Refused, ev.Lasting = why, lasting(err)
-		ev.Brings = func() { s.plan, s.noPlan, s.planned = next, why, e.Binary }
+		if res.Err == nil { // else the plan that there is stays, with the program that it is of
+			ev.Brings = func() { s.plan, s.noPlan, s.planned = next, why, e.Binary }
+		}
 		return ev
 	}
 }

@@ -19,6 +19,9 @@ import (
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/fastbuild"
+	"github.com/devguard/devguard/supervisor/reload"
+	"github.com/devguard/devguard/supervisor/statedir"
+	"github.com/devguard/devguard/supervisor/watch"
 )
 
 // campaign asks for the long versions of tests that have one.
@@ -133,6 +136,41 @@ func TestWrongComparisonOfExportsIsCaught(t *testing.T) {
 			t.Errorf("%s: the linker has not noticed", name)
 		}
 		w.step() // by the plan of before
+	}
+}
+
+// A plan and the program that it is of stay together: were the plan of before taken for one of what is
+// served, a fast build that makes that again would be "the same program".
+func TestVerifyThatFailsLeavesThePlan(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"go.mod": "module m\n", "main.go": "package main\n\nfunc main() {\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	st, err := statedir.Open(dir, "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	w, err := watch.New(watch.Options{Poll: watch.PollOff})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	plan, planned := new(fastbuild.Plan), change.Digest{1}
+	s := &Supervisor{Options: Options{StateDir: st, Environ: os.Environ()}, cfg: config.Default(dir), watch: w, plan: plan, planned: planned}
+	s.cfg.App.BuildDir, s.cfg.App.Package = dir, "."
+	ev := s.verify(reload.Verify{ID: 1, Gen: 2, Binary: change.Digest{2}})(t.Context()).(reload.Verified)
+	if ev.Err == nil || !strings.Contains(ev.Err.Error(), "build again to verify") {
+		t.Fatalf("verified: %v", ev.Err)
+	}
+	if take, ok := ev.Brings.(func()); ok {
+		take()
+	}
+	if s.plan != plan || s.planned != planned || s.noPlan != (reload.Refusal{}) {
+		t.Errorf("the plan is another: %t, of %x, %v", s.plan != plan, s.planned, s.noPlan)
 	}
 }
 
