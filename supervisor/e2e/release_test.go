@@ -43,6 +43,29 @@ func TestRelease(t *testing.T) {
 	}
 }
 
+// TestReleaseHasADate: nothing is released before its heading in CHANGELOG.md says when.
+func TestReleaseHasADate(t *testing.T) {
+	t.Parallel()
+	program := filepath.Join(t.TempDir(), "release")
+	if said, err := exec.Command("go", "build", "-o", program, "./testdata/release").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	for heading, want := range map[string]string{
+		"## 0.1.0 (unreleased)": "says that v0.1.0 is unreleased; write its date",
+		"## 0.1.01":             "has no heading for v0.1.0; write one",
+		"## 0.1.0-rc.1":         "has no heading for v0.1.0; write one",
+		"## 0.1.0 (2026-11-29)": "git status", // which is what comes next, and there is no repository
+	} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "CHANGELOG.md"), "# Changelog\n\n"+heading+"\n\nThe first.\n")
+		cmd := exec.Command(program, "v0.1.0")
+		cmd.Dir = dir
+		if said, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(said), want) {
+			t.Errorf("%s: %v, %s", heading, err, said)
+		}
+	}
+}
+
 func readText(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)

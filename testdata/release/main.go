@@ -30,7 +30,7 @@ const variables = "github.com/devguard/devguard/supervisor/cmd"
 
 func main() {
 	out := flag.String("o", "dist", "where the archives go")
-	dirty := flag.Bool("dirty", false, "also with changes that are not committed: for tests")
+	dirty := flag.Bool("dirty", false, "also with changes that are not committed, and of a version that is unreleased: for tests")
 	flag.Parse()
 	if err := release(*out, flag.Arg(0), flag.Args(), *dirty); err != nil {
 		fmt.Fprintln(os.Stderr, "release: error:", err)
@@ -90,8 +90,8 @@ func begin(version string, dirty bool) (*making, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w; start it in the root of a clone", err)
 	}
-	if !strings.Contains(string(changes), "\n## "+strings.TrimPrefix(version, "v")) {
-		return nil, fmt.Errorf("CHANGELOG.md has no heading for %s", version)
+	if err := listed(string(changes), version, dirty); err != nil {
+		return nil, err
 	}
 	changed, err := output("git", "status", "--porcelain")
 	if err != nil {
@@ -113,6 +113,23 @@ func begin(version string, dirty bool) (*making, error) {
 	at, err := strconv.ParseInt(seconds, 10, 64)
 	r.when = time.Unix(at, 0).UTC()
 	return r, err
+}
+
+// listed returns an error unless the version has its heading in CHANGELOG.md and, but for tests, is not unreleased
+// by it.
+func listed(changes, version string, dirty bool) error {
+	for line := range strings.Lines(changes) {
+		title, ok := strings.CutPrefix(line, "## ")
+		words := strings.Fields(title)
+		switch {
+		case !ok || len(words) == 0 || words[0] != strings.TrimPrefix(version, "v"):
+		case strings.Contains(title, "(unreleased)") && !dirty:
+			return fmt.Errorf("CHANGELOG.md says that %s is unreleased; write its date into the heading, and commit that", version)
+		default:
+			return nil
+		}
+	}
+	return fmt.Errorf("CHANGELOG.md has no heading for %s; write one with its date, and commit that", version)
 }
 
 // common reads and makes what is the same for all platforms.
@@ -165,7 +182,8 @@ func (r *making) build(program, platform string) error {
 	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", program,
 		"-ldflags=-s -w -buildid= -X "+variables+".released="+r.version+" -X "+variables+".releasedCommit="+r.commit, ".")
 	// What a user has set, of the environment or by go env -w, is not part of a release.
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOENV=off", "GOWORK=off", "GOEXPERIMENT=", "GOAMD64=v1", "GOARM64=v8.0")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOENV=off", "GOWORK=off", "GOEXPERIMENT=",
+		"GOTOOLCHAIN=local", "GOFIPS140=off", "GOAMD64=v1", "GOARM64=v8.0")
 	if goos, goarch, ok := strings.Cut(platform, "/"); ok {
 		cmd.Env = append(cmd.Env, "GOOS="+goos, "GOARCH="+goarch)
 	}
