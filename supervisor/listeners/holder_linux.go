@@ -149,16 +149,17 @@ func (h *Holder) Unfiltered() {
 // Ready says that a generation was found ready.
 func (h *Holder) Ready(gen int) {
 	h.tell(func(now time.Time) []hold.Action {
-		if h.standIn.deputy != nil && gen == h.standIn.gen {
-			h.standIn.settle = now.Add(unbound)
-		}
+		h.standIn.begun(now, gen)
 		return h.table.Ready(now, gen)
 	})
 }
 
 // NotReady says that a generation was not ready in time.
 func (h *Holder) NotReady(gen int) {
-	h.tell(func(now time.Time) []hold.Action { return h.table.NotReady(now, gen) })
+	h.tell(func(now time.Time) []hold.Action {
+		h.standIn.begun(now, gen)
+		return h.table.NotReady(now, gen)
+	})
 }
 
 // Exited says that the main process of a generation has ended; of one that was asked to, Stopping

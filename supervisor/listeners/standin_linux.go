@@ -16,7 +16,7 @@ type standIn struct {
 	deputy Deputy                  // nil: nothing is taken over
 	taken  map[netip.AddrPort]bind // by what the app has asked for
 	gen    int                     // the newest generation
-	settle time.Time               // when what it has not bound is given back; zero before it is ready
+	settle time.Time               // when what it has not bound is given back; zero before begun
 }
 
 // bind is one that was answered with another address than it asked for.
@@ -32,9 +32,16 @@ const unbound = 5 * time.Second
 
 // StandIn has a Deputy asked about each address that the app binds, from now on. Such sockets are not
 // held: each generation has its own. What a generation has not bound some time after it was found
-// ready the Deputy gives back.
+// ready, or not ready in time, the Deputy gives back.
 func (h *Holder) StandIn(d Deputy) {
 	h.ask(func() { h.standIn = standIn{deputy: d, taken: map[netip.AddrPort]bind{}} }, func() {})
+}
+
+// begun says that a generation was found ready, or has had its time for that.
+func (s *standIn) begun(now time.Time, gen int) {
+	if s.deputy != nil && gen == s.gen {
+		s.settle = now.Add(unbound)
+	}
 }
 
 // settled gives back what no process of the newest generation has.

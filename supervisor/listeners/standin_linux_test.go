@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -130,6 +131,20 @@ func TestStandIn(t *testing.T) {
 	}
 	if len(h.Status().Sockets) > 0 {
 		t.Errorf("held: %+v", h.Status())
+	}
+}
+
+// TestStandInNotReady: a generation that is not ready in time keeps no addresses but its own, either.
+func TestStandInNotReady(t *testing.T) {
+	h := New(func(l logline.Line) { t.Logf("%+v", l) })
+	defer h.Close()
+	h.StandIn(&deputy{asked: map[netip.AddrPort]bool{}})
+	inApp(t, h, 1, func() {})
+	h.NotReady(1)
+	var settle time.Time
+	h.ask(func() { settle = h.standIn.settle }, func() {})
+	if settle.IsZero() {
+		t.Error("what it has not bound is never given back")
 	}
 }
 
