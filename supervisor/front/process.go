@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,7 +25,7 @@ type Process struct {
 
 	mu    sync.Mutex
 	child *child
-	again chan struct{} // closed, and made anew, when child is another
+	again chan struct{} // closed, and made anew, when it was tried to start another child
 
 	// What another is told. options has the address that was had first.
 	options  Options
@@ -42,7 +43,7 @@ type telling struct {
 // Start starts a Front. lost is told, from another goroutine, when it was killed.
 func Start(o Options, lost func(error)) (*Process, error) {
 	p := &Process{options: o, lost: lost, homes: homes{}, quit: make(chan struct{}), done: make(chan struct{}), again: make(chan struct{})}
-	if err := p.start(); err != nil {
+	if err := p.start(openWithin); err != nil {
 		return nil, err
 	}
 	go p.look()
@@ -50,21 +51,14 @@ func Start(o Options, lost func(error)) (*Process, error) {
 }
 
 // start starts a child, and tells it everything. It needs the lock, or nobody else.
-func (p *Process) start() error {
+func (p *Process) start(within time.Duration) error {
 	c, err := startChild()
 	if err != nil {
 		return fmt.Errorf("start the process of the front: %w", err)
 	}
-	var addr string
-	err = c.call("Open", p.options, &addr)
-	for at, app := range p.homes {
-		err = errors.Join(err, c.tell("Retake", [2]netip.AddrPort{at, app}))
-	}
-	for _, t := range p.journal {
-		err = errors.Join(err, c.tell(t.method, t.arg))
-	}
-	if p.problems != nil {
-		err = errors.Join(err, c.tell("Show", p.problems))
+	addr, err := c.open(p.options, within)
+	if err == nil {
+		err = p.tellAll(c)
 	}
 	if err != nil {
 		c.end()
@@ -73,6 +67,40 @@ func (p *Process) start() error {
 	p.child = c
 	if p.options.Listen != "" {
 		p.options.Listen = addr
+	}
+	return nil
+}
+
+// tellAll tells a child that is open what those before it were told. It returns at the first failure.
+func (p *Process) tellAll(c *child) error {
+	if err := p.retakeAll(c); err != nil {
+		return err
+	}
+	all := slices.Clone(p.journal)
+	if p.problems != nil {
+		all = append(all, telling{"Show", p.problems})
+	}
+	for _, t := range all {
+		if err := c.tell(t.method, t.arg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retakeAll has a child answer where the app has other addresses. One that somebody else has by now is
+// given up: the app's next bind asks for it again.
+func (p *Process) retakeAll(c *child) error {
+	for at, app := range p.homes {
+		err := c.tell("Retake", [2]netip.AddrPort{at, app})
+		switch {
+		case err == nil:
+		case answered(err):
+			delete(p.homes, at)
+			p.lost(fmt.Errorf("clients do not reach the app at %v until it is restarted: %w", at, err))
+		default:
+			return err
+		}
 	}
 	return nil
 }
@@ -90,7 +118,7 @@ func (p *Process) look() {
 		case <-p.quit:
 			return
 		}
-		p.lost(errors.New("the process of the front was killed, and is started again: connections by way of it are lost"))
+		p.lost(fmt.Errorf("the process of the front %s, and is started again: connections by way of it are lost", p.child.fate()))
 		for wait := pause - time.Since(began); !p.restarted(wait); wait = min(max(2*wait, pause), maxPause) {
 			select {
 			case <-p.quit:
@@ -110,13 +138,13 @@ func (p *Process) restarted(wait time.Duration) bool {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.start(); err != nil {
-		p.lost(err)
-		return false
-	}
+	err := p.start(answerWithin)
 	close(p.again)
 	p.again = make(chan struct{})
-	return true
+	if err != nil {
+		p.lost(err)
+	}
+	return err == nil
 }
 
 // Close ends it.
@@ -212,6 +240,7 @@ func (p *Process) Settle(ctx context.Context, gen int) {
 	case <-settled:
 	case <-ctx.Done():
 		_ = c.tell("Hurry", gen)
+		defer c.limit(answerWithin)()
 		<-settled
 	}
 }
@@ -222,23 +251,27 @@ func (p *Process) EndStreams(gen int) (ended int) {
 	return ended
 }
 
-// Take is that of Front. It waits for a child.
+// Take is that of Front. When the child is gone it waits for the first try to start another, and no
+// longer than answerWithin: nobody else is asked meanwhile who binds.
 func (p *Process) Take(addr netip.AddrPort, v6only bool) (instead netip.AddrPort, err error) {
 	if addr.Addr().Is6() && (v6only || addr.Addr().Zone() != "") {
 		return netip.AddrPort{}, errV6Only
 	}
-	for {
-		again, err := p.take(addr, &instead)
-		if err == nil || errors.As(err, new(rpc.ServerError)) {
-			return instead, err
-		}
-		select {
-		case <-again:
-		case <-p.quit:
-			return instead, err
-		}
+	again, err := p.take(addr, &instead)
+	if err == nil || answered(err) {
+		return instead, err
 	}
+	select {
+	case <-again:
+		_, err = p.take(addr, &instead)
+	case <-time.After(answerWithin):
+	case <-p.quit:
+	}
+	return instead, err
 }
+
+// answered reports whether an error is the answer of a child, and not that it is gone.
+func answered(err error) bool { return errors.As(err, new(rpc.ServerError)) }
 
 func (p *Process) take(addr netip.AddrPort, instead *netip.AddrPort) (again <-chan struct{}, err error) {
 	p.mu.Lock()
@@ -295,6 +328,7 @@ type child struct {
 	cmd    *exec.Cmd
 	client *rpc.Client
 	gone   chan struct{} // closed when it has ended
+	stuck  atomic.Bool   // it was ended because it did not answer
 }
 
 // startChild starts this program again.
@@ -323,7 +357,37 @@ func startChild() (*child, error) {
 	return c, nil
 }
 
+// open is called first, and once.
+func (c *child) open(o Options, within time.Duration) (addr string, err error) {
+	defer c.limit(within)()
+	err = c.client.Call("Opening.Open", o, &addr)
+	return addr, err
+}
+
+// How long a child may take for an answer: a call but Settle takes next to no time, and whoever calls does
+// nothing else meanwhile, so that a child that is stopped (SIGSTOP) or stuck would stop devguard. The very
+// first may have to be read from a slow disk.
+const answerWithin, openWithin = 2 * time.Second, 10 * time.Second
+
+// limit ends the child after some time, and with that every call, unless stop is called before.
+func (c *child) limit(within time.Duration) (stop func()) {
+	timer := time.AfterFunc(within, func() {
+		c.stuck.Store(true)
+		_ = c.cmd.Process.Kill()
+	})
+	return func() { timer.Stop() }
+}
+
+// fate says of a child that is gone why.
+func (c *child) fate() string {
+	if c.stuck.Load() {
+		return fmt.Sprintf("has not answered for %v", answerWithin)
+	}
+	return "was killed"
+}
+
 func (c *child) call(method string, arg, answer any) error {
+	defer c.limit(answerWithin)()
 	return c.client.Call("Front."+method, arg, answer)
 }
 

@@ -1,8 +1,11 @@
 package front
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -75,6 +78,119 @@ func TestProcessStops(t *testing.T) {
 	if _, err := Start(Options{Listen: p.Addr()}, nil); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("where another listens: %v", err)
 	}
+}
+
+// TestProcessEndsAtOnce: with devguard it ends, whatever a client and the app owe each other.
+func TestProcessEndsAtOnce(t *testing.T) {
+	c := startOpen(t)
+	w := newWait()
+	app := serve(t, func(_ http.ResponseWriter, r *http.Request) { w.stay(r.Context()) })
+	if err := errors.Join(c.tell("Started", struct {
+		Gen int
+		At  []string
+	}{1, []string{app.at()}}), c.tell("Ready", 1)); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		if res, err := client(t).Get("http://" + c.addr); err == nil {
+			res.Body.Close()
+		}
+	}()
+	after(t, w.in, "the request")
+	c.client.Go("Front.Settle", 1, new(int), nil)
+	if err := c.tell("Stopping", 1); err != nil { // Settle has been read before
+		t.Fatal(err)
+	}
+	_ = c.client.Close()
+	after(t, c.gone, "its end")
+}
+
+// TestProcessUnopened: what is called without a Front is answered by an error, and the process lives.
+func TestProcessUnopened(t *testing.T) {
+	c, err := startChild()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.end()
+	taken := listenAs(t, "127.0.0.1:0").Addr().String()
+	if _, err := c.open(Options{Listen: taken}, openWithin); !answered(err) {
+		t.Errorf("where another listens: %v", err)
+	}
+	if err := c.tell("Ready", 1); !answered(err) {
+		t.Errorf("without a Front: %v", err)
+	}
+	if _, err := c.open(Options{Listen: "127.0.0.1:0"}, openWithin); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestProcessCannotComeBack: nobody waits for a front whose address another has.
+func TestProcessCannotComeBack(t *testing.T) {
+	lost := make(chan error, 100)
+	p, err := Start(Options{Hold: limit}, func(err error) { lost <- err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	p.Started(1)
+	p.mu.Lock()
+	p.options.Listen = listenAs(t, "127.0.0.1:0").Addr().String()
+	p.mu.Unlock()
+	if err := p.current().cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	after(t, p.current().gone, "its end")
+	if instead, err := p.Take(netip.MustParseAddrPort("127.0.0.1:1"), false); err == nil {
+		t.Errorf("the app is to listen at %v", instead)
+	}
+	for err := range lost {
+		if strings.Contains(err.Error(), "in use") {
+			return
+		}
+	}
+}
+
+// TestProcessLosesAddress: a front comes back without an address that another has by now.
+func TestProcessLosesAddress(t *testing.T) {
+	lost := make(chan error, 10)
+	p, err := Start(Options{Listen: "127.0.0.1:0", Hold: limit}, func(err error) { lost <- err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	p.Idle("nothing is done")
+	taken := listenAs(t, "127.0.0.1:0").Addr().(*net.TCPAddr).AddrPort()
+	p.mu.Lock()
+	p.homes[taken] = netip.AddrPortFrom(netip.MustParseAddr("127.77.1.1"), taken.Port())
+	p.mu.Unlock()
+	if err := p.current().cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "http://"+p.Addr(), "nothing is done")
+	<-lost // the end
+	if err := <-lost; !strings.Contains(err.Error(), taken.String()) || p.Answers() {
+		t.Errorf("of the address that is lost: %v", err)
+	}
+}
+
+// openChild is a child that is open.
+type openChild struct {
+	*child
+	addr string
+}
+
+func startOpen(t *testing.T) openChild {
+	t.Helper()
+	c, err := startChild()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.end)
+	addr, err := c.open(Options{Listen: "127.0.0.1:0", Hold: limit}, openWithin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return openChild{c, addr}
 }
 
 // ask returns the beginning of an answer.

@@ -24,13 +24,60 @@ func Main() bool {
 	}
 	_ = os.WriteFile("/proc/self/comm", []byte(processName), 0) // Linux; else it shows as "exe"
 	answerCalls(pipes{os.Stdin, os.Stdout})
-	return true
+	return true // ends the process, whatever is still being answered
 }
 
 // pipes are both directions of a connection.
 type pipes struct {
 	io.Reader
 	io.WriteCloser
+}
+
+// answerCalls returns as soon as the other side is gone. Calls that have no answer yet are not waited
+// for: a client that does not read would keep us, with the port.
+func answerCalls(c pipes) {
+	server, gone := rpc.NewServer(), make(chan struct{})
+	register(server, "Opening", &unopened{server})
+	go server.ServeConn(pipes{&untilGone{Reader: c.Reader, gone: gone}, c.WriteCloser})
+	<-gone
+}
+
+func register(server *rpc.Server, name string, receiver any) {
+	if err := server.RegisterName(name, receiver); err != nil {
+		panic("BUG: " + err.Error())
+	}
+}
+
+// untilGone is read from until that fails, and closes gone then.
+type untilGone struct {
+	io.Reader
+	gone chan struct{}
+	once sync.Once
+}
+
+// Read returns what the other side says.
+func (u *untilGone) Read(p []byte) (int, error) {
+	n, err := u.Reader.Read(p)
+	if err != nil {
+		u.once.Do(func() { close(u.gone) })
+	}
+	return n, err
+}
+
+// unopened makes the Front that the other calls are about. Without it they are answered by an error.
+type unopened struct{ server *rpc.Server }
+
+// Open is called first, and once.
+func (u *unopened) Open(o Options, addr *string) error {
+	f, err := Open(o)
+	if err != nil {
+		return err
+	}
+	if o.Listen != "" {
+		*addr = f.Addr().String()
+	}
+	register(u.server, "Front", &service{front: f, hurry: func() {}})
+	return nil
 }
 
 // service is a Front as it is called by another process, by way of net/rpc.
@@ -40,23 +87,6 @@ type service struct {
 	mu      sync.Mutex
 	hurry   context.CancelFunc // of Settle
 	hurried int                // the generation that is waited for no longer
-}
-
-// answerCalls returns when the other side is gone.
-func answerCalls(c io.ReadWriteCloser) {
-	server := rpc.NewServer()
-	if err := server.RegisterName("Front", &service{hurry: func() {}}); err != nil {
-		panic("BUG: " + err.Error())
-	}
-	server.ServeConn(c)
-}
-
-// Open is called first, and once.
-func (s *service) Open(o Options, addr *string) (err error) {
-	if s.front, err = Open(o); err == nil && o.Listen != "" {
-		*addr = s.front.Addr().String()
-	}
-	return err
 }
 
 // Take is that of Front, of a socket that has not IPv6 alone.
