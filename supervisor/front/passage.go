@@ -3,6 +3,7 @@ package front
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -76,6 +77,9 @@ func (p *passage) arrive() (*ticket, decision) { return p.takeUp((*gate.Gate).Ar
 
 // arrivePage is arrive of who looks at a page.
 func (p *passage) arrivePage() (*ticket, decision) { return p.takeUp((*gate.Gate).ArrivePage) }
+
+// arriveRead is arrive of one that asks for no change, and has no body.
+func (p *passage) arriveRead() (*ticket, decision) { return p.takeUp((*gate.Gate).ArriveRead) }
 
 func (p *passage) takeUp(arrive func(*gate.Gate, time.Time) (gate.ID, gate.Verdict)) (*ticket, decision) {
 	p.mu.Lock()
@@ -179,8 +183,8 @@ func (p *passage) tellSettle() {
 
 // settle waits until a generation owes no answer, or ctx ends.
 func (p *passage) settle(ctx context.Context, gen int) {
-	for {
-		n, look := p.unanswered(gen)
+	for began := time.Now(); ; {
+		n, look := p.unanswered(gen, began)
 		if n == 0 {
 			return
 		}
@@ -197,10 +201,10 @@ func (p *passage) settle(ctx context.Context, gen int) {
 	}
 }
 
-func (p *passage) unanswered(gen int) (int, time.Time) {
+func (p *passage) unanswered(gen int, began time.Time) (int, time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.gate.Unanswered(gen, time.Now())
+	return p.gate.Unanswered(gen, began, time.Now())
 }
 
 // endStreams ends streams of a generation, and returns how many.
@@ -243,4 +247,9 @@ func (p *passage) spoke(id gate.ID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.streams, id)
+}
+
+// onlyReads reports whether a request asks for no change, and has no body.
+func onlyReads(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && (r.Body == nil || r.Body == http.NoBody)
 }

@@ -15,8 +15,11 @@ type sender struct{ passage *passage }
 
 func (s sender) RoundTrip(r *http.Request) (*http.Response, error) {
 	arrive := s.passage.arrive
-	if answerOf(r).page && r.Method == http.MethodGet {
+	switch {
+	case answerOf(r).page && r.Method == http.MethodGet:
 		arrive = s.passage.arrivePage
+	case onlyReads(r):
+		arrive = s.passage.arriveRead
 	}
 	t, d := arrive()
 	var last error

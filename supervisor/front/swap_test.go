@@ -103,6 +103,21 @@ func TestSettleEnds(t *testing.T) {
 	}
 }
 
+// TestLongPolls: what a stop does not wait for all its time are requests that only read.
+func TestLongPolls(t *testing.T) {
+	w := newWait()
+	a := serve(t, func(_ http.ResponseWriter, r *http.Request) { w.stay(r.Context()) })
+	for method, limited := range map[string]bool{"GET": true, "HEAD": true, "POST": false, "PUT": false, "DELETE": false} {
+		f := before(t, a)
+		get(t, f, method, "/slow")
+		after(t, w.in, "the request")
+		if n, look := f.passage.unanswered(1, time.Now().Add(time.Hour)); n != 1 || look.IsZero() == limited {
+			t.Errorf("%s: %d are unanswered, until %v", method, n, look)
+		}
+		w.out <- struct{}{}
+	}
+}
+
 // TestSentOnce: an app that ends the connection after it has read a request sees no other, whatever
 // the method, on a used connection too.
 func TestSentOnce(t *testing.T) {

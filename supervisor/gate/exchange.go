@@ -17,12 +17,14 @@ type (
 	waiting struct {
 		until   time.Time // when it has waited for as long as it may
 		page    bool      // see ArrivePage
+		reads   bool      // see ArriveRead
 		refused refusal
 	}
 
 	// sent: it was given to that generation, which owes the answer.
 	sent struct {
-		gen int
+		gen   int
+		since time.Time
 		waiting
 	}
 
@@ -117,7 +119,13 @@ func (g *Gate) Arrive(now time.Time) (ID, Verdict) {
 // often mends it; the one after the second crash in a row is likely to crash as well, and nobody waits.
 func (g *Gate) ArrivePage(now time.Time) (ID, Verdict) {
 	g.last++
-	return g.last, g.decide(g.last, waiting{until: now.Add(g.hold), page: true}, now)
+	return g.last, g.decide(g.last, waiting{until: now.Add(g.hold), page: true, reads: true}, now)
+}
+
+// ArriveRead takes up a request that asks for no change, and has no body: it may be a long poll.
+func (g *Gate) ArriveRead(now time.Time) (ID, Verdict) {
+	g.last++
+	return g.last, g.decide(g.last, waiting{until: now.Add(g.hold), reads: true}, now)
 }
 
 // Ask returns what is done with a request that waits.
@@ -199,32 +207,47 @@ func (g *Gate) send(id ID, w waiting, gen int, now time.Time, failed Fail, withi
 		}
 		return Wait{r.retry}
 	}
-	g.exchanges[id] = sent{gen, w}
+	g.exchanges[id] = sent{gen, now, w}
 	return Send{gen}
 }
 
-// Unanswered returns how many requests a generation owes an answer, and when there may be fewer
-// without anybody having said so; zero for never.
-func (g *Gate) Unanswered(gen int, now time.Time) (n int, look time.Time) {
+// A request that only reads, and that had no answer for pollAge when a stop began, is taken for a long
+// poll, which the app answers when something happens: that would be at the end of the grace. It is
+// waited for no longer than pollWait. Both are guesses.
+const (
+	pollAge  = 2 * time.Second
+	pollWait = time.Second
+)
+
+// Unanswered returns how many requests a generation owes an answer that is asked to stop since began, and
+// when there may be fewer without anybody having said so; zero for never.
+func (g *Gate) Unanswered(gen int, began, now time.Time) (n int, look time.Time) {
 	for _, e := range g.exchanges {
-		switch e := e.(type) {
-		case sent:
-			if e.gen == gen {
-				n++
-			}
-		case answering:
-			if e.gen != gen || e.kind == Stream {
-				continue
-			}
-			end := e.since.Add(settled)
-			if e.kind == Unsized && !now.Before(end) {
-				continue
-			}
-			n++
-			if e.kind == Unsized && (look.IsZero() || end.Before(look)) {
-				look = end
-			}
+		owed, until := owes(e, gen, began)
+		if !owed || !until.IsZero() && !now.Before(until) {
+			continue
+		}
+		n++
+		if !until.IsZero() && (look.IsZero() || until.Before(look)) {
+			look = until
 		}
 	}
 	return n, look
+}
+
+// owes reports whether an answer is waited for, and until when; zero for as long as it takes.
+func owes(e exchange, gen int, began time.Time) (owed bool, until time.Time) {
+	switch e := e.(type) {
+	case sent:
+		if e.reads && began.Sub(e.since) > pollAge {
+			until = began.Add(pollWait)
+		}
+		return e.gen == gen, until
+	case answering:
+		if e.kind == Unsized {
+			until = e.since.Add(settled)
+		}
+		return e.gen == gen && e.kind != Stream, until
+	}
+	return false, time.Time{}
 }

@@ -172,7 +172,7 @@ func (w *world) finish() {
 		}
 		w.over(id)
 	}
-	if n, _ := w.g.Unanswered(w.gen, w.now); n != 0 {
+	if n, _ := w.g.Unanswered(w.gen, w.now, w.now); n != 0 {
 		w.t.Fatalf("%d unanswered when all are over", n)
 	}
 }

@@ -190,34 +190,48 @@ func TestBrokenIsNotSentAgain(t *testing.T) {
 
 func TestUnanswered(t *testing.T) {
 	arrive := func(g *Gate) ID { id, _ := g.Arrive(epoch); return id }
+	read := func(g *Gate) ID { id, _ := g.ArriveRead(epoch); return id }
+	page := func(g *Gate) ID { id, _ := g.ArrivePage(epoch); return id }
+	const poll, minute = pollAge + 1, time.Minute // of a stop that begins when a read is taken for a poll, or later
 	for _, c := range []struct {
-		name string
-		past func(*Gate)
-		now  time.Duration
-		n    int
-		look time.Time
+		name  string
+		past  func(*Gate)
+		began time.Duration
+		now   time.Duration
+		n     int
+		look  time.Time
 	}{
-		{"nothing", func(*Gate) {}, 0, 0, time.Time{}},
-		{"sent", func(g *Gate) { arrive(g) }, time.Hour, 1, time.Time{}},
-		{"over", func(g *Gate) { g.Over(arrive(g)) }, 0, 0, time.Time{}},
-		{"waits for a second try", func(g *Gate) { g.Unsent(arrive(g), epoch) }, 0, 0, time.Time{}},
-		{"a download", func(g *Gate) { g.Answered(arrive(g), epoch, Sized) }, time.Hour, 1, time.Time{}},
-		{"a page in pieces", func(g *Gate) { g.Answered(arrive(g), epoch, Unsized) }, settled - 1, 1, at(settled)},
-		{"a stream, as it turns out", func(g *Gate) { g.Answered(arrive(g), epoch, Unsized) }, settled, 0, time.Time{}},
-		{"a stream", func(g *Gate) { g.Answered(arrive(g), epoch, Stream) }, 0, 0, time.Time{}},
+		{"nothing", func(*Gate) {}, 0, 0, 0, time.Time{}},
+		{"sent", func(g *Gate) { arrive(g) }, 0, time.Hour, 1, time.Time{}},
+		{"over", func(g *Gate) { g.Over(arrive(g)) }, 0, 0, 0, time.Time{}},
+		{"waits for a second try", func(g *Gate) { g.Unsent(arrive(g), epoch) }, 0, 0, 0, time.Time{}},
+		{"a download", func(g *Gate) { g.Answered(arrive(g), epoch, Sized) }, 0, time.Hour, 1, time.Time{}},
+		{"a page in pieces", func(g *Gate) { g.Answered(arrive(g), epoch, Unsized) }, 0, settled - 1, 1, at(settled)},
+		{"a stream, as it turns out", func(g *Gate) { g.Answered(arrive(g), epoch, Unsized) }, 0, settled, 0, time.Time{}},
+		{"a stream", func(g *Gate) { g.Answered(arrive(g), epoch, Stream) }, 0, 0, 0, time.Time{}},
+		{"a long poll", func(g *Gate) { read(g) }, poll, poll, 1, at(poll + pollWait)},
+		{"a long poll that was waited for", func(g *Gate) { page(g) }, poll, poll + pollWait, 0, time.Time{}},
+		{"a slow read", func(g *Gate) { read(g) }, pollAge, time.Hour, 1, time.Time{}},
+		{"a slow change", func(g *Gate) { arrive(g) }, minute, time.Hour, 1, time.Time{}},
+		{"a long download", func(g *Gate) { g.Answered(read(g), epoch, Sized) }, minute, time.Hour, 1, time.Time{}},
+		{"sent for a second time", func(g *Gate) {
+			id := read(g)
+			g.Unsent(id, epoch)
+			g.Ask(id, at(minute))
+		}, minute, time.Hour, 1, time.Time{}},
 		{"the first of two looks", func(g *Gate) {
 			g.Answered(arrive(g), at(time.Millisecond), Unsized)
 			g.Answered(arrive(g), epoch, Unsized)
 			arrive(g)
-		}, 0, 3, at(settled)},
+		}, 0, 0, 3, at(settled)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := ready(1)
 			c.past(g)
-			if n, look := g.Unanswered(1, at(c.now)); n != c.n || look != c.look {
+			if n, look := g.Unanswered(1, at(c.began), at(c.now)); n != c.n || look != c.look {
 				t.Errorf("got %d, look again at %v; want %d, %v", n, look, c.n, c.look)
 			}
-			if n, _ := g.Unanswered(2, at(c.now)); n != 0 {
+			if n, _ := g.Unanswered(2, at(c.began), at(c.now)); n != 0 {
 				t.Errorf("another generation owes %d", n)
 			}
 		})
