@@ -140,9 +140,11 @@ func TestProcessCannotComeBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	after(t, p.current().gone, "its end")
-	if instead, err := p.Take(netip.MustParseAddrPort("127.0.0.1:1"), false); err == nil {
-		t.Errorf("the app is to listen at %v", instead)
-	}
+	returns(t, "Take", func() {
+		if instead, err := p.Take(netip.MustParseAddrPort("127.0.0.1:1"), false); err == nil {
+			t.Errorf("the app is to listen at %v", instead)
+		}
+	})
 	for err := range lost {
 		if strings.Contains(err.Error(), "in use") {
 			return
@@ -191,6 +193,21 @@ func startOpen(t *testing.T) openChild {
 		t.Fatal(err)
 	}
 	return openChild{c, addr}
+}
+
+// returns fails when what is done does not.
+func returns(t *testing.T, what string, do func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	select {
+	case <-done:
+	case <-time.After(limit):
+		t.Fatalf("%s does not return", what)
+	}
 }
 
 // ask returns the beginning of an answer.

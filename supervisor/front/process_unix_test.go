@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // TestProcessStopped: one that answers no call is ended, and another comes; devguard goes on.
@@ -32,19 +31,5 @@ func stop(t *testing.T, p *Process) {
 	t.Helper()
 	if err := p.current().cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func returns(t *testing.T, what string, do func()) {
-	t.Helper()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		do()
-	}()
-	select {
-	case <-done:
-	case <-time.After(limit):
-		t.Fatalf("%s does not return", what)
 	}
 }
