@@ -171,6 +171,9 @@ func TestRequestAsSent(t *testing.T) {
 			has: []string{"X-Kept: 2\r\n", "X-Forwarded-For: 127.0.0.1", "Te: trailers\r\n"},
 			not: []string{"X-Secret", "Keep-Alive", "Proxy-Authorization", "deflate"},
 		},
+		"no body of a method that must have none": {
+			line: "TRACE / HTTP/1.1", has: []string{"TRACE / HTTP/1.1\r\n"}, not: []string{"Transfer-Encoding", "Content-Length"},
+		},
 		"a body": {
 			line: "POST / HTTP/1.1", sent: "Content-Length: 2\r\n", has: []string{"Content-Length: 2\r\n"}, not: []string{"Transfer-Encoding"},
 		},

@@ -103,10 +103,10 @@ func (a *attempt) seen() bool {
 }
 
 // isSafe reports whether a request asks for no change, so that its connection may be one that the
-// app is about to close.
+// app is about to close. TRACE is left out: http.Transport would say that a body comes, which TRACE must not have.
 func isSafe(method string) bool {
 	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return true
 	}
 	return false
