@@ -16,6 +16,7 @@ type answer struct {
 	http.ResponseWriter
 	page     bool      // a browser is to show it, and it may get the script
 	private  bool      // the client may know of the project
+	of       state     // that was before the app was asked: what it answers is no older. Of a page alone
 	body     io.Closer // of the app's answer; nil before that
 	empty    bool      // that body has no bytes
 	hijacked *hijacked // nil until then

@@ -106,7 +106,7 @@ func TestPages(t *testing.T) {
 			res, got := browse(t, f, "/", c.ask)
 			want := c.body
 			if c.want {
-				want = strings.Replace(page, "<head>", "<head>"+f.live.tag("GET", inject.Policy{Nonce: c.nonce, Connects: !c.polls}), 1)
+				want = strings.Replace(page, "<head>", "<head>"+f.tag("GET", inject.Policy{Nonce: c.nonce, Connects: !c.polls}), 1)
 			}
 			if got != want || res.StatusCode != c.status || res.Header.Get("Etag") != `"a"` {
 				t.Errorf("status %d, %v\n got %q\nwant %q", res.StatusCode, res.Header, got, want)
@@ -115,6 +115,41 @@ func TestPages(t *testing.T) {
 				t.Errorf("the app was asked for %q", asked)
 			}
 		})
+	}
+}
+
+// tag is that of a page that is asked for now.
+func (f *Front) tag(method string, policy inject.Policy) string {
+	s, _ := f.live.now()
+	return f.live.tag(s, method, policy)
+}
+
+// TestSaveWhileAPageIsMade: a page that was asked for before a save is of the time before, whenever it comes, and
+// whoever writes it in the end: it is told of the save then.
+func TestSaveWhileAPageIsMade(t *testing.T) {
+	for path, status := range map[string]int{"/": 200, "/lost": 502} {
+		w := newWait()
+		a := serve(t, func(rw http.ResponseWriter, r *http.Request) {
+			w.stay(r.Context())
+			if r.URL.Path == "/lost" {
+				panic(http.ErrAbortHandler)
+			}
+			rw.Header().Set("Content-Type", "text/html")
+			_, _ = io.WriteString(rw, page)
+		})
+		f := before(t, a)
+		got, before := make(chan string, 1), f.tag("GET", freely)
+		go func() {
+			res, text := browse(t, f, path, nil)
+			got <- fmt.Sprint(res.StatusCode, " ", text)
+		}()
+		after(t, w.in, "the request")
+		f.Reload()
+		f.Restyle()
+		w.out <- struct{}{}
+		if text := after(t, got, "the page"); !strings.HasPrefix(text, fmt.Sprint(status)) || !strings.Contains(text, before) {
+			t.Errorf("%s: %q is not in %q", path, before, text)
+		}
 	}
 }
 
@@ -136,7 +171,7 @@ func TestEncodedPage(t *testing.T) {
 		})
 		f := before(t, a)
 		res, got := browse(t, f, "/", nil)
-		if want := strings.Replace(page, "<head>", "<head>"+f.live.tag("GET", freely), 1); got != want || res.Header.Get("Content-Encoding") != "" {
+		if want := strings.Replace(page, "<head>", "<head>"+f.tag("GET", freely), 1); got != want || res.Header.Get("Content-Encoding") != "" {
 			t.Errorf("%s: %v\n got %q\nwant %q", name, res.Header, got, want)
 		}
 	}
@@ -267,7 +302,7 @@ func TestDownPage(t *testing.T) {
 	f.Show([]Problem{{Title: "the build failed", Places: []Place{{Where: "<i>.go:3:1", Text: "</script><script>alert(1)</script>", Line: 3, Source: []Source{{3, "<img src=x onerror=alert(1)>"}}}}}})
 	f.Idle("the app does not run: <script>")
 	res, got := browse(t, f, "/", nil)
-	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || !strings.Contains(got, f.live.tag("GET", freely)) {
+	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || !strings.Contains(got, f.tag("GET", freely)) {
 		t.Errorf("%d %v\n%s", res.StatusCode, res.Header, got)
 	}
 	for _, markup := range []string{"<i>", "<img", "alert(1)</script>", "run: <script>"} {

@@ -60,9 +60,8 @@ func isHTML(contentType string) bool {
 		!strings.HasPrefix(charset, "utf-7") && !strings.HasPrefix(charset, "ucs") && !strings.HasPrefix(charset, "iso-2022") && charset != "hz-gb-2312"
 }
 
-// tag is the script element of a page that was asked for by that method.
-func (l *live) tag(method string, policy inject.Policy) string {
-	s, _ := l.now()
+// tag is the script element of a page of that state that was asked for by that method.
+func (l *live) tag(s state, method string, policy inject.Policy) string {
 	attributes := ""
 	if policy.Nonce != "" {
 		attributes += fmt.Sprintf(" nonce=%q", policy.Nonce)
@@ -87,7 +86,7 @@ func (l *live) addScript(res *http.Response) {
 	if !known {
 		return
 	}
-	res.Body = inject.Document(plain, l.tag(res.Request.Method, policy))
+	res.Body = inject.Document(plain, l.tag(answerOf(res.Request).of, res.Request.Method, policy))
 	res.ContentLength = -1
 	res.Header.Del("Content-Length")
 	res.Header.Del("Content-Encoding")
@@ -95,7 +94,7 @@ func (l *live) addScript(res *http.Response) {
 
 // writePage is the page in the place of the app's. It reloads by itself when the app is ready, and
 // shows what has failed; without scripts it is text.
-func (l *live) writePage(w io.Writer, no refusal, method, nonce string) {
+func (l *live) writePage(w io.Writer, no refusal, of state, method, nonce string) {
 	s, _ := l.now()
 	var text strings.Builder
 	text.WriteString(no.text)
@@ -109,5 +108,5 @@ func (l *live) writePage(w io.Writer, no refusal, method, nonce string) {
 <html lang="en"><head>%s<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>devguard: %s</title>
 <style nonce="%s">body{background:#141418;color:#eee;font:14px/1.5 ui-monospace,Menlo,Consolas,monospace;padding:4vh 5vw}pre{white-space:pre-wrap}</style></head>
 <body><pre>devguard: %s</pre></body></html>
-`, l.tag(method, freely), html.EscapeString(no.text), nonce, html.EscapeString(text.String()))
+`, l.tag(of, method, freely), html.EscapeString(no.text), nonce, html.EscapeString(text.String()))
 }

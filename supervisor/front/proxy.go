@@ -25,7 +25,7 @@ func newProxy(p *passage, l *live, private func(*http.Request) bool) *proxy {
 	x := &proxy{private: private, live: l}
 	x.reverse = &httputil.ReverseProxy{
 		Rewrite:       rewrite,
-		Transport:     sender{p},
+		Transport:     sender{p, l},
 		FlushInterval: flushAfter,
 		BufferPool:    buffers{},
 		ErrorHandler:  x.failed,

@@ -65,7 +65,7 @@ func (x *proxy) refuse(w http.ResponseWriter, r *http.Request, f *failure) {
 	case a.page:
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(no.status)
-		x.live.writePage(w, no, r.Method, nonce)
+		x.live.writePage(w, no, a.of, r.Method, nonce)
 	default:
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(no.status)

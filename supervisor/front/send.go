@@ -11,9 +11,13 @@ import (
 
 // sender is the http.RoundTripper of the proxy: it sends a request when the gate says so, and again
 // only if nothing of it can have reached the app.
-type sender struct{ passage *passage }
+type sender struct {
+	passage *passage
+	live    *live // nil: pages are left alone
+}
 
 func (s sender) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.remember(r)
 	arrive := s.passage.arrive
 	switch {
 	case answerOf(r).page && r.Method == http.MethodGet:
@@ -29,6 +33,7 @@ func (s sender) RoundTrip(r *http.Request) (*http.Response, error) {
 			t.done()
 			return nil, err
 		}
+		s.remember(r)
 		a := newAttempt(up, r)
 		res, err := a.send()
 		if err == nil {
@@ -43,6 +48,14 @@ func (s sender) RoundTrip(r *http.Request) (*http.Response, error) {
 		} else {
 			d = t.unsent()
 		}
+	}
+}
+
+// remember keeps the state that is before the app is asked for a page, or refused to who asks. A change that comes
+// while the app makes the page, or while it is refused, may not be in it, and the page is to be told of it.
+func (s sender) remember(r *http.Request) {
+	if a := answerOf(r); a.page {
+		a.of, _ = s.live.now()
 	}
 }
 
