@@ -115,10 +115,32 @@
     else location.replace(location.href.split("#")[0]); // with a fragment it would only scroll
   };
 
+  // kept is what a page tells the next one of this tab; where a policy lets pages keep nothing, it tells nothing.
+  const kept = (text) => {
+    try {
+      const said = sessionStorage.getItem("devguard");
+      if (text) sessionStorage.setItem("devguard", text);
+      else sessionStorage.removeItem("devguard");
+      return said;
+    } catch {
+      return null;
+    }
+  };
+  const loading = (href, to) => JSON.stringify([href, at, to]);
+  const { href } = location; // which scripts of the page may change
+  const before = kept(""); // what the page before has said of this one
+
   const take = (state) => {
     if (over) return;
-    if (state.at !== at) {
+    // A copy that a cache has kept stays what it is, however often it is loaded again.
+    if (state.at !== at && before !== loading(href, state.at)) {
+      kept(loading(location.href, state.at));
       reload();
+      return;
+    }
+    if (!state.at) { // another devguard would tell it the same again, at once
+      over = true;
+      disconnect();
       return;
     }
     if (state.css !== css) {

@@ -11,9 +11,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/andybalholm/brotli"
 
@@ -58,11 +62,12 @@ func TestPages(t *testing.T) {
 		nonce  string
 		polls  bool
 		want   bool
+		anew   bool // nothing says whether a copy of it is still good
 	}{
 		"a page":                        {want: true},
 		"an error page":                 {status: 500, want: true},
 		"not found":                     {status: 404, want: true},
-		"a fragment":                    {body: "<p>x</p>"},
+		"a fragment":                    {body: "<p>x</p>", anew: true},
 		"no browser":                    {ask: func(r *http.Request) { r.Header = http.Header{} }},
 		"an old browser":                {ask: func(r *http.Request) { r.Header.Del("Sec-Fetch-Dest") }, want: true},
 		"fetch":                         {ask: header("Sec-Fetch-Dest", "empty")},
@@ -93,25 +98,29 @@ func TestPages(t *testing.T) {
 			if c.status == 0 {
 				c.status = 200
 			}
-			asked := ""
+			var asked http.Header
 			a := serve(t, func(w http.ResponseWriter, r *http.Request) {
-				asked = r.Header.Get("Accept-Encoding")
+				asked = r.Header
 				w.Header().Set("Content-Type", "text/html; charset=utf-8")
 				maps.Copy(w.Header(), c.answer)
 				w.Header().Set("Etag", `"a"`)
+				w.Header().Set("Last-Modified", "Sat, 01 Nov 2025 00:00:00 GMT")
 				w.WriteHeader(c.status)
 				_, _ = io.WriteString(w, c.body)
 			})
 			f := before(t, a)
 			res, got := browse(t, f, "/", c.ask)
-			want := c.body
+			want, validators := c.body, []string{`"a"`, "Sat, 01 Nov 2025 00:00:00 GMT"}
+			if c.want || c.anew {
+				validators = []string{"", ""}
+			}
 			if c.want {
 				want = strings.Replace(page, "<head>", "<head>"+f.tag("GET", inject.Policy{Nonce: c.nonce, Connects: !c.polls}), 1)
 			}
-			if got != want || res.StatusCode != c.status || res.Header.Get("Etag") != `"a"` {
+			if got != want || res.StatusCode != c.status || !slices.Equal(validators, []string{res.Header.Get("Etag"), res.Header.Get("Last-Modified")}) {
 				t.Errorf("status %d, %v\n got %q\nwant %q", res.StatusCode, res.Header, got, want)
 			}
-			if c.want && asked != "identity" {
+			if c.want && asked.Get("Accept-Encoding") != "identity" {
 				t.Errorf("the app was asked for %q", asked)
 			}
 		})
@@ -150,6 +159,31 @@ func TestSaveWhileAPageIsMade(t *testing.T) {
 		if text := after(t, got, "the page"); !strings.HasPrefix(text, fmt.Sprint(status)) || !strings.Contains(text, before) {
 			t.Errorf("%s: %q is not in %q", path, before, text)
 		}
+	}
+}
+
+// TestUnchangedPage: a page whose file is as it was comes whole all the same, with the script of now, and what is no
+// page does not.
+func TestUnchangedPage(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"index.html", "app.js"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(page), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := before(t, serve(t, http.FileServer(http.Dir(dir)).ServeHTTP))
+	later := func(r *http.Request) {
+		r.Header.Set("If-Modified-Since", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
+		r.Header.Set("If-None-Match", "*")
+	}
+	f.Reload()
+	res, got := browse(t, f, "/", later)
+	if want := strings.Replace(page, "<head>", "<head>"+f.tag("GET", freely), 1); got != want || res.StatusCode != 200 {
+		t.Errorf("%s\n got %q\nwant %q", res.Status, got, want)
+	}
+	res, _ = browse(t, f, "/app.js", func(r *http.Request) { later(r); r.Header.Set("Sec-Fetch-Dest", "script") })
+	if res.StatusCode != 304 {
+		t.Errorf("a script that is no other: %s", res.Status)
 	}
 }
 

@@ -88,8 +88,10 @@ func (l *live) addScript(res *http.Response) {
 	}
 	res.Body = inject.Document(plain, l.tag(answerOf(res.Request).of, res.Request.Method, policy))
 	res.ContentLength = -1
-	res.Header.Del("Content-Length")
-	res.Header.Del("Content-Encoding")
+	// The last three are of the app's bytes. Last-Modified alone lets a browser keep a page for days without asking.
+	for _, name := range []string{"Content-Length", "Content-Encoding", "Etag", "Last-Modified", "Accept-Ranges"} {
+		res.Header.Del(name)
+	}
 }
 
 // writePage is the page in the place of the app's. It reloads by itself when the app is ready, and

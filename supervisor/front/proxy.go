@@ -73,11 +73,22 @@ func rewrite(r *httputil.ProxyRequest) {
 	if target := r.In.RequestURI; strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//") || target == "*" {
 		out.URL.Opaque, out.URL.RawQuery, out.URL.ForceQuery = target, "", false // byte by byte
 	}
-	if answerOf(r.In).page && out.Header.Get("Accept-Encoding") != "" {
-		out.Header.Set("Accept-Encoding", "identity")
+	if answerOf(r.In).page {
+		askForPage(out.Header)
 	}
 	out.Trailer = r.In.Trailer // filled in when the body has been read
 	forward(r.In, out)
+}
+
+// askForPage asks for the whole of a page, in an encoding that a script can be put into. Told that its own copy is
+// still good, a browser would show that, which has the script of an earlier state: it would reload for ever.
+func askForPage(h http.Header) {
+	if h.Get("Accept-Encoding") != "" {
+		h.Set("Accept-Encoding", "identity")
+	}
+	for _, name := range []string{"If-None-Match", "If-Modified-Since"} {
+		h.Del(name)
+	}
 }
 
 // via is the host that the transport takes for the app: the address that the client came in on.

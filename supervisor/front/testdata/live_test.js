@@ -31,7 +31,7 @@ const find = (e, name) => {
 };
 
 // page opens a page whose tag has these attributes.
-function page(dataset, { top = true, visible = true, metas = [] } = {}) {
+function page(dataset, { top = true, visible = true, metas = [], storage = new Map() } = {}) {
   const p = { streams: [], did: [], timers: [], fetched: [], resources: [] };
   const document = new Element("document");
   document.body = new Element("body");
@@ -53,6 +53,7 @@ function page(dataset, { top = true, visible = true, metas = [] } = {}) {
     EventSource: class { constructor(url) { this.url = url; p.streams.push(this); } close() { this.closed = true; } },
     performance: { getEntriesByType: () => p.resources },
     AbortSignal,
+    sessionStorage: { getItem: (k) => storage.get(k) ?? null, setItem: (k, v) => storage.set(k, v), removeItem: (k) => storage.delete(k) },
     fetch: async (url, { cache }) => { p.fetched.push(cache + " " + url); return { arrayBuffer: async () => null }; },
     CSSStyleSheet: class { replaceSync() {} },
     addEventListener: window.addEventListener.bind(window),
@@ -85,6 +86,36 @@ const tests = {
     assert.ok(p.streams[0].closed);
     p.window.dispatchEvent(new Event("pageshow"));
     assert.equal(p.streams.length, 1);
+    await settled();
+    assert.deepEqual(p.did, ["reload"]);
+  },
+  async "a copy that a cache has kept is not reloaded for ever"() {
+    const storage = new Map();
+    const load = async (dataset, at) => {
+      const p = page({ ...made, ...dataset }, { storage });
+      p.told(state({ at }));
+      await settled();
+      return p;
+    };
+    assert.deepEqual((await load({}, "r.2")).did, ["reload"]);
+    const stale = await load({}, "r.2");
+    assert.deepEqual(stale.did, []);
+    stale.told(state({ at: "r.2", problems: [{ title: "x" }] }));
+    assert.ok(stale.overlay());
+    stale.told(state({ at: "r.3" }));
+    await settled();
+    assert.deepEqual(stale.did, ["reload"]);
+    assert.deepEqual((await load({ at: "r.3" }, "r.3")).did, []);
+    assert.deepEqual((await load({}, "r.3")).did, ["reload"]); // another load, later
+    storage.clear();
+    assert.deepEqual((await load({}, "")).did, ["reload"]);
+    const another = await load({}, ""); // of another devguard, which knows no more of it
+    assert.deepEqual(another.did, []);
+    assert.ok(another.streams[0].closed);
+  },
+  async "a page whose storage is closed to it reloads"() {
+    const p = page(made, { storage: null });
+    p.told(state({ at: "r.2" }));
     await settled();
     assert.deepEqual(p.did, ["reload"]);
   },
