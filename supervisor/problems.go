@@ -36,6 +36,9 @@ func problemsOf(snap reload.Snapshot) []problem {
 		if hint := logline.HintOf(f.Err); hint != "" {
 			p.Text = strings.TrimSpace(p.Text + "\nhint: " + hint)
 		}
+		if f.What == "ready" {
+			p.NotReady = snap.Gen
+		}
 		all = append(all, p)
 	}
 	if snap.Phase == "crashed" {

@@ -33,7 +33,7 @@ func TestProblems(t *testing.T) {
 			{Text: "too many"},
 		}},
 		{Title: "hook sqlc failed", Text: "exit code 1\nhint: install it", Note: note},
-		{Title: "the app is not ready", Text: "not ready after 30s", Note: note},
+		{Title: "the app is not ready", Text: "not ready after 30s", Note: note, NotReady: 3},
 	}
 	var got []front.Problem
 	for _, p := range problemsOf(snap) {

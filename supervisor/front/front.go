@@ -104,7 +104,7 @@ func (f *Front) Restyle() {
 	}
 }
 
-// NotReady says that a generation was not ready in time, and why.
+// NotReady says that a generation was not ready in time, and why. Pages reload once it answers all the same.
 func (f *Front) NotReady(gen int, reason string) {
 	f.passage.change(func(g *gate.Gate) { g.NotReady(gen, reason) })
 }

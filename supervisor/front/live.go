@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,7 +20,7 @@ type live struct {
 	key string // that pages of ours have, and no other
 
 	mu       sync.Mutex
-	gen      int // the newest generation that was found ready
+	gen      int // the newest generation that was found ready, or has answered
 	page     int // counts what pages reload for
 	style    int // counts changes of stylesheets alone
 	problems []Problem
@@ -45,7 +46,17 @@ func newLive() *live {
 func (l *live) now() (state, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return state{fmt.Sprintf("%s.%d", l.run, l.page), strconv.Itoa(l.style), l.problems, l.stamp}, l.changed
+	return l.current(), l.changed
+}
+
+// current needs the lock.
+func (l *live) current() state {
+	late := func(p Problem) bool { return p.NotReady > 0 && p.NotReady <= l.gen }
+	problems := l.problems
+	if slices.ContainsFunc(problems, late) {
+		problems = slices.DeleteFunc(slices.Clone(problems), late)
+	}
+	return state{fmt.Sprintf("%s.%d", l.run, l.page), strconv.Itoa(l.style), problems, l.stamp}
 }
 
 // change needs the lock to be free.
@@ -69,6 +80,24 @@ func (l *live) ready(gen int) {
 		l.page++
 		return true
 	})
+}
+
+// answered says that a generation has answered what it was asked at a state, and returns the state that the answer
+// is of. One that was not ready in time is as good as ready then.
+func (l *live) answered(gen int, at state) state {
+	l.change(func() bool {
+		if gen <= l.gen {
+			return false
+		}
+		newest := at.At == l.current().At
+		l.gen = gen
+		l.page++
+		if newest {
+			at = l.current()
+		}
+		return true
+	})
+	return at
 }
 
 // reload has pages reload.

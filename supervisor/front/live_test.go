@@ -289,6 +289,51 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// TestLateGeneration: pages reload once a generation that was not ready in time answers, and are told no longer that
+// it is not; the page that it has answered is of that state already.
+func TestLateGeneration(t *testing.T) {
+	one := serve(t, func(http.ResponseWriter, *http.Request) {})
+	two := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		if r.URL.Path == "/busy" {
+			w.WriteHeader(503)
+		}
+		_, _ = io.WriteString(w, page)
+	})
+	f := before(t, one)
+	w := watch(t, f)
+	first := w.next()
+	f.Stopping(1)
+	f.Ended(1)
+	f.Started(2, two.at())
+	f.NotReady(2, "nobody listens")
+	f.Show([]Problem{{Title: "the build failed"}, {Title: "the app is not ready", NotReady: 2}})
+	if s := w.next(); len(s.Problems) != 2 || s.At != first.At {
+		t.Errorf("not ready in time: %+v", s)
+	}
+	browse(t, f, "/busy", nil)
+	if s, _ := f.live.now(); s.At != first.At {
+		t.Errorf("an app that says itself that it is not ready: %+v", s)
+	}
+	_, got := browse(t, f, "/", nil)
+	late := w.next()
+	if late.At == first.At || len(late.Problems) != 1 {
+		t.Errorf("once it has answered: %+v", late)
+	}
+	if tag := f.live.tag(late, "GET", freely); !strings.Contains(got, tag) {
+		t.Errorf("%q is not in %q", tag, got)
+	}
+	browse(t, f, "/", nil)
+	f.Ready(2)
+	if s, _ := f.live.now(); s.Stamp != late.Stamp {
+		t.Errorf("pages are told again: %+v, after %+v", s, late)
+	}
+	f.Show([]Problem{{Title: "the app is not ready", NotReady: 2}})
+	if s := w.next(); len(s.Problems) > 0 {
+		t.Errorf("told later than it has answered: %+v", s)
+	}
+}
+
 // TestPoll: a page that may not open the stream is told the same, as soon as it is another.
 func TestPoll(t *testing.T) {
 	f := open(t)

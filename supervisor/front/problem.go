@@ -13,6 +13,10 @@ type Problem struct {
 	Text   string  `json:"text,omitempty"`
 	Places []Place `json:"places,omitempty"`
 	Note   string  `json:"note,omitempty"` // what still serves
+
+	// NotReady is the generation that was not ready in time, of a problem that says that: it is none any more
+	// once that generation answers. 0 of another.
+	NotReady int `json:"-"`
 }
 
 // Place is a line of source that a problem is about.

@@ -37,6 +37,7 @@ func (s sender) RoundTrip(r *http.Request) (*http.Response, error) {
 		a := newAttempt(up, r)
 		res, err := a.send()
 		if err == nil {
+			s.tellPages(r, up, res)
 			return t.take(up, r, res), nil
 		}
 		if r.Context().Err() != nil {
@@ -56,6 +57,15 @@ func (s sender) RoundTrip(r *http.Request) (*http.Response, error) {
 func (s sender) remember(r *http.Request) {
 	if a := answerOf(r); a.page {
 		a.of, _ = s.live.now()
+	}
+}
+
+// tellPages has pages reload when a generation answers that was not ready in time: nothing else tells of it later.
+// An app that says 503 is not ready yet by its own word.
+func (s sender) tellPages(r *http.Request, up *upstream, res *http.Response) {
+	if s.live != nil && res.StatusCode != http.StatusServiceUnavailable {
+		a := answerOf(r)
+		a.of = s.live.answered(up.gen, a.of)
 	}
 }
 
