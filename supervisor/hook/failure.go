@@ -42,7 +42,7 @@ func notFound(spec Spec, program string, env []string) error {
 // shellError is the error for what the shell could not run: 127 not found, 126
 // not executable (POSIX, "Exit Status for Commands").
 func shellError(spec Spec, code int) error {
-	program := spec.program()
+	program := spec.named()
 	env := spec.environ()
 	if code == 126 {
 		return &hinted{
@@ -51,7 +51,7 @@ func shellError(spec Spec, code int) error {
 			err:  fs.ErrPermission,
 		}
 	}
-	if _, err := lookPath(program, spec.Dir, env); err != nil {
+	if _, err := lookPath(program, spec.Dir, env); err != nil && program != "" {
 		return notFound(spec, program, env)
 	}
 	return &hinted{ // some later command of the line; sh has named it

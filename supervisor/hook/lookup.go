@@ -56,8 +56,8 @@ func variable(env []string, name string) string {
 // Find returns the first word of a hook's command as a run would look it up: the error is the one
 // that a run would end with. It is "" where only the shell can tell what runs.
 func Find(spec Spec) (program string, err error) {
-	program = spec.program()
-	if len(spec.Command) == 0 && (strings.ContainsAny(program, "$`'\"\\(){}<>|&;*?[~#!") || slices.Contains(ofShell, program)) {
+	program = spec.named()
+	if len(spec.Command) == 0 && (program == "" || strings.ContainsAny(program, "$`'\"\\(){}<>|&;*?[~#!") || slices.Contains(ofShell, program)) {
 		return "", nil
 	}
 	env := spec.environ()

@@ -1,6 +1,12 @@
 package hook
 
-import "testing"
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/devguard/devguard/supervisor/logline"
+)
 
 func TestProgram(t *testing.T) {
 	for script, want := range map[string]string{
@@ -15,6 +21,18 @@ func TestProgram(t *testing.T) {
 	}
 	if got := (Spec{Command: []string{"a b", "c"}}).program(); got != "a b" {
 		t.Errorf("list: %q", got)
+	}
+}
+
+// TestNoSecretIsTakenForAProgram: a word of a value with spaces is not called a command that is missing.
+func TestNoSecretIsTakenForAProgram(t *testing.T) {
+	for _, script := range []string{"X='one s3cret two' no-such-program", `X="one s3cret" no-such-program`, `X=one\ s3cret no-such-program`, "X=$(no-such-program s3cret)"} {
+		spec := Spec{Name: "h", Shell: script, Output: discard(t)}
+		program, err := Find(spec)
+		res := Run(t.Context(), spec)
+		if told := fmt.Sprint(program, err, res.Err, logline.HintOf(res.Err)); res.Code != 127 || strings.Contains(told, "s3cret") {
+			t.Errorf("%s: %d, %s", script, res.Code, told)
+		}
 	}
 }
 

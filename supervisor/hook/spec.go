@@ -91,3 +91,17 @@ func (s Spec) program() string {
 	}
 	return s.Shell
 }
+
+// named is the program where it is certain which word that is, else "": another may be of a value
+// with spaces, as in PGPASSWORD='one two' psql, and is not to be shown.
+func (s Spec) named() string {
+	program := s.program()
+	if len(s.Command) > 0 {
+		return program
+	}
+	before, _, _ := strings.Cut(s.Shell, program)
+	if strings.Contains(program, "=") || strings.ContainsAny(before, "'\"`$\\") {
+		return ""
+	}
+	return program
+}
