@@ -123,26 +123,18 @@ func after[T any](t *testing.T, c <-chan T, what string) T {
 
 // TestRequestAsSent: what the app sees of a request.
 func TestRequestAsSent(t *testing.T) {
-	a := &app{t, listenAs(t, "127.0.0.1:0")}
 	seen := make(chan string, 2)
-	go func() {
-		for {
-			c, err := a.listener.Accept()
-			if err != nil {
-				return
+	a := speak(t, func(c net.Conn) {
+		var head strings.Builder
+		for r := bufio.NewReader(c); ; {
+			line, err := r.ReadString('\n')
+			if head.WriteString(line); err != nil || line == "\r\n" {
+				break
 			}
-			var head strings.Builder
-			for r := bufio.NewReader(c); ; {
-				line, err := r.ReadString('\n')
-				if head.WriteString(line); err != nil || line == "\r\n" {
-					break
-				}
-			}
-			seen <- head.String()
-			_, _ = io.WriteString(c, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
-			c.Close()
 		}
-	}()
+		seen <- head.String()
+		_, _ = io.WriteString(c, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+	})
 	f := before(t, a)
 	for name, c := range map[string]struct {
 		sent string // after the request line, but Host
@@ -234,25 +226,7 @@ func TestAnswerAsGiven(t *testing.T) {
 		"/early":   "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 1\r\nDate: never\r\nConnection: close\r\n\r\nx",
 		"/nothing": "HTTP/1.1 304 Not Modified\r\nEtag: \"a\"\r\nConnection: close\r\n\r\n",
 	}
-	a := &app{t, listenAs(t, "127.0.0.1:0")}
-	go func() {
-		for {
-			c, err := a.listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				for r := bufio.NewReader(c); ; {
-					req, err := http.ReadRequest(r)
-					if err != nil {
-						return
-					}
-					_, _ = io.WriteString(c, answers[req.URL.Path])
-				}
-			}()
-		}
-	}()
+	a := answering(t, func(r *http.Request) (string, bool) { return answers[r.URL.Path], true })
 	f := before(t, a)
 	for path := range answers {
 		got := say(t, f, "GET "+path+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")

@@ -25,6 +25,35 @@ func speak(t *testing.T, talk func(net.Conn)) *app {
 	return a
 }
 
+// answering runs an app that writes what it says to each request, byte by byte, until it says no more.
+func answering(t *testing.T, says func(*http.Request) (text string, more bool)) *app {
+	t.Helper()
+	return speak(t, func(c net.Conn) {
+		for r := bufio.NewReader(c); ; {
+			req, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			text, more := says(req)
+			if _, _ = io.WriteString(c, text); !more {
+				return
+			}
+		}
+	})
+}
+
+// begin runs an app that writes that to a request, and leaves the connection to the test.
+func begin(t *testing.T, text string) (a *app, conns <-chan net.Conn) {
+	t.Helper()
+	begun := make(chan net.Conn, 1)
+	return speak(t, func(c net.Conn) {
+		_, _ = http.ReadRequest(bufio.NewReader(c))
+		_, _ = io.WriteString(c, text)
+		begun <- c
+		<-t.Context().Done()
+	}), begun
+}
+
 // TestOpaque: what is no HTTP reaches the app as it is, and so does its answer, up to the end of
 // both.
 func TestOpaque(t *testing.T) {

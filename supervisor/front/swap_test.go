@@ -123,30 +123,14 @@ func TestLongPolls(t *testing.T) {
 func TestSentOnce(t *testing.T) {
 	for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
 		t.Run(method, func(t *testing.T) {
-			a := &app{t, listenAs(t, "127.0.0.1:0")}
 			seen := make(chan string, 10)
-			go func() {
-				for {
-					c, err := a.listener.Accept()
-					if err != nil {
-						return
-					}
-					go func() {
-						defer c.Close()
-						for r := bufio.NewReader(c); ; {
-							req, err := http.ReadRequest(r)
-							if err != nil {
-								return
-							}
-							if req.URL.Path == "/die" {
-								seen <- req.Method
-								return
-							}
-							_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-						}
-					}()
+			a := answering(t, func(r *http.Request) (string, bool) {
+				if r.URL.Path == "/die" {
+					seen <- r.Method
+					return "", false
 				}
-			}()
+				return "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true
+			})
 			f := before(t, a)
 			if got := after(t, get(t, f, "GET", "/"), "the first answer"); got != "200 ok"+fine {
 				t.Fatalf("got %q", got)
@@ -243,17 +227,7 @@ func TestDown(t *testing.T) {
 
 // TestEventStream: events come as they are sent, and the end of the app is the end of the stream.
 func TestEventStream(t *testing.T) {
-	a := &app{t, listenAs(t, "127.0.0.1:0")}
-	conns := make(chan net.Conn, 1)
-	go func() {
-		c, err := a.listener.Accept()
-		if err != nil {
-			return
-		}
-		_, _ = http.ReadRequest(bufio.NewReader(c))
-		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n")
-		conns <- c
-	}()
+	a, conns := begin(t, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n")
 	f := before(t, a)
 	res, err := client(t).Get(f.url("/"))
 	if err != nil {
@@ -272,16 +246,9 @@ func TestEventStream(t *testing.T) {
 
 // TestBrokenDownload: what the app did not finish is not taken for whole.
 func TestBrokenDownload(t *testing.T) {
-	a := &app{t, listenAs(t, "127.0.0.1:0")}
-	go func() {
-		c, err := a.listener.Accept()
-		if err != nil {
-			return
-		}
-		_, _ = http.ReadRequest(bufio.NewReader(c))
-		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
-		c.Close()
-	}()
+	a := answering(t, func(*http.Request) (string, bool) {
+		return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", false
+	})
 	f := before(t, a)
 	res, err := client(t).Get(f.url("/"))
 	if err != nil {
@@ -348,17 +315,7 @@ func TestWebsocket(t *testing.T) {
 		"it dies in the middle": {func(_ *Front, app net.Conn) { _, _ = app.Write([]byte{0x81, 5, 'h'}); app.Close() }, "\x81\x05h"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := &app{t, listenAs(t, "127.0.0.1:0")}
-			conns := make(chan net.Conn, 1)
-			go func() {
-				c, err := a.listener.Accept()
-				if err != nil {
-					return
-				}
-				_, _ = http.ReadRequest(bufio.NewReader(c))
-				_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
-				conns <- c
-			}()
+			a, conns := begin(t, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
 			f := before(t, a)
 			c := dial(t, f)
 			_, _ = io.WriteString(c, "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
