@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +18,7 @@ import (
 	"github.com/devguard/devguard/supervisor/listeners"
 	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/seccomp"
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // TestFrontWhereTheAppBinds: two generations of an app bind one address, and clients reach both
@@ -85,7 +85,7 @@ func appAt(t *testing.T, a *address, holder *listeners.Holder, gen, port int) *h
 	}
 	got, started := make(chan installed), make(chan struct{})
 	socket := make(chan int)
-	go ownThread(func() {
+	go testneed.OwnThread(func() {
 		fd, _, err := seccomp.Install()
 		got <- installed{fd, err}
 		<-started
@@ -124,20 +124,4 @@ func appAt(t *testing.T, a *address, holder *listeners.Holder, gen, port int) *h
 	go func() { _ = s.Serve(l) }()
 	a.found(gen, nil, []netip.AddrPort{at})
 	return s
-}
-
-// ownThread does f on a thread that ends with it; the main thread never does.
-func ownThread(f func()) {
-	runtime.LockOSThread() // for good: the thread ends with the goroutine
-	if unix.Gettid() != os.Getpid() {
-		f()
-		return
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		ownThread(f)
-	}()
-	<-done
-	runtime.UnlockOSThread()
 }

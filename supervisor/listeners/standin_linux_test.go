@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/seccomp"
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // inApp runs f on a thread whose bind and listen a Holder answers, and that ends with it.
@@ -26,7 +26,7 @@ func inApp(t *testing.T, h *Holder, gen int, f func()) {
 		err error
 	}
 	got, started, ended := make(chan installed), make(chan struct{}), make(chan struct{})
-	go ownThread(func() {
+	go testneed.OwnThread(func() {
 		defer close(ended)
 		fd, _, err := seccomp.Install()
 		got <- installed{fd, err}
@@ -41,22 +41,6 @@ func inApp(t *testing.T, h *Holder, gen int, f func()) {
 	h.Started(gen, os.NewFile(uintptr(r.fd), "notifications"), nil, func() []int { return []int{os.Getpid()} })
 	close(started)
 	<-ended
-}
-
-// ownThread does f on a thread that ends with it; the main thread never does.
-func ownThread(f func()) {
-	runtime.LockOSThread() // for good: the thread ends with the goroutine
-	if unix.Gettid() != os.Getpid() {
-		f()
-		return
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		ownThread(f)
-	}()
-	<-done
-	runtime.UnlockOSThread()
 }
 
 // deputy gives the app addresses of 127.77.200, and notes what it was asked.

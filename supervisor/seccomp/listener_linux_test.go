@@ -6,11 +6,12 @@ import (
 	"errors"
 	"io"
 	"os"
-	"runtime"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // filtered runs f on a thread that has the filter, and that ends with it. Its calls are
@@ -22,7 +23,7 @@ func filtered(t testing.TB, f func()) (l *Listener, done <-chan struct{}) {
 		err error
 	}
 	got, ended := make(chan installed), make(chan struct{})
-	go ownThread(func() {
+	go testneed.OwnThread(func() {
 		defer close(ended)
 		fd, _, err := Install()
 		got <- installed{fd, err}
@@ -40,22 +41,6 @@ func filtered(t testing.TB, f func()) (l *Listener, done <-chan struct{}) {
 	}
 	t.Cleanup(func() { l.Close() })
 	return l, ended
-}
-
-// ownThread does f on a thread that ends with it; the main thread never does.
-func ownThread(f func()) {
-	runtime.LockOSThread() // for good: the thread ends with the goroutine
-	if unix.Gettid() != os.Getpid() {
-		f()
-		return
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		ownThread(f)
-	}()
-	<-done
-	runtime.UnlockOSThread()
 }
 
 func socket(t testing.TB) int {

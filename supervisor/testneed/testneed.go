@@ -1,5 +1,5 @@
 // Package testneed is for tests that need what not every machine has (a server program,
-// root, a pseudo-terminal). It is imported by tests alone.
+// root, a pseudo-terminal), or a thread of its own. It is imported by tests alone.
 //
 // A test that misses something is skipped under the name of what it misses, except when
 // DEVGUARD_TEST_REQUIRE (names with commas between them) has that name: then it fails.
