@@ -201,9 +201,6 @@ func (m *machine) hookDone(ev HookDone) {
 	}
 	h, spec := &m.hooks[r.hook], m.opts.Hooks[r.hook]
 	h.state, h.late, h.incomplete = ready{r.watch}, false, m.hookTree(r.hook).Missing
-	if m.broken == spec.Name {
-		m.broken = ""
-	}
 	m.log(Log{What: LogHookFinished, Gen: m.nextGen(), Hook: spec.Name, Took: ev.Took, Detail: ev.Detail})
 	m.hookThen(spec)
 	m.suspendLoop(r.hook)

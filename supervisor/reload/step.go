@@ -153,20 +153,16 @@ func (m *machine) observe(snap change.Snapshot) (before change.Snapshot, adopted
 
 // changed takes a set of changes into account.
 func (m *machine) changed(set change.Set) {
-	broken := m.broken
-	before, adopted := m.observe(set.Snapshot)
 	m.logSet(set)
 	asking := m.noteWrites(set)
+	if len(asking) == 0 && len(set.Paths) > 0 && set.Version > m.tree.Version {
+		m.tree.Runtime = set.Runtime // the app has written a file of its own: nothing to do for it
+	}
+	before, adopted := m.observe(set.Snapshot)
 	m.noteMixed(asking, set)
 	m.untold = append(slices.Clip(m.untold), asking...)
 	if !adopted || !m.graph.known() {
 		return // what is there when devguard starts is no edit
-	}
-	if len(asking) == 0 && len(set.Paths) > 0 {
-		before.Runtime = set.Runtime
-		if before.SameContents(set.Snapshot) {
-			m.broken = broken // the app has written a file of its own
-		}
 	}
 	if before.SameWork(set.Snapshot) {
 		m.outdate(set)
