@@ -8,25 +8,25 @@ import (
 	"github.com/devguard/devguard/supervisor/logline"
 )
 
-func TestProgram(t *testing.T) {
+func TestNamed(t *testing.T) {
 	for script, want := range map[string]string{
 		"npx prisma generate":     "npx",
 		"  A=1 B=2 sqlc generate": "sqlc",
-		"A=1":                     "A=1",
+		"A=1":                     "",
 		"":                        "",
 	} {
-		if got := (Spec{Shell: script}).program(); got != want {
+		if got := (Spec{Shell: script}).named(); got != want {
 			t.Errorf("%q: %q, want %q", script, got, want)
 		}
 	}
-	if got := (Spec{Command: []string{"a b", "c"}}).program(); got != "a b" {
+	if got := (Spec{Command: []string{"a b", "c"}}).named(); got != "a b" {
 		t.Errorf("list: %q", got)
 	}
 }
 
 // TestNoSecretIsTakenForAProgram: a word of a value with spaces is not called a command that is missing.
 func TestNoSecretIsTakenForAProgram(t *testing.T) {
-	for _, script := range []string{"X='one s3cret two' no-such-program", `X="one s3cret" no-such-program`, `X=one\ s3cret no-such-program`, "X=$(no-such-program s3cret)"} {
+	for _, script := range []string{"X='one s3cret two' no-such-program", `X="one s3cret" no-such-program`, `X=one\ s3cret no-such-program`, "X=$(no-such-program s3cret)", `Xs3cret="p s3cret q" no-such-program`} {
 		spec := Spec{Name: "h", Shell: script, Output: discard(t)}
 		program, err := Find(spec)
 		res := Run(t.Context(), spec)

@@ -79,29 +79,20 @@ func (s Spec) argv() []string {
 	return []string{"sh", "-c", s.Shell}
 }
 
-// program is the first word of what the user wrote, for messages.
-func (s Spec) program() string {
+// named is the first word of the command, for messages; "" where it is not certain which word that is:
+// another may be of a value with spaces before it, as in PGPASSWORD='one two' psql, and is not to be
+// shown.
+func (s Spec) named() string {
 	if len(s.Command) > 0 {
 		return s.Command[0]
 	}
 	for word := range strings.FieldsSeq(s.Shell) {
-		if !strings.Contains(word, "=") { // NAME=value before the command
+		switch {
+		case !strings.Contains(word, "="): // NAME=value before the command
 			return word
+		case strings.ContainsAny(word, "'\"`$\\"):
+			return ""
 		}
 	}
-	return s.Shell
-}
-
-// named is the program where it is certain which word that is, else "": another may be of a value
-// with spaces, as in PGPASSWORD='one two' psql, and is not to be shown.
-func (s Spec) named() string {
-	program := s.program()
-	if len(s.Command) > 0 {
-		return program
-	}
-	before, _, _ := strings.Cut(s.Shell, program)
-	if strings.Contains(program, "=") || strings.ContainsAny(before, "'\"`$\\") {
-		return ""
-	}
-	return program
+	return ""
 }
