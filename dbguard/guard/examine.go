@@ -40,7 +40,7 @@ type Examined struct {
 	DirectSet bool
 
 	Err  string // why it cannot be used, "" when it can; what follows Wish is not known then
-	Code string // SQLSTATE, or a word of troubleCode
+	Code string // that of trouble
 	Wish string // the mode of the configuration
 
 	Mode, Kind, Reason string // as in a `database` line
@@ -132,7 +132,7 @@ func (x *examiner) add(f dsn.Found) {
 	}
 }
 
-// Words for a trouble that has no SQLSTATE.
+// Codes of a trouble that has no SQLSTATE.
 const (
 	codeHost        = "host"
 	codeSilent      = "silent"
@@ -144,44 +144,23 @@ const (
 	codeOther       = "other"
 )
 
-// troubleCode says of which kind a failed connect is.
-func troubleCode(err error) string {
-	var server *pgconn.PgError
-	var host *net.DNSError
-	switch reason := explain(err, dsn.Settings{}); {
-	case errors.As(err, &server):
-		return server.Code
-	case errors.As(err, &host) && !host.IsTimeout:
-		return codeHost
-	case isCertificate(err):
-		return codeCertificate
-	case refusesTLS(err):
-		return codeNoTLS
-	case timedOut(err):
-		return codeTimeout
-	case oursAlone(err):
-		return codeOurs
-	case !reason.reached:
-		return codeSilent
-	}
-	return codeOther
-}
-
 // examineLimit bounds the examination of one server: a probe is a few round trips, and
 // each of its steps has a limit of its own.
 const examineLimit = 15 * time.Second
+
+func (s *subject) fail(t trouble) { s.Err, s.Code = t.reason, t.code }
 
 // ask fills in what the server says.
 func (s *subject) ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, examineLimit)
 	defer cancel()
 	if err := s.look(ctx); err != nil {
-		s.Err, s.Code = explain(err, s.settings).reason, troubleCode(err)
+		s.fail(explain(err, s.settings))
 		return
 	}
 	v, err := probe(ctx, s.config)
 	if err != nil {
-		s.Err, s.Code = explain(err, s.settings).reason, troubleCode(err)
+		s.fail(explain(err, s.settings))
 		return
 	}
 	m := decide(mode(s.Wish), s.fallback, v)

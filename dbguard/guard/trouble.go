@@ -18,12 +18,13 @@ import (
 // trouble is why a server could not be used.
 type trouble struct {
 	reason  string // one line, without secrets, the same each time for the same trouble
+	code    string // SQLSTATE, or one of the codes of examine.go
 	reached bool   // something answered
 	full    bool   // no session was free: worth another try
 }
 
 // explain says in one line why connect failed. Of an error that joins several (a host with several
-// addresses, with TLS and without) it names what got furthest, as troubleCode does.
+// addresses, with TLS and without) it names what got furthest.
 func explain(err error, s dsn.Settings) trouble {
 	var server *pgconn.PgError
 	var unknown *net.DNSError
@@ -31,21 +32,27 @@ func explain(err error, s dsn.Settings) trouble {
 	switch {
 	case errors.As(err, &server):
 		reason := s.Scrub(fmt.Sprintf("the server refuses us: %s (%s)", oneLine(server.Message), server.Code))
-		return trouble{reason, true, isFull(server)}
+		return trouble{reason: reason, code: server.Code, reached: true, full: isFull(server)}
 	case errors.As(err, &unknown) && !unknown.IsTimeout:
-		return trouble{reason: fmt.Sprintf("the host %q is not known", unknown.Name)}
+		return trouble{reason: fmt.Sprintf("the host %q is not known", unknown.Name), code: codeHost}
 	case isCertificate(err):
-		return trouble{reason: s.Scrub("its certificate is not accepted: " + oneLine(certificateTrouble(err).Error())), reached: true}
+		return trouble{reason: s.Scrub("its certificate is not accepted: " + oneLine(certificateTrouble(err).Error())), code: codeCertificate, reached: true}
 	case refusesTLS(err):
-		return trouble{reason: noTLS, reached: true}
+		return trouble{reason: noTLS, code: codeNoTLS, reached: true}
 	case timedOut(err):
-		return trouble{reason: "no answer in time"}
+		return trouble{reason: "no answer in time", code: codeTimeout}
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
-		return trouble{reason: "nothing listens there"}
+		return trouble{reason: "nothing listens there", code: codeSilent}
 	case errors.As(err, &op): // its text would hold our port, a new one each time
-		return trouble{reason: s.Scrub(fmt.Sprintf("%s: %v", op.Op, op.Err)), reached: op.Op != "dial"}
+		t := trouble{reason: s.Scrub(fmt.Sprintf("%s: %v", op.Op, op.Err)), code: codeOther, reached: true}
+		if op.Op == "dial" {
+			t.code, t.reached = codeSilent, false
+		}
+		return t
+	case oursAlone(err):
+		return trouble{reason: s.Scrub(oneLine(err.Error())), code: codeOurs, reached: true}
 	}
-	return trouble{reason: s.Scrub(oneLine(err.Error())), reached: true}
+	return trouble{reason: s.Scrub(oneLine(err.Error())), code: codeOther, reached: true}
 }
 
 // isCertificate reports whether a server's certificate is the trouble.

@@ -30,11 +30,12 @@ func TestExplainJoined(t *testing.T) {
 	for name, row := range rows {
 		for _, err := range []error{errors.Join(refused, row.other), errors.Join(row.other, refused)} {
 			err = fmt.Errorf("failed to connect: %w", err)
-			if got := explain(err, dsn.Settings{}).reason; got != row.reason {
-				t.Errorf("%s: %q, want %q", name, got, row.reason)
+			got := explain(err, dsn.Settings{})
+			if got.reason != row.reason {
+				t.Errorf("%s: %q, want %q", name, got.reason, row.reason)
 			}
-			if got := troubleCode(err); got != row.code {
-				t.Errorf("%s: code %q, want %q", name, got, row.code)
+			if got.code != row.code {
+				t.Errorf("%s: code %q, want %q", name, got.code, row.code)
 			}
 		}
 	}
