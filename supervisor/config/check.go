@@ -118,15 +118,24 @@ func badHTTP(s string) (msg, hint string) {
 
 func badInURL(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
+// splitAddress is net.SplitHostPort for addresses whose host may stand in a URL.
+func splitAddress(s string) (host, port string, err error) {
+	host, port, err = net.SplitHostPort(s)
+	if err != nil || strings.ContainsFunc(host, badInURL) || strings.ContainsAny(host, "/@") {
+		return "", "", errors.New("is not an address")
+	}
+	return host, port, nil
+}
+
 // dialAddress completes an address to dial: a port alone, with or without a
 // colon, means loopback.
 func dialAddress(s string) (string, error) {
 	if isPort(s) {
 		s = ":" + s
 	}
-	host, port, err := net.SplitHostPort(s)
-	if err != nil || strings.ContainsFunc(host, badInURL) || strings.ContainsAny(host, "/@") {
-		return "", errors.New("is not an address")
+	host, port, err := splitAddress(s)
+	if err != nil {
+		return "", err
 	}
 	if !isPort(port) {
 		return "", errors.New("does not end in a port, 1 to 65535") // not quoted: "user:password@host" comes here too

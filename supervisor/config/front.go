@@ -47,9 +47,9 @@ func listenAddress(s string) (string, error) {
 	if _, err := strconv.ParseUint(s, 10, 16); err == nil {
 		s = "127.0.0.1:" + s
 	}
-	host, port, err := net.SplitHostPort(s)
-	if err != nil || strings.ContainsFunc(host, badInURL) || strings.ContainsAny(host, "/@") {
-		return "", errors.New("is not an address")
+	host, port, err := splitAddress(s)
+	if err != nil {
+		return "", err
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return "", errors.New("does not end in a port, 0 to 65535")
