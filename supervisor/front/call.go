@@ -37,6 +37,9 @@ const unavailable = "14"
 
 // isCall reports whether an answer is one of gRPC.
 func isCall(r *http.Response) bool {
+	if r.ProtoMajor != 2 {
+		return false
+	}
 	t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return r.ProtoMajor == 2 && (t == "application/grpc" || strings.HasPrefix(t, "application/grpc+"))
+	return t == "application/grpc" || strings.HasPrefix(t, "application/grpc+")
 }

@@ -111,10 +111,10 @@ func (p *passage) change(tell func(*gate.Gate)) {
 
 // started has requests go to another generation, once it is ready.
 func (p *passage) started(up *upstream) {
-	p.mu.Lock()
-	p.upstream = up
-	p.mu.Unlock()
-	p.change(func(g *gate.Gate) { g.Started(up.gen) })
+	p.change(func(g *gate.Gate) {
+		p.upstream = up
+		g.Started(up.gen)
+	})
 }
 
 // await returns where a request is to be sent, or a *failure, or the cause of ctx's end.

@@ -93,9 +93,8 @@ func askForPage(h http.Header) {
 
 // via is the host that the transport takes for the app: the address that the client came in on.
 func via(r *http.Request) string {
-	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr) // net/http sets it
-	at, _ := netip.ParseAddrPort(local.String())
-	return netip.AddrPortFrom(at.Addr().Unmap().WithZone(""), at.Port()).String()
+	at := viaOf(r.Context().Value(http.LocalAddrContextKey).(net.Addr)) // net/http sets it
+	return netip.AddrPortFrom(at.Addr().WithZone(""), at.Port()).String()
 }
 
 // forward says to the app who asks. What a client of this machine says itself is believed: it may

@@ -55,15 +55,15 @@ func (p *passage) connect(ctx context.Context, via netip.AddrPort, silent bool) 
 	}
 }
 
-// viaOf is the address of this machine that a client came in on.
-func viaOf(c net.Conn) netip.AddrPort {
-	at, _ := netip.ParseAddrPort(c.LocalAddr().String())
-	return at
+// viaOf is the address of this machine that a client came in on, by the local address of its connection.
+func viaOf(local net.Addr) netip.AddrPort {
+	at := local.(*net.TCPAddr).AddrPort()
+	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 }
 
 // carry takes an opaque connection to the app. first is what the client has said already.
 func (e *entrance) carry(c *net.TCPConn, first []byte) {
-	l, err := e.passage.connect(e.ctx, viaOf(c), false)
+	l, err := e.passage.connect(e.ctx, viaOf(c.LocalAddr()), false)
 	if err != nil {
 		reset(c)
 		return
@@ -75,7 +75,7 @@ func (e *entrance) carry(c *net.TCPConn, first []byte) {
 // said. When the app has spoken first it returns after the end of the connection, with an error.
 func (e *entrance) meetSilent(c *net.TCPConn, first *opener) said {
 	for {
-		l, err := e.passage.connect(first.ctx, viaOf(c), true)
+		l, err := e.passage.connect(first.ctx, viaOf(c.LocalAddr()), true)
 		if err != nil {
 			if _, spoke := first.within(patience); !spoke {
 				c.Close()

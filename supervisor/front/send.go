@@ -163,10 +163,10 @@ func (nothing) Close() error             { return nil }
 
 // take wraps the body of an answer, so that it is known when it is over.
 func (t *ticket) take(up *upstream, r *http.Request, res *http.Response) *http.Response {
-	kind := kindOf(r, res)
+	kind, grpc := kindOf(r, res), isCall(res)
 	body := answerBody{ReadCloser: res.Body, ticket: t}
 	var open *openStream
-	if kind == gate.Stream || isCall(res) {
+	if kind == gate.Stream || grpc {
 		open = &openStream{up.gen, later, func() { _ = body.ReadCloser.Close() }}
 	}
 	t.passage.answered(t.id, kind, open)
@@ -175,7 +175,7 @@ func (t *ticket) take(up *upstream, r *http.Request, res *http.Response) *http.R
 		res.Body = &upgraded{answerBody: body, conn: res.Body.(io.ReadWriteCloser), websocket: isWebsocket(res.Header), answer: answerOf(r)}
 	case kind == gate.Stream:
 		res.Body = &stream{body}
-	case isCall(res):
+	case grpc:
 		res.Body = &call{body, res}
 	default:
 		res.Body = &body

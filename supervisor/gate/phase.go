@@ -23,9 +23,6 @@ func New(o Options) *Gate {
 	return &Gate{hold: o.Hold, phase: away{}, exchanges: map[ID]exchange{}}
 }
 
-// SetHold changes Options.Hold for requests that arrive later.
-func (g *Gate) SetHold(hold time.Duration) { g.hold = hold }
-
 // phase is one of the types below, with what is known in that phase alone.
 type phase interface{ phase() }
 

@@ -73,7 +73,7 @@ func (h *Holder) standInFor(c call, own int, r hold.Request) (answered bool, err
 		return true, c.Succeed(c.Notification)
 	}
 	if known && before.inode != r.Inode {
-		if count, _ := survey(h.pids()); count[before.inode] > 0 {
+		if descriptors(h.pids())[before.inode] > 0 {
 			return false, nil // the address is taken, as the kernel will say
 		}
 	}
