@@ -22,9 +22,11 @@ type address struct {
 	front *front.Process
 	place place
 
-	told  string         // the problems that pages were told last
-	news  chan []problem // the newest ones; nil when pages are left alone
-	shown chan struct{}  // closed when none are shown any more
+	dir, editor string // for links to the source
+
+	told  string               // the problems that pages were told last
+	news  chan []front.Problem // the newest ones; nil when pages are left alone
+	shown chan struct{}        // closed when none are shown any more
 }
 
 // place is where clients and the app are: apart, or *inPlace.
@@ -43,7 +45,7 @@ type place interface {
 // openAddress begins to answer for the app, as the configuration says. Nil without an error: it
 // does not say so.
 func openAddress(cfg *config.Config, holder *listeners.Holder, log *slog.Logger) (*address, error) {
-	var a address
+	a := address{dir: cfg.App.BuildDir, editor: cfg.Front.Editor}
 	var err error
 	switch cfg.Front.Listen {
 	case "":
@@ -56,8 +58,10 @@ func openAddress(cfg *config.Config, holder *listeners.Holder, log *slog.Logger)
 	if err != nil {
 		return nil, err
 	}
-	a.news, a.shown = make(chan []problem, 1), make(chan struct{})
-	go a.show(cfg.App.BuildDir, cfg.Front.Editor)
+	if cfg.Front.LiveReload {
+		a.news, a.shown = make(chan []front.Problem, 1), make(chan struct{})
+		go a.show()
+	}
 	return &a, nil
 }
 
@@ -71,22 +75,21 @@ func startFront(cfg *config.Config, listen string, log *slog.Logger) (*front.Pro
 
 // close ends answering. Nothing of the app may be left.
 func (a *address) close() {
-	if a != nil {
+	if a == nil {
+		return
+	}
+	if a.news != nil {
 		close(a.news)
 		<-a.shown
-		a.front.Close()
 	}
+	a.front.Close()
 }
 
-// show reads the source of what has failed, and has pages show it.
-func (a *address) show(dir, editor string) {
+// show has pages show what has failed. The front may have to be started again first.
+func (a *address) show() {
 	defer close(a.shown)
 	for problems := range a.news {
-		var all []front.Problem
-		for _, p := range problems {
-			all = append(all, p.withSource(dir, editor))
-		}
-		a.front.Show(all)
+		a.front.Show(problems)
 	}
 }
 
@@ -229,9 +232,12 @@ func (a *address) publish(snap reload.Snapshot) {
 	if slices.ContainsFunc(snap.Holds, func(h reload.Hold) bool { return h.What == "shutdown" }) {
 		a.front.Closing()
 	}
-	problems := problemsOf(snap)
+	if a.news == nil || snap.Done {
+		return
+	}
+	problems := problemsOf(snap, a.dir, a.editor)
 	text := fmt.Sprint(problems)
-	if snap.Done || text == a.told {
+	if text == a.told {
 		return
 	}
 	a.told = text

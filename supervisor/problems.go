@@ -1,9 +1,7 @@
 package supervisor
 
 import (
-	"bufio"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -12,23 +10,18 @@ import (
 	"github.com/devguard/devguard/supervisor/reload"
 )
 
-// problem is something that has failed, before its source was read.
-type problem struct {
-	front.Problem
-	at []logline.Diagnostic // of Places
-}
-
-// problemsOf returns what a page is to show of the state. It does no I/O.
-func problemsOf(snap reload.Snapshot) []problem {
+// problemsOf returns what a page is to show of the state, with links that open the editor. File names are
+// relative to dir.
+func problemsOf(snap reload.Snapshot, dir, editor string) []front.Problem {
 	note := "nothing serves"
 	if snap.Ready {
 		note = fmt.Sprintf("generation %d still serves", snap.Gen)
 	}
-	var all []problem
+	var all []front.Problem
 	for _, f := range snap.Failures {
-		p := problem{Problem: front.Problem{Title: titleOf(f.What), Text: f.Err.Error(), Note: note}}
+		p := front.Problem{Title: titleOf(f.What), Text: f.Err.Error(), Note: note}
 		if found, _ := f.Detail.(logline.Diagnostics); len(found.Shown) > 0 {
-			p.Text, p.at = "", found.Shown
+			p.Text, p.Places = "", placesOf(found, dir, editor)
 			if more := found.Total - len(found.Shown); more > 0 {
 				p.Text = fmt.Sprintf("%d messages, the first %d:", found.Total, len(found.Shown))
 			}
@@ -42,7 +35,7 @@ func problemsOf(snap reload.Snapshot) []problem {
 		all = append(all, p)
 	}
 	if snap.Phase == "crashed" {
-		all = append(all, problem{Problem: front.Problem{Title: "the app crashed", Text: "why is in the terminal", Note: note}})
+		all = append(all, front.Problem{Title: "the app crashed", Text: "why is in the terminal", Note: note})
 	}
 	return all
 }
@@ -59,46 +52,23 @@ func titleOf(what string) string {
 	return what + " failed"
 }
 
-// around is how many lines are shown before and behind the one that a message is about.
-const around = 3
-
-// withSource reads the lines around the places of a problem. File names are relative to dir.
-func (p problem) withSource(dir, editor string) front.Problem {
-	out := p.Problem
-	out.Places = nil
-	for _, d := range p.at {
+// placesOf are the messages of a build, with the lines around them as they were when it had failed.
+func placesOf(found logline.Diagnostics, dir, editor string) []front.Place {
+	var all []front.Place
+	for i, d := range found.Shown {
 		place := front.Place{Where: strings.TrimSuffix(d.Position(), ": "), Text: d.Msg, Line: d.Line}
-		if d.File != "" && d.Line > 0 {
+		around := found.Excerpt(i)
+		for n, text := range around.Lines {
+			place.Source = append(place.Source, front.Source{N: around.First + n, Text: text})
+		}
+		if place.Source != nil {
 			name := d.File
 			if !filepath.IsAbs(name) {
 				name = filepath.Join(dir, name)
 			}
-			place.Source = linesAround(name, d.Line)
-			if place.Source != nil {
-				place.Link = front.EditorLink(editor, name, d.Line, d.Col)
-			}
+			place.Link = front.EditorLink(editor, name, d.Line, d.Col)
 		}
-		out.Places = append(out.Places, place)
+		all = append(all, place)
 	}
-	return out
-}
-
-// linesAround reads the lines around one; none when it cannot be read.
-func linesAround(name string, line int) (source []front.Source) {
-	// Only a regular file: opening a pipe would wait for ever.
-	if fi, err := os.Stat(name); err != nil || !fi.Mode().IsRegular() {
-		return nil
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil
-	}
-	defer file.Close() // only read from
-	lines := bufio.NewScanner(file)
-	for n := 1; n <= line+around && lines.Scan(); n++ {
-		if n >= line-around {
-			source = append(source, front.Source{N: n, Text: lines.Text()})
-		}
-	}
-	return source
+	return all
 }

@@ -13,16 +13,17 @@ import (
 )
 
 func TestProblems(t *testing.T) {
-	found := logline.Diagnostics{Shown: []logline.Diagnostic{{File: "main.go", Line: 5, Col: 2, Msg: "undefined: x"}, {Msg: "too many"}}, Total: 4}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("1\n2\n3\n4\n5\n6\n7\n8\n9\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	found := logline.ReadSource(dir, []logline.Diagnostic{{File: "main.go", Line: 5, Col: 2, Msg: "undefined: x"}, {Msg: "too many"}})
+	found.Total = 4
 	snap := reload.Snapshot{Gen: 3, Ready: true, Failures: []reload.Failure{
 		{What: "build", Err: errors.New("main.go:5:2: undefined: x (and 3 more)"), Detail: found},
 		{What: "hook sqlc", Err: logline.WithHint(errors.New("exit code 1"), "install it")},
 		{What: "ready", Err: errors.New("not ready after 30s")},
 	}}
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("1\n2\n3\n4\n5\n6\n7\n8\n9\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
 	const note = "generation 3 still serves"
 	want := []front.Problem{
 		{Title: "build failed", Text: "4 messages, the first 2:", Note: note, Places: []front.Place{
@@ -35,18 +36,15 @@ func TestProblems(t *testing.T) {
 		{Title: "hook sqlc failed", Text: "exit code 1\nhint: install it", Note: note},
 		{Title: "the app is not ready", Text: "not ready after 30s", Note: note, NotReady: 3},
 	}
-	var got []front.Problem
-	for _, p := range problemsOf(snap) {
-		got = append(got, p.withSource(dir, "vscode"))
-	}
-	if !reflect.DeepEqual(got, want) {
+	if got := problemsOf(snap, dir, "vscode"); !reflect.DeepEqual(got, want) {
 		t.Errorf("\n got %+v\nwant %+v", got, want)
 	}
-	crashed := problemsOf(reload.Snapshot{Gen: 3, Phase: "crashed"})
+	crashed := problemsOf(reload.Snapshot{Gen: 3, Phase: "crashed"}, dir, "vscode")
 	if len(crashed) != 1 || crashed[0].Title != "the app crashed" || crashed[0].Note != "nothing serves" {
 		t.Errorf("after a crash: %+v", crashed)
 	}
-	if got := linesAround(dir, 1); got != nil {
-		t.Errorf("of a directory: %v", got)
+	directory := placesOf(logline.ReadSource(dir, []logline.Diagnostic{{File: ".", Line: 1}}), dir, "vscode")
+	if directory[0].Source != nil || directory[0].Link != "" {
+		t.Errorf("of a directory: %v", directory)
 	}
 }
