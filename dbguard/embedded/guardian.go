@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // guardianArg is the first argument of a process that is a guardian.
@@ -73,7 +74,7 @@ func startGuardian(answer, lock *os.File) error {
 		return err
 	}
 	defer in.Close()
-	self, err := executable()
+	self, err := osproc.Self()
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // spec is what a guardian is told on its standard input.
@@ -93,7 +94,7 @@ func launch(ctx context.Context, sp spec, guardian *os.File) error {
 	if err != nil {
 		return fmt.Errorf("BUG: encode the guardian's task: %w", err)
 	}
-	self, err := executable()
+	self, err := osproc.Self()
 	if err != nil {
 		return fmt.Errorf("find devguard's own program: %w", err)
 	}
@@ -134,15 +135,6 @@ func awaitReply(ctx context.Context, r *os.File, l layout) error {
 		return logline.WithHint(errors.New(answer.Error), answer.Hint)
 	}
 	return nil
-}
-
-// executable names this program, also when its file was removed or replaced since (`go run`, an
-// update).
-func executable() (string, error) {
-	if _, err := os.Stat("/proc/self/exe"); err == nil {
-		return "/proc/self/exe", nil
-	}
-	return os.Executable()
 }
 
 // guardianEnv leaves the secrets of the user's shell out of a process that outlives it.

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // Process is a Front in a process of its own: what stands in package scripts, `fuser -k 8080/tcp` or
@@ -333,7 +335,7 @@ type child struct {
 
 // startChild starts this program again.
 func startChild() (*child, error) {
-	program, err := program()
+	program, err := osproc.Self()
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package proc
 
 import (
 	"errors"
-	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -22,8 +21,6 @@ const (
 func runWarden() {}
 
 func wardenDeath() <-chan struct{} { return nil }
-
-func self() (string, error) { return os.Executable() }
 
 // blockJobStop does nothing: golang.org/x/sys has no signal mask for this system.
 func blockJobStop(bool) {}

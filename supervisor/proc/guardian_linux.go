@@ -23,10 +23,6 @@ const (
 	setTermios = unix.TCSETS
 )
 
-// self is the running program even when its file was replaced or removed since:
-// `go run` removes it, a rebuild replaces it.
-func self() (string, error) { return "/proc/self/exe", nil }
-
 // setUp makes orphans of the tree our children, gives ps a name to show, and
 // keeps descriptors that devguard itself inherited from the app.
 func setUp() {

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // spawn starts a guardian that waits for its start command.
@@ -49,7 +51,7 @@ func socketpair() (a, b *os.File, err error) {
 // files from descriptor 3 on, in a process group of its own: Ctrl-C at a
 // terminal does not reach it.
 func execSelf(stage string, files ...*os.File) (*os.Process, error) {
-	path, err := self()
+	path, err := osproc.Self()
 	if err != nil {
 		return nil, err
 	}
