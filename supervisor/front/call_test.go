@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	"github.com/devguard/devguard/supervisor/gate"
 )
 
 // callers returns a client of HTTP/2 without TLS.
@@ -86,7 +88,7 @@ func TestFlush(t *testing.T) {
 			rec := httptest.NewRecorder()
 			a := &answer{ResponseWriter: rec}
 			r := httptest.NewRequestWithContext(context.WithValue(t.Context(), answerKey{}, a), http.MethodPost, "/", http.NoBody)
-			ticket, _ := f.passage.arrive()
+			ticket, _ := f.passage.arrive(gate.Request{})
 			defer ticket.done()
 			ticket.take(f.passage.current(), r, &http.Response{StatusCode: http.StatusOK, ContentLength: row.length, Body: http.NoBody})
 			if err := http.NewResponseController(a).Flush(); err != nil || rec.Flushed != row.flushed {

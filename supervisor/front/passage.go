@@ -73,18 +73,10 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.err }
 
-func (p *passage) arrive() (*ticket, decision) { return p.takeUp((*gate.Gate).Arrive) }
-
-// arrivePage is arrive of who looks at a page.
-func (p *passage) arrivePage() (*ticket, decision) { return p.takeUp((*gate.Gate).ArrivePage) }
-
-// arriveRead is arrive of one that asks for no change, and has no body.
-func (p *passage) arriveRead() (*ticket, decision) { return p.takeUp((*gate.Gate).ArriveRead) }
-
-func (p *passage) takeUp(arrive func(*gate.Gate, time.Time) (gate.ID, gate.Verdict)) (*ticket, decision) {
+func (p *passage) arrive(r gate.Request) (*ticket, decision) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	id, v := arrive(p.gate, time.Now())
+	id, v := p.gate.Arrive(time.Now(), r)
 	return &ticket{passage: p, id: id}, p.carriedOut(v)
 }
 

@@ -253,8 +253,12 @@ func (p *Process) EndStreams(gen int) (ended int) {
 	return ended
 }
 
-// Take is that of Front. When the child is gone it waits for the first try to start another, and no
-// longer than answerWithin: nobody else is asked meanwhile who binds.
+// errV6Only says that there is no other address for a socket that has IPv6 alone, or one link:
+// loopback has one.
+var errV6Only = errors.New("a socket of IPv6 alone has no other address of loopback")
+
+// Take is that of Front, with the socket's IPV6_V6ONLY. When the child is gone it waits for the first
+// try to start another, and no longer than answerWithin: nobody else is asked meanwhile who binds.
 func (p *Process) Take(addr netip.AddrPort, v6only bool) (instead netip.AddrPort, err error) {
 	if addr.Addr().Is6() && (v6only || addr.Addr().Zone() != "") {
 		return netip.AddrPort{}, errV6Only

@@ -33,7 +33,7 @@ func (l *link) close() {
 // in on, silent is one on which nobody has said anything yet. The error is a *failure, or the cause
 // of ctx's end.
 func (p *passage) connect(ctx context.Context, via netip.AddrPort, silent bool) (*link, error) {
-	t, d := p.arrive()
+	t, d := p.arrive(gate.Request{})
 	var last error
 	for {
 		up, err := t.await(ctx, d, last)

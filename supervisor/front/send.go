@@ -18,14 +18,8 @@ type sender struct {
 
 func (s sender) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.remember(r)
-	arrive := s.passage.arrive
-	switch {
-	case answerOf(r).page && r.Method == http.MethodGet:
-		arrive = s.passage.arrivePage
-	case onlyReads(r):
-		arrive = s.passage.arriveRead
-	}
-	t, d := arrive()
+	page := answerOf(r).page && r.Method == http.MethodGet
+	t, d := s.passage.arrive(gate.Request{Page: page, Reads: page || onlyReads(r)})
 	var last error
 	for {
 		up, err := t.await(r.Context(), d, last)

@@ -89,9 +89,9 @@ type service struct {
 	hurried int                // the generation that is waited for no longer
 }
 
-// Take is that of Front, of a socket that has not IPv6 alone.
+// Take is that of Front.
 func (s *service) Take(addr netip.AddrPort, instead *netip.AddrPort) (err error) {
-	*instead, err = s.front.Take(addr, false)
+	*instead, err = s.front.Take(addr)
 	return err
 }
 

@@ -40,14 +40,14 @@ func TestTake(t *testing.T) {
 			port := free.Addr().(*net.TCPAddr).AddrPort().Port()
 			free.Close()
 			addr := netip.AddrPortFrom(netip.MustParseAddr(host), port)
-			instead, err := f.Take(addr, false)
+			instead, err := f.Take(addr)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if instead.Port() != port || instead.Addr().Is4() != addr.Addr().Is4() || !instead.Addr().Unmap().IsLoopback() {
 				t.Errorf("the app is to listen at %v", instead)
 			}
-			if again, err := f.Take(addr, false); again != instead || err != nil {
+			if again, err := f.Take(addr); again != instead || err != nil {
 				t.Errorf("and then at %v, %v", again, err)
 			}
 			app := listenAsApp(t, instead)
@@ -93,10 +93,10 @@ func TestTakeRefused(t *testing.T) {
 	}
 	t.Cleanup(f.Close)
 	other := listenAs(t, "127.0.0.1:0").Addr().(*net.TCPAddr).AddrPort()
-	if _, err := f.Take(other, false); err == nil {
+	if _, err := f.Take(other); err == nil {
 		t.Error("taken over from another process")
 	}
-	if _, err := f.Take(netip.MustParseAddrPort("[::1]:1"), true); err == nil {
+	if _, err := new(Process).Take(netip.MustParseAddrPort("[::1]:1"), true); err == nil {
 		t.Error("a socket of IPv6 alone gets an address of IPv4")
 	}
 }
@@ -112,7 +112,7 @@ func TestTakeOfOneAlone(t *testing.T) {
 	f.Ready(1)
 	homes := map[netip.AddrPort]bool{}
 	for _, addr := range []netip.AddrPort{all, one, two} {
-		instead, err := f.Take(addr, false)
+		instead, err := f.Take(addr)
 		if err != nil || homes[instead] {
 			t.Fatalf("at %v the app is to listen at %v, %v", addr, instead, err)
 		}
@@ -124,7 +124,7 @@ func TestTakeOfOneAlone(t *testing.T) {
 		if at := f.entrances.homes.behindHost(addr.String()); at != instead.String() || f.entrances.homes.before(instead) != addr {
 			t.Errorf("behind %v is %v, before %v is %v", addr, at, instead, f.entrances.homes.before(instead))
 		}
-		if instead, err := other.Take(addr, false); err == nil {
+		if instead, err := other.Take(addr); err == nil {
 			t.Errorf("a second front answers at %v, for %v", addr, instead)
 		}
 	}

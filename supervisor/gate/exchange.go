@@ -16,8 +16,7 @@ type (
 	// waiting: nothing of it has reached the app.
 	waiting struct {
 		until   time.Time // when it has waited for as long as it may
-		page    bool      // see ArrivePage
-		reads   bool      // see ArriveRead
+		request Request
 		refused refusal
 	}
 
@@ -108,24 +107,20 @@ func (c Cause) String() string {
 	return [...]string{"", "down", "crashed", "held", "not ready", "refused", "lost", "closing"}[c]
 }
 
+// Request is what the rules ask of a request.
+type Request struct {
+	// Page: it is of somebody who looks at a page, which comes back by itself. It does not wait for an
+	// app that has crashed. Others wait for the start after the first crash, which most often mends it;
+	// the one after the second crash in a row is likely to crash as well, and nobody waits.
+	Page bool
+	// Reads: it asks for no change, and has no body, so that it may be a long poll.
+	Reads bool
+}
+
 // Arrive takes up a request.
-func (g *Gate) Arrive(now time.Time) (ID, Verdict) {
+func (g *Gate) Arrive(now time.Time, r Request) (ID, Verdict) {
 	g.last++
-	return g.last, g.decide(g.last, waiting{until: now.Add(g.hold)}, now)
-}
-
-// ArrivePage takes up the request of somebody who looks at a page, which comes back by itself. It does
-// not wait for an app that has crashed. Others wait for the start after the first crash, which most
-// often mends it; the one after the second crash in a row is likely to crash as well, and nobody waits.
-func (g *Gate) ArrivePage(now time.Time) (ID, Verdict) {
-	g.last++
-	return g.last, g.decide(g.last, waiting{until: now.Add(g.hold), page: true, reads: true}, now)
-}
-
-// ArriveRead takes up a request that asks for no change, and has no body: it may be a long poll.
-func (g *Gate) ArriveRead(now time.Time) (ID, Verdict) {
-	g.last++
-	return g.last, g.decide(g.last, waiting{until: now.Add(g.hold), reads: true}, now)
+	return g.last, g.decide(g.last, waiting{until: now.Add(g.hold), request: r}, now)
 }
 
 // Ask returns what is done with a request that waits.
@@ -179,7 +174,7 @@ func (g *Gate) decide(id ID, w waiting, now time.Time) Verdict {
 	case down:
 		return Fail{Cause: Down, Reason: p.reason}
 	case crashed:
-		if w.page || p.inARow > 1 {
+		if w.request.Page || p.inARow > 1 {
 			return Fail{Cause: Crashed, Reason: p.reason}
 		}
 	case serving:
@@ -239,7 +234,7 @@ func (g *Gate) Unanswered(gen int, began, now time.Time) (n int, look time.Time)
 func owes(e exchange, gen int, began time.Time) (owed bool, until time.Time) {
 	switch e := e.(type) {
 	case sent:
-		if e.reads && began.Sub(e.since) > pollAge {
+		if e.request.Reads && began.Sub(e.since) > pollAge {
 			until = began.Add(pollWait)
 		}
 		return e.gen == gen, until

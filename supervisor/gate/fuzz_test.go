@@ -79,11 +79,8 @@ func (w *world) step(event, which int) {
 			w.closed = true
 		}
 	case 9:
-		arrive := w.g.Arrive
-		if which%2 == 0 {
-			arrive = w.g.ArrivePage
-		}
-		id, v := arrive(w.now)
+		page := which%2 == 0
+		id, v := w.g.Arrive(w.now, Request{Page: page, Reads: page})
 		w.requests[id] = &request{arrived: w.now}
 		w.order = append(w.order, id)
 		w.take(id, v)

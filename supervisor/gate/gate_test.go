@@ -60,7 +60,7 @@ func TestPhases(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			g := New(Options{Hold: hold})
 			c.past(g)
-			if _, got := g.Arrive(epoch); got != c.want {
+			if _, got := g.Arrive(epoch, Request{}); got != c.want {
 				t.Errorf("got %#v, want %#v", got, c.want)
 			}
 		})
@@ -72,7 +72,7 @@ func TestPageOfACrash(t *testing.T) {
 	crashed := Fail{Crashed, "exit status 2"}
 	g := New(Options{Hold: hold})
 	g.Started(1)
-	early, v := g.ArrivePage(epoch)
+	early, v := g.Arrive(epoch, Request{Page: true, Reads: true})
 	if v != (Wait{at(hold)}) {
 		t.Errorf("before the crash: %#v", v)
 	}
@@ -81,11 +81,11 @@ func TestPageOfACrash(t *testing.T) {
 	if v := g.Ask(early, epoch); v != crashed {
 		t.Errorf("after it: %#v", v)
 	}
-	if _, v := g.ArrivePage(epoch); v != crashed {
+	if _, v := g.Arrive(epoch, Request{Page: true, Reads: true}); v != crashed {
 		t.Errorf("later: %#v", v)
 	}
 	g.Active()
-	if _, v := g.ArrivePage(epoch); v != (Wait{at(hold)}) {
+	if _, v := g.Arrive(epoch, Request{Page: true, Reads: true}); v != (Wait{at(hold)}) {
 		t.Errorf("while what may mend it is built: %#v", v)
 	}
 }
@@ -96,7 +96,7 @@ func TestRequestOfASecondCrash(t *testing.T) {
 	g.Started(1)
 	g.Exited(1)
 	g.Crashed("exit status 2", 1)
-	id, v := g.Arrive(epoch)
+	id, v := g.Arrive(epoch, Request{})
 	if v != (Wait{at(hold)}) {
 		t.Errorf("after the first: %#v", v)
 	}
@@ -128,7 +128,7 @@ func want(t *testing.T, got, want Verdict) {
 
 func TestWaitEnds(t *testing.T) {
 	g := New(Options{Hold: hold})
-	id, v := g.Arrive(epoch)
+	id, v := g.Arrive(epoch, Request{})
 	want(t, v, Wait{at(hold)})
 	want(t, g.Ask(id, at(hold-1)), Wait{at(hold)})
 	want(t, g.Ask(id, at(hold)), Fail{Cause: Held})
@@ -137,7 +137,7 @@ func TestWaitEnds(t *testing.T) {
 // TestHoldIsSinceArrival: trying and waiting together take no longer than hold.
 func TestHoldIsSinceArrival(t *testing.T) {
 	g := ready(1)
-	id, _ := g.Arrive(epoch)
+	id, _ := g.Arrive(epoch, Request{})
 	g.Exited(1)
 	want(t, g.Unsent(id, at(3*time.Second)), Wait{at(hold)})
 	want(t, g.Ask(id, at(hold)), Fail{Cause: Held})
@@ -145,7 +145,7 @@ func TestHoldIsSinceArrival(t *testing.T) {
 
 func TestRefusedIsTriedAgain(t *testing.T) {
 	g := ready(1)
-	id, v := g.Arrive(epoch)
+	id, v := g.Arrive(epoch, Request{})
 	want(t, v, Send{1})
 	want(t, g.Unsent(id, at(0)), Wait{at(retryEvery)})
 	want(t, g.Ask(id, at(retryEvery/2)), Wait{at(retryEvery)})
@@ -158,7 +158,7 @@ func TestRefusedIsTriedAgain(t *testing.T) {
 // TestRefusedByOneGoesToTheNext: what one generation has refused is not held against the next.
 func TestRefusedByOneGoesToTheNext(t *testing.T) {
 	g := ready(1)
-	id, _ := g.Arrive(epoch)
+	id, _ := g.Arrive(epoch, Request{})
 	want(t, g.Unsent(id, epoch), Wait{at(retryEvery)})
 	g.Stopping(1)
 	want(t, g.Ask(id, at(1)), Wait{at(hold)})
@@ -173,7 +173,7 @@ func TestUnreadyRefusesAtOnce(t *testing.T) {
 	g := New(Options{Hold: hold})
 	g.Started(1)
 	g.NotReady(1, "status 404")
-	id, v := g.Arrive(epoch)
+	id, v := g.Arrive(epoch, Request{})
 	want(t, v, Send{1})
 	want(t, g.Unsent(id, epoch), Fail{NotReady, "status 404"})
 }
@@ -181,7 +181,7 @@ func TestUnreadyRefusesAtOnce(t *testing.T) {
 // TestBrokenIsNotSentAgain: also when another generation is ready.
 func TestBrokenIsNotSentAgain(t *testing.T) {
 	g := ready(1)
-	id, _ := g.Arrive(epoch)
+	id, _ := g.Arrive(epoch, Request{})
 	g.Exited(1)
 	g.Started(2)
 	g.Ready(2)
@@ -189,9 +189,9 @@ func TestBrokenIsNotSentAgain(t *testing.T) {
 }
 
 func TestUnanswered(t *testing.T) {
-	arrive := func(g *Gate) ID { id, _ := g.Arrive(epoch); return id }
-	read := func(g *Gate) ID { id, _ := g.ArriveRead(epoch); return id }
-	page := func(g *Gate) ID { id, _ := g.ArrivePage(epoch); return id }
+	arrive := func(g *Gate) ID { id, _ := g.Arrive(epoch, Request{}); return id }
+	read := func(g *Gate) ID { id, _ := g.Arrive(epoch, Request{Reads: true}); return id }
+	page := func(g *Gate) ID { id, _ := g.Arrive(epoch, Request{Page: true, Reads: true}); return id }
 	const poll, minute = pollAge + 1, time.Minute // of a stop that begins when a read is taken for a poll, or later
 	for _, c := range []struct {
 		name  string
@@ -242,10 +242,10 @@ func TestImpossible(t *testing.T) {
 	for name, try := range map[string]func(*Gate){
 		"two generations":        func(g *Gate) { g.Started(2) },
 		"an unknown request":     func(g *Gate) { g.Over(7) },
-		"an answer to nothing":   func(g *Gate) { g.Stopping(1); id, _ := g.Arrive(epoch); g.Answered(id, epoch, Sized) },
-		"asked for once sent":    func(g *Gate) { id, _ := g.Arrive(epoch); g.Ask(id, epoch) },
-		"unsent once answered":   func(g *Gate) { id, _ := g.Arrive(epoch); g.Answered(id, epoch, Sized); g.Unsent(id, epoch) },
-		"over for a second time": func(g *Gate) { id, _ := g.Arrive(epoch); g.Over(id); g.Over(id) },
+		"an answer to nothing":   func(g *Gate) { g.Stopping(1); id, _ := g.Arrive(epoch, Request{}); g.Answered(id, epoch, Sized) },
+		"asked for once sent":    func(g *Gate) { id, _ := g.Arrive(epoch, Request{}); g.Ask(id, epoch) },
+		"unsent once answered":   func(g *Gate) { id, _ := g.Arrive(epoch, Request{}); g.Answered(id, epoch, Sized); g.Unsent(id, epoch) },
+		"over for a second time": func(g *Gate) { id, _ := g.Arrive(epoch, Request{}); g.Over(id); g.Over(id) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
