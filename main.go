@@ -9,7 +9,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -221,76 +220,20 @@ func wait(c *cli.Context) error {
 	return err
 }
 
-// place is where a command line works: the app's directory and the
-// configuration that counts there.
-type place struct {
-	work, path string
-	flags      config.Overrides
-	debugger   string // dlv, with flags.Debug
-}
-
-// packageArg is what the argument of run is called.
-const packageArg = "PACKAGE"
-
-// placeOf reads the flags and the one argument of run and explain.
-func placeOf(c *cli.Context, args []string, what string, flags []cli.Flag) (p place, arg string, err error) {
-	before, after, dash := cmd.SplitArgs(args)
-	line := cmd.CommandLine{Before: before, Positional: c.Args().Slice(), After: after, HasDash: dash, Flags: flags}
-	if p.work, err = filepath.Abs(c.String(cmd.DirFlag)); err != nil {
-		return p, "", fmt.Errorf("working directory: %w", err)
-	}
-	p.path = c.String(cmd.ConfigFlag)
-	p.flags = cmd.Overrides(c)
-	if what == packageArg {
-		line, err = line.Files(func(files []string) (string, bool) { return config.FilesPackage(p.work, files, p.flags.Build) })
-		if err != nil {
-			return p, "", err
-		}
-	}
-	if arg, err = line.One(what); err != nil {
-		return p, "", err
-	}
-	p.flags.Args, p.flags.HasArgs = after, dash
-	return p, arg, nil
-}
-
-// find returns the file that load reads; "" when there is none (yet).
-func (p place) find() (string, error) {
-	if p.path != "" {
-		return p.path, nil
-	}
-	return config.Find(p.work)
-}
-
-func (p place) load() (*config.Config, error) {
-	path, err := p.find()
-	if err != nil {
-		return nil, err
-	}
-	cfg, err := config.Load(path, p.work, p.flags)
-	if err != nil {
-		return nil, err
-	}
-	return config.Resolve(cfg)
-}
-
 // explain answers `devguard explain FILE`.
 func explain(c *cli.Context, args []string) error {
-	p, file, err := placeOf(c, args, "FILE", cmd.ExplainFlags())
+	p, file, err := cmd.PlaceOf(c, args, cmd.FileArg, cmd.ExplainFlags())
 	if err != nil {
 		return err
 	}
-	if file == "" || p.flags.HasArgs {
+	if file == "" || p.Flags.HasArgs {
 		return &cmd.UsageError{Msg: "explain wants one file", Next: "write: devguard explain FILE"}
 	}
 	return explainFile(c.Context, c, os.Stdout, p, file)
 }
 
-func explainFile(ctx context.Context, c *cli.Context, w io.Writer, p place, file string) error {
-	cfg, err := p.load()
-	if config.NoPackage(err) {
-		cfg, file, err = p.asRunning(ctx, c, file, err)
-	}
+func explainFile(ctx context.Context, c *cli.Context, w io.Writer, p cmd.Place, file string) error {
+	cfg, file, err := p.LoadFor(ctx, c, file)
 	if err != nil {
 		return err
 	}
@@ -303,33 +246,17 @@ func explainFile(ctx context.Context, c *cli.Context, w io.Writer, p place, file
 	return cmd.Explain(w, cfg, file, classify)
 }
 
-// asRunning loads the configuration for the package that the devguard here was started with: where
-// there are several programs and devguard.toml names none, only that command line did. file is
-// returned as that configuration has it. Where none runs, the error is the one without it.
-func (p place) asRunning(ctx context.Context, c *cli.Context, file string, without error) (*config.Config, string, error) {
-	dir, pkg, err := cmd.RunningPackage(ctx, c)
-	if err != nil || pkg == "" {
-		return nil, file, cmp.Or(err, without)
-	}
-	if dir != p.work && !filepath.IsAbs(file) {
-		file = filepath.Join(p.work, file)
-	}
-	p.work, p.flags.Package = dir, pkg
-	cfg, err := p.load()
-	return cfg, file, err
-}
-
 // diagnose answers `devguard doctor`.
 func diagnose(c *cli.Context, args []string) error {
-	p, pkg, err := placeOf(c, args, packageArg, cmd.DoctorFlags())
+	p, pkg, err := cmd.PlaceOf(c, args, cmd.PackageArg, cmd.DoctorFlags())
 	if err != nil {
 		return err
 	}
-	p.flags.Package = pkg
-	cfg, invalid := p.load()
+	p.Flags.Package = pkg
+	cfg, invalid := p.Load()
 	runs := invalid == nil
 	if invalid != nil { // what does not depend on it is looked at all the same
-		if cfg, err = config.Load("", p.work, p.flags); err != nil {
+		if cfg, err = config.Load("", p.Work, p.Flags); err != nil {
 			return err
 		}
 		if resolved, err := config.Resolve(cfg); err == nil {
@@ -338,7 +265,7 @@ func diagnose(c *cli.Context, args []string) error {
 	}
 	return cmd.Doctor(os.Stdout, examine.Look(c.Context, examine.Request{
 		Config: cfg, Invalid: invalid, Runs: runs, Environ: os.Environ(),
-		PortOwner: sockets.Owner, Running: cmd.RunningHere(c.Context, p.work),
+		PortOwner: sockets.Owner, Running: cmd.RunningHere(c.Context, p.Work),
 		Databases: func(ctx context.Context, env, imports []string, known bool) doctor.Databases {
 			return examineDatabases(ctx, cfg, env, imports, known)
 		},
@@ -353,7 +280,7 @@ func serveAgent(c *cli.Context) error {
 	}
 	explain := func(ctx context.Context, file string) (string, error) {
 		var text strings.Builder
-		err := explainFile(ctx, c, &text, place{work: work}, file)
+		err := explainFile(ctx, c, &text, cmd.Place{Work: work}, file)
 		return text.String(), err
 	}
 	return cmd.NewAgent(c, version(), explain).Serve(c.Context, &mcp.StdioTransport{})
@@ -361,24 +288,25 @@ func serveAgent(c *cli.Context) error {
 
 // run answers `devguard run` and `devguard debug`.
 func run(c *cli.Context, args []string) error {
-	p, pkg, err := placeOf(c, args, packageArg, c.Command.Flags)
+	p, pkg, err := cmd.PlaceOf(c, args, cmd.PackageArg, c.Command.Flags)
 	if err != nil {
 		return err
 	}
-	p.flags.Package, p.flags.Debug = pkg, c.Command.Name == "debug"
+	p.Flags.Package, p.Flags.Debug = pkg, c.Command.Name == "debug"
 	// What the configuration is made of is kept, so that an edit while
 	// devguard starts is noticed.
-	path, err := p.find()
+	path, err := p.Find()
 	if err != nil {
 		return err
 	}
 	contents, _ := os.ReadFile(path)
-	cfg, err := p.load()
+	cfg, err := p.Load()
 	if err != nil {
 		return err
 	}
+	var debugger string
 	if cfg.Debug.On {
-		if p.debugger, err = delve.Find(c.Context); err != nil {
+		if debugger, err = delve.Find(c.Context); err != nil {
 			return err
 		}
 	}
@@ -387,11 +315,11 @@ func run(c *cli.Context, args []string) error {
 		return err
 	}
 	defer st.Close()
-	return supervise(c.Context, p, cfg, st, contents)
+	return supervise(c.Context, p, cfg, debugger, st, contents)
 }
 
-// supervise runs one app until the user ends it.
-func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.Dir, contents []byte) error {
+// supervise runs one app until the user ends it. debugger is dlv, with debug.
+func supervise(ctx context.Context, p cmd.Place, cfg *config.Config, debugger string, st *statedir.Dir, contents []byte) error {
 	log, screen, terminal := logger(cfg)
 	defer screen.Close() // if nobody reads the rest, nobody reads why either
 	journal := control.NewJournal(func(w io.Writer) *slog.Logger { return console.New(w, "pretty", level(cfg), false) })
@@ -399,7 +327,7 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.Di
 	for _, note := range st.Notes() {
 		logline.Note(true, note, "").To(log)
 	}
-	if msg, hint := cmd.CommandAsArguments(cfg, p.flags); msg != "" {
+	if msg, hint := cmd.CommandAsArguments(cfg, p.Flags); msg != "" {
 		logline.Note(true, msg, hint).To(log)
 	}
 	tidy(ctx, log, st)
@@ -425,7 +353,7 @@ func supervise(ctx context.Context, p place, cfg *config.Config, st *statedir.Di
 		_, _ = io.WriteString(screen, console.KeysHint) // to people, not a line of the log
 	}
 	err = supervisor.Run(ctx, supervisor.Options{
-		Config: cfg, LoadConfig: p.load, ConfigBytes: contents, Debugger: p.debugger,
+		Config: cfg, LoadConfig: p.Load, ConfigBytes: contents, Debugger: debugger,
 		OpenDatabase: open, Listening: sockets.Listening, PortOwner: sockets.Owner,
 		StateDir: st, Environ: os.Environ(),
 		Log: log, Screen: screen, Progress: terminal,

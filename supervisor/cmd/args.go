@@ -35,36 +35,36 @@ func SplitArgs(args []string) (before, after []string, hasDash bool) {
 	return args[:i:i], args[i+1:], true
 }
 
-// CommandLine is one command line, split by SplitArgs and parsed up to its first
+// commandLine is one command line, split by SplitArgs and parsed up to its first
 // argument that is no flag.
-type CommandLine struct {
-	Before     []string // os.Args up to "--", the program's name included
-	Positional []string // the end of Before, from the first argument that is no flag
-	After      []string // what follows "--"
-	HasDash    bool     // whether "--" was there
-	Flags      []cli.Flag
+type commandLine struct {
+	before     []string // os.Args up to "--", the program's name included
+	positional []string // the end of before, from the first argument that is no flag
+	after      []string // what follows "--"
+	hasDash    bool     // whether "--" was there
+	flags      []cli.Flag
 }
 
-// One returns the only positional argument, "" when there is none. More than
+// one returns the only positional argument, "" when there is none. More than
 // one is a UsageError with the corrected command: flags of devguard belong
 // before it, everything else behind "--". what names the argument: PACKAGE.
-func (l CommandLine) One(what string) (string, error) {
-	switch len(l.Positional) {
+func (l commandLine) one(what string) (string, error) {
+	switch len(l.positional) {
 	case 0:
 		return "", nil
 	case 1:
-		return l.Positional[0], nil
+		return l.positional[0], nil
 	}
-	flags, rest := l.split(l.Positional[1:])
-	line := append([]string{"devguard"}, l.Before[1:len(l.Before)-len(l.Positional)]...)
-	line = append(append(line, flags...), l.Positional[0])
-	if rest = append(rest, l.After...); l.HasDash || len(rest) > 0 {
+	flags, rest := l.split(l.positional[1:])
+	line := append([]string{"devguard"}, l.before[1:len(l.before)-len(l.positional)]...)
+	line = append(append(line, flags...), l.positional[0])
+	if rest = append(rest, l.after...); l.hasDash || len(rest) > 0 {
 		line = append(append(line, "--"), rest...)
 	}
-	stray := l.Positional[1]
-	msg := fmt.Sprintf("%q follows %s %s, where devguard reads nothing", translate.Redact(stray), what, l.Positional[0])
+	stray := l.positional[1]
+	msg := fmt.Sprintf("%q follows %s %s, where devguard reads nothing", translate.Redact(stray), what, l.positional[0])
 	if strings.HasPrefix(stray, "-") {
-		msg = fmt.Sprintf("the flag %s follows %s %s, where devguard reads no flags", translate.Redact(stray), what, l.Positional[0])
+		msg = fmt.Sprintf("the flag %s follows %s %s, where devguard reads no flags", translate.Redact(stray), what, l.positional[0])
 	}
 	return "", &UsageError{Msg: msg, Next: "write: " + quote(line)}
 }
@@ -84,35 +84,35 @@ func CommandAsArguments(cfg *config.Config, flags config.Overrides) (msg, hint s
 		fmt.Sprintf("to run %s itself, write a %s with command = [%q, ...] below [app] into the directory that it belongs to", name, config.File, name)
 }
 
-// Files takes the Go files that begin the positional arguments, as in `go run main.go util.go`, for
+// files takes the Go files that begin the positional arguments, as in `go run main.go util.go`, for
 // their package; of tells it, relative to the -C directory. Files that are only a part of their
 // package are a UsageError with the command that runs just them.
-func (l CommandLine) Files(of func(files []string) (pkg string, ok bool)) (CommandLine, error) {
+func (l commandLine) files(of func(files []string) (pkg string, ok bool)) (commandLine, error) {
 	n := 0
-	for n < len(l.Positional) && strings.HasSuffix(l.Positional[n], ".go") {
+	for n < len(l.positional) && strings.HasSuffix(l.positional[n], ".go") {
 		n++
 	}
 	if n < 2 {
 		return l, nil
 	}
-	files, rest := l.Positional[:n], l.Positional[n:]
+	files, rest := l.positional[:n], l.positional[n:]
 	pkg, ok := of(files)
 	if !ok {
-		line := append([]string{"devguard"}, l.Before[1:len(l.Before)-len(l.Positional)]...)
-		line = append(append(append(line, "--", "go", "run"), files...), append(rest, l.After...)...)
+		line := append([]string{"devguard"}, l.before[1:len(l.before)-len(l.positional)]...)
+		line = append(append(append(line, "--", "go", "run"), files...), append(rest, l.after...)...)
 		return l, &UsageError{Msg: "the files " + strings.Join(files, ", ") + " are not all of one package", Next: "write: " + quote(line)}
 	}
-	head := l.Before[: len(l.Before)-len(l.Positional) : len(l.Before)-len(l.Positional)]
-	l.Positional = append([]string{pkg}, rest...)
-	l.Before = append(head, l.Positional...)
+	head := l.before[: len(l.before)-len(l.positional) : len(l.before)-len(l.positional)]
+	l.positional = append([]string{pkg}, rest...)
+	l.before = append(head, l.positional...)
 	return l, nil
 }
 
 // split tells devguard's flags, with their values, from arguments of the app.
-func (l CommandLine) split(args []string) (flags, rest []string) {
+func (l commandLine) split(args []string) (flags, rest []string) {
 	for i := 0; i < len(args); i++ {
 		name, _, assigned := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
-		flag := find(l.Flags, name)
+		flag := find(l.flags, name)
 		if flag == nil || !strings.HasPrefix(args[i], "-") {
 			rest = append(rest, args[i])
 			continue

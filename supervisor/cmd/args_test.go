@@ -47,9 +47,9 @@ func runApp(args []string) (pkg string, flags config.Overrides, err error) {
 			Name: "run", Flags: RunFlags(),
 			OnUsageError: func(_ *cli.Context, err error, _ bool) error { return FlagError(err, "devguard help run", RunFlags()) },
 			Action: func(c *cli.Context) error {
-				line := CommandLine{Before: before, Positional: c.Args().Slice(), After: after, HasDash: dash, Flags: RunFlags()}
-				flags = Overrides(c)
-				pkg, err = line.One("PACKAGE")
+				line := commandLine{before: before, positional: c.Args().Slice(), after: after, hasDash: dash, flags: RunFlags()}
+				flags = overrides(c)
+				pkg, err = line.one("PACKAGE")
 				return err
 			},
 		}},

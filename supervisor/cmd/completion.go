@@ -173,9 +173,9 @@ func zshArguments(verb Verb) string {
 	switch {
 	case words != nil:
 		return "'1:word:(" + strings.Join(words, " ") + ")'"
-	case strings.Contains(verb.Args, packageArg):
+	case strings.Contains(verb.Args, PackageArg):
 		return "'1:package:_files -/' '*::argument:_files'"
-	case strings.HasSuffix(verb.Args, " "+fileArg):
+	case strings.HasSuffix(verb.Args, " "+FileArg):
 		return "'1:file:_files'"
 	}
 	return ""
@@ -188,7 +188,7 @@ func zshValue(flag cli.Flag) string {
 		return ":value:(" + flagWords(flag) + ")"
 	case name == DirFlag:
 		return ":directory:_files -/"
-	case name == ConfigFlag, name == FromFlag:
+	case name == configFlag, name == FromFlag:
 		return ":file:_files"
 	case takesValue(flag):
 		return ":" + name + ": "
@@ -251,7 +251,7 @@ func fishFlag(flag cli.Flag) string {
 		fmt.Fprintf(&b, " -x -a '%s'", flagWords(flag))
 	case name == DirFlag:
 		b.WriteString(" -x -a '(__fish_complete_directories)'")
-	case name == ConfigFlag, name == FromFlag:
+	case name == configFlag, name == FromFlag:
 		b.WriteString(" -r")
 	case takesValue(flag):
 		b.WriteString(" -x")

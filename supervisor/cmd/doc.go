@@ -1,7 +1,7 @@
 // Package cmd holds the verbs of the command line: those that need no running
 // supervisor (init, explain, completion, version), those that ask one (status, restart,
-// stop, reset-connections, logs), the flags of run, and the rules for
-// arguments. main wires them into one cli.App and maps errors to exit codes:
+// stop, reset-connections, logs), the flags of run, the rules for arguments, and
+// where a command line works. main wires them into one cli.App and maps errors to exit codes:
 // a UsageError and a config.Errors are 2.
 //
 // Promises: nothing here starts a process, changes the environment, or

@@ -11,11 +11,10 @@ import (
 	"github.com/devguard/devguard/supervisor/goflags"
 )
 
-// Names of the flags that main reads by itself.
-const (
-	DirFlag    = "dir"
-	ConfigFlag = "config"
-)
+// DirFlag is the flag that names the directory to work in.
+const DirFlag = "dir"
+
+const configFlag = "config"
 
 // RunFlags are the flags of run. Each is a key of devguard.toml too, but the
 // first two.
@@ -97,7 +96,7 @@ func goBuildFlags(c *cli.Context) []string {
 func PlaceFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: DirFlag, Aliases: []string{"C"}, Usage: "work in `DIR`, as if devguard had been started there"},
-		&cli.StringFlag{Name: ConfigFlag, Aliases: []string{"c"}, Usage: "read `FILE` (default: devguard.toml here or in a parent, up to the repository's root)"},
+		&cli.StringFlag{Name: configFlag, Aliases: []string{"c"}, Usage: "read `FILE` (default: devguard.toml here or in a parent, up to the repository's root)"},
 	}
 }
 
@@ -138,9 +137,9 @@ func TalkFlags(more ...string) []cli.Flag {
 	return flags
 }
 
-// Overrides are the flags of run that were given on the command line. The
+// overrides are the flags of run that were given on the command line. The
 // positional arguments are the caller's to add.
-func Overrides(c *cli.Context) config.Overrides {
+func overrides(c *cli.Context) config.Overrides {
 	out := config.Overrides{Name: c.String("name"), LogFormat: c.String("log-format"), DB: c.String("db"), Control: c.String("control"), Front: frontAddress(c), Build: goBuildFlags(c)}
 	out.DebugListen = c.String("listen")
 	if c.IsSet("verbose") {

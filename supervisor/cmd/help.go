@@ -22,8 +22,8 @@ const (
 
 // Usage lines behind the verb's name.
 const (
-	RunArgs        = "[flags] [" + packageArg + "] [-- ARGS...]"
-	ExplainArgs    = "[flags] " + fileArg
+	RunArgs        = "[flags] [" + PackageArg + "] [-- ARGS...]"
+	ExplainArgs    = "[flags] " + FileArg
 	DoctorArgs     = RunArgs
 	InitArgs       = "[-C DIR] [--from FILE]"
 	TalkArgs       = "[flags]"
@@ -32,8 +32,8 @@ const (
 
 // What the arguments of verbs are called.
 const (
-	packageArg = "PACKAGE"
-	fileArg    = "FILE"
+	PackageArg = "PACKAGE"
+	FileArg    = "FILE"
 )
 
 // AppHelp is the description of the whole program.

@@ -58,9 +58,9 @@ func runningFor(c *cli.Context) (statedir.Running, error) {
 	return running(dir, c.String("name"))
 }
 
-// RunningPackage returns the package that the devguard of a command line runs, and the directory
+// runningPackage returns the package that the devguard of a command line runs, and the directory
 // that it is relative to; "" when none runs there, or it runs a command.
-func RunningPackage(ctx context.Context, c *cli.Context) (dir, pkg string, err error) {
+func runningPackage(ctx context.Context, c *cli.Context) (dir, pkg string, err error) {
 	r, err := runningFor(c)
 	var none *NotRunningError
 	if errors.As(err, &none) && none.Several == 0 {
