@@ -111,7 +111,7 @@ func commands(args []string) []*cli.Command {
 		"run": withArgs(run), "debug": withArgs(run), "explain": withArgs(explain), "doctor": withArgs(diagnose),
 		"status": talk(cmd.Status), "wait": wait, "restart": talk(cmd.Restart), "stop": talk(cmd.Stop),
 		"reset-connections": talk(cmd.ResetConnections), "logs": talk(cmd.Logs), "mcp": serveAgent,
-		"init": withArgs(initProject), "completion": completion, "version": printVersion, "man": printManual,
+		"init": withArgs(initProject), "completion": completion, "version": alone(printVersion), "man": alone(printManual),
 	}
 	var all []*cli.Command
 	for _, v := range cmd.Verbs() {
@@ -164,20 +164,24 @@ func version() string {
 	return cmd.Version(info)
 }
 
+// alone is the answer of a verb that stands without arguments.
+func alone(answer cli.ActionFunc) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if name := c.Command.Name; c.NArg() > 0 {
+			return &cmd.UsageError{Msg: name + " wants no arguments", Next: "write: devguard " + name}
+		}
+		return answer(c)
+	}
+}
+
 // printVersion answers `devguard version`.
 func printVersion(c *cli.Context) error {
-	if c.NArg() > 0 {
-		return &cmd.UsageError{Msg: "version wants no arguments", Next: "write: devguard version"}
-	}
 	cli.ShowVersion(c)
 	return nil
 }
 
 // printManual answers `devguard man`.
-func printManual(c *cli.Context) error {
-	if c.NArg() > 0 {
-		return &cmd.UsageError{Msg: "man wants no arguments", Next: "write: devguard man"}
-	}
+func printManual(*cli.Context) error {
 	_, err := io.WriteString(os.Stdout, cmd.Manual())
 	return err
 }
@@ -198,16 +202,13 @@ func initProject(c *cli.Context, args []string) error {
 
 // talk answers a verb that asks something of a running devguard.
 func talk(verb func(context.Context, *cmd.Talk) error) cli.ActionFunc {
-	return func(c *cli.Context) error {
-		if c.NArg() > 0 {
-			return &cmd.UsageError{Msg: c.Command.Name + " wants no arguments", Next: "write: devguard " + c.Command.Name}
-		}
+	return alone(func(c *cli.Context) error {
 		t, err := cmd.NewTalk(c)
 		if err != nil {
 			return err
 		}
 		return verb(c.Context, t)
-	}
+	})
 }
 
 // wait answers `devguard wait`: that nothing runs has an exit code of its own.
