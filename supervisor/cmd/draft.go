@@ -16,9 +16,11 @@ import (
 
 // draft is the devguard.toml that init is about to write.
 type draft struct {
-	dir      string
-	hooks    []preset
-	database string // the line about the database that migrations would change
+	dir       string
+	hooks     []preset
+	database  string // the line about the database that migrations would change
+	pkg       string // the package that devguard run would run
+	noPackage error  // why there is none
 }
 
 const draftHead = `# Written by devguard init. Every key has a default, so each line here can go; config.example.toml of devguard
@@ -49,19 +51,15 @@ func (d draft) text() string {
 // app is the line that says what to run, commented out with the reason when
 // that cannot be told.
 func (d draft) app() string {
-	pkg, err := d.found()
-	if err != nil {
-		reason := err.Error()
-		if hint := logline.HintOf(err); hint != "" {
+	if d.noPackage != nil {
+		reason := d.noPackage.Error()
+		if hint := logline.HintOf(d.noPackage); hint != "" {
 			reason += "; " + hint
 		}
 		return "# " + oneLine(reason) + "\n# package = \"./cmd/app\"\n"
 	}
-	return "package = " + translate.String(pkg) + "\n"
+	return "package = " + translate.String(d.pkg) + "\n"
 }
-
-// found is the package that devguard run would run, or why there is none.
-func (d draft) found() (string, error) { return config.ResolvePackage(config.Default(d.dir), "") }
 
 // oneLine keeps a file's odd name from ending a comment or a line.
 func oneLine(text string) string {
@@ -75,8 +73,8 @@ func oneLine(text string) string {
 
 // next is what to type after init: what devguard run would say itself, when it would not run.
 func (d draft) next() string {
-	if _, err := d.found(); err != nil && logline.HintOf(err) != "" {
-		return oneLine(logline.HintOf(err))
+	if hint := logline.HintOf(d.noPackage); hint != "" {
+		return oneLine(hint)
 	}
 	return "devguard run"
 }

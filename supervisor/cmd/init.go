@@ -31,6 +31,7 @@ func Init(w io.Writer, dir string, environ []string) error {
 	}
 	variable, where := databaseVariable(dir, environ)
 	d := draft{dir: dir, hooks: found.presets(variable), database: databaseComment(variable, where)}
+	d.pkg, d.noPackage = config.ResolvePackage(config.Default(dir), "")
 	text := d.text()
 	if _, err := config.Parse(config.File, target, dir, []byte(text)); err != nil {
 		return fmt.Errorf("init: BUG: the file would not be valid: %w", err)
