@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/logline"
@@ -56,25 +54,15 @@ func (d draft) app() string {
 		if hint := logline.HintOf(d.noPackage); hint != "" {
 			reason += "; " + hint
 		}
-		return "# " + oneLine(reason) + "\n# package = \"./cmd/app\"\n"
+		return "# " + translate.OneLine(reason) + "\n# package = \"./cmd/app\"\n"
 	}
 	return "package = " + translate.String(d.pkg) + "\n"
-}
-
-// oneLine keeps a file's odd name from ending a comment or a line.
-func oneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == utf8.RuneError {
-			return ' '
-		}
-		return r
-	}, text)
 }
 
 // next is what to type after init: what devguard run would say itself, when it would not run.
 func (d draft) next() string {
 	if hint := logline.HintOf(d.noPackage); hint != "" {
-		return oneLine(hint)
+		return translate.OneLine(hint)
 	}
 	return "devguard run"
 }

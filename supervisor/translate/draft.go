@@ -66,7 +66,7 @@ func at(line int, key string) string {
 
 func (d *draft) set(key, value, from, why string) {
 	d.unset(key)
-	d.settings = append(d.settings, setting{key, value, oneLine(from), oneLine(why)})
+	d.settings = append(d.settings, setting{key, value, OneLine(from), OneLine(why)})
 }
 
 func (d *draft) unset(key string) {
@@ -128,7 +128,7 @@ func (d *draft) envText() string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Variables of the app, from %s. Those of the shell that starts devguard win over them.\n", oneLine(d.from))
+	fmt.Fprintf(&b, "# Variables of the app, from %s. Those of the shell that starts devguard win over them.\n", OneLine(d.from))
 	for _, v := range d.env {
 		b.WriteString(variable(v))
 	}
@@ -188,7 +188,7 @@ func (d *draft) nameHooks() {
 	used := map[string]bool{}
 	for i := range d.hooks {
 		h := &d.hooks[i]
-		base := oneLine(h.name)
+		base := OneLine(h.name)
 		if len(base) > 40 {
 			base = strings.TrimSpace(strings.ToValidUTF8(base[:40], ""))
 		}
@@ -206,7 +206,7 @@ func (d *draft) nameHooks() {
 func (d *draft) head() string {
 	return fmt.Sprintf(`# Made by devguard init from %s; numbers in comments are lines of that file. Every key has a default;
 # config.example.toml of devguard documents them all. Paths and globs are relative to this file.
-`, oneLine(d.from))
+`, OneLine(d.from))
 }
 
 // text is devguard.toml.
@@ -266,7 +266,7 @@ func (h hook) block() string {
 	var b strings.Builder
 	b.WriteString("[[hook]]")
 	if h.from != "" {
-		b.WriteString(" # " + oneLine(h.from))
+		b.WriteString(" # " + OneLine(h.from))
 	}
 	fmt.Fprintf(&b, "\nname = %s\nwatch = %s\nrun = %s\n", String(h.name), List(h.watch), String(h.run))
 	if len(h.outputs) > 0 {
@@ -283,7 +283,7 @@ func (h hook) block() string {
 		text = "# " + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n# ") + "\n"
 	}
 	if h.why != "" {
-		return strings.ReplaceAll(comment(oneLine(h.why)), "#   ", "# ") + text
+		return strings.ReplaceAll(comment(OneLine(h.why)), "#   ", "# ") + text
 	}
 	return text
 }

@@ -38,14 +38,15 @@ var password = regexp.MustCompile(`(://[^/?#\s:@]*:)[^/?#\s]*@`)
 func Redact(s string) string { return password.ReplaceAllString(s, "${1}xxxxx@") }
 
 // redacted is text for a note: what is said of a command that is left out repeats no password.
-func redacted(s string) string { return Redact(oneLine(s)) }
+func redacted(s string) string { return Redact(OneLine(s)) }
 
 // needless and unsupported note a setting.
 func (d *draft) needless(line int, key, why string)    { d.note(line, key, NotNeeded, why) }
 func (d *draft) unsupported(line int, key, why string) { d.note(line, key, NotSupported, why) }
 
-// oneLine makes text fit into a comment of TOML.
-func oneLine(s string) string {
+// OneLine makes text fit into a comment of TOML, or a line: characters that would end it are blanks,
+// and blanks that follow each other are one.
+func OneLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == utf8.RuneError || r == '\u2028' || r == '\u2029' {
 			return ' '
