@@ -47,16 +47,25 @@ func (v Verb) choices() []string {
 	return nil
 }
 
-// flagWords are the words that the value of a flag is chosen from, as its help has them between
-// backquotes; "" when it is not.
+// flagWords are the words that the value of a flag is chosen from, as its placeholder has them; ""
+// when it is not.
 func flagWords(flag cli.Flag) string {
+	if words := placeholder(flag); strings.Contains(words, "|") {
+		return strings.ReplaceAll(words, "|", " ")
+	}
+	return ""
+}
+
+// placeholder is what stands between backquotes in a flag's help, in place of its value; "" when
+// nothing does.
+func placeholder(flag cli.Flag) string {
 	doc, ok := flag.(cli.DocGenerationFlag)
 	if !ok {
 		return ""
 	}
 	_, rest, _ := strings.Cut(doc.GetUsage(), "`")
-	if placeholder, _, closed := strings.Cut(rest, "`"); closed && strings.Contains(placeholder, "|") {
-		return strings.ReplaceAll(placeholder, "|", " ")
+	if value, _, closed := strings.Cut(rest, "`"); closed {
+		return value
 	}
 	return ""
 }

@@ -31,16 +31,14 @@ func Manual() string {
 	return b.String()
 }
 
-// manualFlag is one flag, with the placeholder that stands between backquotes in its help; flags of
-// go build are in its own help.
+// manualFlag is one flag, with its placeholder; flags of go build are in its own help.
 func manualFlag(flag cli.Flag) string {
 	if hidden, ok := flag.(cli.VisibleFlag); ok && !hidden.IsVisible() {
 		return ""
 	}
 	value := ""
-	if doc, ok := flag.(cli.DocGenerationFlag); ok && takesValue(flag) {
-		_, rest, _ := strings.Cut(doc.GetUsage(), "`")
-		value, _, _ = strings.Cut(rest, "`")
+	if takesValue(flag) {
+		value = placeholder(flag)
 	}
 	names := strings.ReplaceAll(dashedNames([]cli.Flag{flag}), " ", ", ")
 	return fmt.Sprintf(".TP\n.B %s\n%s\n", roff(strings.TrimSpace(names+" "+value)), roff(usage(flag)))
