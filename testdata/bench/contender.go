@@ -2,9 +2,12 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // floorName is the contender that all ratios refer to.
@@ -36,6 +39,24 @@ var peers = map[string]string{
 func bestBuild(pkg string) string {
 	return "go build -buildvcs=false -ldflags=-w -o ./tmp/app " + pkg
 }
+
+// airBest has one millisecond, which is air's least delay: 0 is taken for "not set", which is 1000.
+// send_interrupt spares the app a kill -9; exclude_unchanged and stop_on_error are what its own
+// example advises, and change nothing here.
+const airBest = `root = "."
+tmp_dir = "tmp"
+[build]
+cmd = "%s"
+entrypoint = ["./tmp/app"]
+include_ext = ["go", "html"]
+exclude_dir = ["tmp"]
+exclude_regex = ["_test\\.go"]
+exclude_unchanged = true
+delay = 1
+stop_on_error = true
+send_interrupt = true
+kill_delay = "500ms"
+`
 
 // before is the devguard of another checkout, to see what a change costs or gains.
 func before(repo, pkg string) contender {
@@ -73,28 +94,12 @@ func contenders(pkg string) []contender {
 			args: []string{"--build.cmd", "go build -o ./tmp/main " + pkg},
 		},
 		{
-			// One millisecond is air's least delay: 0 is taken for "not set", which is
-			// 1000. send_interrupt spares the app a kill -9; exclude_unchanged and
-			// stop_on_error are what its own example advises, and change nothing here.
 			name: "air-best",
 			does: "`air`, 1 ms delay, `-ldflags=-w`, no kill -9",
 			tool: "air",
 			args: []string{"-c", ".air.toml"},
 			file: ".air.toml",
-			text: `root = "."
-tmp_dir = "tmp"
-[build]
-cmd = "` + bestBuild(pkg) + `"
-entrypoint = ["./tmp/app"]
-include_ext = ["go", "html"]
-exclude_dir = ["tmp"]
-exclude_regex = ["_test\\.go"]
-exclude_unchanged = true
-delay = 1
-stop_on_error = true
-send_interrupt = true
-kill_delay = "500ms"
-`,
+			text: fmt.Sprintf(airBest, bestBuild(pkg)),
 		},
 		{
 			// As its README runs a server; it has no debounce to set.
@@ -119,8 +124,8 @@ kill_delay = "500ms"
 			name: "wgo-best",
 			does: "`wgo`, 1 ms debounce, `-ldflags=-w`",
 			tool: "wgo",
-			args: []string{"-debounce", "1ms", "-file", `\.(go|html)$`, "-xdir", "tmp", "go", "build",
-				"-buildvcs=false", "-ldflags=-w", "-o", "./tmp/app", pkg, "::", "./tmp/app"},
+			args: slices.Concat([]string{"-debounce", "1ms", "-file", `\.(go|html)$`, "-xdir", "tmp"},
+				strings.Fields(bestBuild(pkg)), []string{"::", "./tmp/app"}),
 		},
 	}
 }
