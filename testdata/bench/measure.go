@@ -67,6 +67,9 @@ func (e *entry) awaited(ctx context.Context, ed edit) (func(body string) (done, 
 	if !ok {
 		return nil, fmt.Errorf("no answer from %s%s", e.url, ed.path)
 	}
+	if e.contender.tool != "devguard" {
+		return func(body string) (done, kept bool) { return body != before, false }, nil
+	}
 	log, err := os.Open(e.log)
 	if err != nil {
 		return nil, err
@@ -75,7 +78,7 @@ func (e *entry) awaited(ctx context.Context, ed edit) (func(body string) (done, 
 	from, err := log.Seek(0, io.SeekEnd)
 	return func(body string) (done, kept bool) {
 		text, _ := os.ReadFile(e.log)
-		kept = e.contender.tool == "devguard" && bytes.Contains(text[min(from, int64(len(text))):], []byte(`"restart skipped"`))
+		kept = bytes.Contains(text[min(from, int64(len(text))):], []byte(`"restart skipped"`))
 		return body != before || kept, kept
 	}, err
 }
@@ -88,9 +91,11 @@ func (e *entry) watch(ctx context.Context, begin time.Time, path string, over fu
 		now = time.Now()
 		if !ok {
 			s.failed++
-		} else if done, kept := over(body); !s.served && done {
-			s.served, s.kept, s.latency, s.at = true, kept, now.Sub(begin), now
-			end = now.Add(settle)
+		} else if !s.served {
+			if s.served, s.kept = over(body); s.served {
+				s.latency, s.at = now.Sub(begin), now
+				end = now.Add(settle)
+			}
 		}
 		if err := e.pause(ctx); err != nil {
 			return s, err
