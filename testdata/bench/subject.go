@@ -31,15 +31,11 @@ type subject struct {
 var subjects = []subject{
 	{
 		name: "shop", does: "the shop of testdata/shop, over Postgres", pkg: "./cmd/shop", database: true, patience: patience, edits: edits,
-		copy: func(_ context.Context, repo, dir string, _ []string) (string, error) {
-			return filepath.Join(dir, shopDir), copyShop(repo, dir)
-		},
+		copy: copyOfShop,
 	},
 	serving{
 		name: "small", pkg: "./cmd/shop", leaf: "internal/catalog/price", leafPath: "example.com/shop/internal/catalog/price",
-		copy: func(_ context.Context, repo, dir string, _ []string) (string, error) {
-			return filepath.Join(dir, shopDir), copyShop(repo, dir)
-		},
+		copy: copyOfShop,
 	}.subject("the shop of testdata/shop"),
 	serving{
 		name: "mid", pkg: ".", leaf: "internal/model", leafPath: "miniflux.app/v2/internal/model", copy: release("miniflux.app/v2@v2.2.16"),
@@ -48,6 +44,11 @@ var subjects = []subject{
 		name: "large", pkg: "./cmd/prometheus", leaf: "model/labels", leafPath: "github.com/prometheus/prometheus/model/labels",
 		copy: release("github.com/prometheus/prometheus@v0.306.0"),
 	}.subject("Prometheus 3.6"),
+}
+
+// copyOfShop is a subject's copy.
+func copyOfShop(_ context.Context, repo, dir string, _ []string) (root string, err error) {
+	return filepath.Join(dir, shopDir), copyShop(repo, dir)
 }
 
 // serving is a program that gets a file each in its main package and in a package that many others
@@ -88,9 +89,8 @@ func (s serving) subject(does string) subject {
 func shiftLines(text []byte) []byte { return append([]byte("// A line.\n"), text...) }
 
 const (
-	noImport  = "// No import.\n"
-	anImport  = "import _ \"strings\"\n"
-	leafStart = noImport + "\n"
+	noImport = "// No import.\n"
+	anImport = "import _ \"strings\"\n"
 )
 
 func turnImport(text []byte) []byte {
@@ -105,7 +105,8 @@ func (s serving) addFiles(root string) error {
 	if err != nil {
 		return err
 	}
-	leaf := "package " + name + "\n\n" + leafStart + `// note-v0 is what an edit of a comment changes.
+	leaf := "package " + name + "\n\n" + noImport + `
+// note-v0 is what an edit of a comment changes.
 
 // BenchWord is what the benchmark edits.
 //

@@ -110,12 +110,8 @@ type contender struct {
 	ended chan struct{}
 }
 
-// The names of contenders that are compared with others.
-const (
-	direct = "direct"
-	front  = "`devguard run --front=ADDR`"
-	nginx  = "nginx"
-)
+// nginx is the name of the contender that the others are compared with.
+const nginx = "nginx"
 
 // start starts all, and returns when each has answered. What it has started is returned with an error, too.
 func start(ctx context.Context, repo, work string) (all []*contender, err error) {
@@ -141,9 +137,9 @@ func start(ctx context.Context, repo, work string) (all []*contender, err error)
 		file, text  string
 		command     []string
 	}{
-		{name: direct, listen: app, env: app, command: []string{"sh", "-c", "go build -o app . && exec ./app"}},
+		{name: "direct", listen: app, env: app, command: []string{"sh", "-c", "go build -o app . && exec ./app"}},
 		{name: "`devguard run --front`", listen: placed, env: placed, command: []string{devguard, "run", "--front"}},
-		{name: front, listen: standing, command: []string{devguard, "run", fmt.Sprintf("--front=127.0.0.1:%d", standing)}},
+		{name: "`devguard run --front=ADDR`", listen: standing, command: []string{devguard, "run", fmt.Sprintf("--front=127.0.0.1:%d", standing)}},
 		{name: "net/http/httputil.ReverseProxy", listen: bares, env: bares, file: "main.go", text: bare,
 			command: []string{"sh", "-c", fmt.Sprintf("go build -o proxy . && exec ./proxy %d", app)}},
 		{name: "`air`, its proxy", listen: airs, env: behindAir, file: ".air.toml", text: fmt.Sprintf(airConfig, airs, behindAir),
