@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"syscall"
 	"time"
+
+	"example.com/bench/run"
 )
 
 // patience is how long a save may take to be served before we call it lost.
@@ -32,8 +33,8 @@ type entry struct {
 	env     []string
 	program string // of its tool
 
-	tool  *process // nil for the floor
-	floor *floor   // nil for the others
+	tool  *run.Process // nil for the floor
+	floor *floor       // nil for the others
 
 	samples map[string][]sample // by the name of the edit, one a round
 	starts  []time.Duration     // floor: from exec to the first answer
@@ -63,7 +64,7 @@ func prepare(ctx context.Context, o options, work, database string) (*bench, err
 		return b, nil
 	}
 	say("migrating the database")
-	return b, do(ctx, b.entries[0].shop, env, "go", "run", "./cmd/migrate")
+	return b, run.Do(ctx, b.entries[0].shop, env, "go", "run", "./cmd/migrate")
 }
 
 func (e *entry) prepare(ctx context.Context, repo, work string, env []string) error {
@@ -93,22 +94,9 @@ func (e *entry) prepare(ctx context.Context, repo, work string, env []string) er
 	e.program = filepath.Join(work, "bin", e.contender.tool)
 	if e.contender.repo != "" {
 		e.program = filepath.Join(work, "bin", e.name)
-		if repo, err = filepath.Abs(e.contender.repo); err != nil {
-			return err
-		}
+		repo = e.contender.repo
 	}
-	return buildTool(ctx, repo, e.contender.tool, e.program, env)
-}
-
-// buildTool builds devguard from the repository, a peer from our own go.mod.
-func buildTool(ctx context.Context, repo, tool, program string, env []string) error {
-	if _, err := os.Stat(program); err == nil {
-		return nil
-	}
-	if tool == "devguard" {
-		return do(ctx, repo, env, "go", "build", "-o", program, ".")
-	}
-	return do(ctx, filepath.Join(repo, "testdata", "bench"), env, "go", "build", "-o", program, peers[tool])
+	return run.Build(ctx, repo, e.contender.tool, e.program, env)
 }
 
 // start starts every contender and waits until each shop answers.
@@ -131,7 +119,7 @@ func (e *entry) start(ctx context.Context) (err error) {
 	if e.floor != nil {
 		return e.floor.reload(ctx)
 	}
-	e.tool, err = start(e.shop, e.log, e.env, nil, append([]string{e.program}, e.args...)...)
+	e.tool, err = run.Start(e.shop, e.log, e.env, nil, append([]string{e.program}, e.args...)...)
 	return err
 }
 
@@ -139,7 +127,7 @@ func (e *entry) start(ctx context.Context) (err error) {
 func (b *bench) stop() {
 	for _, e := range b.entries {
 		if e.tool != nil {
-			e.tool.stop(syscall.SIGINT, 10*time.Second)
+			e.tool.Stop(syscall.SIGINT, 10*time.Second)
 			e.tool = nil
 		}
 		if e.floor != nil {

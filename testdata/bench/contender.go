@@ -27,13 +27,6 @@ type contender struct {
 	text string
 }
 
-// peers are the packages of the tools that go.mod pins.
-var peers = map[string]string{
-	"air":    "github.com/air-verse/air",
-	"reflex": "github.com/cespare/reflex",
-	"wgo":    "github.com/bokwoon95/wgo",
-}
-
 // The build flags that save most; "best settings" have them too, so that they
 // are best also where devguard's own defaults come from.
 func bestBuild(pkg string) string {

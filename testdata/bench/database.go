@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"example.com/bench/run"
 )
 
 // database is an empty database for the shop.
@@ -103,24 +105,24 @@ func throwaway(ctx context.Context, work string) (server string, stop func(), er
 		}
 	}
 	data, log := filepath.Join(dir, "data"), filepath.Join(work, "postgres.log")
-	initdb, err := start(dir, log, os.Environ(), credential,
+	initdb, err := run.Start(dir, log, os.Environ(), credential,
 		filepath.Join(bin, "initdb"), "-N", "-A", "trust", "-U", "shop", "-D", data)
 	if err != nil {
 		return "", nil, err
 	}
-	if <-initdb.done; !initdb.cmd.ProcessState.Success() {
-		return "", nil, initdb.exited()
+	if <-initdb.Done; !initdb.Cmd.ProcessState.Success() {
+		return "", nil, initdb.Exited()
 	}
 	port, err := freePort()
 	if err != nil {
 		return "", nil, err
 	}
-	postgres, err := start(dir, log, os.Environ(), credential, filepath.Join(bin, "postgres"), "-D", data,
+	postgres, err := run.Start(dir, log, os.Environ(), credential, filepath.Join(bin, "postgres"), "-D", data,
 		"-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=")
 	if err != nil {
 		return "", nil, err
 	}
-	stop = func() { postgres.stop(syscall.SIGINT, 10*time.Second) } // a fast shutdown
+	stop = func() { postgres.Stop(syscall.SIGINT, 10*time.Second) } // a fast shutdown
 	server = fmt.Sprintf("postgres://shop@127.0.0.1:%d/postgres?sslmode=disable", port)
 	if err := awaitServer(ctx, postgres, server); err != nil {
 		stop()
@@ -130,7 +132,7 @@ func throwaway(ctx context.Context, work string) (server string, stop func(), er
 }
 
 // awaitServer returns once the server takes connections.
-func awaitServer(ctx context.Context, postgres *process, server string) error {
+func awaitServer(ctx context.Context, postgres *run.Process, server string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for {
@@ -138,7 +140,7 @@ func awaitServer(ctx context.Context, postgres *process, server string) error {
 		if err == nil {
 			return conn.Close(ctx)
 		}
-		if ended := postgres.exited(); ended != nil {
+		if ended := postgres.Exited(); ended != nil {
 			return ended
 		}
 		select {

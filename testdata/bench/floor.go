@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"example.com/bench/run"
 )
 
 // floor is what a patient person does by hand: build with the default flags
@@ -13,7 +15,7 @@ type floor struct {
 	shop, log string
 	pkg       string
 	env       []string
-	serving   *process
+	serving   *run.Process
 
 	built   time.Duration // how long the last build took
 	started time.Time     // when the last process was started
@@ -24,12 +26,12 @@ func (f *floor) reload(ctx context.Context) error {
 	// Always the same file, as by hand: an edit of no source then links nothing.
 	binary := filepath.Join(f.shop, "tmp", "app")
 	begin := time.Now()
-	if err := do(ctx, f.shop, f.env, "go", "build", "-o", binary, f.pkg); err != nil {
+	if err := run.Do(ctx, f.shop, f.env, "go", "build", "-o", binary, f.pkg); err != nil {
 		return err
 	}
 	f.built = time.Since(begin)
 	f.stop()
-	p, err := start(f.shop, f.log, f.env, nil, binary)
+	p, err := run.Start(f.shop, f.log, f.env, nil, binary)
 	if err != nil {
 		return err
 	}
@@ -39,7 +41,7 @@ func (f *floor) reload(ctx context.Context) error {
 
 func (f *floor) stop() {
 	if f.serving != nil {
-		f.serving.stop(syscall.SIGTERM, 5*time.Second)
+		f.serving.Stop(syscall.SIGTERM, 5*time.Second)
 		f.serving = nil
 	}
 }

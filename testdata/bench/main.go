@@ -51,7 +51,7 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, o)
+	err := compare(ctx, o)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench: error:", err)
@@ -107,9 +107,9 @@ func (o options) chosen() []contender {
 	return out
 }
 
-// run prepares everything, measures, prints the table, and leaves nothing
+// compare prepares everything, measures, prints the table, and leaves nothing
 // behind, also when ctx ends.
-func run(ctx context.Context, o options) (err error) {
+func compare(ctx context.Context, o options) (err error) {
 	work, err := os.MkdirTemp("", "devguard-bench-")
 	if err != nil {
 		return err

@@ -121,7 +121,7 @@ func (e *entry) await(ctx context.Context, path, want string, limit time.Duratio
 // more.
 func (e *entry) pause(ctx context.Context) error {
 	if e.tool != nil {
-		if err := e.tool.exited(); err != nil {
+		if err := e.tool.Exited(); err != nil {
 			return err
 		}
 	}

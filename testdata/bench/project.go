@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"example.com/bench/run"
 )
 
 // edit is one kind of save: a word in one file, which the shop then answers.
@@ -104,7 +106,7 @@ func commit(ctx context.Context, dir string, env []string) error {
 		{"add", "-A"},
 		{"-c", "user.name=bench", "-c", "user.email=bench@localhost", "commit", "-q", "-m", "the shop"},
 	} {
-		if err := do(ctx, dir, env, append([]string{"git"}, args...)...); err != nil {
+		if err := run.Do(ctx, dir, env, append([]string{"git"}, args...)...); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
+
+	"example.com/bench/run"
 )
 
 // quartiles are the middle of a row of numbers.
@@ -41,7 +42,7 @@ func (q quartiles) String() string {
 func latencies(samples []sample) (ms []float64) {
 	for _, s := range samples {
 		if s.served {
-			ms = append(ms, milliseconds(s.latency))
+			ms = append(ms, run.Milliseconds(s.latency))
 		}
 	}
 	return ms
@@ -51,13 +52,11 @@ func latencies(samples []sample) (ms []float64) {
 func ratios(samples, floor []sample) (out []float64) {
 	for i := range min(len(samples), len(floor)) {
 		if samples[i].served && floor[i].served {
-			out = append(out, milliseconds(samples[i].latency)/milliseconds(floor[i].latency))
+			out = append(out, run.Milliseconds(samples[i].latency)/run.Milliseconds(floor[i].latency))
 		}
 	}
 	return out
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // report prints what was measured, in Markdown.
 func (b *bench) report(ctx context.Context, w io.Writer, o options) error {
@@ -116,10 +115,10 @@ func (b *bench) account(w io.Writer) error {
 	floor := b.entries[0]
 	var builds, starts []float64
 	for _, d := range floor.builds {
-		builds = append(builds, milliseconds(d))
+		builds = append(builds, run.Milliseconds(d))
 	}
 	for _, d := range floor.starts {
-		starts = append(starts, milliseconds(d))
+		starts = append(starts, run.Milliseconds(d))
 	}
 	start := summarize(starts)
 	fmt.Fprintf(w, "Of that, by hand: build %s, start to first answer %s.\n", summarize(builds), start)
@@ -173,7 +172,7 @@ func machine(ctx context.Context, dir string) (string, error) {
 	}
 	args := []string{"list", "-m", "-f", "{{.Path}} {{.Version}}"}
 	for _, path := range []string{"air", "reflex", "wgo"} {
-		args = append(args, peers[path])
+		args = append(args, run.Peers[path])
 	}
 	list := exec.CommandContext(ctx, "go", args...)
 	list.Dir = dir

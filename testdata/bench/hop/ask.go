@@ -13,6 +13,8 @@ import (
 	"sync"
 	"text/tabwriter"
 	"time"
+
+	"example.com/bench/run"
 )
 
 // kinds are the requests that are made, byte by byte.
@@ -46,7 +48,7 @@ func ask(ctx context.Context, addr, request string, o options) (result, error) {
 		}
 	}
 	slices.Sort(all)
-	return result{float64(len(all)) / lasted.Seconds(), float64(all[len(all)*99/100]) / float64(time.Millisecond)}, ctx.Err()
+	return result{float64(len(all)) / lasted.Seconds(), run.Milliseconds(all[len(all)*99/100])}, ctx.Err()
 }
 
 // client asks over one connection, which the other side keeps.
@@ -77,13 +79,6 @@ func client(ctx context.Context, addr, request string, end time.Time) (took []ti
 	return took, nil
 }
 
-// spread is the median of numbers and their quartiles.
-func spread(xs []float64, format string) string {
-	xs = slices.Sorted(slices.Values(xs))
-	at := func(part float64) float64 { return xs[int(part*float64(len(xs)-1)+0.5)] }
-	return fmt.Sprintf(format+" ["+format+"-"+format+"]", at(0.5), at(0.25), at(0.75))
-}
-
 // each returns one number of each turn of a kind.
 func (c *contender) each(kind int, of func(result) float64) (xs []float64) {
 	for _, r := range c.results[kind] {
@@ -108,7 +103,7 @@ func report(all []*contender) {
 			for i, r := range c.results[k] {
 				ratios = append(ratios, r.perSecond/peer.results[k][i].perSecond)
 			}
-			fmt.Fprintf(w, "| %s\t| %s\t| %s\t| %s\t|\n", c.name, spread(c.each(k, perSecond), "%.0f"), spread(ratios, "%.2f"), spread(c.each(k, p99), "%.1f"))
+			fmt.Fprintf(w, "| %s\t| %s\t| %s\t| %s\t|\n", c.name, run.Spread(c.each(k, perSecond), "%.0f"), run.Spread(ratios, "%.2f"), run.Spread(c.each(k, p99), "%.1f"))
 		}
 		fmt.Fprintln(w)
 	}

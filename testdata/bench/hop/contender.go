@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"example.com/bench/run"
 )
 
 // source is the app: it answers with a kilobyte, and to /page with a document.
@@ -104,10 +103,7 @@ type contender struct {
 	name    string
 	addr    string // for clients
 	results [len(kinds)][]result
-
-	cmd   *exec.Cmd
-	log   string
-	ended chan struct{}
+	process *run.Process
 }
 
 // nginx is the name of the contender that the others are compared with.
@@ -118,14 +114,12 @@ func start(ctx context.Context, repo, work string) (all []*contender, err error)
 	if _, err := exec.LookPath("nginx"); err != nil {
 		return nil, fmt.Errorf("%w: apt-get install nginx-light", err)
 	}
-	for name, build := range map[string]struct{ dir, pkg string }{"devguard": {repo, "."}, "air": {".", "github.com/air-verse/air"}} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(work, name), build.pkg)
-		cmd.Dir = build.dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("build %s: %w\n%s", name, err, out)
+	for _, tool := range []string{"devguard", "air"} {
+		if err := run.Build(ctx, repo, tool, filepath.Join(work, tool), os.Environ()); err != nil {
+			return nil, err
 		}
 	}
-	ports, err := freePorts(7)
+	ports, err := run.FreePorts(7, 12000, 20000)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +145,7 @@ func start(ctx context.Context, repo, work string) (all []*contender, err error)
 		if c.name == nginx {
 			dir = filepath.Join(work, nginx)
 		}
-		one := &contender{name: c.name, addr: fmt.Sprintf("127.0.0.1:%d", c.listen), log: dir + ".log"}
+		one := &contender{name: c.name, addr: fmt.Sprintf("127.0.0.1:%d", c.listen)}
 		files := map[string]string{"go.mod": "module example.com/app\n\ngo 1.26\n", "main.go": source}
 		if c.file != "" {
 			files[c.file] = c.text
@@ -167,7 +161,7 @@ func start(ctx context.Context, repo, work string) (all []*contender, err error)
 	return all, nil
 }
 
-func (c *contender) start(dir string, files map[string]string, port int, command []string) error {
+func (c *contender) start(dir string, files map[string]string, port int, command []string) (err error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
@@ -176,36 +170,20 @@ func (c *contender) start(dir string, files map[string]string, port int, command
 			return err
 		}
 	}
-	out, err := os.Create(c.log)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	c.cmd = exec.Command(command[0], command[1:]...)
-	c.cmd.Dir, c.cmd.Env = dir, append(os.Environ(), "PWD="+dir, "DATABASE_URL=")
+	env := append(os.Environ(), "DATABASE_URL=")
 	if port != 0 {
-		c.cmd.Env = append(c.cmd.Env, fmt.Sprintf("PORT=%d", port))
+		env = append(env, fmt.Sprintf("PORT=%d", port))
 	}
-	c.cmd.Stdout, c.cmd.Stderr = out, out
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := c.cmd.Start(); err != nil {
-		return err
-	}
-	c.ended = make(chan struct{})
-	go func() {
-		_ = c.cmd.Wait()
-		close(c.ended)
-	}()
-	return nil
+	c.process, err = run.Start(dir, dir+".log", env, nil, command...)
+	return err
 }
 
 // await returns when it answers.
-func (c *contender) await(ctx context.Context) error {
-	err := errors.New("it has ended")
+func (c *contender) await(ctx context.Context) (err error) {
 	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		select {
-		case <-c.ended:
-			end = time.Now()
+		case <-c.process.Done:
+			return fmt.Errorf("%s does not answer: %w", c.name, c.process.Exited())
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(20 * time.Millisecond):
@@ -214,32 +192,5 @@ func (c *contender) await(ctx context.Context) error {
 			}
 		}
 	}
-	log, _ := os.ReadFile(c.log)
-	return fmt.Errorf("%s does not answer: %w\n%s", c.name, err, log[max(0, len(log)-2000):])
-}
-
-func (c *contender) stop() {
-	_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGINT)
-	select {
-	case <-c.ended:
-	case <-time.After(10 * time.Second):
-	}
-	_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
-	<-c.ended
-}
-
-// freePorts returns ports that nobody has now, from below the range that the kernel gives out.
-func freePorts(n int) (ports []int, err error) {
-	for port := 12000 + os.Getpid()%5000; len(ports) < n && port < 20000; port++ {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		_ = l.Close()
-		ports = append(ports, port)
-	}
-	if len(ports) < n {
-		return nil, fmt.Errorf("no %d free ports", n)
-	}
-	return ports, nil
+	return fmt.Errorf("%s does not answer: %w\n%s", c.name, err, run.Tail(c.process.Log))
 }

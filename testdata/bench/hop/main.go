@@ -30,7 +30,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o); err != nil {
+	if err := compare(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "hop: error:", err)
 		os.Exit(1)
 	}
@@ -42,7 +42,7 @@ type options struct {
 	repo            string
 }
 
-func run(ctx context.Context, o options) error {
+func compare(ctx context.Context, o options) error {
 	work, err := os.MkdirTemp("", "devguard-hop-")
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func run(ctx context.Context, o options) error {
 	all, err := start(ctx, o.repo, work)
 	defer func() {
 		for _, c := range all {
-			c.stop()
+			c.process.Stop(syscall.SIGINT, 10*time.Second)
 		}
 	}()
 	if err != nil {

@@ -4,14 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"example.com/bench/run"
 )
 
 // source is the app: net/http as its documentation has it, with a graceful shutdown of 5 s.
@@ -69,16 +69,15 @@ func main() {
 
 // app is one that runs under a contender.
 type app struct {
-	dir, log string
-	url      string // for clients
-	cmd      *exec.Cmd
-	ended    chan struct{}
-	edits    int
+	dir     string
+	url     string // for clients
+	process *run.Process
+	edits   int
 }
 
 // start returns when the app answers.
 func start(ctx context.Context, c *contender, dir string) (*app, error) {
-	ports, err := freePorts(2)
+	ports, err := run.FreePorts(2, 20000, 32000)
 	if err != nil {
 		return nil, err
 	}
@@ -96,23 +95,11 @@ func start(ctx context.Context, c *contender, dir string) (*app, error) {
 			return nil, err
 		}
 	}
-	a := &app{dir: dir, log: filepath.Join(dir, "..", filepath.Base(dir)+".log"), url: fmt.Sprintf("http://127.0.0.1:%d", port), ended: make(chan struct{})}
-	out, err := os.Create(a.log)
-	if err != nil {
+	a := &app{dir: dir, url: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	env := append(os.Environ(), fmt.Sprintf("PORT=%d", ports[0]), "DATABASE_URL=")
+	if a.process, err = run.Start(dir, dir+".log", env, nil, append([]string{c.bin}, c.args...)...); err != nil {
 		return nil, err
 	}
-	defer out.Close()
-	a.cmd = exec.Command(c.bin, c.args...)
-	a.cmd.Dir, a.cmd.Env = dir, append(os.Environ(), fmt.Sprintf("PORT=%d", ports[0]), "PWD="+dir, "DATABASE_URL=")
-	a.cmd.Stdout, a.cmd.Stderr = out, out
-	a.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := a.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() {
-		a.cmd.Wait()
-		close(a.ended)
-	}()
 	if err := a.await(ctx, "v0"); err != nil {
 		a.stop()
 		return nil, err
@@ -120,15 +107,7 @@ func start(ctx context.Context, c *contender, dir string) (*app, error) {
 	return a, nil
 }
 
-func (a *app) stop() {
-	syscall.Kill(-a.cmd.Process.Pid, syscall.SIGINT)
-	select {
-	case <-a.ended:
-	case <-time.After(10 * time.Second):
-	}
-	syscall.Kill(-a.cmd.Process.Pid, syscall.SIGKILL)
-	<-a.ended
-}
+func (a *app) stop() { a.process.Stop(syscall.SIGINT, 10*time.Second) }
 
 // save edits the source and returns how long it took to be served.
 func (a *app) save(ctx context.Context) (time.Duration, error) {
@@ -157,22 +136,5 @@ func (a *app) await(ctx context.Context, want string) error {
 			return nil
 		}
 	}
-	log, _ := os.ReadFile(a.log)
-	return fmt.Errorf("%s was never served\n%s", want, log[max(0, len(log)-2000):])
-}
-
-// freePorts returns ports that nobody has now, from below the range that the kernel gives out.
-func freePorts(n int) (ports []int, err error) {
-	for port := 20000 + os.Getpid()%5000; len(ports) < n && port < 32000; port++ {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		l.Close()
-		ports = append(ports, port)
-	}
-	if len(ports) < n {
-		return nil, fmt.Errorf("no %d free ports", n)
-	}
-	return ports, nil
+	return fmt.Errorf("%s was never served\n%s", want, run.Tail(a.process.Log))
 }

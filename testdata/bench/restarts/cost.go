@@ -13,6 +13,8 @@ import (
 	"sync"
 	"text/tabwriter"
 	"time"
+
+	"example.com/bench/run"
 )
 
 // costs are what it takes to have the app run under a contender; one value a turn, of gaps one a
@@ -60,8 +62,8 @@ func (c *costs) measure(ctx context.Context, a *app) error {
 	}
 	slices.Sort(took)
 	c.perSecond = append(c.perSecond, float64(len(took))/measure.Seconds())
-	c.p99 = append(c.p99, milliseconds(took[len(took)*99/100]))
-	gaps, err := gaps(a.log)
+	c.p99 = append(c.p99, run.Milliseconds(took[len(took)*99/100]))
+	gaps, err := gaps(a.process.Log)
 	c.gaps = append(c.gaps, gaps...)
 	return err
 }
@@ -86,23 +88,11 @@ func gaps(file string) (ms []float64, err error) {
 			ended = l.Time
 		case "instance ready":
 			if !ended.IsZero() {
-				ms = append(ms, milliseconds(l.Time.Sub(ended)))
+				ms = append(ms, run.Milliseconds(l.Time.Sub(ended)))
 			}
 		}
 	}
 	return ms, nil
-}
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// spread is the median of numbers and their quartiles.
-func spread(xs []float64, format string) string {
-	if len(xs) == 0 {
-		return "-"
-	}
-	xs = slices.Sorted(slices.Values(xs))
-	at := func(part float64) float64 { return xs[int(part*float64(len(xs)-1)+0.5)] }
-	return fmt.Sprintf(format+" ["+format+"-"+format+"]", at(0.5), at(0.25), at(0.75))
 }
 
 func report(all []*contender) {
@@ -112,15 +102,15 @@ func report(all []*contender) {
 	for _, c := range all {
 		var served []float64
 		for _, d := range c.seen.served {
-			served = append(served, milliseconds(d))
+			served = append(served, run.Milliseconds(d))
 		}
-		fmt.Fprintf(w, "| %s\t| %d\t| %d\t| %d\t| %.0f\t| %s\t|\n", c.name, c.seen.requests, c.seen.refused, c.seen.failed, milliseconds(c.seen.longest), spread(served, "%.0f"))
+		fmt.Fprintf(w, "| %s\t| %d\t| %d\t| %d\t| %.0f\t| %s\t|\n", c.name, c.seen.requests, c.seen.refused, c.seen.failed, run.Milliseconds(c.seen.longest), run.Spread(served, "%.0f"))
 	}
 	fmt.Fprintln(w, "\n|\t| requests a second\t| 99th percentile, ms\t| end to ready, ms\t|")
 	fmt.Fprintln(w, "| ---\t| ---\t| ---\t| ---\t|")
 	for _, c := range all {
 		if c.cost {
-			fmt.Fprintf(w, "| %s\t| %s\t| %s\t| %s\t|\n", c.name, spread(c.paid.perSecond, "%.0f"), spread(c.paid.p99, "%.2f"), spread(c.paid.gaps, "%.1f"))
+			fmt.Fprintf(w, "| %s\t| %s\t| %s\t| %s\t|\n", c.name, run.Spread(c.paid.perSecond, "%.0f"), run.Spread(c.paid.p99, "%.2f"), run.Spread(c.paid.gaps, "%.1f"))
 		}
 	}
 	w.Flush()

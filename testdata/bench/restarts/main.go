@@ -15,11 +15,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"example.com/bench/run"
 )
 
 func main() {
@@ -29,7 +30,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *repo, *rounds, *restarts); err != nil {
+	if err := compare(ctx, *repo, *rounds, *restarts); err != nil {
 		fmt.Fprintln(os.Stderr, "restarts: error:", err)
 		os.Exit(1)
 	}
@@ -70,7 +71,7 @@ func contenders() []*contender {
 	}
 }
 
-func run(ctx context.Context, repo string, rounds, restarts int) error {
+func compare(ctx context.Context, repo string, rounds, restarts int) error {
 	work, err := os.MkdirTemp("", "devguard-restarts-")
 	if err != nil {
 		return err
@@ -78,7 +79,8 @@ func run(ctx context.Context, repo string, rounds, restarts int) error {
 	defer os.RemoveAll(work)
 	all := contenders()
 	for _, c := range all {
-		if c.bin, err = build(ctx, repo, work, c.tool); err != nil {
+		c.bin = filepath.Join(work, c.tool)
+		if err := run.Build(ctx, repo, c.tool, c.bin, os.Environ()); err != nil {
 			return err
 		}
 	}
@@ -93,20 +95,6 @@ func run(ctx context.Context, repo string, rounds, restarts int) error {
 	}
 	report(all)
 	return nil
-}
-
-// build makes devguard from the repository, and air from our own go.mod.
-func build(ctx context.Context, repo, work, tool string) (bin string, err error) {
-	bin = filepath.Join(work, tool)
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", bin, ".")
-	cmd.Dir = repo
-	if tool == "air" {
-		cmd = exec.CommandContext(ctx, "go", "build", "-o", bin, "github.com/air-verse/air")
-	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", tool, err, out)
-	}
-	return bin, nil
 }
 
 // turn starts the contender on an app of its own, restarts that under load, and measures what it
