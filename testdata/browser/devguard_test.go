@@ -142,6 +142,18 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
+// untouched has files below dir look as if nobody had touched them for a month: a browser keeps them for days then,
+// without asking again.
+func untouched(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	month := time.Now().AddDate(0, -1, 0)
+	for _, name := range names {
+		if err := os.Chtimes(filepath.Join(dir, filepath.FromSlash(name)), month, month); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // edit replaces old by new in a file, and puts it in place at one stroke, as editors do.
 func edit(t *testing.T, path, old, new string) {
 	t.Helper()

@@ -3,12 +3,10 @@ package browser
 import (
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 )
 
 // site is an app that serves one page, at the address that is its argument. A request may ask for a
@@ -67,13 +65,7 @@ func newShop(t *testing.T) *shop {
 		"static/app.css": "h1 { color: " + red + " }\nbody { font: 18px sans-serif; margin: 0 2em }\n",
 		"static/app.js":  "window.said = 1;\n",
 	})}
-	// Nobody has touched them for a month: a browser keeps them for days then, without asking again.
-	month := time.Now().AddDate(0, -1, 0)
-	for _, name := range []string{"app.css", "app.js"} {
-		if err := os.Chtimes(filepath.Join(s.dir, "static", name), month, month); err != nil {
-			t.Fatal(err)
-		}
-	}
+	untouched(t, s.dir, "static/app.css", "static/app.js")
 	return s
 }
 
