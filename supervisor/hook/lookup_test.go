@@ -13,6 +13,11 @@ func TestNamed(t *testing.T) {
 		"npx prisma generate":     "npx",
 		"  A=1 B=2 sqlc generate": "sqlc",
 		"A=1":                     "",
+		"A=$URL goose up":         "goose",
+		`A="x'${URL}" B='"' go`:   "go",
+		`A="'"' go`:               "",
+		"A=${URL:-a b} go":        "",
+		`A="a\\" b" go`:           "",
 		"":                        "",
 	} {
 		if got := (Spec{Shell: script}).named(); got != want {

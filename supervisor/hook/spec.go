@@ -3,6 +3,7 @@ package hook
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -79,18 +80,23 @@ func (s Spec) argv() []string {
 	return []string{"sh", "-c", s.Shell}
 }
 
+// assignment matches NAME=value before a command where the value certainly ends with the word. The
+// first word of PGPASSWORD='one two' psql is none.
+var assignment = regexp.MustCompile(`^\w+=(?:` + unquoted + `|'[^']*'|"(?:` + unquoted + `|')*")*$`)
+
+const unquoted = `[^'"\\$\x60]|\$\w+|\$\{\w+\}` // \x60 is a backquote
+
 // named is the first word of the command, for messages; "" where it is not certain which word that is:
-// another may be of a value with spaces before it, as in PGPASSWORD='one two' psql, and is not to be
-// shown.
+// another may be of a value with spaces before it, and is not to be shown.
 func (s Spec) named() string {
 	if len(s.Command) > 0 {
 		return s.Command[0]
 	}
 	for word := range strings.FieldsSeq(s.Shell) {
 		switch {
-		case !strings.Contains(word, "="): // NAME=value before the command
+		case !strings.Contains(word, "="):
 			return word
-		case strings.ContainsAny(word, "'\"`$\\"):
+		case !assignment.MatchString(word):
 			return ""
 		}
 	}
