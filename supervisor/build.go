@@ -86,15 +86,16 @@ func (s *Supervisor) buildRequest(gen int) build.Request {
 	}
 }
 
-// eventsWait is how long a build that has failed waits for the events of before its end: they come
-// within milliseconds, but not while a large tree is searched for the first time.
+// eventsWait is how long a look at the tree waits for the events of before it: they come within
+// milliseconds, but not while a large tree is searched for the first time.
 const eventsWait = time.Second
 
-// lookAgain returns the state of the tree at the end of a build. One that has failed may have read
-// a file that is not of the graph, and gone by now: only events tell of that.
-func (s *Supervisor) lookAgain(ctx context.Context, failed bool) (change.Snapshot, error) {
+// lookAgain returns the state of the tree at the end of a build or hook. With news it has files in it
+// that were not known before, or are gone by now, of which only events tell: a hook makes some, and a
+// build that has failed may have read one that is not of the graph.
+func (s *Supervisor) lookAgain(ctx context.Context, news bool) (change.Snapshot, error) {
 	snap, err := s.watch.Sync(ctx)
-	if err != nil || !failed {
+	if err != nil || !news {
 		return snap, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, eventsWait)

@@ -43,7 +43,7 @@ func (s *Supervisor) runHook(e reload.RunHook) doer {
 		res := s.runOnce(ctx, r)
 		ev := reload.HookDone{ID: e.ID, Took: time.Since(began), Err: res.Err, Detail: res}
 		var err error
-		ev.Snapshot, err = s.watch.Sync(context.WithoutCancel(ctx))
+		ev.Snapshot, err = s.lookAgain(context.WithoutCancel(ctx), true)
 		if ev.Err == nil {
 			ev.Err = err
 		}

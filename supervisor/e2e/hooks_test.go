@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -417,6 +418,29 @@ func TestEditWhileAHookRuns(t *testing.T) {
 	d.serves(url, "schema=two ")
 	if n := d.count(0, "hook started"); n != 2 {
 		t.Errorf("the hook ran %d times", n)
+	}
+}
+
+// A file that a hook has just made is of the round that the hook ran in: no second restart comes for it.
+func TestHookMakesAFile(t *testing.T) {
+	t.Parallel()
+	dir := project(t, map[string]string{"schema.sql": "0", "devguard.toml": `
+[[hook]]
+name = "made"
+watch = ["schema.sql"]
+run = "echo made > $(cat schema.sql).txt"
+then = "none"
+`})
+	d := run(t, dir, nil, "--", "sleep", "1000")
+	d.ready()
+	const edits = 5
+	for n := range edits {
+		mark := d.mark()
+		saveWhole(t, filepath.Join(dir, "schema.sql"), strconv.Itoa(n+1))
+		d.wait(mark, "instance ready", nil)
+	}
+	if got, want := d.counts(0), fmt.Sprintf("hook started %d, build started 0, instance started %[1]d", edits+1); got != want {
+		t.Errorf("%s; want %s", got, want)
 	}
 }
 
