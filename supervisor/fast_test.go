@@ -233,6 +233,9 @@ func TestFastBuildsOfMoreThanBodies(t *testing.T) {
 		{"a comment and a test file", func() { src.pkgs[4].words, src.pkgs[4].test = 8, 1 }, "fast, not linked"},
 		{"lines shift", func() { src.pkgs[2].lines = 3 }, "fast"},
 		{"a package that gives a function another name", func() { src.pkgs[1].body = 10 }, "fast"},
+		{"a function that is not to be inlined", func() { src.pkgs[2].noinline = true }, "fast"},
+		{"one that may be again", func() { src.pkgs[2].noinline = false }, "fast"},
+		{"lines of another file", func() { src.pkgs[2].line = true }, "fast"},
 		{"a variable that another package knows by its name", func() { src.pkgs[1].variable = 11 }, "fast"},
 		{"a package that knows such a variable", func() { src.pkgs[3].constant = 12 }, "fast"},
 	} {

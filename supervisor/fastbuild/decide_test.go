@@ -52,13 +52,17 @@ func TestDecide(t *testing.T) {
 		"constraint":         {source("/m/p/a.go", "build linux", "build linux || darwin"), Directives},
 		"constraint removed": {source("/m/p/a.go", "//go:build linux", ""), Directives},
 		"old constraint":     {source("/m/p/a.go", "// Package p", "// +build linux\n\n// Package p"), Directives},
-		"directive added":    {source("/m/p/a.go", "//go:noinline", "//go:noinline\n//go:nosplit"), Directives},
-		"directive removed":  {source("/m/p/a.go", "//go:noinline\n", ""), Directives},
+		"directive added":    {source("/m/p/a.go", "//go:noinline", "//go:noinline\n//go:nosplit"), ""},
+		"directive removed":  {source("/m/p/a.go", "//go:noinline\n", ""), ""},
 		"debug setting":      {source("/m/p/a.go", "//go:build linux", "//go:build linux\n//go:debug madvdontneed=1"), Directives},
 		"embed":              {source("/m/p/a.go", "//go:noinline", "//go:embed x"), Directives},
 		"linkname":           {source("/m/p/a.go", "//go:noinline", "//go:linkname f runtime.f"), Directives},
-		"line directive":     {source("/m/p/a.go", "//go:noinline", "//line x.go:7"), Directives},
-		"line in a comment":  {source("/m/p/a.go", "func f", "/*line x.go:7*/ func f"), Directives},
+		"line directive":     {source("/m/p/a.go", "//go:noinline", "//line x.go:7"), ""},
+		"line in a comment":  {source("/m/p/a.go", "func f", "/*line x.go:7*/ func f"), ""},
+		"directive unknown":  {source("/m/p/a.go", "//go:noinline", "//go:noinlines"), Directives},
+		"of an import":       {source("/m/p/a.go", "//go:noinline", "//go:wasmimport a b"), Directives},
+		"another tool's":     {source("/m/p/a.go", "//go:noinline", "//nolint:all"), ""},
+		"generator":          {source("/m/p/a.go", "//go:noinline", "//go:generate stringer"), ""},
 		"export":             {source("/m/p/a.go", "//go:noinline", "//export f"), Directives},
 		"cgo":                {source("/m/p/a.go", "\"fmt\"", "\"fmt\"\n\t\"C\""), Imports},
 		"syntax of imports":  {source("/m/p/a.go", "import (", "import ["), Unparsed},
@@ -87,6 +91,28 @@ func TestDecide(t *testing.T) {
 				t.Errorf("got %v, want %s", refused, test.kind)
 			}
 		})
+	}
+}
+
+// TestConstraintsThatCount: the same constraints are not the same for the go command wherever they are.
+func TestConstraintsThatCount(t *testing.T) {
+	for name, test := range map[string]struct {
+		from, to string
+		differs  bool
+	}{
+		"a blank line below":    {"// +build ignore\npackage p\n", "// +build ignore\n\npackage p\n", true},
+		"above a comment":       {"// +build ignore\n\n/* c */\npackage p\n", "/* c */\n// +build ignore\n\npackage p\n", true},
+		"in a comment":          {"/*\n// +build ignore\n*/\n\npackage p\n", "//\n// +build ignore\n//\n\npackage p\n", true},
+		"below the clause":      {"// +build ignore\n\npackage p\n", "package p\n\n// +build ignore\n", true},
+		"a constraint too many": {"//go:build linux\n\npackage p\n", "//go:build linux\n//go:build linux\n\npackage p\n", true},
+		"a setting above":       {"package p\n\n//go:debug x=1\n", "//go:debug x=1\npackage p\n", true},
+		"words of the licence":  {"// A.\n\n//go:build linux\n\n// P.\npackage p\n", "// A.\n// B.\n\n\n//go:build linux\n\n// Q.\npackage p\n", false},
+		"no constraint":         {"// A.\npackage p\n", "/* A. */\n\n// B.\n\npackage p\n", false},
+	} {
+		kind, differs := shapeOf([]byte(test.to)).differs(shapeOf([]byte(test.from)))
+		if differs != test.differs || differs && kind != Directives && kind != Unparsed {
+			t.Errorf("%s: %t, %s", name, differs, kind)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"go/ast"
 	"go/build/constraint"
 	"go/parser"
-	"go/scanner"
 	"go/token"
 	"slices"
 	"strings"
@@ -16,7 +15,8 @@ type Shape struct {
 	Parses     bool // package clause, imports and constraint
 	Package    string
 	Imports    []string // sorted; with "embed" and "C"
-	Directives []string // comments that are code, in their order
+	Directives []string // comments that the go command may read, in their order
+	Header     []string // what decides which constraints count; nil without one
 }
 
 // shapeOf reads one file.
@@ -28,6 +28,7 @@ func shapeOf(src []byte) Shape {
 	}
 	s := Shape{Parses: true, Package: file.Name.Name, Imports: importsOf(file)}
 	s.Directives, s.Parses = directives(src)
+	s.Header = headerOf(string(src[:fset.Position(file.Package).Offset]))
 	s.Parses = s.Parses && constrained(file)
 	return s
 }
@@ -59,47 +60,6 @@ func importsOf(file *ast.File) []string {
 	return slices.Compact(all)
 }
 
-// directives are all comments that somebody may take for code, wherever they are; ok is false when the
-// file cannot be split into tokens.
-func directives(src []byte) (all []string, ok bool) {
-	fset := token.NewFileSet()
-	var s scanner.Scanner
-	ok = true
-	s.Init(fset.AddFile("", fset.Base(), len(src)), src, func(token.Position, string) { ok = false }, scanner.ScanComments)
-	for {
-		_, tok, text := s.Scan()
-		if tok == token.EOF {
-			return all, ok
-		}
-		if tok == token.COMMENT && isDirective(text) {
-			all = append(all, strings.TrimSpace(text))
-		}
-	}
-}
-
-// isDirective: //go:build, //go:embed, //line, //export, // +build and their like, of whatever tool.
-func isDirective(comment string) bool {
-	text, line := strings.CutPrefix(comment, "//")
-	if !line {
-		return strings.HasPrefix(comment, "/*line ")
-	}
-	if strings.HasPrefix(strings.TrimSpace(text), "+build") {
-		return true
-	}
-	for _, prefix := range []string{"line ", "export ", "extern "} {
-		if strings.HasPrefix(text, prefix) {
-			return true
-		}
-	}
-	tool, rest, ok := strings.Cut(text, ":")
-	return ok && tool != "" && rest != "" && isLowerAlnum(tool) && rest[0] != ' ' && rest[0] != '/'
-}
-
-// isLowerAlnum: a directive is //tool:name, without a space (go/ast, isDirective).
-func isLowerAlnum(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return !('a' <= r && r <= 'z' || '0' <= r && r <= '9') }) < 0
-}
-
 // differs returns what the go command would have to look at.
 func (s Shape) differs(from Shape) (Kind, bool) {
 	switch {
@@ -109,7 +69,7 @@ func (s Shape) differs(from Shape) (Kind, bool) {
 		return Clause, true
 	case !slices.Equal(s.Imports, from.Imports):
 		return Imports, true
-	case !slices.Equal(s.Directives, from.Directives):
+	case !slices.Equal(s.Directives, from.Directives), !slices.Equal(s.Header, from.Header):
 		return Directives, true
 	}
 	return "", false
