@@ -26,34 +26,55 @@ type sources struct {
 
 // look reads the sources of a program.
 func look(ctx context.Context, dir, program string, env []string) (sources, error) {
-	cmd := exec.CommandContext(ctx, "go", "list", "-deps", "-json=Dir,Module,GoFiles,CgoFiles,EmbedFiles,HFiles,SFiles,CFiles,SysoFiles", program)
-	cmd.Dir, cmd.Env = dir, env
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
+	packages, err := list(ctx, dir, program, env)
 	if err != nil {
-		return sources{}, fmt.Errorf("go list: %w: %s", err, stderr.String())
+		return sources{}, err
 	}
 	s := sources{map[string]string{}, map[string]string{}}
 	err = s.read(filepath.Join(dir, "go.mod"), false)
-	for d := json.NewDecoder(bytes.NewReader(out)); err == nil; {
-		var p struct {
-			Dir                                                              string
-			Module                                                           *struct{ Main bool }
-			GoFiles, CgoFiles, EmbedFiles, HFiles, SFiles, CFiles, SysoFiles []string
-		}
-		if err = d.Decode(&p); errors.Is(err, io.EOF) {
-			return s, nil
-		}
-		if err != nil || p.Module == nil || !p.Module.Main {
+	for _, p := range packages {
+		if !p.own() {
 			continue
 		}
-		err = s.readAll(p.Dir, p.GoFiles, true)
+		err = errors.Join(err, s.readAll(p.Dir, p.GoFiles, true))
 		for _, names := range [][]string{p.CgoFiles, p.EmbedFiles, p.HFiles, p.SFiles, p.CFiles, p.SysoFiles} {
 			err = errors.Join(err, s.readAll(p.Dir, names, false))
 		}
 	}
 	return s, err
+}
+
+// listed is a package of a program.
+type listed struct {
+	ImportPath, Name, Dir                                            string
+	Standard                                                         bool
+	Module                                                           *struct{ Main bool }
+	GoFiles, CgoFiles, EmbedFiles, HFiles, SFiles, CFiles, SysoFiles []string
+}
+
+// own reports whether the package is one that somebody would edit.
+func (p listed) own() bool { return p.Module != nil && p.Module.Main }
+
+// list returns all packages of a program.
+func list(ctx context.Context, dir, program string, env []string) ([]listed, error) {
+	cmd := exec.CommandContext(ctx, "go", "list", "-deps", "-json=ImportPath,Name,Dir,Standard,Module,GoFiles,CgoFiles,EmbedFiles,HFiles,SFiles,CFiles,SysoFiles", program)
+	cmd.Dir, cmd.Env = dir, env
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w: %s", err, stderr.String())
+	}
+	var all []listed
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all, nil
+		} else if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
 }
 
 func (s sources) readAll(dir string, names []string, isGo bool) error {

@@ -8,6 +8,10 @@
 // That is harder than saves: most commits change several files. It clones into a directory of its own,
 // which it removes; the modules come as GOPROXY says. A program that differs ends it with exit code 1,
 // and leaves both behind.
+//
+// With -edits N it makes random edits of the newest commit instead, one after the other, and builds each:
+//
+//	go -C testdata/bench run ./history -repo https://github.com/miniflux/v2 -until v2.3.3 -edits 3000 -seed 1
 package main
 
 import (
@@ -26,6 +30,8 @@ type options struct {
 	until   string
 	commits int
 	cache   string
+	edits   int
+	seed    uint64
 	flags   []string
 }
 
@@ -36,6 +42,8 @@ func main() {
 	flag.StringVar(&o.until, "until", "HEAD", "the newest commit")
 	flag.IntVar(&o.commits, "commits", 200, "how many, along the first parents")
 	flag.StringVar(&o.cache, "cache", "", "a directory for the two build caches, which is kept")
+	flag.IntVar(&o.edits, "edits", 0, "how many random edits to make of the newest commit, instead of taking commits")
+	flag.Uint64Var(&o.seed, "seed", 1, "of the edits")
 	flag.Parse()
 	o.flags = flag.Args() // of go build
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -58,31 +66,53 @@ func run(ctx context.Context, o options) error {
 	if err := tree.clone(o.repo); err != nil {
 		return err
 	}
-	commits, err := tree.commits(o.until, o.commits)
-	if err != nil {
-		return err
-	}
 	if o.cache == "" {
 		o.cache = work
 	} else if o.cache, err = filepath.Abs(o.cache); err != nil {
 		return err
 	}
 	b := newBuilder(ctx, o, work, tree.dir)
+	if o.edits > 0 {
+		err = editsOf(b, tree, o)
+	} else {
+		err = commitsOf(b, tree, o)
+	}
+	if err != nil {
+		return fmt.Errorf("%w (the programs and the tree are in %s)", err, work)
+	}
+	return os.RemoveAll(work)
+}
+
+func editsOf(b *builder, tree checkout, o options) error {
+	c, err := newRandom(b, tree, o.until, o.seed)
+	if err != nil {
+		return err
+	}
+	err = c.run(o.edits)
+	c.sum.print(os.Stdout, o)
+	return err
+}
+
+func commitsOf(b *builder, tree checkout, o options) error {
+	commits, err := tree.commits(o.until, o.commits)
+	if err != nil {
+		return err
+	}
 	var sum summary
 	for i, id := range commits {
 		one, err := b.commit(tree, id)
 		if err != nil {
-			return fmt.Errorf("%w (both programs and the tree are in %s)", err, work)
+			return err
 		}
 		if i == 0 {
 			continue // the first is what the others are edits of
 		}
 		sum.add(one)
 		fmt.Fprintf(os.Stderr, "%3d/%d %s: %s%s\n", i, len(commits)-1, tree.name(id), one.way(), map[bool]string{true: " (bodies alone)"}[one.bodies])
-		if ctx.Err() != nil {
+		if b.ctx.Err() != nil {
 			break
 		}
 	}
 	sum.print(os.Stdout, o)
-	return os.RemoveAll(work)
+	return nil
 }
