@@ -25,6 +25,7 @@ type sources struct {
 type genPackage struct {
 	n       int
 	imports []int // packages with lower numbers
+	above   int   // a package with a higher one, which is imported for nothing; 0 for none
 
 	body, inline, generic, constant, variable, hot int
 
@@ -76,6 +77,8 @@ var edits = map[string]func(*sources, *genPackage, int){
 	"comment":           func(_ *sources, p *genPackage, n int) { p.words = n },
 	"init":              func(_ *sources, p *genPackage, n int) { p.inits = n % 3 },
 	"import":            func(_ *sources, p *genPackage, n int) { p.strings = !p.strings },
+	"import below":      func(s *sources, p *genPackage, n int) { s.importBelow(p, n) },
+	"import above":      func(s *sources, p *genPackage, n int) { s.importAbove(p, n) },
 	"file":              func(_ *sources, p *genPackage, n int) { p.second = !p.second },
 	"constraint":        func(_ *sources, p *genPackage, n int) { p.second, p.excluded = true, !p.excluded },
 	"noinline":          func(_ *sources, p *genPackage, n int) { p.noinline = !p.noinline },
@@ -94,12 +97,53 @@ var edits = map[string]func(*sources, *genPackage, int){
 	"same size and time": func(_ *sources, p *genPackage, n int) { p.body = n },
 }
 
+// importBelow has a package import one of those with lower numbers, or no more.
+func (s *sources) importBelow(p *genPackage, n int) {
+	if p.n == 0 {
+		return
+	}
+	other := n % p.n
+	if i := slices.Index(p.imports, other); i >= 0 {
+		p.imports = slices.Delete(slices.Clone(p.imports), i, i+1)
+	} else {
+		p.imports = append(p.imports, other)
+	}
+}
+
+// importAbove has a package import one of those with higher numbers, or no more.
+func (s *sources) importAbove(p *genPackage, n int) {
+	switch {
+	case p.above > 0:
+		p.above = 0
+	case p.n < genPackages-1:
+		p.above = p.n + 1 + n%(genPackages-1-p.n)
+	}
+}
+
+// reaches reports whether a package imports another, directly or not.
+func (s *sources) reaches(from, to int) bool {
+	seen := make([]bool, genPackages)
+	var follow func(n int) bool
+	follow = func(n int) bool {
+		if n == to || seen[n] {
+			return n == to
+		}
+		seen[n] = true
+		p := s.pkgs[n]
+		return p.above > 0 && follow(p.above) || slices.ContainsFunc(p.imports, follow)
+	}
+	return follow(from)
+}
+
 // repair takes back what keeps the module from being built.
 func (s *sources) repair() {
 	for _, p := range s.pkgs {
 		p.broken = false
 		if p.test >= 2 {
 			p.test = 0
+		}
+		if p.above > 0 && s.reaches(p.above, p.n) {
+			p.above = 0
 		}
 	}
 }
@@ -168,6 +212,9 @@ func (p *genPackage) source() string {
 	}
 	for _, i := range p.imports {
 		out("\t\"example.com/m/p%d\"", i)
+	}
+	if p.above > 0 {
+		out("\t_ \"example.com/m/p%d\"", p.above)
 	}
 	out(")\n\nconst C = %d\n\nvar V = C + %d", p.constant, p.variable)
 	if p.n == 4 {

@@ -210,7 +210,7 @@ func TestFastBuildsWithFlags(t *testing.T) {
 			w := newFastWorld(t, src)
 			w.plain.Flags, w.own.Flags = flags, flags
 			w.step()
-			for _, edit := range []string{"body", "constant", "line shift", "generic body", "hot body"} {
+			for _, edit := range []string{"body", "constant", "line shift", "line", "generic body", "hot body"} {
 				edits[edit](src, src.pkgs[1], 33)
 				src.write(nil)
 				if way := w.step(); way != "fast" {
@@ -230,6 +230,7 @@ func TestFastBuildsOfMoreThanBodies(t *testing.T) {
 	src := newSources(t, rand.New(rand.NewPCG(1, 3)))
 	w := newFastWorld(t, src)
 	w.step()
+	later := slices.IndexFunc(src.pkgs, func(p *genPackage) bool { return p.n > 2 && !src.reaches(p.n, 2) })
 	for _, tt := range []struct {
 		name string
 		edit func()
@@ -249,6 +250,11 @@ func TestFastBuildsOfMoreThanBodies(t *testing.T) {
 		{"a function that is not to be inlined", func() { src.pkgs[2].noinline = true }, "fast"},
 		{"one that may be again", func() { src.pkgs[2].noinline = false }, "fast"},
 		{"lines of another file", func() { src.pkgs[2].line = true }, "fast"},
+		{"an import", func() { src.pkgs[6].imports = append(src.pkgs[6].imports, 4) }, "fast"},
+		{"an import of what was compiled later", func() { src.pkgs[2].above, src.pkgs[later].body = later, 13 }, "fast"},
+		{"an edit of what is compiled before it now", func() { src.pkgs[later].fields = 3 }, "fast"},
+		{"imports in a cycle", func() { src.pkgs[2].above = 8 }, "does not build"},
+		{"and without", func() { src.pkgs[2].above = 0 }, "fast"},
 		{"a variable that another package knows by its name", func() { src.pkgs[1].variable = 11 }, "fast"},
 		{"a package that knows such a variable", func() { src.pkgs[3].constant = 12 }, "fast"},
 	} {

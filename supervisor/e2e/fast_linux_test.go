@@ -47,6 +47,13 @@ func TestFastBuilds(t *testing.T) {
 
 	mark = d.mark()
 	edit(t, filepath.Join(dir, "lib", "lib.go"), "package lib\n", "package lib\n\nimport _ \"strings\"\n")
+	if l := d.wait(mark, "build finished", nil); l.str("way") != "fast" {
+		t.Errorf("an import of what is linked already: %s", l.Raw)
+	}
+	d.wait(mark, "build verified", nil)
+
+	mark = d.mark()
+	edit(t, filepath.Join(dir, "lib", "lib.go"), "\"strings\"", "\"container/ring\"")
 	if l := d.wait(mark, "build by the go command", nil); !strings.Contains(l.str("reason"), "imports changed") {
 		t.Error(l.Raw)
 	}

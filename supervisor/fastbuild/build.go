@@ -43,7 +43,7 @@ type Result struct {
 // links. With an error there is neither a program nor a folder, and the plan is as good as before;
 // what the tools have printed is not shown, because the go command says it better.
 func (p *Plan) build(ctx context.Context, e Edit, s Steps, t Target) (Result, error) {
-	b := run{plan: p, edit: e, folder: t.Folder, out: t.Out, known: t.Known, blind: t.Blind, archives: maps.Clone(p.archives)}
+	b := run{plan: s.plan, edit: e, folder: t.Folder, out: t.Out, known: t.Known, blind: t.Blind, archives: maps.Clone(p.archives)}
 	err := b.do(ctx, s)
 	if err != nil {
 		os.Remove(t.Out)
@@ -53,9 +53,9 @@ func (p *Plan) build(ctx context.Context, e Edit, s Steps, t Target) (Result, er
 		}
 		return Result{}, err
 	}
-	res := Result{Next: p.after(e, b.archives), Compiled: slices.Sorted(maps.Keys(b.made)), Same: b.same(), LinkBegan: b.linkBegan}
+	res := Result{Next: s.plan.after(e, b.archives), Compiled: slices.Sorted(maps.Keys(b.made)), Same: b.same(), LinkBegan: b.linkBegan}
 	if res.Same {
-		res.Next = p.after(e, p.archives)
+		res.Next = s.plan.after(e, p.archives)
 		os.RemoveAll(t.Folder)
 	}
 	return res, nil

@@ -24,12 +24,13 @@ type Difference struct {
 // Steps are what an edit asks for.
 type Steps struct {
 	Compile map[string]bool // import paths of the packages with an edited source, or embedded file
+	plan    *Plan           // with what the sources import now
 }
 
 // Decide says how to build an edited tree, or why only the go command may. Whatever is not known to
 // leave the go command's view of the program as it was is a refusal.
 func (p *Plan) Decide(e Edit) (Steps, *Refusal) {
-	steps := Steps{map[string]bool{}}
+	steps := Steps{map[string]bool{}, p}
 	for _, other := range e.Others {
 		if refused := p.embed(steps, other); refused != nil {
 			return Steps{}, refused
@@ -40,14 +41,23 @@ func (p *Plan) Decide(e Edit) (Steps, *Refusal) {
 	}
 	owners := p.owners()
 	for _, src := range e.Sources {
-		pkg := owners[src.Name]
-		if pkg == nil {
+		switch pkg := owners[src.Name]; {
+		case pkg == nil:
 			return Steps{}, refuse(NotCompiled, src.Name)
+		case pkg.Blocked != nil:
+			return Steps{}, pkg.Blocked
+		default:
+			steps.Compile[pkg.Path] = true
 		}
-		if refused := p.judge(pkg, src); refused != nil {
-			return Steps{}, refused
+	}
+	var refused *Refusal
+	if steps.plan, refused = p.importing(e.Sources, owners); refused != nil {
+		return Steps{}, refused
+	}
+	for _, src := range e.Sources {
+		if kind, yes := src.Shape.differs(p.shape(src.Name)); yes {
+			return Steps{}, refuse(kind, src.Name)
 		}
-		steps.Compile[pkg.Path] = true
 	}
 	return steps, nil
 }
@@ -71,24 +81,13 @@ func (p *Plan) embed(steps Steps, d Difference) *Refusal {
 	return refused
 }
 
-// judge says why an edit of one file is not for us.
-func (p *Plan) judge(pkg *Package, src Source) *Refusal {
-	if pkg.Blocked != nil {
-		return pkg.Blocked
-	}
-	if kind, yes := src.Shape.differs(p.shape(src.Name)); yes {
-		return refuse(kind, src.Name)
-	}
-	return nil
-}
-
 // About says why an edit of a file is left to the go command whatever it changes; nil when an edit of
 // function bodies is not.
 func (p *Plan) About(file string) *Refusal {
 	if pkg := p.owners()[file]; pkg != nil {
 		return pkg.Blocked
 	}
-	return p.embed(Steps{map[string]bool{}}, Difference{file, NotCompiled})
+	return p.embed(Steps{map[string]bool{}, p}, Difference{file, NotCompiled})
 }
 
 // owners are the packages that may be edited, by the names of their sources.

@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -14,7 +15,7 @@ import (
 type Shape struct {
 	Parses     bool // package clause, imports and constraint
 	Package    string
-	Imports    []string // sorted; with "embed" and "C"
+	Imports    []string // paths, sorted; with "embed" and "C"
 	Directives []string // comments that the go command may read, in their order
 	Header     []string // what decides which constraints count; nil without one
 }
@@ -54,21 +55,23 @@ func constrained(file *ast.File) bool {
 func importsOf(file *ast.File) []string {
 	var all []string
 	for _, spec := range file.Imports {
-		all = append(all, spec.Path.Value)
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			path = spec.Path.Value // of no package
+		}
+		all = append(all, path)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-// differs returns what the go command would have to look at.
+// differs returns what the go command would have to look at, but for imports.
 func (s Shape) differs(from Shape) (Kind, bool) {
 	switch {
 	case !s.Parses:
 		return Unparsed, true
 	case !from.Parses || s.Package != from.Package:
 		return Clause, true
-	case !slices.Equal(s.Imports, from.Imports):
-		return Imports, true
 	case !slices.Equal(s.Directives, from.Directives), !slices.Equal(s.Header, from.Header):
 		return Directives, true
 	}
@@ -76,7 +79,10 @@ func (s Shape) differs(from Shape) (Kind, bool) {
 }
 
 // usesCgo: in a test file the go command does not allow it.
-func (s Shape) usesCgo() bool { return slices.Contains(s.Imports, `"C"`) }
+func (s Shape) usesCgo() bool { return slices.Contains(s.Imports, "C") }
+
+// embeds: in other files the go command does not look for //go:embed.
+func (s Shape) embeds() bool { return slices.Contains(s.Imports, "embed") }
 
 // testOf reports whether a test file leaves a build of its package as it is.
 func (s Shape) testOf(pkg string) bool {
