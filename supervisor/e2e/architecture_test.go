@@ -31,6 +31,7 @@ var mayImport = table(map[string]string{
 	"supervisor/classify":        "",
 	"supervisor/watch":           "supervisor/change supervisor/classify",
 	"supervisor/graph":           "supervisor/change supervisor/classify",
+	"supervisor/linkcost":        "",
 	"supervisor/build":           "supervisor/change",
 	"supervisor/fastbuild":       "",
 	"supervisor/hook":            "",
@@ -82,7 +83,7 @@ var leaves = []string{"supervisor/logline", "supervisor/osproc", "supervisor/pat
 var forTests = []string{"dbguard/pgtest", "supervisor/testneed", "supervisor/logline/logtest"}
 
 // pure packages decide: no I/O, no clock, no goroutines.
-var pure = []string{"supervisor/change", "supervisor/classify", "supervisor/reload", "supervisor/hold", "supervisor/gate", "supervisor/inject", "supervisor/translate", "supervisor/doctor", "dbguard/session"}
+var pure = []string{"supervisor/change", "supervisor/classify", "supervisor/reload", "supervisor/hold", "supervisor/gate", "supervisor/inject", "supervisor/translate", "supervisor/doctor", "supervisor/linkcost", "dbguard/session"}
 
 // Limits of size. A function above 60 lines wants a reason and a file above
 // 500 lines is worth splitting; from here on it is not a matter of taste.
