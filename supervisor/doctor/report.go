@@ -33,6 +33,7 @@ type Report struct {
 type Facts struct {
 	Project   Project
 	Toolchain *Toolchain // nil when nothing is built
+	Link      *Link      // nil when the program is small, or does not load
 	Watch     *Watch     // nil when it is not known what would run
 	Sockets   Sockets
 	Ports     []Port
@@ -60,6 +61,9 @@ func Examine(f Facts) Report {
 	f.Project.examine(r)
 	if f.Toolchain != nil {
 		f.Toolchain.examine(r)
+	}
+	if f.Link != nil {
+		f.Link.examine(r)
 	}
 	if f.Watch != nil {
 		f.Watch.examine(r)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -224,5 +225,42 @@ func TestDoctorOfHooks(t *testing.T) {
 	}
 	if strings.Contains(d.text, "geheim") {
 		t.Errorf("a password is printed: %s", d.text)
+	}
+}
+
+// TestDoctorOfLink: of a program with many packages the module that brings most of them is named,
+// and what is to be typed leaves it out.
+func TestDoctorOfLink(t *testing.T) {
+	t.Parallel()
+	const packages = 150 // from which on it is said
+	files := map[string]string{
+		"go.mod":   "module example.com/app\n\ngo 1.25\n\nrequire example.com/x v0.0.0\n\nreplace example.com/x => ./x\n",
+		"main.go":  "package main\n\nfunc main() { select {} }\n",
+		"heavy.go": "//go:build !noheavy\n\npackage main\n\nimport _ \"example.com/x\"\n",
+		"x/go.mod": "module example.com/x\n\ngo 1.25\n",
+		"x/x.go":   "package x\n",
+	}
+	for i := range packages - 2 {
+		files["x/x.go"] += fmt.Sprintf("\nimport _ \"example.com/x/p%d\"\n", i)
+		files[fmt.Sprintf("x/p%d/p.go", i)] = "package p\n"
+	}
+	dir := project(t, files)
+	d := doctor(t, dir, nil)
+	d.line("ok", "link", "each build links ")
+	d.line("ok", "link", fmt.Sprintf("example.com/x brings %d packages that nothing else needs; the build tag noheavy leaves it out, with what heavy.go does: %[1]d packages less in all", packages-1))
+	var texts string
+	for _, l := range d.Lines {
+		texts += l.Text + "\n"
+	}
+	written := regexp.MustCompile(`write (flags = \[[^]]*\]) below (\[build\]) in (\S+)`).FindStringSubmatch(texts)
+	if written == nil || d.Problems+d.Warnings > 0 {
+		t.Fatalf("%s", d.text)
+	}
+	write(t, filepath.Join(dir, written[3]), written[2]+"\n"+written[1]+"\n")
+	d = doctor(t, dir, nil)
+	d.line("ok", "configuration", "devguard.toml is valid")
+	d.line("ok", "graph", "1 package beside the standard library")
+	if d.Problems+d.Warnings > 0 || strings.Contains(d.text, `"link"`) || strings.Contains(d.text, "example.com/x") {
+		t.Errorf("%s", d.text)
 	}
 }

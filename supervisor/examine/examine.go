@@ -72,8 +72,9 @@ func (r Request) project(ctx context.Context, env []string, f *doctor.Facts) {
 	if r.Runs && !command {
 		f.Toolchain = toolchain(ctx, r, survey)
 	}
-	var databases sync.WaitGroup
-	databases.Go(func() {
+	var others sync.WaitGroup
+	others.Go(func() { f.Link = r.link(ctx, survey) })
+	others.Go(func() {
 		var imports []string
 		if survey.Graph != nil {
 			imports = survey.Graph.Imports
@@ -83,7 +84,7 @@ func (r Request) project(ctx context.Context, env []string, f *doctor.Facts) {
 	if r.Runs {
 		f.Watch = look(ctx, r.Config, survey)
 	}
-	databases.Wait()
+	others.Wait()
 }
 
 // troubles are the errors that err is made of.

@@ -159,23 +159,30 @@ func (e *listError) String() string {
 func (t *asker) list(ctx context.Context) ([]listed, error) {
 	args := append([]string{"list", "-e", "-deps", "-json=" + listFields}, goflags.Parse(t.req.Flags).Words(goflags.Selects)...)
 	out, runErr := t.run(ctx, nil, append(args, t.req.Package)...)
-	var all []listed
-	dec := json.NewDecoder(bytes.NewReader(out))
-	for {
-		var p listed
-		err := dec.Decode(&p)
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return all, errors.Join(runErr, fmt.Errorf("read the answer of go list: %w", err))
-		}
-		all = append(all, p)
+	all, err := decode[listed](out)
+	if err != nil {
+		return all, errors.Join(runErr, err)
 	}
 	if runErr != nil {
 		return all, fmt.Errorf("the package does not load: %w", runErr)
 	}
 	return all, nil
+}
+
+// decode reads what go list prints with -json, up to what cannot be read.
+func decode[T any](out []byte) (all []T, err error) {
+	dec := json.NewDecoder(bytes.NewReader(out))
+	for {
+		var p T
+		err := dec.Decode(&p)
+		if err == io.EOF {
+			return all, nil
+		}
+		if err != nil {
+			return all, fmt.Errorf("read the answer of go list: %w", err)
+		}
+		all = append(all, p)
+	}
 }
 
 // modules is what `go mod edit -json` and `go work edit -json` say about modules in directories of

@@ -20,8 +20,7 @@ import (
 // say what is wrong with it.
 func matcher(env environment, flags goflags.Flags) func(dir, name string) bool {
 	ctxt := buildContext(env, flags)
-	byName := ctxt
-	byName.OpenFile = func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("package p\n")), nil }
+	byName := reading(ctxt, "package p\n")
 	return func(dir, name string) bool {
 		if strings.HasSuffix(name, "_test.go") {
 			return false
@@ -33,6 +32,12 @@ func matcher(env environment, flags goflags.Flags) func(dir, name string) bool {
 		}
 		return ok && (ctxt.CgoEnabled || !usesCgo(filepath.Join(dir, name)))
 	}
+}
+
+// reading returns a context to which every file has that text.
+func reading(ctxt build.Context, text string) *build.Context {
+	ctxt.OpenFile = func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }
+	return &ctxt
 }
 
 // buildContext is what the go command would use, except that the ToolTags of architectures other
