@@ -38,7 +38,8 @@ type Running struct {
 	Hooks []string // by name
 }
 
-// Look gathers the facts, in some hundred milliseconds, or as long as a database takes to answer.
+// Look gathers the facts, in some hundred milliseconds, or as long as a database takes to answer; of
+// a large program up to linkWait.
 func Look(ctx context.Context, r Request) doctor.Facts {
 	f := doctor.Facts{Project: doctor.Project{Config: r.Config.Path, Invalid: troubles(r.Invalid)}}
 	if f.Project.Config != "" {
