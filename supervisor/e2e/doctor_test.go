@@ -248,11 +248,11 @@ func TestDoctorOfLink(t *testing.T) {
 	d := doctor(t, dir, nil)
 	d.line("ok", "link", "each build links ")
 	d.line("ok", "link", fmt.Sprintf("example.com/x brings %d packages that nothing else needs; the build tag noheavy leaves it out, with what heavy.go does: %[1]d packages less in all", packages-1))
-	var texts string
+	var texts strings.Builder
 	for _, l := range d.Lines {
-		texts += l.Text + "\n"
+		texts.WriteString(l.Text + "\n")
 	}
-	written := regexp.MustCompile(`write (flags = \[[^]]*\]) below (\[build\]) in (\S+)`).FindStringSubmatch(texts)
+	written := regexp.MustCompile(`write (flags = \[[^]]*\]) below (\[build\]) in (\S+)`).FindStringSubmatch(texts.String())
 	if written == nil || d.Problems+d.Warnings > 0 {
 		t.Fatalf("%s", d.text)
 	}

@@ -42,14 +42,15 @@ func program(lines string) *Program {
 func said(c Cost) string {
 	all := []string{fmt.Sprintf("%d/%d", c.Packages, c.Bytes)}
 	for _, m := range c.Modules {
-		text := fmt.Sprintf("%s %d/%d", m.Path, m.Packages, m.Bytes)
+		var text strings.Builder
+		text.WriteString(fmt.Sprintf("%s %d/%d", m.Path, m.Packages, m.Bytes))
 		if m.Within != "" {
-			text += " <" + m.Within
+			text.WriteString(" <" + m.Within)
 		}
 		for _, path := range m.Above {
-			text += " ^" + path
+			text.WriteString(" ^" + path)
 		}
-		all = append(all, text)
+		all = append(all, text.String())
 	}
 	return strings.Join(all, "; ")
 }
@@ -193,11 +194,12 @@ func TestExits(t *testing.T) {
 			exits := Exits(p, Weigh(p).Modules, sources(t, c.sources))
 			var all []string
 			for _, module := range slices.Sorted(maps.Keys(exits)) {
-				text := module + ":"
+				var text strings.Builder
+				text.WriteString(module + ":")
 				for _, e := range exits[module] {
-					text += " " + e.Tag + " " + e.File
+					text.WriteString(" " + e.Tag + " " + e.File)
 				}
-				all = append(all, text)
+				all = append(all, text.String())
 			}
 			if got := strings.Join(all, "; "); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
