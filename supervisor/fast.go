@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/devguard/devguard/supervisor/build"
 	"github.com/devguard/devguard/supervisor/change"
+	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/fastbuild"
 	"github.com/devguard/devguard/supervisor/osproc"
@@ -114,7 +116,7 @@ func (s *Supervisor) objects(id reload.ID) string {
 // verify has the go command build what is served, with the least priority, and compares. It records
 // the plan of the next fast build when the one that there is is not of this tree.
 func (s *Supervisor) verify(e reload.Verify) doer {
-	req, plan := s.buildRequest(e.Gen), s.plan
+	req, plan, modules := s.buildRequest(e.Gen), s.plan, s.moduleFiles()
 	dir := s.objects(e.ID)
 	base, kept := s.StateDir.ObjectsDir(), filepath.Join(s.StateDir.Path(), fmt.Sprint("differs-", e.Gen))
 	return func(ctx context.Context) reload.Event {
@@ -123,7 +125,7 @@ func (s *Supervisor) verify(e reload.Verify) doer {
 		var res build.Result
 		var next *fastbuild.Plan
 		var err error
-		osproc.Background(func() { res, next, err = verifyBy(ctx, req, plan, dir, expected) })
+		osproc.Background(func() { res, next, err = verifyBy(ctx, req, modules, plan, dir, expected) })
 		if ctx.Err() != nil {
 			ev.Cancelled = true // its objects are removed after the next one: somebody waits for the end of this
 			return ev
@@ -154,11 +156,26 @@ func (s *Supervisor) verify(e reload.Verify) doer {
 	}
 }
 
+// moduleFiles are the files that the go command reads to choose modules and their versions, and profiles. Some
+// are of modules that no package comes from.
+func (s *Supervisor) moduleFiles() []string {
+	if s.graph == nil {
+		return nil
+	}
+	var all []string
+	for name, role := range s.graph.Files {
+		if role == classify.Module || role == classify.Profile {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
 // verifyBy builds with the go command alone. It returns the plan of what was built: the one that there
 // is, when that is of this tree, or a new one; with none, the error says why. Nothing is recorded of a
 // program that is not as expected.
-func verifyBy(ctx context.Context, req build.Request, plan *fastbuild.Plan, dir string, expected func(build.Result) bool) (build.Result, *fastbuild.Plan, error) {
-	began := time.Now()
+func verifyBy(ctx context.Context, req build.Request, modules []string, plan *fastbuild.Plan, dir string, expected func(build.Result) bool) (build.Result, *fastbuild.Plan, error) {
+	known := fastbuild.Request{Files: modules, Before: fastbuild.NamesIn(directories(req.Sources)), Began: time.Now()}
 	req.Objects = filepath.Join(dir, "built")
 	os.Remove(req.Out) // one that is there already would not be linked
 	res := build.Run(ctx, req)
@@ -171,7 +188,7 @@ func verifyBy(ctx context.Context, req build.Request, plan *fastbuild.Plan, dir 
 	if plan != nil && current(plan) {
 		return res, plan, nil
 	}
-	plan, err := record(ctx, req, res, began, filepath.Join(dir, "record"))
+	plan, err := record(ctx, req, res, known, filepath.Join(dir, "record"))
 	return res, plan, err
 }
 
@@ -185,13 +202,34 @@ func current(plan *fastbuild.Plan) bool {
 	return refused != nil && refused.Kind == fastbuild.Unchanged
 }
 
-func record(ctx context.Context, req build.Request, res build.Result, began time.Time, tmp string) (*fastbuild.Plan, error) {
+// directories are those of the packages, and of what they embed.
+func directories(src build.Sources) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, pkg := range src.Packages {
+			if !yield(pkg.Dir) {
+				return
+			}
+		}
+		if src.Files == nil {
+			return
+		}
+		for name := range src.Files {
+			if !yield(filepath.Dir(name)) {
+				return
+			}
+		}
+	}
+}
+
+// record records the plan of a build; known is what is known of the tree from before it.
+func record(ctx context.Context, req build.Request, res build.Result, known fastbuild.Request, tmp string) (*fastbuild.Plan, error) {
 	defer os.RemoveAll(tmp)
 	r, err := recording(ctx, req, tmp)
 	if err != nil {
 		return nil, err
 	}
-	r.Linked, r.Began = filepath.Join(req.Objects, build.LinkedBy), began
+	r.Linked, r.Began, r.Before = filepath.Join(req.Objects, build.LinkedBy), known.Began, known.Before
+	r.Files = append(r.Files, known.Files...)
 	r.Same = func(program string) (bool, error) {
 		digest, err := build.Digest(program)
 		return digest == res.Digest, err

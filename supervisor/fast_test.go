@@ -28,6 +28,7 @@ import (
 var (
 	campaign = flag.Bool("campaign", false, "run the long versions of the tests of builds")
 	seed     = flag.Uint64("seed", 1, "of the edits of TestFastBuildsEqualRealOnes")
+	release  = flag.String("toolchain", "", "the GOTOOLCHAIN that the programs of the tests of fast builds are built by, as go1.25.10")
 )
 
 // fastWorld builds the tree after each edit by the plan, when there is one, and by the go command with
@@ -41,6 +42,8 @@ type fastWorld struct {
 	plain build.Request // with a cache of its own
 	own   build.Request // what devguard itself would do
 
+	modules []string // files of modules, as the graph of the program has them
+
 	digest   change.Digest // of the newest program
 	compiled []string      // by the newest fast build
 	counts   map[string]int
@@ -51,6 +54,9 @@ func newFastWorld(t *testing.T, src *sources) *fastWorld {
 	none := ""
 	env := func(cache string) []string {
 		all := append(os.Environ(), "GOFLAGS=", "GOENV=off", "GOWORK=off")
+		if *release != "" {
+			all = append(all, "GOTOOLCHAIN="+*release)
+		}
 		if *campaign { // without: to fill two caches takes longer than the rest
 			all = append(all, "GOCACHE="+filepath.Join(tmp, cache))
 		}
@@ -114,7 +120,7 @@ func (w *fastWorld) record() bool {
 	req.Out = w.path("own")
 	defer os.Remove(req.Out)
 	for again := false; ; again = true {
-		res, plan, err := verifyBy(context.Background(), req, nil, w.path("record"), func(build.Result) bool { return true })
+		res, plan, err := verifyBy(context.Background(), req, w.modules, nil, w.path("record"), func(build.Result) bool { return true })
 		if res.Err != nil {
 			return false
 		}

@@ -3,6 +3,7 @@ package fastbuild
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -54,8 +55,9 @@ func (p *Plan) build(ctx context.Context, e Edit, s Steps, t Target) (Result, er
 		return Result{}, err
 	}
 	res := Result{Next: s.plan.after(e, b.archives), Compiled: slices.Sorted(maps.Keys(b.made)), Same: b.same(), LinkBegan: b.linkBegan}
+	res.Next.made = b.sums()
 	if res.Same {
-		res.Next = s.plan.after(e, p.archives)
+		res.Next = s.plan.after(e, p.archives) // and made is that of before
 		os.RemoveAll(t.Folder)
 	}
 	return res, nil
@@ -75,8 +77,8 @@ type run struct {
 
 	mu       sync.Mutex
 	archives map[string]string // by import path: the newest
-	made     map[string]bool
-	differ   bool // one that was made is not what was there
+	made     map[string]digest // the sums of those that were made now
+	differ   bool              // one that was made is not what was there
 }
 
 // same reports whether the program of before would come out.
@@ -91,7 +93,33 @@ func (b *run) do(ctx context.Context, s Steps) error {
 	if err := os.MkdirAll(b.folder, 0o700); err != nil {
 		return err
 	}
-	if err := b.prepareProfile(ctx); err != nil {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	around := make(chan error, 1)
+	go func() { // beside the tools: it takes 10 to 20 ms
+		err := b.sameAround(ctx)
+		if err != nil {
+			cancel(err)
+		}
+		around <- err
+	}()
+	err = b.make(ctx, s)
+	if other := <-around; other != nil {
+		return other // what a tool says then is of no interest
+	}
+	return err
+}
+
+// sameAround returns a Refusal when what is not of the project is not what it was.
+func (b *run) sameAround(ctx context.Context) error {
+	if err := b.plan.outside.unchanged(); err != nil {
+		return err
+	}
+	return b.plan.sameSettings(ctx, b.folder)
+}
+
+func (b *run) make(ctx context.Context, s Steps) error {
+	if err := b.writeProfile(); err != nil {
 		return err
 	}
 	if err := b.compileAll(ctx, s); err != nil {
@@ -103,33 +131,27 @@ func (b *run) do(ctx context.Context, s Steps) error {
 		}
 	}
 	for path := range b.made {
-		if !b.edit.unchanged(b.plan.byPath[path]) {
+		if b.written(b.plan.byPath[path]) {
 			return refuse(Written, path)
 		}
 	}
 	return nil
 }
 
-func (b *run) prepareProfile(ctx context.Context) error {
-	if b.plan.profile == nil {
-		return nil
+// written reports whether a package may have been written while it was compiled.
+func (b *run) written(pkg *Package) bool {
+	if pkg.Local {
+		return !b.edit.unchanged(pkg)
 	}
-	made, _ := b.plan.profile.value("-o")
-	err := os.MkdirAll(filepath.Join(b.folder, filepath.Dir(strings.TrimPrefix(made, work+"/"))), 0o700)
-	if err != nil {
-		return err
-	}
-	if err := b.tool(ctx, *b.plan.profile); err != nil {
-		return fmt.Errorf("prepare the profile: %w", err)
-	}
-	return nil
+	_, yes := b.plan.outside.changed(pkg.Path)
+	return yes
 }
 
 // compileAll compiles in dependency order, as many packages at a time as there are processors.
 func (b *run) compileAll(ctx context.Context, s Steps) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	b.made = map[string]bool{}
+	b.made = map[string]digest{}
 	exports := map[string]chan bool{} // of a package that may be compiled: whether it exports something else
 	reached := b.plan.importers(s.Compile)
 	for _, pkg := range reached {
@@ -189,11 +211,20 @@ func (b *run) compile(ctx context.Context, pkg *Package) (differs bool, err erro
 	if err := b.tool(ctx, pkg.compile); err != nil {
 		return false, fmt.Errorf("compile %s: %w", pkg.Path, err)
 	}
+	return b.take(pkg, before, archive)
+}
+
+// take takes up a new archive of a package, and reports whether it exports something else than the one before.
+func (b *run) take(pkg *Package, before, archive string) (differs bool, err error) {
 	was, err := exportOf(before)
 	if err != nil {
 		return false, err
 	}
 	is, err := exportOf(archive)
+	if err != nil {
+		return false, err
+	}
+	text, err := os.ReadFile(archive)
 	if err != nil {
 		return false, err
 	}
@@ -205,7 +236,7 @@ func (b *run) compile(ctx context.Context, pkg *Package) (differs bool, err erro
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.archives[pkg.Path], b.made[pkg.Path] = archive, true
+	b.archives[pkg.Path], b.made[pkg.Path] = archive, sha256.Sum256(text)
 	b.differ = b.differ || !same
 	return is != was && !b.blind, nil
 }
@@ -249,6 +280,7 @@ func (b *run) link(ctx context.Context) error {
 	c.args = slices.Clone(c.args)
 	c.args[len(c.args)-1] = b.archives[b.plan.main().Path]
 	c.args[slices.Index(c.args, "-o")+1] = b.out
+	b.identify(c.args)
 	if err := os.MkdirAll(filepath.Dir(b.out), 0o700); err != nil {
 		return err
 	}

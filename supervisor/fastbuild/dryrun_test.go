@@ -62,8 +62,9 @@ func TestPlanOfADryRun(t *testing.T) {
 	if !slices.Equal(leaf.Files, []string{"/m/p/a.go", "/m/p/a b.go"}) || leaf.Dir != "/m/p" || !leaf.Local || leaf.Blocked != nil {
 		t.Errorf("got %+v", leaf)
 	}
-	if want := []string{"/m/p/static", "/m/p/static/js", "/m/p/tmpl"}; !slices.Equal(leaf.embed.dirs, want) {
-		t.Errorf("got %v, want %v", leaf.embed.dirs, want)
+	if e := leaf.embed; !slices.Equal(e.whole, []string{"/m/p/static"}) || !slices.Equal(e.patterns, []string{"/m/p/tmpl/*.html"}) ||
+		!slices.Equal(e.parents, []string{"/m/p/static", "/m/p/static/js", "/m/p/tmpl"}) {
+		t.Errorf("got %+v", e)
 	}
 	if std.Local || std.Blocked == nil || !slices.Equal(std.cfg, []string{"importmap x=vendor/x"}) || !slices.Equal(std.Imports, []string{"m/p"}) {
 		t.Errorf("got %+v", std)
@@ -93,6 +94,24 @@ func TestPlanWithAProfile(t *testing.T) {
 		if _, refused := planOf(t, text); refused == nil || refused.Kind != Profile {
 			t.Errorf("%s: %v", name, refused)
 		}
+	}
+}
+
+func TestPatternBelowADirectory(t *testing.T) {
+	p, refused := planOf(t, replaced(t, dry, `"static": [`, `"static/[a-z]*/*.js": [`))
+	if refused != nil {
+		t.Fatal(refused)
+	}
+	if e := p.byPath["m/p"].embed; !slices.Equal(e.whole, []string{"/m/p/static"}) {
+		t.Errorf("got %+v", e)
+	}
+}
+
+// Only in the project's own packages do files come.
+func TestPatternOutside(t *testing.T) {
+	pattern := replaced(t, dry, `"tmpl/*.html": [`, `"*/a.html": [`)
+	if _, refused := planOf(t, strings.ReplaceAll(pattern, " ./p/a.go", " /mod/p@v1.0.0/a.go")); refused != nil {
+		t.Error(refused)
 	}
 }
 

@@ -2,7 +2,6 @@ package fastbuild
 
 import (
 	"encoding/json"
-	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -11,12 +10,15 @@ import (
 
 // embedding is what a package embeds.
 type embedding struct {
-	config string            // the embedcfg as the go command writes it
-	files  map[string]string // by the name that the program knows
-	dirs   []string          // absolute: a file that comes to one of these, or below, may be embedded
+	config   string            // the embedcfg as the go command writes it
+	files    map[string]string // absolute, by the name that the program knows
+	whole    []string          // absolute: directories of which all that is below may be embedded
+	patterns []string          // absolute, with wildcards in the last element
+	parents  []string          // absolute: directories between the package's and an embedded file
 }
 
-// embeds reads an embedcfg.
+// embeds reads an embedcfg. Of a pattern with wildcards in a directory all is looked at that is below the last
+// one without; were that the package's own, it could be the whole project.
 func (pkg *Package) embeds(config string) *Refusal {
 	if config == "" {
 		return nil
@@ -29,30 +31,56 @@ func (pkg *Package) embeds(config string) *Refusal {
 		return refuse(Unknown, "what "+pkg.Path+" embeds")
 	}
 	pkg.embed = embedding{config: config, files: cfg.Files}
-	dirs := map[string]bool{}
-	for pattern := range cfg.Patterns {
+	for pattern, matches := range cfg.Patterns {
 		pattern = strings.TrimPrefix(pattern, "all:")
 		dir, last := path.Split(pattern)
-		if hasMeta(dir) {
+		switch {
+		case hasMeta(dir) && !pkg.Local: // its files are known; none is expected to come
+		case hasMeta(strings.Split(dir, "/")[0]):
 			return refuse(Pattern, pattern)
-		}
-		if hasMeta(last) {
-			dirs[path.Clean("./"+dir)] = true
-		} else if name := path.Clean(pattern); cfg.Files[name] == "" {
-			dirs[name] = true
+		case hasMeta(dir):
+			pkg.embed.whole = append(pkg.embed.whole, pkg.below(known(dir)))
+		case hasMeta(last):
+			pkg.embed.patterns = append(pkg.embed.patterns, pkg.below(dir+last))
+			pkg.embed.matched(pkg, path.Clean(dir), matches)
+		case cfg.Files[path.Clean(pattern)] == "":
+			pkg.embed.whole = append(pkg.embed.whole, pkg.below(pattern))
 		}
 	}
-	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
-		pkg.embed.dirs = append(pkg.embed.dirs, filepath.Join(pkg.Dir, filepath.FromSlash(dir)))
-	}
-	for name := range cfg.Files { // a pattern may match directories
+	for name := range cfg.Files {
 		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-			pkg.embed.dirs = append(pkg.embed.dirs, filepath.Join(pkg.Dir, filepath.FromSlash(dir)))
+			pkg.embed.parents = append(pkg.embed.parents, pkg.below(dir))
 		}
 	}
-	slices.Sort(pkg.embed.dirs)
-	pkg.embed.dirs = slices.Compact(pkg.embed.dirs)
+	for _, list := range []*[]string{&pkg.embed.whole, &pkg.embed.patterns, &pkg.embed.parents} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
 	return nil
+}
+
+// known is the directory that a pattern is certain of.
+func known(dir string) string {
+	for hasMeta(dir) {
+		dir = path.Dir(dir)
+	}
+	return dir
+}
+
+// matched takes up the directories that a pattern with wildcards in dir matches; files are what came of it.
+func (e *embedding) matched(pkg *Package, dir string, files []string) {
+	for _, name := range files {
+		for up := path.Dir(name); up != dir && up != "."; up = path.Dir(up) {
+			if path.Dir(up) == dir {
+				e.whole = append(e.whole, pkg.below(up))
+			}
+		}
+	}
+}
+
+// below is a file of the package by its name in a pattern.
+func (pkg *Package) below(name string) string {
+	return filepath.Join(pkg.Dir, filepath.FromSlash(name))
 }
 
 // has reports whether a file is embedded.

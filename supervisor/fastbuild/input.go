@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -22,12 +19,16 @@ type input struct {
 type inputKind uint8
 
 const (
-	goSource   inputKind = iota // compiled, of a package that somebody may edit: the one that may change
-	content                     // of whatever file, there or not: go.mod, embedded files, those that a constraint excludes, tools
-	testHeader                  // of a test file what the go command reads of it
-	testNames                   // the names of test files in a directory
-	goNames                     // the other names in a directory that the go command may care about
-	allNames                    // all names in a directory
+	goSource    inputKind = iota // compiled, of a package that somebody may edit: the one that may change
+	content                      // of whatever file, there or not: go.mod, those that a constraint excludes, tools
+	testHeader                   // of a test file what the go command reads of it
+	testNames                    // the names of test files in a directory
+	goNames                      // the other names in a directory that the go command may care about
+	moduleNames                  // the names in a directory that belong to modules: go.mod, vendor
+	allNames                     // all names in a directory that is embedded whole
+	matchNames                   // the names in a directory that a pattern matches, which is the last element of the input's name
+	embedded                     // content of a regular file that is embedded
+	embedParent                  // of a directory above one: that it is a directory, and no module of its own
 )
 
 // digest tells contents apart.
@@ -44,7 +45,7 @@ type seen struct {
 // look returns what an input is now; before is what it was. One that has kept its stamp is not read.
 func (in input) look(before seen) (seen, error) {
 	now := seen{at: time.Now()}
-	info, err := os.Stat(in.name)
+	info, err := in.stat()
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return now, nil
@@ -52,6 +53,9 @@ func (in input) look(before seen) (seen, error) {
 		return now, err
 	}
 	now.stamp = stampOf(info)
+	if !in.fits(info) {
+		return now, nil // as good as none
+	}
 	if now.stamp == before.stamp && !before.stamp.racy(before.at) {
 		return before, nil
 	}
@@ -59,12 +63,34 @@ func (in input) look(before seen) (seen, error) {
 	return now, err
 }
 
+// stat does not follow a symbolic link that the go command would not embed.
+func (in input) stat() (fs.FileInfo, error) {
+	switch in.kind {
+	case embedded, embedParent, allNames:
+		return os.Lstat(in.name)
+	}
+	return os.Stat(in.directory())
+}
+
+// fits reports whether the go command takes what is there for what it was. (resolveEmbed in cmd/go/internal/load)
+func (in input) fits(info fs.FileInfo) bool {
+	switch in.kind {
+	case embedded:
+		return info.Mode().IsRegular()
+	case embedParent, allNames:
+		return info.IsDir()
+	}
+	return true
+}
+
 // read returns a sum that is never zero but with an error.
 func (in input) read() (digest, Shape, error) {
-	switch in.kind {
-	case goNames, testNames, allNames:
-		sum, err := in.names()
-		return sum, Shape{}, err
+	if in.lists() {
+		entries, err := os.ReadDir(in.directory())
+		if err != nil {
+			return digest{}, Shape{}, err
+		}
+		return in.sumOf(entries), Shape{}, nil
 	}
 	src, err := os.ReadFile(in.name)
 	if err != nil {
@@ -80,41 +106,7 @@ func (in input) read() (digest, Shape, error) {
 	return sha256.Sum256(src), Shape{}, nil
 }
 
-func (in input) names() (digest, error) {
-	entries, err := os.ReadDir(in.name)
-	if err != nil {
-		return digest{}, err
-	}
-	h := sha256.New()
-	for _, e := range entries { // sorted
-		if in.counts(e.Name()) {
-			fmt.Fprintf(h, "%q %v\n", e.Name(), e.Type())
-		}
-	}
-	return digest(h.Sum(nil)), nil
-}
-
-// counts reports whether a name belongs to a list of names.
-func (in input) counts(name string) bool {
-	test := strings.HasSuffix(name, "_test.go")
-	return in.kind == allNames || matters(name) && test == (in.kind == testNames)
-}
-
-// matters reports whether the go command looks at a file of that name in a package's directory.
-// (goodOSArchFile and matchFile in go/build)
-func matters(name string) bool {
-	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
-		return false
-	}
-	return slices.Contains(sourceEndings, filepath.Ext(name)) || slices.Contains(moduleFiles, name)
-}
-
-var (
-	sourceEndings = []string{".go", ".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", ".hpp", ".hxx", ".f", ".F", ".for", ".f90", ".s", ".S", ".sx", ".swig", ".swigcxx", ".syso"}
-	moduleFiles   = []string{"go.mod", "go.sum", "go.work", "go.work.sum", "vendor", "default.pgo"}
-)
-
-// take looks at inputs for the first time. A source that is compiled must be there.
+// take looks at inputs for the first time. What is compiled must be there, and be what it is taken for.
 func take(inputs []input) (map[input]seen, error) {
 	all := make(map[input]seen, len(inputs))
 	for _, in := range inputs {
@@ -122,7 +114,7 @@ func take(inputs []input) (map[input]seen, error) {
 		if err != nil {
 			return nil, err
 		}
-		if in.kind == goSource && now.sum == (digest{}) {
+		if now.sum == (digest{}) && in.required() {
 			return nil, &fs.PathError{Op: "read", Path: in.name, Err: fs.ErrNotExist}
 		}
 		all[in] = now
@@ -130,12 +122,10 @@ func take(inputs []input) (map[input]seen, error) {
 	return all, nil
 }
 
-// written returns an input that may have been written since a time.
-func written(all map[input]seen, since time.Time) (string, bool) {
-	for in, s := range all {
-		if in.kind != testHeader && s.stamp.racy(since) {
-			return in.name, true
-		}
+func (in input) required() bool {
+	switch in.kind {
+	case goSource, embedded, embedParent, allNames:
+		return true
 	}
-	return "", false
+	return false
 }

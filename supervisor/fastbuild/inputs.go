@@ -12,8 +12,8 @@ import (
 	"github.com/devguard/devguard/supervisor/paths"
 )
 
-// inputsOf lists all that decides what the go command would build, but for what it takes for
-// unchangeable itself: the standard library and the module cache.
+// inputsOf lists all that decides what the go command would build, but for the files of packages outside
+// of the project: see outside.
 func (p *Plan) inputsOf(dir string, env goEnv, more []string) ([]input, error) {
 	all := map[input]bool{}
 	for _, pkg := range p.packages {
@@ -52,14 +52,20 @@ func (pkg *Package) addInputs(all map[input]bool) error {
 			all[input{name, content}] = true
 		}
 	}
-	for _, name := range pkg.embed.files {
-		all[input{name, content}] = true
-	}
-	return pkg.embed.addDirs(all)
+	return pkg.embed.addInputs(all)
 }
 
-func (e embedding) addDirs(all map[input]bool) error {
-	for _, dir := range e.dirs {
+func (e embedding) addInputs(all map[input]bool) error {
+	for _, name := range e.files {
+		all[input{name, embedded}] = true
+	}
+	for _, pattern := range e.patterns {
+		all[input{pattern, matchNames}] = true
+	}
+	for _, dir := range e.parents {
+		all[input{dir, embedParent}] = true
+	}
+	for _, dir := range e.whole {
 		err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 			if err == nil && d.IsDir() {
 				all[input{name, allNames}] = true
@@ -74,7 +80,8 @@ func (e embedding) addDirs(all map[input]bool) error {
 }
 
 // addModules adds the module files: of each package the nearest go.mod and, as absent, those that
-// would be nearer; go.work, or its absence in all directories above.
+// would be nearer, and what else of modules comes beside it, as vendor; go.work, or its absence in all
+// directories above. Modules that no package comes from the caller knows.
 func (p *Plan) addModules(all map[input]bool, dir string, env goEnv) {
 	dirs := map[string]bool{filepath.Dir(env["GOMOD"]): true}
 	for _, pkg := range p.packages {
@@ -89,6 +96,7 @@ func (p *Plan) addModules(all map[input]bool, dir string, env goEnv) {
 			if _, err := os.Stat(mod); err == nil {
 				all[input{filepath.Join(up, "go.sum"), content}] = true
 				all[input{filepath.Join(up, "vendor", "modules.txt"), content}] = true
+				all[input{up, moduleNames}] = true
 				break
 			}
 		}
@@ -96,6 +104,8 @@ func (p *Plan) addModules(all map[input]bool, dir string, env goEnv) {
 	if w := env["GOWORK"]; w != "" && w != "off" {
 		all[input{w, content}] = true
 		all[input{w + ".sum", content}] = true
+		all[input{filepath.Join(filepath.Dir(w), "vendor", "modules.txt"), content}] = true
+		all[input{filepath.Dir(w), moduleNames}] = true
 	}
 	for up := range paths.Up(dir) {
 		all[input{filepath.Join(up, "go.work"), content}] = true
@@ -106,15 +116,20 @@ func (p *Plan) addModules(all map[input]bool, dir string, env goEnv) {
 func (p *Plan) tools(env goEnv) []string {
 	var names []string
 	if p.profile != nil {
-		source, _ := p.profile.value("-i")
-		names = []string{p.profile.tool, p.profile.absolute(source)}
+		names = []string{p.profile.tool, p.profileSource()}
 	}
 	names = append(names, p.link.tool, p.main().compile.tool, filepath.Join(p.goroot, "go.env"), filepath.Join(p.goroot, "VERSION"))
 	if e := env["GOENV"]; e != "" && e != "off" {
 		names = append(names, e)
 	}
-	if tool, err := exec.LookPath("go"); err == nil {
-		names = append(names, tool)
+	programs := []string{"go"}
+	if words := strings.Fields(env["CC"]); p.cgo && len(words) > 0 {
+		programs = append(programs, words[0])
+	}
+	for _, name := range programs {
+		if tool, err := exec.LookPath(name); err == nil {
+			names = append(names, tool)
+		}
 	}
 	return names
 }

@@ -39,7 +39,7 @@ func (e *Edit) compare(in input, before seen) error {
 	case now.sum == before.sum, in.kind == testNames:
 	case in.kind == testHeader && went:
 		delete(e.seen, in) // the build of before has succeeded in spite of it
-	case in.kind == goNames, in.kind == allNames, came, went:
+	case in.lists(), came, went:
 		e.Others = append(e.Others, Difference{in.name, FilesCame})
 	case in.kind == goSource:
 		e.Sources = append(e.Sources, Source{in.name, now.shape})
@@ -90,7 +90,7 @@ func (e Edit) unchanged(pkg *Package) bool {
 		read = append(read, input{name, goSource})
 	}
 	for _, name := range pkg.embed.files {
-		read = append(read, input{name, content})
+		read = append(read, input{name, embedded})
 	}
 	for _, in := range read {
 		before := e.seen[in]

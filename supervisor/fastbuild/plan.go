@@ -17,13 +17,19 @@ type Plan struct {
 
 	packages []*Package // in an order in which what is imported comes first
 	byPath   map[string]*Package
+	cgo      bool     // the standard library's own C is compiled for it
 	profile  *command // that prepares the profile which all packages are compiled with; nil for none
+	prepared []byte   // what came of it
 	link     command
 	linkCfg  []string // lines without the archives: modinfo and others
 
 	archives map[string]string // by import path; in the build cache, or ours
+	made     map[string]digest // of those that were made here, by import path
 	inputs   map[input]seen
+	outside  outside
 	env      []string // for the tools
+	environ  []string // for the go command
+	settings goEnv    // what that has said
 }
 
 // Package is one package of a program, as the go command compiles it.
@@ -68,30 +74,6 @@ func newPlan(dry *dryRun, goroot, modcache string) (*Plan, *Refusal) {
 		return nil, refused
 	}
 	return p, p.block(dry)
-}
-
-// profiled takes up how the profile is prepared. The go command gives one to all packages of a program,
-// or none to any.
-func (p *Plan) profiled(dry *dryRun) *Refusal {
-	if len(dry.profiles) > 1 {
-		return refuse(Profile, "there is more than one")
-	}
-	made := ""
-	for _, c := range dry.profiles {
-		p.profile = &c
-		made, _ = c.value("-o")
-		if len(c.args) != 4 || !slices.Contains(c.args, "-i") || !strings.HasPrefix(made, work+"/") {
-			return refuse(Profile, "how it is prepared")
-		}
-	}
-	for _, pkg := range p.packages {
-		for _, arg := range pkg.compile.args {
-			if name, joined := strings.CutPrefix(arg, "-pgoprofile"); joined && name != "="+made {
-				return refuse(Profile, pkg.Path)
-			}
-		}
-	}
-	return nil
 }
 
 const packageFile = "packagefile "
@@ -165,6 +147,7 @@ func (c command) absolute(name string) string {
 // block marks the packages that are made of more than the compiler's own output, and refuses programs
 // that a C compiler links.
 func (p *Plan) block(dry *dryRun) *Refusal {
+	p.cgo = len(dry.cgo) > 0
 	for _, path := range dry.cgo {
 		if !internalCgo[path] || p.byPath[path] == nil {
 			return refuse(ExternalLink, path)

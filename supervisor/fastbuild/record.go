@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -30,13 +29,11 @@ type Request struct {
 
 	Linked string    // the importcfg that the build has linked by; the archives that it names stay
 	Began  time.Time // of that build: what was written since is not known to be in it
+	Before Names     // of directories, read before it; may be nil
 
 	// Same reports whether a program is the one that the build has made.
 	Same func(program string) (bool, error)
 }
-
-// goEnv is what `go env` says.
-type goEnv map[string]string
 
 // Survey asks the go command how it would build the package, to say of files what an edit would lead
 // to. Nothing can be built by such a plan. Linked, Began and Same are not needed. The error is a
@@ -66,8 +63,11 @@ func Record(ctx context.Context, r Request) (*Plan, error) {
 		if err := r.takeInputs(p, env); err != nil {
 			return nil, err
 		}
-		if name, yes := written(p.inputs, r.Began); yes {
+		if name, yes := written(p.inputs, r.Began, r.Before); yes {
 			return nil, refuse(Written, name)
+		}
+		if err := p.takeOutside(r.Began); err != nil {
+			return nil, err
 		}
 		return p, r.check(ctx, g, p)
 	})
@@ -95,7 +95,7 @@ func (r Request) inGroup(ctx context.Context, do func(*osproc.Group, goEnv) (*Pl
 }
 
 // allowed are the flags that are known to leave nothing to the go command which the plan has not.
-var allowed = []string{"a", "buildmode", "buildvcs", "gcflags", "json", "ldflags", "mod", "n", "p", "pgo", "race", "tags", "trimpath", "v", "work", "x"}
+var allowed = []string{"a", "buildmode", "buildvcs", "gcflags", "json", "ldflags", "mod", "modcacherw", "n", "p", "pgo", "race", "tags", "trimpath", "v", "work", "x"}
 
 func (r Request) refused() error {
 	if !supported {
@@ -126,24 +126,6 @@ func environ(env []string) []string {
 
 // killWait is how long Record and Make wait for the output of what they have killed.
 const killWait = 2 * time.Second
-
-func (r Request) goEnv(ctx context.Context, g *osproc.Group) (goEnv, error) {
-	out, _, err := r.run(ctx, g, "env", "-json")
-	if err != nil {
-		return nil, err
-	}
-	var env goEnv
-	if err := json.Unmarshal(out, &env); err != nil {
-		return nil, fmt.Errorf("read the answer of go env: %w", err)
-	}
-	if env["GOCACHEPROG"] != "" {
-		return nil, refuse(Setting, "GOCACHEPROG")
-	}
-	if env["GOROOT"] == "" || env["GOMOD"] == "" || env["GOMOD"] == os.DevNull {
-		return nil, refuse(Setting, "no module")
-	}
-	return env, nil
-}
 
 // run runs one go command.
 func (r Request) run(ctx context.Context, g *osproc.Group, args ...string) (stdout, stderr []byte, err error) {
@@ -178,7 +160,8 @@ func (r Request) plan(ctx context.Context, g *osproc.Group, env goEnv) (*Plan, e
 	if refused != nil {
 		return nil, refused
 	}
-	p.dir, p.env = r.Dir, toolEnv(environ(r.Env), env)
+	p.dir, p.environ, p.settings = r.Dir, environ(r.Env), env.settled()
+	p.env = toolEnv(p.environ, env)
 	return p, nil
 }
 
@@ -233,13 +216,16 @@ func (r Request) takeInputs(p *Plan, env goEnv) error {
 	return nil
 }
 
-// check links what there is.
+// check prepares the profile, and links what there is.
 func (r Request) check(ctx context.Context, g *osproc.Group, p *Plan) error {
 	out := filepath.Join(r.Tmp, "check")
 	defer os.Remove(out)
 	b := run{plan: p, group: g, folder: r.Tmp, out: out, archives: p.archives}
+	if err := b.takeProfile(ctx); err != nil {
+		return err
+	}
 	if err := b.link(ctx); err != nil {
-		return errors.Join(refuse(Different, "it does not link"), err)
+		return errors.Join(refuse(NotLinked, ""), err)
 	}
 	same, err := r.Same(out)
 	if err == nil && !same {

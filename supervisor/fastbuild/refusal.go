@@ -20,16 +20,19 @@ const (
 	Stamped      Kind = "the commit is written into the program"
 	Files        Kind = "files instead of a package are built"
 	Profile      Kind = "a profile that is used in a way that is not understood"
-	Pattern      Kind = "a go:embed pattern with wildcards in a directory"
+	Pattern      Kind = "a go:embed pattern that begins with a wildcard for directories"
 	Unknown      Kind = "the go command says something that is not understood"
 	Written      Kind = "files were written since the last look"
 	Different    Kind = "the plan does not lead to the program that the go command has built"
+	NotLinked    Kind = "the program could not be linked by the plan"
 )
 
 // Of an edit.
 const (
 	NoPlan      Kind = "nothing is recorded yet"
 	Unchanged   Kind = "no source has changed"
+	Settings    Kind = "settings of the go command changed"
+	Outside     Kind = "a file of the standard library or of the module cache changed"
 	NotCompiled Kind = "a file changed that is not compiled"
 	FilesCame   Kind = "files came or went"
 	Unparsed    Kind = "a file does not parse"
