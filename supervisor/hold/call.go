@@ -61,7 +61,7 @@ func (t *Table) runs(gen int) bool {
 
 // Bind decides about one call. With HandOver or Confirm, inode is the kept socket.
 // Actions are to be done before the answer.
-func (t *Table) Bind(r Request) (verdict Verdict, inode uint64, acts []Action) {
+func (t *Table) Bind(now time.Time, r Request) (verdict Verdict, inode uint64, acts []Action) {
 	if !t.runs(r.Gen) {
 		return Continue, 0, nil
 	}
@@ -74,7 +74,7 @@ func (t *Table) Bind(r Request) (verdict Verdict, inode uint64, acts []Action) {
 	if r.Place.Addr.Port() == 0 {
 		return Continue, 0, nil // the next generation gets another port
 	}
-	if slices.Contains(t.waited, r.Place) {
+	if at, was := t.waited[r.Place]; was && now.Sub(at) < awaited {
 		return Continue, 0, t.turnOff("generation "+strconv.Itoa(t.gen)+" bound "+r.Place.String()+" only when devguard had let go of it", "")
 	}
 	match, acts := t.makeWay(r)
@@ -167,7 +167,10 @@ func (t *Table) listens(now time.Time, s *socket) {
 	s.state = listening{t.gen}
 	delete(t.gone, s.place)
 	if after := now.Sub(t.started); after < downLimit {
-		t.binds = after.Round(time.Second)
+		if t.binds == nil {
+			t.binds = map[Place]time.Duration{}
+		}
+		t.binds[s.place] = after.Round(time.Second)
 	}
 }
 
@@ -205,15 +208,15 @@ func (t *Table) serves() bool {
 
 // Deadline is when Tick has something to do; zero for never.
 func (t *Table) Deadline() time.Time {
-	isKeptNow, isHeldNow, listens := t.count(isKept) > 0, t.count(isHeld) > 0, t.count(isTaken) > 0
+	isKeptNow, listens := t.count(isKept) > 0, t.count(isTaken) > 0
 	switch p := t.phase.(type) {
 	case ready:
 		var first time.Time
-		if isHeldNow {
-			first = p.since.Add(t.patience())
+		for _, s := range t.all(isHeld) {
+			first = sooner(first, p.since.Add(t.patience(s)))
 		}
-		if listens && (first.IsZero() || p.look.Before(first)) {
-			first = p.look
+		if listens {
+			first = sooner(first, p.look)
 		}
 		return first
 	case unready:
@@ -230,4 +233,12 @@ func (t *Table) Deadline() time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// sooner is the earlier of two times; zero is none.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
 }

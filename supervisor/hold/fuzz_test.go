@@ -95,7 +95,7 @@ func (w *world) play(script []byte) []byte {
 func (w *world) bind(p Place, arg byte) {
 	w.inode++
 	r := Request{Gen: w.gen, Inode: w.inode, Place: p, Open: w.open, Options: Options{KeepAlive: arg > 200, V6Only: arg > 100 && arg < 150}}
-	verdict, inode, acts := w.table.Bind(r)
+	verdict, inode, acts := w.table.Bind(w.now, r)
 	w.do(acts)
 	switch verdict {
 	case Confirm:

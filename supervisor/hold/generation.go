@@ -45,12 +45,12 @@ func (t *Table) NotReady(now time.Time, gen int) []Action {
 		return nil
 	}
 	t.phase = unready{look: now.Add(lookEvery)}
-	return t.untaken("generation " + strconv.Itoa(gen) + " was not ready in time, and has not taken it")
+	return t.untaken(now, "generation "+strconv.Itoa(gen)+" was not ready in time, and has not taken it")
 }
 
 // untaken lets go of what the newest generation has not taken, and makes of it what that
 // says of the app.
-func (t *Table) untaken(reason string) []Action {
+func (t *Table) untaken(now time.Time, reason string) []Action {
 	left := t.all(isHeld)
 	switch {
 	case !slices.ContainsFunc(left, t.ofApp):
@@ -60,18 +60,35 @@ func (t *Table) untaken(reason string) []Action {
 	case !t.took:
 		t.suspicion, t.failed = repeated, t.program
 	}
-	return t.tooLate(left, reason)
+	return t.tooLate(now, left, reason)
 }
 
-// patience is how long a generation that is ready may take to bind what is held for it: one that is
-// ready by the rule `alive` may be loading still, as one of the same app did before.
-func (t *Table) patience() time.Duration { return min(max(untaken, 2*t.binds), downLimit) }
+// patience is how long a generation that is ready may take to bind a socket that is held for it: one
+// that is ready by the rule `alive`, or by another socket, may be loading still, as one of the same app
+// did before.
+func (t *Table) patience(s *socket) time.Duration {
+	return min(max(untaken, 2*t.binds[s.place]), downLimit)
+}
+
+// impatient lets go of what a generation has not taken that is ready since then.
+func (t *Table) impatient(now, since time.Time) []Action {
+	var acts []Action
+	for _, s := range t.all(isHeld) {
+		if patience := t.patience(s); !now.Before(since.Add(patience)) {
+			acts = append(acts, t.tooLate(now, []*socket{s}, fmt.Sprintf("generation %d is ready for %v, and has not taken it", t.gen, patience))...)
+		}
+	}
+	return acts
+}
 
 // tooLate lets go of what the newest generation has not taken in time, and remembers that it had its
 // chance.
-func (t *Table) tooLate(left []*socket, reason string) []Action {
+func (t *Table) tooLate(now time.Time, left []*socket, reason string) []Action {
 	for _, s := range left {
-		t.waited = append(t.waited, s.place)
+		if t.waited == nil {
+			t.waited = map[Place]time.Time{}
+		}
+		t.waited[s.place] = now
 	}
 	return t.letGo(left, reason)
 }
@@ -86,7 +103,7 @@ func (t *Table) Exited(now time.Time, gen int) []Action {
 	if _, asked := t.phase.(stopping); !asked {
 		// Also one that was found ready: by being alive for a second, while its connect to
 		// the port that is held for it took as long.
-		acts = t.untaken("generation " + strconv.Itoa(gen) + " ended, and has not taken it")
+		acts = t.untaken(now, "generation "+strconv.Itoa(gen)+" ended, and has not taken it")
 	}
 	return append(acts, t.end(now, t.lengthen(true))...)
 }
@@ -200,10 +217,7 @@ func (t *Table) Tick(now time.Time) []Action {
 	}
 	switch p := t.phase.(type) {
 	case ready:
-		var acts []Action
-		if left := t.all(isHeld); len(left) > 0 && !now.Before(p.since.Add(t.patience())) {
-			acts = t.tooLate(left, fmt.Sprintf("generation %d is ready for %v, and has not taken it", t.gen, t.patience()))
-		}
+		acts := t.impatient(now, p.since)
 		if !now.Before(p.look) {
 			p.look = now.Add(lookEvery)
 			t.phase = p

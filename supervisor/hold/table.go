@@ -11,6 +11,11 @@ const (
 	// for it: apps open several ports one after the other. A guess. See patience.
 	untaken = 5 * time.Second
 
+	// awaited is how soon after devguard has let go of a place a bind of it says that the app has
+	// waited for that: who waits for a port to be free looks every second or so. What comes later is
+	// opened when it is needed (a callback of a login, a profile). A guess.
+	awaited = 3 * time.Second
+
 	// downLimit is how long sockets are held while the app is down and nothing is
 	// done about it: whoever has not changed a file by then may want the port for
 	// something else, a debugger say. A guess.
@@ -41,9 +46,9 @@ type Table struct {
 	took    bool // it was given a socket that was held for the app
 	sockets map[uint64]*socket
 	empty   []uint64 // sockets that were found closed, with clients that wait, at the last look
-	waited  []Place  // let go because it had not taken them in time
 
-	binds time.Duration // how long after its start a generation was last seen to listen
+	waited map[Place]time.Time     // when they were let go because it had not taken them in time
+	binds  map[Place]time.Duration // how long after its start a generation was last seen to listen there
 
 	debugger uint16 // see Debugger; 0 for none
 

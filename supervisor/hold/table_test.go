@@ -54,8 +54,8 @@ func bind(gen int, inode uint64, addr, want string, more ...func(*Request)) step
 	for _, m := range more {
 		m(&r)
 	}
-	return step{what: "bind " + addr, want: want, do: func(t *Table, _ time.Time) string {
-		verdict, got, acts := t.Bind(r)
+	return step{what: "bind " + addr, want: want, do: func(t *Table, now time.Time) string {
+		verdict, got, acts := t.Bind(now, r)
 		out := map[Verdict]string{Continue: "", HandOver: fmt.Sprintf("hand %d", got), Confirm: fmt.Sprintf("confirm %d", got)}[verdict]
 		return strings.Trim(text(acts)+"; "+out, "; ")
 	}}
@@ -333,6 +333,21 @@ func TestReadyAndNotTaken(t *testing.T) {
 			after(1, tick("let go 1: generation 2 is ready for 20s, and has not taken it"))),
 		"it takes longer than anybody waits": append(slow(local, 50*time.Second), becomesReady(2, ""), after(downLimit-1, tick("")),
 			after(1, tick("let go 1: generation 2 is ready for 1m0s, and has not taken it"))),
+		"a second socket that takes long": {
+			started(1), after(time.Second, bind(1, 1, local, "")), listen(1, 1, local, "keep 1"), becomesReady(1, ""),
+			after(7*time.Second, bind(1, 2, "127.0.0.1:9", "")), listen(1, 2, "127.0.0.1:9", "keep 2"), stops(1, "renew 2; renew 1"), ended(1, "lengthen 2; lengthen 1"),
+			started(2), after(time.Second, bind(2, 20, local, "hand 1")), listen(2, 1, local, "confirm; lengthen 1"), becomesReady(2, ""),
+			after(untaken, tick("look [1]")), after(2*time.Second, bind(2, 21, "127.0.0.1:9", "hand 2")), listen(2, 2, "127.0.0.1:9", "confirm; lengthen 2"),
+		},
+		"two that are not taken, one of which took long before": {
+			started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""),
+			after(8*time.Second, bind(1, 2, "127.0.0.1:9", "")), listen(1, 2, "127.0.0.1:9", "keep 2"), stops(1, "renew 2; renew 1"), ended(1, "lengthen 2; lengthen 1"),
+			started(2), becomesReady(2, ""), after(untaken, tick("let go 1: generation 2 is ready for 5s, and has not taken it")),
+			after(11*time.Second-1, tick("")), after(1, tick("let go 2: generation 2 is ready for 16s, and has not taken it")),
+		},
+		"one that is opened on demand, a minute after it was let go": append(slow("127.0.0.1:9", time.Hour), becomesReady(2, ""),
+			after(untaken, tick("let go 1: generation 2 is ready for 5s, and has not taken it")),
+			after(time.Minute, bind(2, 20, "127.0.0.1:9", "")), listen(2, 20, "127.0.0.1:9", "keep 20")),
 		"it listens an hour after its start": append(slow(local, time.Hour), becomesReady(2, ""),
 			after(untaken, tick("let go 1: generation 2 is ready for 5s, and has not taken it"))),
 	})

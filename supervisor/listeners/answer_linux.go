@@ -95,7 +95,7 @@ func (h *Holder) bind(c call) (answered bool, err error) {
 	if near := h.table.Near(r.Place); len(near) > 0 {
 		h.look(&r, near, c.Notification)
 	}
-	verdict, inode, acts := h.table.Bind(r)
+	verdict, inode, acts := h.table.Bind(time.Now(), r)
 	h.do(acts)
 	switch verdict {
 	case hold.HandOver:
