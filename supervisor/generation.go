@@ -126,7 +126,7 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, g *generation) 
 		s.holder.Unfiltered()
 	}
 	program := spec.Path
-	s.holder.Program(program)
+	s.holder.Program(fmt.Sprint(program, spec.Args, e.Made))
 	if g.cfg.Debug.On {
 		s.holder.Debugger(uint16(g.debugPort()))
 		spec.Path, spec.Args = s.Debugger, delve.Arguments(g.cfg.Debug.Listen, program, spec.Args)

@@ -189,21 +189,27 @@ func (s *Supervisor) doers() doers {
 
 // publisher tells those who are not told by an effect what the state is. It does not wait.
 func (s *Supervisor) publisher() func(reload.Snapshot) {
-	told, paused := "", ""
+	type idle struct {
+		reason, pause string
+		crashes       int
+	}
+	told := idle{}
 	return func(snap reload.Snapshot) {
 		s.board.publish(snap)
 		s.address.publish(snap)
-		if snap.Done {
-			return // nobody answers for the app any more
+		now := idle{reason: idleReason(snap), pause: pauseReason(snap)}
+		if now.pause != "" {
+			now.crashes = snap.Crashes
 		}
-		reason, pause := idleReason(snap), pauseReason(snap)
-		if reason != told || pause != paused {
-			s.address.idle(reason, pause, snap.Crashes)
+		if snap.Done || now == told {
+			return // when it is done nobody answers for the app any more
 		}
-		if reason != told {
-			s.holder.Idle(reason)
+		told = now
+		s.address.idle(now.reason, now.pause, now.crashes)
+		if now.crashes > 1 { // after the first one the pause is short: clients wait for it
+			now.reason = "the app has crashed: " + now.pause
 		}
-		told, paused = reason, pause
+		s.holder.Idle(now.reason, now.crashes)
 	}
 }
 

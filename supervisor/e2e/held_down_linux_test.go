@@ -69,6 +69,40 @@ func TestHeldSocketWhileDown(t *testing.T) {
 	}
 }
 
+// TestHeldSocketCrashLoop: an app that listens and then crashes, again and again, takes what is held for
+// it each time. From the second crash on its clients are told so during the pauses, which grow up to 8 s.
+// Without held sockets the port refuses.
+func TestHeldSocketCrashLoop(t *testing.T) {
+	for _, hold := range []bool{false, true} {
+		t.Run(fmt.Sprintf("hold=%v", hold), func(t *testing.T) {
+			t.Parallel()
+			d, dir, addr := heldApp(t, func(d *devguard) {
+				edit(t, filepath.Join(d.cmd.Dir, "devguard.toml"), "hold_sockets = true", fmt.Sprintf("hold_sockets = %v", hold))
+			})
+			write(t, filepath.Join(dir, "sockets"), "tag save1\nlisten "+addr+"\nsleep 10ms\nexit 1")
+			last := ""
+			told := func() bool {
+				answer, err := talk(t, addr, "GET / HTTP/1.1\r\n\r\n")
+				last = fmt.Sprint(answer, err)
+				return strings.Contains(answer, "503") && strings.Contains(answer, "the app has crashed: it is started again after a pause")
+			}
+			switch {
+			case !hold:
+				if !poll(limit, func() bool { return refuses(addr) }) {
+					t.Error("somebody listens")
+				}
+			case !poll(limit, told):
+				t.Errorf("want 503; last: %s\n%s", last, d.log())
+			}
+			d.save(dir, addr, 2)
+			if said := d.reasons(); len(said) > 0 {
+				t.Errorf("let go: %q", said)
+			}
+			d.stop()
+		})
+	}
+}
+
 // unavailable expects that a request with a body, one of HEAD and one by HTTP/1.0 are answered 503
 // for that reason, as soon as devguard knows it.
 func unavailable(t *testing.T, addr, reason string) {

@@ -229,7 +229,7 @@ func (t *Table) Deadline() time.Time {
 		}
 	case down:
 		if isKeptNow {
-			return p.since.Add(downLimit)
+			return t.outage.since.Add(downLimit)
 		}
 	}
 	return time.Time{}

@@ -65,7 +65,7 @@ func (w *world) play(script []byte) []byte {
 	case op == 7:
 		w.do(w.table.Active())
 	case op == 11:
-		w.do(w.table.Idle(w.now, "reason "+strconv.Itoa(int(arg%2))))
+		w.do(w.table.Idle(w.now, "reason "+strconv.Itoa(int(arg%2)), int(arg%5)))
 	case !w.alive:
 	case op == 1:
 		w.bind(addresses[int(arg)%len(addresses)], arg)
@@ -217,7 +217,7 @@ func (w *world) rest() {
 	if w.alive && !w.ends {
 		w.do(w.table.NotReady(w.now, w.gen))
 	}
-	w.do(w.table.Idle(w.now, "the end"))
+	w.do(w.table.Idle(w.now, "the end", 0))
 	for range 200 {
 		d := w.table.Deadline()
 		if d.IsZero() {

@@ -175,21 +175,23 @@ func (t *Table) Ended(now time.Time, gen int) []Action {
 	return acts
 }
 
-// Idle says that no generation is on its way: nothing happens before a change. reason is for
-// whoever connects meanwhile.
-func (t *Table) Idle(now time.Time, reason string) []Action {
-	since := now
+// Idle says that no generation is on its way: nothing happens before a change, or before the pause after
+// so many crashes in a row is over. reason is for whoever connects meanwhile.
+func (t *Table) Idle(now time.Time, reason string, crashes int) []Action {
 	switch p := t.phase.(type) {
 	case away:
+		if goesOn := t.outage.crashes > 0 && crashes > t.outage.crashes; !goesOn {
+			t.outage = outage{since: now}
+		}
 	case down:
 		if p.reason == reason {
 			return nil
 		}
-		since = p.since
 	default:
 		return nil
 	}
-	t.phase = down{since, reason}
+	t.outage.crashes = crashes
+	t.phase = down{reason}
 	var acts []Action
 	for _, s := range t.all(isKept) {
 		acts = append(acts, Answer{s.inode, reason})
@@ -231,9 +233,20 @@ func (t *Table) Tick(now time.Time) []Action {
 		t.phase = stopping{now.Add(lengthenEvery)}
 		return t.lengthen(true)
 	case down:
-		return t.letGo(t.all(isKept), fmt.Sprintf("the app is down for %v, and nothing was changed", downLimit))
+		return t.downForLong()
 	}
 	return nil
+}
+
+// downForLong lets go of everything. A generation that is tried after that, and crashes as well, is no
+// news.
+func (t *Table) downForLong() []Action {
+	acts := t.letGo(t.all(isKept), t.outage.String())
+	if t.outage.told {
+		acts = quietly(acts)
+	}
+	t.outage.told = true
+	return acts
 }
 
 func (t *Table) look() []Action {

@@ -1,6 +1,7 @@
 package hold
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -16,8 +17,8 @@ const (
 	// opened when it is needed (a callback of a login, a profile). A guess.
 	awaited = 3 * time.Second
 
-	// downLimit is how long sockets are held while the app is down and nothing is
-	// done about it: whoever has not changed a file by then may want the port for
+	// downLimit is how long sockets are held while the app is down, or crashes again and again, and
+	// nothing is done about it: whoever has not changed a file by then may want the port for
 	// something else, a debugger say. A guess.
 	downLimit = 60 * time.Second
 
@@ -59,7 +60,8 @@ type Table struct {
 	suspicion suspicion
 	off       string // why nothing is held any more; "" while it is
 
-	gone map[Place]string // why a place was let go, until somebody listens there again
+	outage outage
+	gone   map[Place]string // why a place was let go, until somebody listens there again
 }
 
 // phase is what the newest generation does: one of the types below.
@@ -84,13 +86,26 @@ type (
 	// away: no process of it is left, and something is done that may bring another.
 	away struct{}
 
-	// down: no process of it is left, and nothing is done before a change. reason says
-	// so to whoever connects.
-	down struct {
-		since  time.Time
-		reason string
-	}
+	// down: no process of it is left, and nothing is done before a change or the end of a pause. reason
+	// says so to whoever connects.
+	down struct{ reason string }
 )
+
+// outage is the newest time that the app is down for: tries to start it without a change in between
+// are part of it.
+type outage struct {
+	since   time.Time
+	crashes int  // in a row
+	told    bool // that all was let go of
+}
+
+func (o outage) String() string {
+	what := "is down"
+	if o.crashes > 0 {
+		what = "has crashed again and again"
+	}
+	return fmt.Sprintf("the app %s for %v, and nothing was changed", what, downLimit)
+}
 
 func (starting) phase() {}
 func (ready) phase()    {}
@@ -149,6 +164,7 @@ type (
 		Inode  uint64
 		Place  Place
 		Reason string
+		Quiet  bool // nobody is told
 	}
 
 	// Answer whoever connects to a kept socket that the app does not run, unless a process
@@ -179,8 +195,9 @@ func (TurnOff) action()  {}
 // well, and that it takes it says nothing of the app.
 func (t *Table) Debugger(port uint16) { t.debugger = port }
 
-// Program names what is started as the next generation. That another program than one which had ended
-// is ready tells nothing of held sockets: it may be the same one mended.
+// Program names what is started as the next generation; a change of anything that it is made of is
+// another name. That another program than one which had ended is ready tells nothing of held sockets: it
+// may be the same one mended.
 func (t *Table) Program(name string) { t.program = name }
 
 func (t *Table) ofApp(s *socket) bool { return s.place.Addr.Port() != t.debugger }
@@ -243,10 +260,21 @@ func (t *Table) letGo(sockets []*socket, reason string) []Action {
 	var acts []Action
 	for _, s := range sockets {
 		if s.state.kept() {
-			acts = append(acts, LetGo{s.inode, s.place, reason})
+			acts = append(acts, LetGo{Inode: s.inode, Place: s.place, Reason: reason})
 			t.remember(s.place, reason)
 		}
 		delete(t.sockets, s.inode)
+	}
+	return acts
+}
+
+// quietly has nobody told of what is let go.
+func quietly(acts []Action) []Action {
+	for i, a := range acts {
+		if l, is := a.(LetGo); is {
+			l.Quiet = true
+			acts[i] = l
+		}
 	}
 	return acts
 }

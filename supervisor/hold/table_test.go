@@ -34,7 +34,11 @@ func text(acts []Action) string {
 		case Look:
 			words = append(words, fmt.Sprint("look ", a.Inodes))
 		case LetGo:
-			words = append(words, fmt.Sprintf("let go %d: %s", a.Inode, a.Reason))
+			verb := "let go"
+			if a.Quiet {
+				verb = "quietly let go"
+			}
+			words = append(words, fmt.Sprintf("%s %d: %s", verb, a.Inode, a.Reason))
 		case Answer:
 			words = append(words, fmt.Sprintf("answer %d: %s", a.Inode, a.Reason))
 		case Silence:
@@ -120,8 +124,9 @@ func tick(want string) step {
 func active(want string) step {
 	return on("active", func(t *Table, _ time.Time) []Action { return t.Active() }, want)
 }
-func idle(reason, want string) step {
-	return on("idle", func(t *Table, now time.Time) []Action { return t.Idle(now, reason) }, want)
+func idle(reason, want string) step { return crashed(0, reason, want) }
+func crashed(inARow int, reason, want string) step {
+	return on("idle", func(t *Table, now time.Time) []Action { return t.Idle(now, reason, inARow) }, want)
 }
 func closed(inode uint64, want string) step {
 	return on("closed", func(t *Table, _ time.Time) []Action { return t.Closed([]uint64{inode}) }, want)
@@ -397,6 +402,31 @@ func TestDown(t *testing.T) {
 		"down, with edits": append(served(local)[:6], idle("it crashed", "answer 1: it crashed"), after(downLimit-1, active("silence 1")),
 			after(downLimit, tick("")), idle("it crashed", "answer 1: it crashed"), after(downLimit-1, tick("")), restarted(2, "silence 1"), idle("too late", ""),
 			bind(2, 20, local, "hand 1")),
+	})
+}
+
+// TestCrashLoop: tries without a change in between are one time that the app is down.
+func TestCrashLoop(t *testing.T) {
+	// crash is a generation that takes socket 1 at once and crashes after a while.
+	crash := func(gen int, started string) []step {
+		return []step{restarted(gen, started), bind(gen, uint64(10*gen), local, "hand 1"), listen(gen, 1, local, "confirm; lengthen 1"),
+			after(time.Second, exited(gen, "lengthen 1")), stops(gen, ""), ended(gen, "lengthen 1")}
+	}
+	const why, again = "it crashed", "the app has crashed again and again for 1m0s, and nothing was changed"
+	// 2, 3 and 4 crash; the minute counts from the second crash.
+	twice := slices.Concat(served(local)[:6], crash(2, ""), crash(3, ""), []step{crashed(2, why, "answer 1: it crashed")},
+		[]step{after(30*time.Second, active("silence 1"))}, crash(4, ""), []step{crashed(3, why, "answer 1: it crashed")})
+	playAll(t, map[string][]step{
+		"the minute goes on": slices.Concat(twice, []step{after(29*time.Second-1, tick("")), after(1, tick("let go 1: "+again))}),
+		"once over it stays so, and is said once": slices.Concat(twice, []step{
+			after(time.Minute, tick("let go 1: "+again)),
+			started(5), bind(5, 50, local, ""), listen(5, 50, local, "keep 50"), exited(5, "lengthen 50"), ended(5, "lengthen 50"),
+			crashed(4, why, "answer 50: it crashed"), tick("quietly let go 50: " + again),
+		}),
+		"a change, or a generation that has lived, begins another": slices.Concat(twice, []step{active("silence 1")}, crash(5, ""), crash(6, ""),
+			[]step{crashed(2, why, "answer 1: it crashed"), after(time.Minute-1, tick("")), after(1, tick("let go 1: "+again))}),
+		"a change that does not compile": slices.Concat(twice, []step{active("silence 1"), after(20*time.Second, idle("the build failed", "answer 1: the build failed")),
+			after(time.Minute-1, tick("")), after(1, tick("let go 1: the app is down for 1m0s, and nothing was changed"))}),
 	})
 }
 

@@ -66,7 +66,7 @@ func (*Holder) Stopping(int) {}
 func (*Holder) Ended(int) {}
 
 // Idle does nothing.
-func (*Holder) Idle(string) {}
+func (*Holder) Idle(string, int) {}
 
 // Close does nothing.
 func (*Holder) Close() {}

@@ -29,8 +29,8 @@ type Holder struct {
 	done  chan struct{} // closed when nothing of ours runs any more
 	kept  atomic.Pointer[[]hold.Kept]
 	stand atomic.Pointer[Status]
-	idle  atomic.Pointer[string] // see Idle; the newest counts
-	news  chan struct{}          // idle was stored
+	idle  atomic.Pointer[idle] // see Idle; the newest counts
+	news  chan struct{}        // idle was stored
 	off   atomic.Bool
 
 	// Of the one goroutine that run is.
@@ -184,10 +184,17 @@ func (h *Holder) Ended(gen int) {
 	h.tell(func(now time.Time) []hold.Action { return h.table.Ended(now, gen) })
 }
 
+// idle is why no generation is on its way, and how often in a row one has crashed.
+type idle struct {
+	reason  string
+	crashes int
+}
+
 // Idle says why no generation runs and none is on its way, to whoever connects meanwhile; "" when one
-// runs or is on its way. It does not wait.
-func (h *Holder) Idle(reason string) {
-	h.idle.Store(&reason)
+// runs or is on its way. crashes is how often in a row one has crashed, without a change in between. It
+// does not wait.
+func (h *Holder) Idle(reason string, crashes int) {
+	h.idle.Store(&idle{reason, crashes})
 	select {
 	case h.news <- struct{}{}:
 	default: // somebody is about to look
@@ -196,8 +203,8 @@ func (h *Holder) Idle(reason string) {
 
 // heed has the table know what Idle was told last.
 func (h *Holder) heed(now time.Time) {
-	if reason := *h.idle.Load(); reason != "" {
-		h.do(h.table.Idle(now, reason))
+	if i := h.idle.Load(); i.reason != "" {
+		h.do(h.table.Idle(now, i.reason, i.crashes))
 	} else {
 		h.do(h.table.Active())
 	}
@@ -424,12 +431,12 @@ func (h *Holder) renew(inode uint64) error {
 	return nil
 }
 
-// letGo closes a copy and says so, unless all is let go for the same reason.
+// letGo closes a copy and says so, unless it is no news or all is let go for the same reason.
 func (h *Holder) letGo(a hold.LetGo, acts []hold.Action) (err error) {
 	if h.keeper != nil {
 		_, _, err = h.keep(request{op: opDrop, inode: a.Inode, fd: -1})
 	}
-	if off, is := acts[len(acts)-1].(hold.TurnOff); !is || off.Reason != a.Reason {
+	if off, is := acts[len(acts)-1].(hold.TurnOff); !a.Quiet && (!is || off.Reason != a.Reason) {
 		h.say(logline.SocketLetGo(a.Place.String(), a.Reason))
 	}
 	return err

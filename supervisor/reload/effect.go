@@ -49,6 +49,10 @@ type Start struct {
 	ID     ID
 	Gen    int
 	Binary string // empty for a command
+
+	// Made is of all that the generation is made of: the program, the files that it reads at run time
+	// and its env files. One that is tried again without a change has the same.
+	Made change.Digest
 }
 
 // Await waits for the main process of a generation. It is cancelled when even

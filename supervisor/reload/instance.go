@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"slices"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
@@ -47,6 +48,10 @@ type generation struct {
 
 // made is what a generation was started with, to compare with what there is.
 type made struct{ binary, runtime, env change.Digest }
+
+func (m made) digest() change.Digest {
+	return change.DigestOf(slices.Concat(m.binary[:], m.runtime[:], m.env[:]))
+}
 
 // phase is one of the types below, with what is known in that phase alone.
 type phase interface{ String() string }
@@ -183,7 +188,7 @@ func (m *machine) start(g generation, path string) {
 		m.inst.bug("start")
 	}
 	m.inst.generation = g
-	m.inst.phase = starting{m.issue(func(id ID) Effect { return Start{ID: id, Gen: g.gen, Binary: path} })}
+	m.inst.phase = starting{m.issue(func(id ID) Effect { return Start{ID: id, Gen: g.gen, Binary: path, Made: g.made.digest()} })}
 }
 
 func (m *machine) started(ev Started) {

@@ -251,6 +251,43 @@ func TestCrashAfterALongLife(t *testing.T) {
 	}
 }
 
+// TestMade: what is tried again after a crash is the same, and any change makes it another.
+func TestMade(t *testing.T) {
+	w := served(t, Options{RestartOnCrash: true, Command: true})
+	next := func() change.Digest {
+		t.Helper()
+		e, ok := w.inFlight("start")
+		if !ok {
+			t.Fatal("not started")
+		}
+		w.answer(e, false)
+		return e.(Start).Made
+	}
+	again := func() change.Digest {
+		w.crash()
+		w.pass(maxRetry)
+		return next()
+	}
+	first := again()
+	if second := again(); second != first {
+		t.Errorf("tried again it is %v, and was %v", second, first)
+	}
+	seen := []change.Digest{first}
+	for what, edit := range map[string]func(){
+		"a file that it reads": func() { w.write("/page", 7) },
+		"an env file":          func() { w.edit("/.env", func(s *change.Snapshot) { s.Env = digest(7) }) },
+	} {
+		w.crash()
+		edit()
+		w.pass(maxRetry)
+		made := next()
+		if slices.Contains(seen, made) {
+			t.Errorf("with a change of %s it is the same", what)
+		}
+		seen = append(seen, made)
+	}
+}
+
 func TestCleanExitWaitsForAChange(t *testing.T) {
 	w := served(t, Options{RestartOnCrash: true})
 	a, _ := w.inFlight("await")
