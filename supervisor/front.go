@@ -131,6 +131,11 @@ func (a *address) seen(listening []netip.AddrPort) []netip.AddrPort {
 	return seen
 }
 
+// answersFor reports whether clients reach the app by way of the front when it listens there.
+func (a *address) answersFor(at netip.AddrPort) bool {
+	return a != nil && a.front.Seen(at) != at
+}
+
 // exited says that the main process of a generation has ended.
 func (a *address) exited(gen int) {
 	if a != nil {

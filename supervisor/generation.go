@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/netip"
-	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -15,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/delve"
 	"github.com/devguard/devguard/supervisor/logline"
@@ -222,7 +219,7 @@ func (s *Supervisor) generation(number int) *generation {
 // says who has a port that it may have wanted.
 func (s *Supervisor) await(e reload.Await) doer {
 	g := s.generation(e.Gen)
-	ports := append(g.ports(), s.ports...)
+	wanted := s.wanted(g)
 	return func(ctx context.Context) reload.Event {
 		if !g.awaitExit(ctx) {
 			return reload.Exited{ID: e.ID, Code: -1, Cancelled: true}
@@ -234,7 +231,7 @@ func (s *Supervisor) await(e reload.Await) doer {
 			ID: e.ID, Code: exit.Code, Signal: exit.Signal, Interrupt: g.interrupted(exit),
 		}
 		if exit.Code > 0 {
-			ev.Detail = s.portTaken(ports, g.debugPort())
+			ev.Detail = s.portTaken(wanted, g.debugPort())
 		}
 		return ev
 	}
@@ -263,48 +260,6 @@ func (g *generation) awaitExit(ctx context.Context) bool {
 func (g *generation) interrupted(exit proc.Exit) bool {
 	const shellSIGINT = 128 + 2
 	return g.cfg.App.Stdin && term.IsTerminal(os.Stdin) && (exit.Signal == "SIGINT" || exit.Code == shellSIGINT)
-}
-
-// portTaken names who listens on a port that an app which has failed may have
-// wanted: in most frameworks that is an error in the app's own words, which do
-// not say who. Nil when nobody does.
-func (s *Supervisor) portTaken(ports []int, debugger int) any {
-	for _, port := range ports {
-		if s.holder.Holds(port) {
-			continue // it was handed to the app, or would have been
-		}
-		if pid, name, ok := s.PortOwner(port); ok {
-			otherwise := "have the app listen elsewhere"
-			if port == debugger {
-				otherwise = "have Delve listen elsewhere (--listen)"
-			}
-			return change.Note{
-				Warn: true,
-				Msg:  fmt.Sprintf("port %d is in use by process %d (%s)", port, pid, name),
-				Hint: fmt.Sprintf("end it (kill %d), or %s", pid, otherwise),
-			}
-		}
-	}
-	return nil
-}
-
-// ports are those that a generation was told of: PORT, [ready] and the debugger's.
-func (g *generation) ports() []int {
-	var ports []int
-	for _, text := range []string{g.port, g.cfg.Ready.TCP, g.cfg.Ready.HTTP} {
-		if u, err := url.Parse(text); err == nil && u.Port() != "" {
-			text = u.Port()
-		} else if _, p, err := net.SplitHostPort(text); err == nil {
-			text = p
-		}
-		if n, err := strconv.Atoi(text); err == nil {
-			ports = append(ports, n)
-		}
-	}
-	if port := g.debugPort(); port != 0 {
-		ports = append(ports, port)
-	}
-	return ports
 }
 
 // awaitReady waits until a generation is ready, or has ended. The ports that it listens
@@ -341,11 +296,7 @@ func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 			s.holder.NotReady(e.Gen)
 		} else {
 			s.holder.Ready(e.Gen)
-			var ports []int
-			for _, addr := range listening {
-				ports = append(ports, int(addr.Port()))
-			}
-			ev.Brings = func() { s.ports = ports }
+			ev.Brings = func() { s.ports = listening }
 		}
 		return ev
 	}

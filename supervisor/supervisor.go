@@ -38,8 +38,9 @@ type Options struct {
 	OpenDatabase func(*config.Config, App) (Database, error)
 	// Listening returns the listening TCP sockets of processes, in a stable order.
 	Listening func(pids []int) []netip.AddrPort
-	// PortOwner names the process that listens on a port of this machine.
-	PortOwner func(port int) (pid int, name string, ok bool)
+	// PortOwner names a process that listens where one that wants to listen at that address cannot. Without
+	// an IP that is any address of the port.
+	PortOwner func(at netip.AddrPort) (pid int, name string, ok bool)
 
 	StateDir *statedir.Dir
 	Environ  []string        // devguard's own environment
@@ -84,7 +85,7 @@ type Supervisor struct {
 	noPlan  reload.Refusal  // why there is none; zero before the first try
 	sources build.Contents  // of files that cgo reads; of the one build that runs
 	watched watched
-	ports   []int // that the newest ready generation listened on
+	ports   []netip.AddrPort // that the newest ready generation listened on
 
 	newest  atomic.Pointer[generation] // stored in the loop alone; nil before the first start
 	imports atomic.Pointer[[]string]   // of the graph; nil until one was listed

@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -54,6 +55,28 @@ func lsofPorts(out string) []netip.AddrPort {
 		}
 	})
 	return sortedPorts(list)
+}
+
+// lsofOwner returns the first process of `lsof -F pcn` with a socket that is in the way at that address.
+func lsofOwner(out string, at netip.AddrPort) (pid int, name string, ok bool) {
+	for line := range strings.Lines(out) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "p"):
+			pid, _ = strconv.Atoi(line[1:])
+		case strings.HasPrefix(line, "c"):
+			name = line[1:]
+		case strings.HasPrefix(line, "n"):
+			text := line[1:]
+			if port, is := strings.CutPrefix(text, "*:"); is {
+				text = "[::]:" + port // of either family: lsof does not say of which
+			}
+			if a, ok := lsofAddr(text); ok && overlap(a, at) {
+				return pid, name, pid > 0
+			}
+		}
+	}
+	return 0, "", false
 }
 
 // lsofAddr reads "127.0.0.1:80", "[::1]:80", "[fe80::1%en0]:80" or "*:80".

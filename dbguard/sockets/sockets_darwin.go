@@ -32,20 +32,12 @@ func Established() ([]Conn, error) {
 	return netstatConns(string(out)), nil
 }
 
-// Owner returns the process that listens on the TCP port, and its name. ok is false when nobody
-// listens, or the process is another user's and hidden.
-func Owner(port int) (pid int, name string, ok bool) {
-	out, _ := exec.Command("lsof", "-nP", "-iTCP:"+strconv.Itoa(port), "-sTCP:LISTEN", "-Fpc").Output()
-	for line := range strings.Lines(string(out)) {
-		line = strings.TrimSpace(line)
-		switch {
-		case strings.HasPrefix(line, "p") && pid == 0:
-			pid, _ = strconv.Atoi(line[1:])
-		case strings.HasPrefix(line, "c") && name == "":
-			name = line[1:]
-		}
-	}
-	return pid, name, pid > 0
+// Owner returns a process that listens where one that wants to listen at that address cannot, and its
+// name. Without an IP that is any address of the port. ok is false when nobody listens, or the process
+// is another user's and hidden.
+func Owner(at netip.AddrPort) (pid int, name string, ok bool) {
+	out, _ := exec.Command("lsof", "-nP", "-iTCP:"+strconv.Itoa(int(at.Port())), "-sTCP:LISTEN", "-Fpcn").Output()
+	return lsofOwner(string(out), at)
 }
 
 // lsof prints the wanted sockets of pids, one field a line. It exits 1 when it has nothing to list,

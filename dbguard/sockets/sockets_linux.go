@@ -41,12 +41,13 @@ func Established() ([]Conn, error) {
 	return sortedConns(list), err
 }
 
-// Owner returns the process that listens on the TCP port, and its name. ok is false when nobody
-// listens, or the process is another user's and hidden.
-func Owner(port int) (pid int, name string, ok bool) {
+// Owner returns a process that listens where one that wants to listen at that address cannot, and its
+// name. Without an IP that is any address of the port. ok is false when nobody listens, or the process
+// is another user's and hidden.
+func Owner(at netip.AddrPort) (pid int, name string, ok bool) {
 	wanted := map[uint64]bool{}
 	_ = tables(ownNet, listen, func(r row) {
-		if int(r.local.Port()) == port {
+		if overlap(r.local, at) {
 			wanted[r.inode] = true
 		}
 	})

@@ -78,14 +78,20 @@ func TestNothingOfOthers(t *testing.T) {
 
 func TestOwner(t *testing.T) {
 	l, _ := listenOn(t, "127.0.0.1:0")
-	port := int(addrPort(l.Addr()).Port())
-	pid, name, ok := Owner(port)
-	if !ok || pid != os.Getpid() || name == "" {
-		t.Errorf("Owner(%d) = %d, %q, %v; this process is %d", port, pid, name, ok, os.Getpid())
+	at := addrPort(l.Addr())
+	anywhere, other := netip.AddrPortFrom(netip.Addr{}, at.Port()), netip.AddrPortFrom(netip.IPv6Loopback(), at.Port())
+	for _, at := range []netip.AddrPort{at, anywhere} {
+		pid, name, ok := Owner(at)
+		if !ok || pid != os.Getpid() || name == "" {
+			t.Errorf("Owner(%v) = %d, %q, %v; this process is %d", at, pid, name, ok, os.Getpid())
+		}
+	}
+	if pid, name, ok := Owner(other); ok && pid == os.Getpid() {
+		t.Errorf("nobody listens on %v, and yet: %d (%s)", other, pid, name)
 	}
 	l.Close()
-	if pid, name, ok := Owner(port); ok {
-		t.Errorf("nobody listens on %d, and yet: %d (%s)", port, pid, name)
+	if pid, name, ok := Owner(anywhere); ok {
+		t.Errorf("nobody listens on %v, and yet: %d (%s)", anywhere, pid, name)
 	}
 }
 

@@ -14,4 +14,4 @@ func Listening([]int) []netip.AddrPort { return nil }
 func Established() ([]Conn, error) { return nil, ErrUnsupported }
 
 // Owner finds nobody on this system.
-func Owner(int) (pid int, name string, ok bool) { return 0, "", false }
+func Owner(netip.AddrPort) (pid int, name string, ok bool) { return 0, "", false }

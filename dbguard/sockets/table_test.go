@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"fmt"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -49,6 +50,19 @@ func TestLsof(t *testing.T) {
 	}
 	if got := lsofPorts(out); !reflect.DeepEqual(got, []netip.AddrPort{addr("0.0.0.0:8080"), addr("[::1]:8081")}) {
 		t.Errorf("ports: %v", got)
+	}
+}
+
+func TestLsofOwner(t *testing.T) {
+	out := "p812\ncpostgres\nf8\nn127.0.0.1:5432\nf9\nn[::1]:8080\np900\ncvite\nf3\nn*:3000\n"
+	for at, want := range map[string]string{
+		"127.0.0.1:5432": "812 postgres", "[::1]:8080": "812 postgres", "0.0.0.0:5432": "812 postgres", "[::]:8080": "812 postgres",
+		"127.0.0.1:8080": "0 ", "127.0.0.1:3000": "900 vite", "[::1]:3000": "900 vite", "127.0.0.1:1": "0 ",
+	} {
+		pid, name, ok := lsofOwner(out, netip.MustParseAddrPort(at))
+		if got := fmt.Sprint(pid, " ", name); got != want || ok != (pid > 0) {
+			t.Errorf("%s: %q, %v, want %q", at, got, ok, want)
+		}
 	}
 }
 

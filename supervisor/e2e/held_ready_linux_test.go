@@ -247,3 +247,49 @@ func TestHeldSocketIsNotInUse(t *testing.T) {
 	}
 	d.stop()
 }
+
+// TestFrontIsNotInUse: nor that the front has it, which answers where the app binds.
+func TestFrontIsNotInUse(t *testing.T) {
+	t.Parallel()
+	app, err := listensApp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := "0.0.0.0:" + freePort(t)
+	dir := project(t, map[string]string{"sockets": "tag save0\nlisten " + addr, "devguard.toml": fmt.Sprintf(
+		"[app]\ncommand = [%q, 'sockets']\n[watch]\ninclude = ['sockets']\n", app)})
+	d := run(t, dir, nil, "--front")
+	d.ready()
+	d.serves("http://"+addr, "save0")
+	mark := d.mark()
+	write(t, filepath.Join(dir, "sockets"), "listen "+addr+"\nsleep 300ms\nexit 1")
+	d.wait(mark, "instance exited", func(l line) bool { return l.int("code") == 1 })
+	d.wait(mark, "instance waiting", nil)
+	d.save(dir, addr, 2)
+	if log := d.log(); strings.Contains(log, "in use by process") {
+		t.Errorf("log:\n%s", log)
+	}
+	d.stop()
+}
+
+// TestPortOfAnotherAddress: who has the same port of another address is in nobody's way, and is not named.
+func TestPortOfAnotherAddress(t *testing.T) {
+	t.Parallel()
+	addr := "127.0.0.1:" + freePort(t)
+	d, dir := heldAt(t, addr, "", func(d *devguard) {
+		edit(t, filepath.Join(d.cmd.Dir, "devguard.toml"), "hold_sockets = true", "hold_sockets = false")
+	})
+	other, err := net.Listen("tcp", strings.Replace(addr, "127.0.0.1", "127.0.0.2", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	mark := d.mark()
+	write(t, filepath.Join(dir, "sockets"), "exit 1")
+	d.wait(mark, "instance exited", func(l line) bool { return l.int("code") == 1 })
+	d.save(dir, addr, 2)
+	if log := d.log(); strings.Contains(log, "in use by process") {
+		t.Errorf("log:\n%s", log)
+	}
+	d.stop()
+}

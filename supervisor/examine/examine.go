@@ -7,6 +7,7 @@ package examine
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"sync"
 
 	"github.com/devguard/devguard/supervisor"
@@ -22,8 +23,9 @@ type Request struct {
 	Runs    bool           // the configuration says what would run
 	Environ []string       // devguard's own
 
-	// PortOwner names the process that listens on a port of this machine.
-	PortOwner func(port int) (pid int, name string, ok bool)
+	// PortOwner names a process that listens where one that wants to listen at that address cannot. Without
+	// an IP that is any address of the port.
+	PortOwner func(at netip.AddrPort) (pid int, name string, ok bool)
 	// Running are the devguards of the project.
 	Running []Running
 	// Databases looks at those that an environment names, for an app with these imports, which are

@@ -3,6 +3,7 @@ package examine
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -61,11 +62,12 @@ func (r Request) lookAt(p *doctor.Port) bool {
 	return true
 }
 
-// holder says who listens on the port of an address.
+// holder says who listens at an address.
 func (r Request) holder(address string) doctor.Holder {
-	_, text, _ := net.SplitHostPort(address)
+	host, text, _ := net.SplitHostPort(address)
 	port, _ := strconv.Atoi(text)
-	pid, name, ok := r.PortOwner(port)
+	ip, _ := netip.ParseAddr(host) // a name, or none: any of the port
+	pid, name, ok := r.PortOwner(netip.AddrPortFrom(ip, uint16(port)))
 	for _, d := range r.Running {
 		if slices.Contains(d.Ports, port) || ok && d.PID == pid {
 			return doctor.Holder{State: doctor.Ours}
