@@ -85,6 +85,9 @@ func (t *Table) Bind(now time.Time, r Request) (verdict Verdict, inode uint64, a
 	if _, stops := t.phase.(stopping); stops && isListening(match.state) {
 		acts = append(acts, Lengthen{Inode: match.inode}) // and no longer deferred: a process that goes on has it
 	}
+	if isRenewed(match.state) { // nobody has the one from before any more: the next renewal needs it gone
+		acts = append(acts, TakeOver{Inode: match.inode})
+	}
 	match.state = handed{t.gen}
 	t.took = t.took || t.ofApp(match)
 	return HandOver, match.inode, acts
@@ -180,8 +183,9 @@ func (t *Table) Keeps(inode uint64) bool {
 	return s != nil && s.state.kept()
 }
 
-// Closed says of which sockets Look has found that clients wait on them and no process of
-// the tree has them open. Found so once it may be between a close and the next bind.
+// Closed says of which sockets Look has found that no process of the tree has them open, and that
+// clients wait on them or all were looked at. Found so once it may be between a close and the next
+// bind.
 func (t *Table) Closed(inodes []uint64) []Action {
 	var acts []Action
 	before := t.empty

@@ -22,6 +22,7 @@
 //   - A generation that is ready and has not taken it in time (Table.patience).
 //   - The app is down and nothing is done about it (downLimit); until then whoever
 //     connects is answered that it is (Answer).
-//   - Clients wait on a socket that the app has closed while it runs.
+//   - The app has closed it while it runs: at once when clients wait, else within some
+//     seconds.
 //   - What keeps the copies was killed, or something failed.
 package hold

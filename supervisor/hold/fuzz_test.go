@@ -15,7 +15,7 @@ func FuzzTable(f *testing.F) {
 	f.Add([]byte{0, 1, 8, 2, 8, 3, 4, 5, 6, 200, 0, 1, 9, 7, 3, 4})
 	f.Add([]byte{0, 1, 8, 2, 8, 4, 5, 0, 10, 5, 0, 1, 8, 2, 8, 3, 6, 250})
 	f.Fuzz(func(t *testing.T, script []byte) {
-		w := world{t: t, now: zero, table: new(Table), open: map[uint64]bool{}, kept: map[uint64]bool{}, told: map[uint64]bool{}, deferred: map[uint64]bool{}}
+		w := world{t: t, now: zero, table: new(Table), open: map[uint64]bool{}, kept: map[uint64]bool{}, told: map[uint64]bool{}, deferred: map[uint64]bool{}, olds: map[uint64]uint64{}}
 		for len(script) > 0 {
 			script = w.play(script)
 		}
@@ -37,6 +37,7 @@ type world struct {
 	told  map[uint64]bool // those on which we answer
 
 	deferred map[uint64]bool
+	olds     map[uint64]uint64 // sockets from before Renew, by the new ones
 	off      bool
 }
 
@@ -88,6 +89,9 @@ func (w *world) play(script []byte) []byte {
 	case op == 5 && w.ends:
 		w.alive, w.fresh, w.open = false, nil, map[uint64]bool{}
 		w.do(w.table.Ended(w.now, w.gen))
+		if len(w.olds) > 0 {
+			w.t.Fatalf("nobody comes for those who wait on sockets from before: %v", w.olds)
+		}
 	}
 	return rest
 }
@@ -151,6 +155,7 @@ func (w *world) renew(inode uint64) {
 	w.inode++
 	delete(w.kept, inode)
 	w.kept[w.inode] = true
+	w.olds[w.inode] = inode
 	w.table.Renewed(w.now, inode, w.inode)
 }
 
@@ -165,6 +170,7 @@ func (w *world) do(acts []Action) {
 			delete(w.kept, a.Inode)
 			delete(w.told, a.Inode)
 			delete(w.deferred, a.Inode)
+			delete(w.olds, a.Inode)
 		case Lengthen:
 			if !w.kept[a.Inode] {
 				w.t.Fatalf("lengthen %d, of which there is no copy", a.Inode)
@@ -173,13 +179,15 @@ func (w *world) do(acts []Action) {
 		case Renew:
 			w.renew(a.Inode)
 		case TakeOver:
-			if !w.kept[a.Inode] || w.alive {
-				w.t.Fatalf("take over %d, kept: %v, while the app runs: %v", a.Inode, w.kept, w.alive)
+			old, is := w.olds[a.Inode]
+			if !w.kept[a.Inode] || !is || w.open[old] {
+				w.t.Fatalf("take over %d from %d, kept: %v, open: %v", a.Inode, old, w.kept, w.open)
 			}
+			delete(w.olds, a.Inode)
 		case Look:
 			var closed []uint64
 			for _, i := range a.Inodes {
-				if !w.open[i] {
+				if !w.open[i] && (a.All || i%2 == 0) { // clients wait for those alone
 					closed = append(closed, i)
 				}
 			}

@@ -15,7 +15,7 @@ func (t *Table) Started(now time.Time, gen int) []Action {
 		panic(fmt.Sprintf("BUG: generation %d starts while generation %d is there", gen, t.gen))
 	}
 	acts := t.Active()
-	t.gen, t.started, t.phase, t.took, t.waited, t.empty = gen, now, starting{}, false, nil, nil
+	t.gen, t.started, t.phase, t.took, t.waited, t.empty, t.looks = gen, now, starting{}, false, nil, nil, 0
 	return acts
 }
 
@@ -257,5 +257,8 @@ func (t *Table) look() []Action {
 	if inodes == nil {
 		return nil
 	}
-	return []Action{Look{inodes}}
+	t.looks++
+	// What was found once has to be found twice.
+	all := t.looks%allEvery == 0 || t.looks%allEvery == 1 && len(t.empty) > 0
+	return []Action{Look{inodes, all}}
 }

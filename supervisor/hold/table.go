@@ -26,6 +26,11 @@ const (
 	// getsockopt for each socket.
 	lookEvery = 2 * time.Second
 
+	// allEvery is at every how many looks the descriptors of the tree are looked at, to find sockets that
+	// the app has closed and on which nobody waits: somebody else may want the port. It costs about a
+	// millisecond.
+	allEvery = 5
+
 	// lengthenEvery is how often a socket is made to listen again while its
 	// generation is stopping, which may have shut it down.
 	lengthenEvery = 50 * time.Millisecond
@@ -46,7 +51,8 @@ type Table struct {
 	phase   phase
 	took    bool // it was given a socket that was held for the app
 	sockets map[uint64]*socket
-	empty   []uint64 // sockets that were found closed, with clients that wait, at the last look
+	empty   []uint64 // sockets that were found closed at the last look
+	looks   int      // at what the newest generation has
 
 	waited map[Place]time.Time     // when they were let go because it had not taken them in time
 	binds  map[Place]time.Duration // how long after its start a generation was last seen to listen there
@@ -155,9 +161,12 @@ type (
 	// TakeOver has those who still wait on the socket from before Renew wait on this one.
 	TakeOver struct{ Inode uint64 }
 
-	// Look whether clients wait on kept sockets that no process of the tree has open,
-	// and answer by Closed.
-	Look struct{ Inodes []uint64 }
+	// Look whether clients wait on kept sockets that no process of the tree has open, and answer by
+	// Closed. With All also those on which nobody waits.
+	Look struct {
+		Inodes []uint64
+		All    bool
+	}
 
 	// LetGo closes the copy, before the call that it was decided at is answered.
 	LetGo struct {

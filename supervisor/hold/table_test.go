@@ -32,7 +32,11 @@ func text(acts []Action) string {
 		case TakeOver:
 			words = append(words, fmt.Sprintf("take over %d", a.Inode))
 		case Look:
-			words = append(words, fmt.Sprint("look ", a.Inodes))
+			verb := "look "
+			if a.All {
+				verb = "look at all "
+			}
+			words = append(words, fmt.Sprint(verb, a.Inodes))
 		case LetGo:
 			verb := "let go"
 			if a.Quiet {
@@ -371,7 +375,7 @@ func TestRenewed(t *testing.T) {
 			on("not renewed", func(t *Table, _ time.Time) []Action { return t.NotRenewed(1) }, "lengthen 1"),
 			after(lengthenEvery, tick("lengthen 1")), ended(1, "lengthen 1"), started(2), bind(2, 20, local, "hand 1")},
 		"bound again while the first is open":     stopping(bind(1, 21, local, "", open(1))),
-		"bound again by who has closed it":        stopping(bind(1, 21, local, "hand 2"), listen(1, 2, local, "confirm; lengthen 2"), ended(1, "lengthen 2")),
+		"bound again by who has closed it":        stopping(bind(1, 21, local, "take over 2; hand 2"), listen(1, 2, local, "confirm; lengthen 2"), ended(1, "lengthen 2")),
 		"another address while the first is open": stopping(bind(1, 21, "0.0.0.0:8080", "", open(1)), ended(1, "take over 2")),
 		"after a crash there is nobody to see them": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), exited(1, "lengthen 1"), stops(1, ""),
 			ended(1, "lengthen 1")},
@@ -442,6 +446,12 @@ func TestWhileItRuns(t *testing.T) {
 			stops(1, "renew 1"), closed(1, "")},
 		"not ready, and closed": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), notReady(1, ""), after(lookEvery, tick("look [1]")),
 			closed(1, ""), after(lookEvery, tick("look [1]")), closed(1, "let go 1: generation 1 has closed it")},
+		"closed, and no client waits": slices.Concat([]step{started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, "")},
+			slices.Repeat([]step{after(lookEvery, tick("look [1]"))}, allEvery-1), []step{
+				after(lookEvery, tick("look at all [1]")), closed(1, ""),
+				after(lookEvery, tick("look at all [1]")), closed(1, "let go 1: generation 1 has closed it"), tick("")}),
+		"all are there": slices.Concat([]step{started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), notReady(1, "")},
+			slices.Repeat(slices.Concat(slices.Repeat([]step{after(lookEvery, tick("look [1]"))}, allEvery-1), []step{after(lookEvery, tick("look at all [1]"))}), 3)),
 		"shut down while it stops": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""), stops(1, "renew 1"),
 			after(lengthenEvery, tick("lengthen 1")), ended(1, "lengthen 1")},
 	})

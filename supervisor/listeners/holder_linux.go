@@ -394,7 +394,7 @@ func (h *Holder) act(a hold.Action, acts []hold.Action, open func() map[uint64]i
 	case hold.TakeOver:
 		err = h.try(a.Inode, request{op: opTakeOver})
 	case hold.Look:
-		h.do(h.table.Closed(h.abandoned(a.Inodes)))
+		h.do(h.table.Closed(h.abandoned(a)))
 	case hold.Answer:
 		if open()[a.Inode] == 0 {
 			err = h.try(a.Inode, request{op: opAnswer, reason: a.Reason})
@@ -442,26 +442,21 @@ func (h *Holder) letGo(a hold.LetGo, acts []hold.Action) (err error) {
 	return err
 }
 
-// abandoned returns those sockets on which connections wait and which no process of the tree has
-// open.
-func (h *Holder) abandoned(inodes []uint64) []uint64 {
-	var waits []uint64
-	for _, inode := range inodes {
-		if n, _, err := h.keep(request{op: opWaiting, inode: inode, fd: -1}); err == nil && n > 0 {
-			waits = append(waits, inode)
-		}
+// abandoned returns those sockets which no process of the tree has open, and on which connections wait
+// unless all are asked for.
+func (h *Holder) abandoned(l hold.Look) []uint64 {
+	found := slices.Clone(l.Inodes)
+	if !l.All {
+		found = slices.DeleteFunc(found, func(inode uint64) bool {
+			n, _, err := h.keep(request{op: opWaiting, inode: inode, fd: -1})
+			return err != nil || n == 0
+		})
 	}
-	if waits == nil {
+	if len(found) == 0 {
 		return nil
 	}
-	var out []uint64
 	open := descriptors(h.pids())
-	for _, inode := range waits {
-		if open[inode] == 0 {
-			out = append(out, inode)
-		}
-	}
-	return out
+	return slices.DeleteFunc(found, func(inode uint64) bool { return open[inode] > 0 })
 }
 
 // keep asks the keeper for something.
