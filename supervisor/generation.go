@@ -326,7 +326,11 @@ func (s *Supervisor) stop(e reload.Stop) doer {
 		defer s.holder.Ended(e.Gen)
 		hangUp := s.hangUp(g)
 		hangUp.find(g.own(g.tree.Pids()))
-		s.holder.Stopping(e.Gen)
+		if e.Last {
+			s.holder.Ends()
+		} else {
+			s.holder.Stopping(e.Gen)
+		}
 		streams := s.address.endStreams(g)
 		res := g.stop(ctx, proc.StopSpec{
 			Signal: g.cfg.App.StopSignal,

@@ -116,8 +116,8 @@ type Address struct {
 	Address string `json:"address"`
 	State   string `json:"state"` // listening by generation N, held since HH:MM:SS, let go: and why
 
-	Kind   string    `json:"kind"`             // the same for programs: bound, handed, listening, held, let go
-	Gen    int       `json:"gen,omitempty"`    // that has bound it, was handed it, or listens
+	Kind   string    `json:"kind"`             // the same for programs: handed, listening, held, let go
+	Gen    int       `json:"gen,omitempty"`    // that was handed it, or listens
 	Since  time.Time `json:"since,omitzero"`   // when it is held
 	Reason string    `json:"reason,omitempty"` // why it was let go
 }

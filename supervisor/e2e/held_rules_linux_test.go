@@ -37,6 +37,7 @@ type holding struct {
 	serves  string   // the address that the last of them serves; "" is 127.0.0.1:@PORT, as for the others
 	says    []string // why sockets are let go or not held, in order
 	gone    string   // an address that refuses in the end
+	answers string   // what the last of them answers, beside its tag
 	program []string // before the app's own
 	build   []string // environment of go build for the app
 	needs   string   // a program that program starts
@@ -70,6 +71,8 @@ func TestHeldSocketRules(t *testing.T) {
 		"SO_SNDBUF":                         {scripts: []string{plain, plain + " sndbuf", plain + " sndbuf"}, says: []string{"generation 2 sets another SO_SNDBUF"}},
 		"IP_FREEBIND":                       {scripts: []string{plain + " tcp", plain + " tcp freebind", plain + " tcp freebind"}, says: []string{"generation 2 sets another IP_FREEBIND"}},
 		"IP_TRANSPARENT":                    {scripts: []string{plain + " tcp", plain + " tcp transparent"}, says: []string{"generation 2 sets another IP_TRANSPARENT"}, root: true},
+		"an option that may be set later":   {scripts: []string{plain, plain + " timeout"}, answers: "user timeout 77000 ms"},
+		"and one that is no longer set":     {scripts: []string{plain + " timeout", plain}, answers: "user timeout 0 ms"},
 		"SO_BINDTODEVICE":                   {scripts: []string{plain, plain + " device", plain + " device"}, says: []string{"generation 2 sets another SO_BINDTODEVICE"}},
 		"MPTCP in one generation":           {scripts: []string{plain, plain + " tcp", plain}, says: []string{"generation 2 sets another SO_PROTOCOL", "generation 3 sets another SO_PROTOCOL"}},
 		"SO_REUSEPORT":                      {scripts: []string{plain + " reuseport\n" + plain + " reuseport", plain + " reuseport"}},
@@ -98,7 +101,7 @@ func TestHeldSocketRules(t *testing.T) {
 		"waits until its port is free":      {scripts: []string{plain, "waitfree 127.0.0.1:@PORT\n" + plain, "waitfree 127.0.0.1:@PORT\n" + plain}, says: []string{"generation 2 is ready for 5s, and has not taken it", "generation 2 bound 127.0.0.1:@PORT only when devguard had let go of it"}},
 		"kills who has its port":            {scripts: []string{plain, "kill @PORT\n" + plain, plain, plain}, says: []string{"the process that kept it was killed"}},
 		"another port":                      {scripts: []string{plain, "listen 127.0.0.1:@NEXT"}, serves: "127.0.0.1:@NEXT", says: []string{"generation 2 is ready for 5s, and has not taken it"}, gone: "127.0.0.1:@PORT"},
-		"closed while it runs":              {scripts: []string{plain, "listen 127.0.0.1:@PORT\nlisten 127.0.0.1:@NEXT\nsleep 1s\nclose"}, serves: "-", says: []string{"generation 2 has closed it"}, gone: "127.0.0.1:@PORT"},
+		"closed while it runs":              {scripts: []string{plain, "listen 127.0.0.1:@PORT\nlisten 127.0.0.1:@NEXT\nsleep 1s\nclose"}, serves: "-", says: []string{"generation 2 has closed it", "generation 2 has closed it"}, gone: "127.0.0.1:@PORT"},
 		"crashes before it listens, mended": {scripts: []string{plain, plain, "exit 1", plain, plain}, says: []string{ended(3)}},
 		"takes it, and ends for good":       {scripts: []string{plain, plain + "\nsleep 1200ms\nexit 0"}, says: []string{"the app is down for 1m0s, and nothing was changed"}, gone: "127.0.0.1:@PORT", serves: "-"},
 		"under delve": {scripts: []string{plain, plain, plain}, program: []string{"sh", "-c",
@@ -184,6 +187,9 @@ func (row holding) play(t *testing.T, hold bool) {
 			d.wait(mark, "instance ready", nil)
 			d.serves("http://"+addr, fmt.Sprintf("save%d", i))
 		}
+	}
+	if row.answers != "" {
+		d.serves("http://"+fill("127.0.0.1:@PORT"), row.answers)
 	}
 	if ports > 2 && hold {
 		// And one to devguard. Those of the generation before are open for half a second more.

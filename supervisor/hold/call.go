@@ -1,6 +1,7 @@
 package hold
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -30,7 +31,7 @@ const (
 	// Continue has the kernel do it.
 	Continue Verdict = iota
 	// HandOver puts the kept socket in the place of the caller's; bind has then succeeded.
-	// When that fails, the caller is told to Continue after HandFailed.
+	// When that fails, the caller is told to Continue after Broken.
 	HandOver
 	// Confirm says that bind has succeeded: the socket was handed over before, and the
 	// answer was lost, because a signal interrupted the call.
@@ -119,25 +120,32 @@ func (t *Table) makeWay(r Request) (match *socket, acts []Action) {
 }
 
 // note remembers a bind that the kernel does, for the listen that may follow. Sockets
-// with SO_REUSEPORT are left alone: several workers may have one each.
+// with SO_REUSEPORT are left alone: several workers may have one each. Of too many the oldest is
+// forgotten: most binds that no listen follows have failed, or are those of clients.
 func (t *Table) note(r Request) {
 	delete(t.sockets, r.Inode)
-	if r.Options.ReusePort || t.count(isBound) >= maxBound {
+	if r.Options.ReusePort {
 		return
 	}
 	if t.sockets == nil {
 		t.sockets = map[uint64]*socket{}
 	}
-	t.sockets[r.Inode] = &socket{r.Inode, r.Place, r.Options, bound{t.gen}}
+	t.noted++
+	t.sockets[r.Inode] = &socket{r.Inode, r.Place, r.Options, bound{t.gen, t.noted}}
+	if all := t.all(isBound); len(all) > maxBound {
+		oldest := slices.MinFunc(all, func(a, b *socket) int { return cmp.Compare(a.state.(bound).nth, b.state.(bound).nth) })
+		delete(t.sockets, oldest.inode)
+	}
 }
 
-// HandFailed says that HandOver did not work: the copy stands in the way then.
-func (t *Table) HandFailed(inode uint64, reason string) []Action {
+// Broken says that something did not work with one socket: HandOver, whose copy stands in the way then,
+// or an Action.
+func (t *Table) Broken(inode uint64, reason string) []Action {
 	s := t.sockets[inode]
 	if s == nil {
 		return nil
 	}
-	return t.letGo([]*socket{s}, "it cannot be handed over: "+reason)
+	return t.letGo([]*socket{s}, reason)
 }
 
 // Listen says that a process of gen calls listen on a socket that is bound to place. The verdict is

@@ -24,5 +24,6 @@
 //     connects is answered that it is (Answer).
 //   - The app has closed it while it runs: at once when clients wait, else within some
 //     seconds.
-//   - What keeps the copies was killed, or something failed.
+//   - What keeps the copies was killed, and no process of the app has it; or something
+//     failed; or devguard ends.
 package hold

@@ -38,6 +38,7 @@ type world struct {
 
 	deferred map[uint64]bool
 	olds     map[uint64]uint64 // sockets from before Renew, by the new ones
+	lost     bool              // the copies were, just now
 	off      bool
 }
 
@@ -49,7 +50,7 @@ type fresh struct {
 var addresses = []Place{place(local), place("0.0.0.0:8080"), place("[::1]:8080"), place("[::]:8080"), place("127.0.0.1:9"), place("127.0.0.1:0")}
 
 func (w *world) play(script []byte) []byte {
-	op, rest := script[0]%12, script[1:]
+	op, rest := script[0]%14, script[1:]
 	arg := byte(0)
 	if len(rest) > 0 {
 		arg = rest[0]
@@ -67,6 +68,8 @@ func (w *world) play(script []byte) []byte {
 		w.do(w.table.Active())
 	case op == 11:
 		w.do(w.table.Idle(w.now, "reason "+strconv.Itoa(int(arg%2)), int(arg%5)))
+	case op == 12:
+		w.lose()
 	case !w.alive:
 	case op == 1:
 		w.bind(addresses[int(arg)%len(addresses)], arg)
@@ -83,6 +86,9 @@ func (w *world) play(script []byte) []byte {
 	case op == 10 && !w.ends:
 		w.ends = true
 		w.do(w.table.Exited(w.now, w.gen))
+	case op == 13 && arg%8 == 0:
+		w.do(w.table.Ends())
+		w.off = true
 	case op == 4:
 		w.ends = true
 		w.do(w.table.Stopping(w.now, w.gen))
@@ -94,6 +100,14 @@ func (w *world) play(script []byte) []byte {
 		}
 	}
 	return rest
+}
+
+// lose has the copies gone with who keeps them.
+func (w *world) lose() {
+	w.kept, w.told, w.deferred, w.olds = map[uint64]bool{}, map[uint64]bool{}, map[uint64]bool{}, map[uint64]uint64{}
+	w.lost = true
+	w.do(w.table.Lost("killed"))
+	w.lost = false
 }
 
 func (w *world) bind(p Place, arg byte) {
@@ -164,7 +178,7 @@ func (w *world) do(acts []Action) {
 	for _, a := range acts {
 		switch a := a.(type) {
 		case LetGo:
-			if !w.kept[a.Inode] || a.Reason == "" {
+			if !w.kept[a.Inode] && !w.lost || a.Reason == "" {
 				w.t.Fatalf("let go of %d (%q), kept: %v", a.Inode, a.Reason, w.kept)
 			}
 			delete(w.kept, a.Inode)
@@ -197,6 +211,14 @@ func (w *world) do(acts []Action) {
 				w.t.Fatalf("answer on %d (%q), kept: %v, while the app runs: %v", a.Inode, a.Reason, w.kept, w.alive)
 			}
 			w.told[a.Inode] = true
+		case Recover:
+			if !w.alive {
+				w.t.Fatalf("recover %d of nobody", a.Inode)
+			}
+			if w.kept[a.Inode] = w.open[a.Inode]; !w.open[a.Inode] {
+				delete(w.kept, a.Inode)
+				w.do(w.table.Broken(a.Inode, "killed"))
+			}
 		case Silence:
 			if !w.told[a.Inode] {
 				w.t.Fatalf("silence on %d, on which nobody answers", a.Inode)

@@ -72,8 +72,8 @@ type state interface {
 }
 
 type (
-	// bound: the generation has bound it by itself. There is no copy yet.
-	bound struct{ gen int }
+	// bound: the generation has bound it by itself, as the nth. There is no copy yet.
+	bound struct{ gen, nth int }
 
 	// handed: it was put in the place of a socket of that generation, whose listen is
 	// still to come.

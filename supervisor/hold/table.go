@@ -3,6 +3,7 @@ package hold
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -35,8 +36,8 @@ const (
 	// generation is stopping, which may have shut it down.
 	lengthenEvery = 50 * time.Millisecond
 
-	// maxBound bounds what is remembered of sockets that were bound and have not
-	// listened yet: most of them are clients with a fixed port.
+	// maxBound bounds what is remembered of sockets that were bound and have not listened yet: most of
+	// them are clients with a fixed port, or tries of a port that somebody else has.
 	maxBound = 256
 
 	// maxKept bounds what is held. At the bind of each, all descriptors of the tree are looked at:
@@ -51,6 +52,7 @@ type Table struct {
 	phase   phase
 	took    bool // it was given a socket that was held for the app
 	sockets map[uint64]*socket
+	noted   int      // binds
 	empty   []uint64 // sockets that were found closed at the last look
 	looks   int      // at what the newest generation has
 
@@ -161,6 +163,9 @@ type (
 	// TakeOver has those who still wait on the socket from before Renew wait on this one.
 	TakeOver struct{ Inode uint64 }
 
+	// Recover makes another copy of a socket that a process of the tree has open, or answers by Broken.
+	Recover struct{ Inode uint64 }
+
 	// Look whether clients wait on kept sockets that no process of the tree has open, and answer by
 	// Closed. With All also those on which nobody waits.
 	Look struct {
@@ -194,6 +199,7 @@ func (Keep) action()     {}
 func (Lengthen) action() {}
 func (Renew) action()    {}
 func (TakeOver) action() {}
+func (Recover) action()  {}
 func (Look) action()     {}
 func (LetGo) action()    {}
 func (Answer) action()   {}
@@ -309,17 +315,42 @@ func (t *Table) turnOff(reason, hint string) []Action {
 // anything is known to.
 func (t *Table) Failed(reason, hint string) []Action { return t.turnOff(reason, hint) }
 
-// Release lets go of everything and goes on: the settings say so, or devguard ends.
+// Release lets go of everything and goes on: the settings say so.
 func (t *Table) Release(reason string) []Action { return t.letGo(t.all(isKept), reason) }
 
-// Lost says that the copies are gone: what keeps them was killed. Nothing is left to be
-// closed.
-func (t *Table) Lost(reason string) []Action { return t.letGo(t.all(isKept), reason) }
+// Ends says that devguard ends with the newest generation: nobody is to wait for another one.
+func (t *Table) Ends() []Action {
+	if t.off != "" {
+		return nil
+	}
+	const reason = "devguard ends"
+	acts := quietly(t.letGo(t.all(isKept), reason))
+	t.off, t.sockets = reason, nil
+	return acts
+}
+
+// Lost says that the copies are gone: what keeps them was killed. Of those that the newest generation has
+// there can be others.
+func (t *Table) Lost(reason string) []Action {
+	acts := t.letGo(t.all(func(s state) bool { return s.kept() && !isTaken(s) }), reason)
+	for _, s := range t.all(isTaken) {
+		acts = append(acts, Recover{s.inode})
+	}
+	return acts
+}
 
 // Kept is a place that devguard has a copy of the socket of.
 type Kept struct {
-	Place Place
-	Taken bool // the newest generation listens there
+	Place   Place
+	Options Options
+	Taken   bool // the newest generation listens there
+}
+
+// Answers reports whether a connect to that address leads there. One without IP is any of this machine.
+func (k Kept) Answers(addr netip.AddrPort) bool {
+	at, to := k.Place.Addr.Addr().Unmap().WithZone(""), addr.Addr().Unmap().WithZone("")
+	same := !to.IsValid() || at == to || at.IsUnspecified() && covers(at, k.Options, to)
+	return same && k.Place.Addr.Port() == addr.Port()
 }
 
 // Kept returns every kept socket, in no order.
@@ -328,7 +359,7 @@ func (t *Table) Kept() []Kept {
 	for _, s := range t.sockets {
 		if s.state.kept() {
 			l, _ := s.state.(listening)
-			out = append(out, Kept{s.place, l.gen == t.gen})
+			out = append(out, Kept{s.place, s.options, l.gen == t.gen})
 		}
 	}
 	return out

@@ -45,6 +45,8 @@ func text(acts []Action) string {
 			words = append(words, fmt.Sprintf("%s %d: %s", verb, a.Inode, a.Reason))
 		case Answer:
 			words = append(words, fmt.Sprintf("answer %d: %s", a.Inode, a.Reason))
+		case Recover:
+			words = append(words, fmt.Sprintf("recover %d", a.Inode))
 		case Silence:
 			words = append(words, fmt.Sprintf("silence %d", a.Inode))
 		case TurnOff:
@@ -260,7 +262,7 @@ func TestOtherOptions(t *testing.T) {
 		"the descriptor cannot be replaced": append(served(local), bind(2, 20, local, "let go 1: it cannot be handed over: it is in an epoll set",
 			fixed("it is in an epoll set"))),
 		"handing over failed": append(served(local), bind(2, 20, local, "hand 1"),
-			on("failed", func(t *Table, _ time.Time) []Action { return t.HandFailed(1, "EBADF") }, "let go 1: it cannot be handed over: EBADF"),
+			on("failed", func(t *Table, _ time.Time) []Action { return t.Broken(1, "it cannot be handed over: EBADF") }, "let go 1: it cannot be handed over: EBADF"),
 			bind(2, 20, local, "")),
 	})
 }
@@ -464,7 +466,27 @@ func TestTheEnd(t *testing.T) {
 			bind(2, 20, local, ""), on("again", func(t *Table, _ time.Time) []Action { return t.Failed("EPERM", "") }, ""), exited(2, ""), ended(2, ""), started(3)),
 		"what keeps them was killed": append(served(local), on("lost", func(t *Table, _ time.Time) []Action { return t.Lost("killed") }, "let go 1: killed"),
 			bind(2, 20, local, ""), listen(2, 20, local, "keep 20")),
+		"what keeps them was killed while one is taken": append(served(local), bind(2, 2, "127.0.0.1:9", ""), listen(2, 2, "127.0.0.1:9", "keep 2"),
+			on("lost", func(t *Table, _ time.Time) []Action { return t.Lost("killed") }, "let go 1: killed; recover 2"),
+			stops(2, "renew 2"), ended(2, "lengthen 2"), started(3), bind(3, 30, "127.0.0.1:9", "hand 2")),
+		"and nobody has it any more": append(served(local), bind(2, 20, local, "hand 1"), listen(2, 1, local, "confirm; lengthen 1"),
+			on("lost", func(t *Table, _ time.Time) []Action { return t.Lost("killed") }, "recover 1"),
+			on("not recovered", func(t *Table, _ time.Time) []Action { return t.Broken(1, "killed") }, "let go 1: killed"), exited(2, "")),
+		"devguard ends": {started(1), bind(1, 1, local, ""), listen(1, 1, local, "keep 1"), becomesReady(1, ""),
+			on("ends", func(t *Table, _ time.Time) []Action { return t.Ends() }, "quietly let go 1: devguard ends"),
+			bind(1, 2, local, ""), listen(1, 2, local, ""), stops(1, ""), exited(1, ""), ended(1, "")},
 	})
+}
+
+// TestManyBinds: what an app binds again and again, because somebody else has the place, is forgotten for
+// what it binds then.
+func TestManyBinds(t *testing.T) {
+	steps := []step{started(1), bind(1, 1, "127.0.0.1:9", "")}
+	for i := range uint64(maxBound + 9) {
+		steps = append(steps, bind(1, i+2, local, ""))
+	}
+	const last = maxBound + 10
+	play(t, append(steps, listen(1, last, local, fmt.Sprintf("keep %d", last)), listen(1, 1, "127.0.0.1:9", "")))
 }
 
 func play(t *testing.T, steps []step) {
@@ -485,6 +507,34 @@ func TestStartedTwiceIsABug(t *testing.T) {
 		}
 	}()
 	play(t, []step{started(1), started(2)})
+}
+
+func TestAnswers(t *testing.T) {
+	for at, row := range map[string]struct{ yes, no []string }{
+		"127.0.0.1:80": {[]string{"127.0.0.1:80", "[::ffff:127.0.0.1]:80"}, []string{"127.0.0.1:81", "127.0.0.2:80", "[::1]:80"}},
+		"0.0.0.0:80":   {[]string{"127.0.0.1:80", "10.0.0.1:80", "0.0.0.0:80"}, []string{"[::1]:80", "127.0.0.1:81"}},
+		"[::1]:80":     {[]string{"[::1]:80"}, []string{"127.0.0.1:80", "[::2]:80"}},
+		"[::]:80":      {[]string{"[::1]:80", "127.0.0.1:80"}, []string{"[::1]:81"}},
+	} {
+		k := Kept{Place: place(at)}
+		for _, addr := range row.yes {
+			if !k.Answers(netip.MustParseAddrPort(addr)) {
+				t.Errorf("%s does not answer at %s", at, addr)
+			}
+		}
+		for _, addr := range row.no {
+			if k.Answers(netip.MustParseAddrPort(addr)) {
+				t.Errorf("%s answers at %s", at, addr)
+			}
+		}
+		if !k.Answers(netip.AddrPortFrom(netip.Addr{}, 80)) || k.Answers(netip.AddrPortFrom(netip.Addr{}, 81)) {
+			t.Errorf("%s: any address", at)
+		}
+	}
+	alone := Kept{Place: place("[::]:80"), Options: Options{V6Only: true}}
+	if alone.Answers(netip.MustParseAddrPort("127.0.0.1:80")) || !alone.Answers(netip.MustParseAddrPort("[::1]:80")) {
+		t.Error("IPV6_V6ONLY is not looked at")
+	}
 }
 
 func TestSnapshot(t *testing.T) {

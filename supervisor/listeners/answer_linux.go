@@ -122,7 +122,8 @@ func (h *Holder) look(r *hold.Request, near []uint64, n seccomp.Notification) {
 }
 
 // handOver puts a kept socket in the place of the app's own, with what belongs to the descriptor
-// and to the open file.
+// and to the open file, and with the options that may be set at any time: this generation may set others
+// than the one before.
 func (h *Holder) handOver(c call, own int, inode uint64) (answered bool, err error) {
 	h.publish()
 	_, kept, err := h.keep(request{op: opGet, inode: inode, fd: -1})
@@ -131,6 +132,7 @@ func (h *Holder) handOver(c call, own int, inode uint64) (answered bool, err err
 	}
 	defer unix.Close(kept)
 	err = copyNonblock(kept, own)
+	copyOptions(kept, own, optionsOf(own))
 	closeOnExec := false
 	if err == nil {
 		closeOnExec, err = closesOnExec(c.Thread, c.FD)
@@ -142,7 +144,7 @@ func (h *Holder) handOver(c call, own int, inode uint64) (answered bool, err err
 	case errors.Is(err, seccomp.ErrGone):
 		return true, nil
 	case err != nil:
-		h.do(h.table.HandFailed(inode, err.Error()))
+		h.do(h.table.Broken(inode, "it cannot be handed over: "+err.Error()))
 		return false, nil
 	}
 	return true, c.Succeed(c.Notification)

@@ -62,6 +62,9 @@ func (*Holder) Exited(int) {}
 // Stopping does nothing.
 func (*Holder) Stopping(int) {}
 
+// Ends does nothing.
+func (*Holder) Ends() {}
+
 // Ended does nothing.
 func (*Holder) Ended(int) {}
 

@@ -123,6 +123,44 @@ func descriptors(pids []int) map[uint64]int {
 	return count
 }
 
+// findSocket brings a copy of a socket that one of the processes has open.
+func findSocket(pids []int, inode uint64) (fd int, err error) {
+	for _, pid := range pids {
+		fd = -1
+		_ = osproc.EachDescriptor(pid, func(name, target string) {
+			if found, is := osproc.SocketInode(target); is && found == inode && fd < 0 {
+				fd = copyOfSocket(pid, name, inode)
+			}
+		})
+		if fd >= 0 {
+			return fd, nil
+		}
+	}
+	return -1, errNothing
+}
+
+// copyOfSocket copies a descriptor of a process when it leads to that socket still; -1 when not.
+func copyOfSocket(pid int, name string, inode uint64) int {
+	number, err := strconv.Atoi(name)
+	if err != nil {
+		return -1
+	}
+	process, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return -1
+	}
+	defer unix.Close(process)
+	fd, err := unix.PidfdGetfd(process, number, 0)
+	if err != nil {
+		return -1
+	}
+	if now, err := inodeOf(fd); err != nil || now != inode {
+		unix.Close(fd)
+		return -1
+	}
+	return fd
+}
+
 // epollSet is a descriptor of an epoll set in a process.
 type epollSet struct {
 	pid  int

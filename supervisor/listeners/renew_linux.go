@@ -90,11 +90,12 @@ func listenAt(fd, other int) error {
 }
 
 // inherited are options, beside those of hold.Options, that connections have of the socket that they
-// were accepted from.
+// were accepted from. They may be set at any time.
 var inherited = []struct{ level, name int }{
-	{unix.SOL_SOCKET, unix.SO_REUSEADDR}, {unix.SOL_SOCKET, unix.SO_PRIORITY}, {unix.SOL_SOCKET, unix.SO_MARK},
+	{unix.SOL_SOCKET, unix.SO_REUSEADDR}, {unix.SOL_SOCKET, unix.SO_MARK},
 	{unix.SOL_SOCKET, unix.SO_RCVLOWAT}, {unix.SOL_SOCKET, unix.SO_OOBINLINE},
-	{unix.IPPROTO_IP, unix.IP_TOS}, {unix.IPPROTO_IP, unix.IP_TTL},
+	{unix.IPPROTO_IP, unix.IP_TOS}, {unix.SOL_SOCKET, unix.SO_PRIORITY}, // IP_TOS sets that, too
+	{unix.IPPROTO_IP, unix.IP_TTL},
 	{unix.IPPROTO_IPV6, unix.IPV6_TCLASS}, {unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS},
 	{unix.IPPROTO_TCP, unix.TCP_NODELAY}, {unix.IPPROTO_TCP, unix.TCP_KEEPIDLE}, {unix.IPPROTO_TCP, unix.TCP_KEEPINTVL},
 	{unix.IPPROTO_TCP, unix.TCP_KEEPCNT}, {unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT}, {unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT},
@@ -147,10 +148,20 @@ func copyOptions(to, from int, want hold.Options) {
 	if want.Device != "" {
 		_ = unix.BindToDevice(to, want.Device)
 	}
-	if l, err := unix.GetsockoptLinger(from, unix.SOL_SOCKET, unix.SO_LINGER); err == nil && l.Onoff != 0 {
-		_ = unix.SetsockoptLinger(to, unix.SOL_SOCKET, unix.SO_LINGER, l)
+	copyLinger(to, from)
+	copyCongestion(to, from)
+}
+
+func copyLinger(to, from int) {
+	value, err := unix.GetsockoptLinger(from, unix.SOL_SOCKET, unix.SO_LINGER)
+	if now, failed := unix.GetsockoptLinger(to, unix.SOL_SOCKET, unix.SO_LINGER); err == nil && failed == nil && *now != *value {
+		_ = unix.SetsockoptLinger(to, unix.SOL_SOCKET, unix.SO_LINGER, value)
 	}
-	if name, err := unix.GetsockoptString(from, unix.IPPROTO_TCP, unix.TCP_CONGESTION); err == nil {
+}
+
+func copyCongestion(to, from int) {
+	name, err := unix.GetsockoptString(from, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
+	if now, _ := unix.GetsockoptString(to, unix.IPPROTO_TCP, unix.TCP_CONGESTION); err == nil && now != name {
 		_ = unix.SetsockoptString(to, unix.IPPROTO_TCP, unix.TCP_CONGESTION, name)
 	}
 }

@@ -13,8 +13,8 @@ type Status struct {
 type Socket struct {
 	Address, State string
 
-	Kind   string    // the same for programs: bound, handed, listening, held, let go
-	Gen    int       // that has bound it, was handed it, or listens
+	Kind   string    // the same for programs: handed, listening, held, let go
+	Gen    int       // that was handed it, or listens
 	Since  time.Time // when it is held
 	Reason string    // why it was let go
 }

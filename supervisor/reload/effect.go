@@ -71,8 +71,9 @@ type AwaitReady struct {
 // Stop ends the process tree of a generation: signal, grace, kill. Cancelled,
 // it kills now and is still answered.
 type Stop struct {
-	ID  ID
-	Gen int
+	ID   ID
+	Gen  int
+	Last bool // devguard ends: no other generation follows
 }
 
 // Drain ends what a generation left in the database.

@@ -313,7 +313,7 @@ func (m *machine) stop(then gap) {
 		m.cancel(r.ready)
 	}
 	gen := m.inst.gen
-	id := m.issue(func(id ID) Effect { return Stop{ID: id, Gen: gen} })
+	id := m.issue(func(id ID) Effect { return Stop{ID: id, Gen: gen, Last: !m.isOpen()} })
 	m.inst.phase = stopping{pid: r.pid, since: m.now, stop: id, await: r.await, then: then}
 	if r.await != 0 {
 		m.log(Log{What: LogInstanceStopping, Gen: gen, PID: r.pid})

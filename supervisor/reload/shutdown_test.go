@@ -73,3 +73,21 @@ func TestEchoOfAnInterruptOfTheApp(t *testing.T) {
 	}
 	w.end()
 }
+
+// TestLastStop: a stop knows whether another generation follows it.
+func TestLastStop(t *testing.T) {
+	w := served(t, Options{})
+	w.write("/page", 7)
+	w.pass(time.Second)
+	if e, ok := w.inFlight("check"); ok {
+		w.answer(e, false)
+	}
+	if e, ok := w.inFlight("stop"); !ok || e.(Stop).Last {
+		t.Errorf("for a restart: %+v", e)
+	}
+	w.calm()
+	w.step(Interrupt{})
+	if e, ok := w.inFlight("stop"); !ok || !e.(Stop).Last {
+		t.Errorf("at the end: %+v", e)
+	}
+}

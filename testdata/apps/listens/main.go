@@ -2,12 +2,12 @@
 
 // Command listens does what the file that it is given says, a line a command: it opens
 // listening sockets in every way that apps do, and some that none should. Every connection
-// is answered with the tag of the file. At SIGTERM it closes its listeners, waits a little,
+// is answered with the tag of the file and TCP_USER_TIMEOUT of its socket. At SIGTERM it closes its listeners, waits a little,
 // as for its clients, and exits.
 //
 //	tag WORD
 //	listen ADDR [OPTION...]   reuseport v6only keepalive rcvbuf sndbuf freebind transparent device
-//	                          tcp dup epoll
+//	                          timeout tcp dup epoll
 //	unix PATH                 a Unix socket, as the net package opens one
 //	fallback PORT             127.0.0.1:PORT, or the next port that is free
 //	dial ADDR                 "already running": exit 1 when somebody answers there
@@ -275,6 +275,8 @@ func option(fd int, name string) {
 		check(syscall.SetsockoptInt(fd, syscall.IPPROTO_IP, syscall.IP_FREEBIND, 1))
 	case "transparent":
 		check(syscall.SetsockoptInt(fd, syscall.IPPROTO_IP, syscall.IP_TRANSPARENT, 1))
+	case "timeout":
+		check(syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, 18, 77000)) // TCP_USER_TIMEOUT
 	case "device":
 		check(syscall.BindToDevice(fd, "lo"))
 	case "dup":
@@ -305,7 +307,8 @@ func serve(fd int) {
 			go func() {
 				f := os.NewFile(uintptr(c), "connection")
 				defer f.Close()
-				io.WriteString(f, "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n"+tag+"\n")
+				timeout, _ := syscall.GetsockoptInt(c, syscall.IPPROTO_TCP, 18) // TCP_USER_TIMEOUT
+				fmt.Fprintf(f, "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n%s\nuser timeout %d ms\n", tag, timeout)
 				syscall.Shutdown(c, syscall.SHUT_WR)
 				io.Copy(io.Discard, f) // else what it has sent would reset the connection
 			}()
