@@ -293,3 +293,18 @@ func TestPortOfAnotherAddress(t *testing.T) {
 	}
 	d.stop()
 }
+
+// TestHeldSocketOfAnotherFamily: what is held for 0.0.0.0 is not reached by ::1, where the next generation
+// listens, which is ready by its own answer.
+func TestHeldSocketOfAnotherFamily(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	d, dir := heldAt(t, "0.0.0.0:"+port, "[ready]\nhttp = '/'\n", nil)
+	mark := d.mark()
+	write(t, filepath.Join(dir, "sockets"), "tag save1\nlisten [::1]:"+port)
+	if l := d.wait(mark, "instance ready", nil); l.str("rule") != "http" {
+		t.Errorf("ready: %s", l.Raw)
+	}
+	d.serves("http://[::1]:"+port, "save1")
+	d.stop()
+}

@@ -200,6 +200,9 @@ func (row holding) play(t *testing.T, hold bool) {
 	if row.gone != "" && !poll(2*limit, func() bool { return refuses(fill(row.gone)) }) {
 		t.Errorf("%s does not refuse", fill(row.gone))
 	}
+	if hold && row.gone == "" {
+		d.takesAll(dir)
+	}
 	if !hold {
 		row.says = nil
 	}
@@ -213,6 +216,24 @@ func (row holding) play(t *testing.T, hold bool) {
 	}
 	if code := d.stop(); code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// takesAll waits until the app has taken all that is held: what it has not would be let go of some seconds
+// later, and be said then.
+func (d *devguard) takesAll(dir string) {
+	d.t.Helper()
+	var left []string
+	if !poll(limit, func() bool {
+		left = nil
+		for _, a := range statusIn(d.t, dir).Sockets.Addresses {
+			if a.Kind == "held" || a.Kind == "handed" {
+				left = append(left, a.Address+": "+a.State)
+			}
+		}
+		return len(left) == 0
+	}) {
+		d.t.Errorf("not taken: %q", left)
 	}
 }
 

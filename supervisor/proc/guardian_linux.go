@@ -5,6 +5,8 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"unicode"
@@ -55,24 +57,52 @@ func appAttr() *syscall.SysProcAttr {
 }
 
 // installFilter has the calling thread, and what it forks, ask devguard before bind and
-// listen. Not for a program that runs with other privileges than ours, nor for a command that
-// has one in it (sh -c "sudo ..."): without CAP_SYS_ADMIN the filter would take them from it.
+// listen. Not for a program that runs with other privileges than ours, nor, where the filter takes them
+// from it, for a shell that starts one (sh -c "sudo ..."): it would fail once before that is noticed.
 func installFilter(path string, args []string) (fd int, asksExec bool, err error) {
-	for _, program := range append(programsIn(args), path) {
-		if has := osproc.Privileges(program); has != "" {
-			return -1, false, fmt.Errorf("%s %s", program, has)
+	if err := privileged(path); err != nil {
+		return -1, false, err
+	}
+	return seccomp.Install(func() error {
+		for _, program := range programsIn(shellText(path, args)) {
+			if err := privileged(program); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// privileged is an error that says which privileges a program has; nil when it has none.
+func privileged(program string) error {
+	if has := osproc.Privileges(program); has != "" {
+		return fmt.Errorf("%s %s", program, has)
+	}
+	return nil
+}
+
+// shellText is what a shell that is started directly, or by something like env, is to do; "" without
+// one. Other arguments are no programs: `bot ping` is none of ping's.
+func shellText(path string, args []string) string {
+	words := append([]string{path}, args...)
+	for i, word := range words[:max(len(words)-2, 0)] {
+		options := words[i+1]
+		if slices.Contains(shells, filepath.Base(word)) && strings.HasPrefix(options, "-") && strings.Contains(options, "c") {
+			return words[i+2]
 		}
 	}
-	return seccomp.Install()
+	return ""
 }
+
+var shells = []string{"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish"}
 
 // maxWords bounds what is looked for in PATH before a start.
 const maxWords = 64
 
-// programsIn returns the programs that a command line may name, also within the text of a shell.
-func programsIn(args []string) []string {
+// programsIn returns the programs that the text of a shell may name.
+func programsIn(text string) []string {
 	var found []string
-	words := strings.FieldsFunc(strings.Join(args, " "), func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`;&|()'"`+"`", r) })
+	words := strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`;&|()'"`+"`", r) })
 	for _, word := range words[:min(len(words), maxWords)] {
 		if strings.HasPrefix(word, "-") {
 			continue

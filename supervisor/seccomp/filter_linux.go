@@ -51,10 +51,14 @@ var flags = []uintptr{
 // Install puts the filter on the calling thread, to which the caller's goroutine must
 // be locked for good, and returns the descriptor of its notifications, close-on-exec.
 // Without CAP_SYS_ADMIN the thread and what it forks cannot gain privileges any more
-// (no_new_privs): that is the kernel's condition. Then each exec is asked about, too: asksExec.
-func Install() (fd int, asksExec bool, err error) {
+// (no_new_privs): that is the kernel's condition. Then each exec is asked about, too: asksExec. Before that
+// loses is called; its error is returned, and nothing has been done.
+func Install(loses func() error) (fd int, asksExec bool, err error) {
 	fd, err = install(filter(calls...))
 	if errors.Is(err, unix.EACCES) {
+		if err := loses(); err != nil {
+			return -1, false, err
+		}
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 			return -1, false, fmt.Errorf("set no_new_privs: %w", err)
 		}

@@ -25,7 +25,7 @@ func filtered(t testing.TB, f func()) (l *Listener, done <-chan struct{}) {
 	got, ended := make(chan installed), make(chan struct{})
 	go testneed.OwnThread(func() {
 		defer close(ended)
-		fd, _, err := Install()
+		fd, _, err := Install(func() error { return nil })
 		got <- installed{fd, err}
 		if err == nil {
 			f()
@@ -169,7 +169,7 @@ func TestCloseEndsReceive(t *testing.T) {
 
 func TestOneListenerForAThread(t *testing.T) {
 	var again error
-	_, done := filtered(t, func() { _, _, again = Install() })
+	_, done := filtered(t, func() { _, _, again = Install(func() error { return nil }) })
 	<-done
 	if again == nil || again.Error() != "the system calls of this process are watched already, by the container's runtime or by another devguard" {
 		t.Errorf("a second filter: %v", again)
