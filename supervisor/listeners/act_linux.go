@@ -94,7 +94,7 @@ func (h *Holder) letGo(a hold.LetGo, acts []hold.Action) (err error) {
 }
 
 // abandoned returns those sockets which no process of the tree has open, and on which connections wait
-// unless all are asked for.
+// unless all are asked for. There are none while a process does not let us look.
 func (h *Holder) abandoned(l hold.Look) []uint64 {
 	found := slices.Clone(l.Inodes)
 	if !l.All {
@@ -106,8 +106,8 @@ func (h *Holder) abandoned(l hold.Look) []uint64 {
 	if len(found) == 0 {
 		return nil
 	}
-	open := descriptors(h.pids())
-	return slices.DeleteFunc(found, func(inode uint64) bool { return open[inode] > 0 })
+	open, _, hidden := survey(h.pids())
+	return slices.DeleteFunc(found, func(inode uint64) bool { return hidden || open[inode] > 0 })
 }
 
 // keep asks the keeper for something.

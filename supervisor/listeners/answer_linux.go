@@ -108,7 +108,7 @@ func (h *Holder) bind(c call) (answered bool, err error) {
 
 // look finds out what a bind that a kept socket has to do with is decided by.
 func (h *Holder) look(r *hold.Request, near []uint64, n seccomp.Notification) {
-	count, sets := survey(h.pids())
+	count, sets, _ := survey(h.pids())
 	r.Open = map[uint64]bool{}
 	for _, inode := range near {
 		r.Open[inode] = count[inode] > 0

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"slices"
@@ -119,7 +120,7 @@ func programOf(n seccomp.Notification) (path, within string, err error) {
 
 // descriptors counts the descriptors that processes have of each socket.
 func descriptors(pids []int) map[uint64]int {
-	count, _ := survey(pids)
+	count, _, _ := survey(pids)
 	return count
 }
 
@@ -168,19 +169,20 @@ type epollSet struct {
 }
 
 // survey is descriptors, and the epoll sets of those processes: in one pass, because the app waits for
-// it and may have a thousand descriptors.
-func survey(pids []int) (count map[uint64]int, sets []epollSet) {
+// it and may have a thousand descriptors. hidden says that one of them does not let us look.
+func survey(pids []int) (count map[uint64]int, sets []epollSet, hidden bool) {
 	count = map[uint64]int{}
 	for _, pid := range pids {
-		_ = osproc.EachDescriptor(pid, func(name, target string) {
+		err := osproc.EachDescriptor(pid, func(name, target string) {
 			if inode, ok := osproc.SocketInode(target); ok {
 				count[inode]++
 			} else if target == "anon_inode:[eventpoll]" {
 				sets = append(sets, epollSet{pid, name})
 			}
 		})
+		hidden = hidden || errors.Is(err, fs.ErrPermission)
 	}
-	return count, sets
+	return count, sets, hidden
 }
 
 // polled reports whether a descriptor is in one of the epoll sets already: put another socket in its
