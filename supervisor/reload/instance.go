@@ -49,8 +49,8 @@ type generation struct {
 // made is what a generation was started with, to compare with what there is.
 type made struct{ binary, runtime, env change.Digest }
 
-func (m made) digest() change.Digest {
-	return change.DigestOf(slices.Concat(m.binary[:], m.runtime[:], m.env[:]))
+func (all made) digest() change.Digest {
+	return change.DigestOf(slices.Concat(all.binary[:], all.runtime[:], all.env[:]))
 }
 
 // phase is one of the types below, with what is known in that phase alone.
