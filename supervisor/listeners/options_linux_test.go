@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // TestCopyOptions: a kept socket, which listens, gets all options of the new generation's own, which has
@@ -44,7 +46,7 @@ func streamSocket(t *testing.T, family, protocol int) int {
 	t.Helper()
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
-		t.Skip(err)
+		testneed.Skip(t, "mptcp", err)
 	}
 	t.Cleanup(func() { unix.Close(fd) })
 	return fd
