@@ -71,7 +71,10 @@ var wording = map[string]func(s *sentence, f *fields, p palette){
 		}
 	},
 	logline.MsgBuildDiffers: func(s *sentence, f *fields, _ palette) {
-		s.text = "a fast build was not what the go command builds, which is served now; both are in " + f.text("kept")
+		s.text = "a fast build was not what the go command builds, which is served now"
+		if kept := f.text("kept"); kept != "" {
+			s.text += "; both are in " + kept
+		}
 	},
 	logline.MsgBuildFailed: buildFailed,
 	logline.MsgBuildCancelled: func(s *sentence, f *fields, p palette) {

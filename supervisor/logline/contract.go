@@ -93,7 +93,7 @@ var Contract = map[string]Attrs{
 	MsgBuildFinished:  {"gen": "int", "ms": "int", "way?": "fast"},
 	MsgBuildByGo:      {"gen": "int", "reason": "string"},
 	MsgBuildVerified:  {"gen": "int", "reason?": "string"},
-	MsgBuildDiffers:   {"gen": "int", "kept": "string", "hint": "string"},
+	MsgBuildDiffers:   {"gen": "int", "kept?": "string", "hint": "string"},
 	MsgBuildFailed:    {"gen": "int", "ms": "int", "serving?": "int", "error?": "string", "errors?": "strings", "hint?": "string"},
 	MsgBuildCancelled: {"gen": "int", "ms": "int"},
 	MsgRestartSkipped: {"gen": "int", "reason": "string", "serving?": "int", "hint?": "string"},

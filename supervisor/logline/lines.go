@@ -82,10 +82,14 @@ func BuildVerified(g int, reason string) Line {
 }
 
 // BuildDiffers says that a fast build has made another program than the go command, whose program
-// becomes generation g; kept is the directory that has both.
+// becomes generation g; kept is the directory that has both, "" when they could not be kept.
 func BuildDiffers(g int, kept string) Line {
-	return line(slog.LevelError, MsgBuildDiffers, gen(g), slog.String("kept", kept),
-		slog.String("hint", "report this with that directory; until devguard is started again, the go command builds everything"))
+	report := "report this with that directory"
+	if kept == "" {
+		report = "report this"
+	}
+	return line(slog.LevelError, MsgBuildDiffers, gen(g)).withString("kept", kept).
+		With(slog.String("hint", report+"; until devguard is started again, the go command builds everything"))
 }
 
 // BuildFailed says why a build failed: by messages about files or, when there
