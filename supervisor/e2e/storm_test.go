@@ -17,6 +17,10 @@ import (
 // went wrong may have begun in them.
 var stormSeed = flag.Uint64("storm", 0, "run only the process of storms that begins with this seed")
 
+// stormFast has every process of storms build without the go command where that can be, not every
+// fourth.
+var stormFast = flag.Bool("storm-fast", false, "allow fast builds in all processes of storms")
+
 // A storm is a few edits of all kinds in quick succession, ending in a tree that
 // builds. Several of them hit one devguard, as in a day's work.
 const stormsPerProcess = 15
@@ -48,13 +52,13 @@ func TestStorms(t *testing.T) {
 	}
 }
 
-// storms lets a number of storms loose on one devguard. Every fourth one need not build with
-// the go command; it returns how many builds were made without.
+// storms lets a number of storms loose on one devguard. Every fourth one, or with -storm-fast each, need
+// not build with the go command; it returns how many builds were made without.
 func storms(t *testing.T, seed uint64) (fast int) {
 	s := &storm{t: t, base: t.TempDir(), r: rand.New(rand.NewPCG(seed, 0))}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("repeat with: go test -run TestStorms -storm %d\n%s", seed, strings.Join(s.story, "\n"))
+			t.Logf("repeat with: go test -run TestStorms -storm %d -storm-fast=%t\n%s", seed, *stormFast, strings.Join(s.story, "\n"))
 		}
 	})
 	s.world = newWorld()
@@ -64,7 +68,7 @@ func storms(t *testing.T, seed uint64) (fast int) {
 	s.git("init", "-q", "-b", "main")
 	s.commit()
 	args := []string{"--db", "off"}
-	if s.fast = seed%4000 == 0; s.fast {
+	if s.fast = *stormFast || seed%4000 == 0; s.fast {
 		config := filepath.Join(t.TempDir(), "devguard.toml")
 		write(t, config, "[build]\nfast = \"auto\"\n")
 		args = append(args, "--config", config, "-v")
