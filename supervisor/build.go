@@ -20,7 +20,7 @@ import (
 func (s *Supervisor) build(e reload.Build) doer {
 	first := s.first
 	req := s.buildRequest(e.Gen)
-	quick := s.quick(e)
+	quick, plan := s.quick(e, req), s.plan
 	if first && s.Progress {
 		req.Progress = s.Screen.Packages
 	}
@@ -29,8 +29,11 @@ func (s *Supervisor) build(e reload.Build) doer {
 			return reload.Built{ID: e.ID, Err: err}
 		}
 		var pruned sync.WaitGroup // beside the build: it takes a millisecond, or twenty
-		pruned.Go(func() { s.warn(s.StateDir.Prune(append(e.Keep[:], e.Gen)...)) })
-		made := quick(ctx, req.Out)
+		pruned.Go(func() {
+			s.warn(s.StateDir.Prune(append(e.Keep[:], e.Gen)...))
+			s.pruneObjects(s.objects(e.ID), plan)
+		})
+		made := quick(ctx)
 		res := made.result
 		if !made.done {
 			res = build.Run(ctx, req)
@@ -49,16 +52,14 @@ func (s *Supervisor) build(e reload.Build) doer {
 		ev := reload.Built{
 			ID: e.ID, Snapshot: snap, Binary: res.Digest, Path: res.Out,
 			Took: res.Took, Link: res.Link, Cancelled: res.Cancelled, Err: res.Err,
-			Fast: made.done, Refused: made.refused,
+			Fast: made.done, Refused: made.refused, Lasting: made.lasting,
 		}
 		if res.Err != nil {
 			ev.Detail = diagnostics(req.Dir, res.Diagnostics)
 		}
 		ev.Brings = func() {
 			s.first = s.first && res.Cancelled
-			if made.next != nil {
-				s.plan, s.planned = made.next, res.Digest
-			}
+			s.takePlan(e, made, res)
 		}
 		return ev
 	}

@@ -3,23 +3,38 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"fmt"
-	"iter"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/build"
 	"github.com/devguard/devguard/supervisor/change"
-	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/fastbuild"
-	"github.com/devguard/devguard/supervisor/osproc"
+	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/reload"
 )
+
+// unsupported says that builds are to be fast where that is not supported; false when there is nothing
+// to say, or that was said when they were to be so before.
+func unsupported(before, now *config.Config, supported bool) (logline.Line, bool) {
+	if supported || !wantsFast(now) || before != nil && wantsFast(before) {
+		return logline.Line{}, false
+	}
+	return logline.Note(false, "fast builds are not supported on "+runtime.GOOS+": the go command builds everything", ""), true
+}
+
+// tellUnsupported says that of the configuration that there is now.
+func (s *Supervisor) tellUnsupported(before *config.Config) {
+	if line, tell := unsupported(before, s.cfg, fastbuild.Supported); tell {
+		line.To(s.Log)
+	}
+}
 
 // quickly is what came of a try to build without the go command.
 type quickly struct {
@@ -27,38 +42,71 @@ type quickly struct {
 	result  build.Result    // when it is done
 	next    *fastbuild.Plan // likewise
 	refused reload.Refusal  // why the go command has to build
+	lasting bool            // so has it of any edit, whatever the program
 }
 
 // quick returns what tries to build without the go command. Nothing of a try that fails is shown: the
 // go command builds then, and says what is wrong.
-func (s *Supervisor) quick(e reload.Build) func(ctx context.Context, out string) quickly {
-	plan, noPlan, served := s.plan, s.noPlan, s.planned
-	folder := s.objects(e.ID)
-	return func(ctx context.Context, out string) quickly {
+func (s *Supervisor) quick(e reload.Build, req build.Request) func(ctx context.Context) quickly {
+	plan, noPlan, planned := s.plan, s.noPlan, s.planned
+	target := fastbuild.Target{Out: req.Out, Folder: s.objects(e.ID), Known: planned != change.Digest{} && planned == e.Binary}
+	return func(ctx context.Context) quickly {
 		switch {
-		case plan == nil && noPlan == reload.Refusal{}:
-			return quickly{refused: reload.Refusal{Kind: string(fastbuild.NoPlan)}}
 		case !e.Fast:
 			return quickly{refused: reload.Refusal{Kind: noPlan.Kind}} // it was said when that came to light
-		case plan == nil:
-			return quickly{refused: noPlan}
+		case plan != nil:
+			return byPlan(ctx, plan, planned, target)
 		}
-		begin := time.Now()
-		made, err := plan.Make(ctx, fastbuild.Target{Out: out, Folder: folder, Known: served != change.Digest{} && served == e.Binary})
-		if ctx.Err() != nil {
-			return quickly{done: true, result: build.Result{Took: time.Since(begin), Cancelled: true, Err: context.Cause(ctx)}}
+		if err := refusedAlways(ctx, req); err != nil {
+			return quickly{refused: whyNot(err), lasting: true}
 		}
-		if err != nil {
-			return quickly{refused: whyNot(err)}
+		if noPlan == (reload.Refusal{}) {
+			noPlan.Kind = string(fastbuild.NoPlan)
 		}
-		if made.Same {
-			return quickly{done: true, next: made.Next, result: build.Result{Digest: served, Took: time.Since(begin)}}
-		}
-		digest, err := build.Digest(out)
-		if err != nil {
-			return quickly{refused: whyNot(err)}
-		}
-		return quickly{done: true, next: made.Next, result: build.Result{Out: out, Digest: digest, Took: time.Since(begin), Link: time.Since(made.LinkBegan)}}
+		return quickly{refused: noPlan}
+	}
+}
+
+// byPlan builds by a plan, which is of the program planned.
+func byPlan(ctx context.Context, plan *fastbuild.Plan, planned change.Digest, target fastbuild.Target) quickly {
+	begin := time.Now()
+	made, err := plan.Make(ctx, target)
+	if ctx.Err() != nil {
+		return quickly{done: true, result: build.Result{Took: time.Since(begin), Cancelled: true, Err: context.Cause(ctx)}}
+	}
+	if err != nil {
+		return quickly{refused: whyNot(err)}
+	}
+	if made.Same {
+		return quickly{done: true, next: made.Next, result: build.Result{Digest: planned, Took: time.Since(begin)}}
+	}
+	digest, err := build.Digest(target.Out)
+	if err != nil {
+		return quickly{refused: whyNot(err)}
+	}
+	return quickly{done: true, next: made.Next, result: build.Result{Out: target.Out, Digest: digest, Took: time.Since(begin), Link: time.Since(made.LinkBegan)}}
+}
+
+// refusedAlways says why no program is built without the go command by these settings.
+func refusedAlways(ctx context.Context, req build.Request) error {
+	r, err := recording(ctx, req, "")
+	if err != nil {
+		return nil // the go command says what is wrong
+	}
+	return r.Refused()
+}
+
+// takePlan keeps the plan that the next fast build is made by.
+func (s *Supervisor) takePlan(e reload.Build, made quickly, res build.Result) {
+	unknown := made.refused.Kind == string(fastbuild.Unchanged) && res.Digest != s.planned
+	switch {
+	case made.next != nil:
+		s.plan, s.planned = made.next, res.Digest
+	case made.lasting:
+		s.noPlan = made.refused
+	case res.Err != nil:
+	case !e.Fast, unknown: // nobody knows what is wrong with it; or there is more to the program than it knows
+		s.plan, s.planned = nil, change.Digest{}
 	}
 }
 
@@ -72,21 +120,25 @@ func whyNot(err error) reload.Refusal {
 	return reload.Refusal{Kind: doesNotBuild, Text: doesNotBuild}
 }
 
-// wayOf says which way an edit of a file would be built.
-func wayOf(ctx context.Context, cfg *config.Config, environ []string, file string) string {
-	plan, err := survey(ctx, build.Request{Dir: cfg.App.BuildDir, Package: cfg.App.Package, Flags: cfg.Build.Flags, Env: environ})
-	if err == nil {
-		refusal := plan.About(file)
-		switch {
-		case refusal != nil:
-			err = refusal
-		case strings.HasSuffix(file, ".go"):
-			return "an edit that keeps its imports and directives is built without the go command"
-		default:
-			return "an edit of it is built without the go command"
+// waysOf returns what says which way an edit of a file would be built. The go command is asked how it
+// would build the package when that is called first.
+func waysOf(survey func() (*fastbuild.Plan, error)) func(file string) string {
+	survey = sync.OnceValues(survey)
+	return func(file string) string {
+		plan, err := survey()
+		if err == nil {
+			refusal := plan.About(file)
+			switch {
+			case refusal != nil:
+				err = refusal
+			case strings.HasSuffix(file, ".go"):
+				return "an edit that keeps its imports and directives is built without the go command"
+			default:
+				return "an edit of it is built without the go command"
+			}
 		}
+		return "the go command builds an edit of it: " + err.Error()
 	}
-	return "the go command builds an edit of it: " + err.Error()
 }
 
 func survey(ctx context.Context, req build.Request) (*fastbuild.Plan, error) {
@@ -113,130 +165,6 @@ func (s *Supervisor) objects(id reload.ID) string {
 	return filepath.Join(s.StateDir.ObjectsDir(), strconv.FormatUint(uint64(id), 10))
 }
 
-// verify has the go command build what is served, with the least priority, and compares. It records
-// the plan of the next fast build when the one that there is is not of this tree.
-func (s *Supervisor) verify(e reload.Verify) doer {
-	req, plan, modules := s.buildRequest(e.Gen), s.plan, s.moduleFiles()
-	dir := s.objects(e.ID)
-	base, kept := s.StateDir.ObjectsDir(), filepath.Join(s.StateDir.Path(), fmt.Sprint("differs-", e.Gen))
-	return func(ctx context.Context) reload.Event {
-		ev := reload.Verified{ID: e.ID}
-		expected := func(res build.Result) bool { return res.Digest == e.Binary }
-		var res build.Result
-		var next *fastbuild.Plan
-		var err error
-		osproc.Background(func() { res, next, err = verifyBy(ctx, req, modules, plan, dir, expected) })
-		if ctx.Err() != nil {
-			ev.Cancelled = true // its objects are removed after the next one: somebody waits for the end of this
-			return ev
-		}
-		if ev.Snapshot, ev.Err = s.lookAgain(ctx, false); ev.Err != nil {
-			return ev
-		}
-		switch {
-		case res.Err != nil:
-			ev.Err = fmt.Errorf("build again to verify what is served: %w", res.Err)
-		case res.Digest != e.Binary:
-			ev.Binary, ev.Path, ev.Kept = res.Digest, res.Out, kept
-			ev.Err = keepDifference(kept, e.Path, res.Out, plan)
-		default:
-			ev.Binary = res.Digest
-			os.RemoveAll(filepath.Dir(res.Out)) // nobody needs it twice
-		}
-		pruneObjects(base, next)
-		var why reload.Refusal
-		if err != nil {
-			why = whyNot(err)
-		}
-		ev.Refused, ev.Lasting = why, lasting(err)
-		if res.Err == nil { // else the plan that there is stays, with the program that it is of
-			ev.Brings = func() { s.plan, s.noPlan, s.planned = next, why, e.Binary }
-		}
-		return ev
-	}
-}
-
-// moduleFiles are the files that the go command reads to choose modules and their versions, and profiles. Some
-// are of modules that no package comes from.
-func (s *Supervisor) moduleFiles() []string {
-	if s.graph == nil {
-		return nil
-	}
-	var all []string
-	for name, role := range s.graph.Files {
-		if role == classify.Module || role == classify.Profile {
-			all = append(all, name)
-		}
-	}
-	return all
-}
-
-// verifyBy builds with the go command alone. It returns the plan of what was built: the one that there
-// is, when that is of this tree, or a new one; with none, the error says why. Nothing is recorded of a
-// program that is not as expected.
-func verifyBy(ctx context.Context, req build.Request, modules []string, plan *fastbuild.Plan, dir string, expected func(build.Result) bool) (build.Result, *fastbuild.Plan, error) {
-	known := fastbuild.Request{Files: modules, Before: fastbuild.NamesIn(directories(req.Sources)), Began: time.Now()}
-	req.Objects = filepath.Join(dir, "built")
-	os.Remove(req.Out) // one that is there already would not be linked
-	res := build.Run(ctx, req)
-	switch {
-	case res.Err != nil:
-		return res, plan, res.Err
-	case !expected(res):
-		return res, nil, nil
-	}
-	if plan != nil && current(plan) {
-		return res, plan, nil
-	}
-	plan, err := record(ctx, req, res, known, filepath.Join(dir, "record"))
-	return res, plan, err
-}
-
-// current reports whether a plan is of the tree as it is.
-func current(plan *fastbuild.Plan) bool {
-	e, err := plan.Look()
-	if err != nil {
-		return false
-	}
-	_, refused := plan.Decide(e)
-	return refused != nil && refused.Kind == fastbuild.Unchanged
-}
-
-// directories are those of the packages, and of what they embed.
-func directories(src build.Sources) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for _, pkg := range src.Packages {
-			if !yield(pkg.Dir) {
-				return
-			}
-		}
-		if src.Files == nil {
-			return
-		}
-		for name := range src.Files {
-			if !yield(filepath.Dir(name)) {
-				return
-			}
-		}
-	}
-}
-
-// record records the plan of a build; known is what is known of the tree from before it.
-func record(ctx context.Context, req build.Request, res build.Result, known fastbuild.Request, tmp string) (*fastbuild.Plan, error) {
-	defer os.RemoveAll(tmp)
-	r, err := recording(ctx, req, tmp)
-	if err != nil {
-		return nil, err
-	}
-	r.Linked, r.Began, r.Before = filepath.Join(req.Objects, build.LinkedBy), known.Began, known.Before
-	r.Files = append(r.Files, known.Files...)
-	r.Same = func(program string) (bool, error) {
-		digest, err := build.Digest(program)
-		return digest == res.Digest, err
-	}
-	return fastbuild.Record(ctx, r)
-}
-
 // recording is the request for the plan of a build.
 func recording(ctx context.Context, req build.Request, tmp string) (fastbuild.Request, error) {
 	if req.Goflags == nil {
@@ -254,11 +182,15 @@ func recording(ctx context.Context, req build.Request, tmp string) (fastbuild.Re
 	return r, err
 }
 
-// pruneObjects removes the directories that the plan links nothing of.
-func pruneObjects(base string, plan *fastbuild.Plan) {
-	var used []string
-	if plan != nil {
-		used = plan.Directories(base)
+// pruneObjects removes what none of the plans links, but for one directory that is being filled. It may
+// be called by one build at a time.
+func (s *Supervisor) pruneObjects(filled string, plans ...*fastbuild.Plan) {
+	base := s.StateDir.ObjectsDir()
+	used := []string{filepath.Base(filled)}
+	for _, plan := range plans {
+		if plan != nil {
+			used = append(used, plan.Directories(base)...)
+		}
 	}
 	entries, _ := os.ReadDir(base)
 	for _, e := range entries {
@@ -266,19 +198,4 @@ func pruneObjects(base string, plan *fastbuild.Plan) {
 			os.RemoveAll(filepath.Join(base, e.Name()))
 		}
 	}
-}
-
-// keepDifference keeps both programs, and the plan that the fast one was made by.
-func keepDifference(dir, fast, real string, plan *fastbuild.Plan) error {
-	err := os.MkdirAll(dir, 0o700)
-	for name, program := range map[string]string{"fast": fast, "go": real} {
-		err = errors.Join(err, os.Link(program, filepath.Join(dir, name)))
-	}
-	if plan != nil {
-		err = errors.Join(err, os.WriteFile(filepath.Join(dir, "plan.json"), plan.JSON(), 0o600))
-	}
-	if err != nil {
-		return fmt.Errorf("keep the programs that differ: %w", err)
-	}
-	return nil
 }

@@ -17,11 +17,8 @@ import (
 
 	"github.com/devguard/devguard/supervisor/build"
 	"github.com/devguard/devguard/supervisor/change"
-	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/fastbuild"
 	"github.com/devguard/devguard/supervisor/reload"
-	"github.com/devguard/devguard/supervisor/statedir"
-	"github.com/devguard/devguard/supervisor/watch"
 )
 
 // campaign asks for the long versions of tests that have one.
@@ -162,25 +159,9 @@ func TestWrongComparisonOfExportsIsCaught(t *testing.T) {
 // served, a fast build that makes that again would be "the same program".
 func TestVerifyThatFailsLeavesThePlan(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	for name, text := range map[string]string{"go.mod": "module m\n", "main.go": "package main\n\nfunc main() {\n"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	st, err := statedir.Open(dir, "app")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer st.Close()
-	w, err := watch.New(watch.Options{Poll: watch.PollOff})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
 	plan, planned := new(fastbuild.Plan), change.Digest{1}
-	s := &Supervisor{Options: Options{StateDir: st, Environ: os.Environ()}, cfg: config.Default(dir), watch: w, plan: plan, planned: planned}
-	s.cfg.App.BuildDir, s.cfg.App.Package = dir, "."
+	s := newFastSupervisor(t, "package main\n\nfunc main() {\n")
+	s.plan, s.planned = plan, planned
 	ev := s.verify(reload.Verify{ID: 1, Gen: 2, Binary: change.Digest{2}})(t.Context()).(reload.Verified)
 	if ev.Err == nil || !strings.Contains(ev.Err.Error(), "build again to verify") {
 		t.Fatalf("verified: %v", ev.Err)
@@ -363,17 +344,23 @@ func TestWayOf(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cfg := config.Default(dir)
-	cfg.App.BuildDir, cfg.App.Package = dir, "."
-	environ := append(os.Environ(), "GOFLAGS=", "GOENV=off", "GOWORK=off")
+	surveys := 0
+	wayOf := waysOf(func() (*fastbuild.Plan, error) {
+		surveys++
+		environ := append(os.Environ(), "GOFLAGS=", "GOENV=off", "GOWORK=off")
+		return survey(t.Context(), build.Request{Dir: dir, Package: ".", Env: environ})
+	})
 	for name, want := range map[string]string{
 		"main.go":       "an edit that keeps its imports and directives is built without the go command",
 		"a.html":        "an edit of it is built without the go command",
 		"asm/asm.go":    "the go command builds an edit of it: the package has assembly or objects: example.com/way/asm",
 		"asm/asm_all.s": "the go command builds an edit of it: a file changed that is not compiled",
 	} {
-		if got := wayOf(t.Context(), cfg, environ, filepath.Join(dir, name)); !strings.HasPrefix(got, want) {
+		if got := wayOf(filepath.Join(dir, name)); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %s", name, got)
 		}
+	}
+	if surveys != 1 {
+		t.Errorf("the go command was asked %d times", surveys)
 	}
 }

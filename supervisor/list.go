@@ -11,6 +11,7 @@ import (
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/config"
+	"github.com/devguard/devguard/supervisor/fastbuild"
 	"github.com/devguard/devguard/supervisor/graph"
 	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/reload"
@@ -131,10 +132,13 @@ func Classifier(ctx context.Context, cfg *config.Config, environ []string, log *
 	if cfg.Build.Fast != config.FastAuto {
 		return rules.Classify, nil
 	}
+	wayOf := waysOf(func() (*fastbuild.Plan, error) {
+		return survey(ctx, build.Request{Dir: cfg.App.BuildDir, Package: cfg.App.Package, Flags: cfg.Build.Flags, Env: environ})
+	})
 	return func(path string) classify.Class {
 		c := rules.Classify(path)
 		if c.Source {
-			c.Reason += "; " + wayOf(ctx, cfg, environ, path)
+			c.Reason += "; " + wayOf(path)
 		}
 		return c
 	}, nil

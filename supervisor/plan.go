@@ -11,6 +11,7 @@ import (
 	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/dotenv"
+	"github.com/devguard/devguard/supervisor/fastbuild"
 	"github.com/devguard/devguard/supervisor/graph"
 	"github.com/devguard/devguard/supervisor/paths"
 	"github.com/devguard/devguard/supervisor/reload"
@@ -74,7 +75,7 @@ func watchOptions(cfg *config.Config, stateDir string) watch.Options {
 // decisions are the settings that the decider needs. env is what the app would get; last
 // returns the fingerprint of the last success of a hook.
 func decisions(cfg *config.Config, env []string, last func(key string) string) reload.Options {
-	o := reload.Options{Command: len(cfg.App.Command) > 0, RestartOnCrash: cfg.App.RestartOnCrash, Fast: cfg.Build.Fast == config.FastAuto && len(cfg.App.Command) == 0}
+	o := reload.Options{Command: len(cfg.App.Command) > 0, RestartOnCrash: cfg.App.RestartOnCrash, Fast: wantsFast(cfg) && fastbuild.Supported}
 	for _, h := range cfg.Hooks {
 		hook := reload.Hook{Name: h.Name, Key: hookKey(cfg, h, env), Migrates: h.Migrates}
 		switch h.Then {
@@ -92,6 +93,11 @@ func decisions(cfg *config.Config, env []string, last func(key string) string) r
 		o.Hooks = append(o.Hooks, hook)
 	}
 	return o
+}
+
+// wantsFast reports whether builds are to do without the go command where they can.
+func wantsFast(cfg *config.Config) bool {
+	return cfg.Build.Fast == config.FastAuto && len(cfg.App.Command) == 0
 }
 
 // makesStyles reports whether a hook makes stylesheets and nothing else, as far as it says.

@@ -67,6 +67,11 @@ func (s Snapshot) SameContents(o Snapshot) bool {
 		s.Config == o.Config && slices.Equal(s.Hooks, o.Hooks)
 }
 
+// SameBuild reports whether both snapshots have the same contents of all that a build is made of.
+func (s Snapshot) SameBuild(o Snapshot) bool {
+	return s.Source == o.Source && s.Shape == o.Shape && s.Config == o.Config
+}
+
 // SameWork reports whether both snapshots ask for the same work: contents are equal, and so is
 // whether git is busy, which holds migrating hooks.
 func (s Snapshot) SameWork(o Snapshot) bool { return s.SameContents(o) && s.GitBusy == o.GitBusy }

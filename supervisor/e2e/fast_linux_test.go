@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,6 +81,9 @@ func TestFastBuildThatDiffersIsReplaced(t *testing.T) {
 	edit(t, filepath.Join(dir, "lib", "lib.go"), "'1'", "'2'")
 	d.wait(mark, "build verified", nil)
 	falsify(t, filepath.Join(dir, ".devguard", "app", "objects"), "mark-v2.", "mark-vX.")
+	for gen := range 9 { // of an earlier run
+		write(t, filepath.Join(dir, ".devguard", "app", fmt.Sprint("differs-", gen), "fast"), "old")
+	}
 	mark = d.mark()
 	edit(t, filepath.Join(dir, "main.go"), `"v1"`, `"v2"`)
 	d.serves(url, "v2 mark-vX.")

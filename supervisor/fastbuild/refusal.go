@@ -54,6 +54,13 @@ func (k Kind) Lasting() bool {
 	return false
 }
 
+// Supported reports whether anything is built without the go command on this system.
+const Supported = supported
+
+// Refused is a *Refusal when nothing is built without the go command by these settings, whatever the
+// program; else nil. No process is started for it. Linked, Began, Same and Tmp are not needed.
+func (r Request) Refused() error { return r.refused() }
+
 // Error says why, for people.
 func (r *Refusal) Error() string {
 	if r.What == "" {

@@ -68,11 +68,12 @@ func (s State) buildWanted() bool {
 // build starts a build of the tree as it is now.
 func (m *machine) build() {
 	gen := m.nextGen()
+	why, slow := m.slow()
 	id := m.issue(func(id ID) Effect {
-		return Build{ID: id, Gen: gen, Keep: m.binariesInUse(), Fast: m.fast(), Binary: m.binary.digest}
+		return Build{ID: id, Gen: gen, Keep: m.binariesInUse(), Fast: !slow, Binary: m.binary.digest}
 	})
 	m.begin(building{
-		id: id, gen: gen, seq: m.tree.Seq, asked: m.asked,
+		id: id, gen: gen, seq: m.tree.Seq, asked: m.asked, slow: why,
 		inputs: inputs{version: m.tree.Version, headers: m.tree.Headers, unlisted: m.tree.Unlisted, started: m.now},
 	})
 	m.log(Log{What: LogBuildStarted, Gen: gen})
@@ -165,9 +166,12 @@ func (m *machine) takeBuild(ev Built, b building) {
 		m.log(Log{What: LogBuildFailed, Gen: b.gen, Took: ev.Took, Err: ev.Err, Detail: ev.Detail})
 		return
 	}
+	if b.slow != (Refusal{}) {
+		ev.Refused = b.slow
+	}
 	m.built = goodBuild{b.inputs}
 	m.countBuild(ev)
-	m.builtAnew()
+	m.builtAnew(ev)
 	m.log(Log{What: LogBuildFinished, Gen: b.gen, Took: ev.Took, Fast: ev.Fast, Reason: ev.Refused.Text, Detail: ev.Detail})
 	m.takeBinary(ev, b, saved, spent)
 }

@@ -78,6 +78,7 @@ type Built struct {
 	Link      time.Duration // of Took, since the linker began; 0: not known
 	Fast      bool          // it was made without the go command
 	Refused   Refusal       // why it was not, though it might have been
+	Lasting   bool          // Refused is of all builds, until what go list reads or the configuration changes
 	Cancelled bool
 	Err       error
 	Detail    any // shown by the caller, not looked at

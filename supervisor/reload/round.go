@@ -48,6 +48,7 @@ type (
 		asked int       // State.asked at its start
 		stale time.Time // first change that it missed; zero if none
 		grown bool      // a listing that ended meanwhile found more files
+		slow  Refusal   // why it must not be fast; zero when it may be, or the doer knows
 	}
 
 	// cancelling: the build was told to end and its answer is awaited.

@@ -169,6 +169,9 @@ func (m *machine) changed(set change.Set) {
 		return
 	}
 	m.again = true
+	if !before.SameBuild(set.Snapshot) {
+		m.disturb()
+	}
 	if !before.SameContents(set.Snapshot) {
 		m.edit(set)
 	}
@@ -178,7 +181,6 @@ func (m *machine) changed(set change.Set) {
 // edit takes up a change that a person or a generator made.
 func (m *machine) edit(set change.Set) {
 	m.forgiveCrashes()
-	m.disturb()
 	m.askHooks(set.Paths)
 	if m.saved.IsZero() {
 		m.saved = set.At

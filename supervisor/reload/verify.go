@@ -18,27 +18,38 @@ type trust interface{ trust() }
 type (
 	// unverified: the newest good binary has not been built a second time.
 	unverified struct {
-		since time.Time // nothing has changed, as far as is known
+		quiet  time.Time // since when nothing has changed that a build reads, as far as is known
+		builds int       // without the go command, since one was verified
+		since  time.Time // when the first of them ended
 	}
 
 	// verifying: Verify is in flight.
 	verifying struct {
-		id  ID
-		gen int
-		seq uint64 // Snapshot.Seq at its start
+		id   ID
+		gen  int
+		seq  uint64     // Snapshot.Seq at its start
+		left unverified // what it verifies
 	}
 
 	// leaving: Verify was cancelled and its answer is awaited.
-	leaving struct{ id ID }
+	leaving struct {
+		id   ID
+		left unverified // goes on to be
+	}
 
-	// verified: the go command has made the same program, or cannot make one; or nothing is built yet.
+	// verified: the newest good binary is what the go command makes; or nothing is built yet.
 	verified struct{}
+
+	// doubted: the go command could not build the newest good binary a second time. No build is fast
+	// until one by the go command succeeds. One is asked for: it tells the user what is wrong, unless
+	// that has passed.
+	doubted struct{}
 
 	// pointless: no build is fast while what go list reads and the configuration are what they were; so
 	// none has to be verified.
 	pointless struct{ shape change.Digest }
 
-	// distrusted: it has made another one. Nothing is fast any more.
+	// distrusted: the go command has made another program. Nothing is fast any more.
 	distrusted struct{}
 )
 
@@ -46,6 +57,7 @@ func (unverified) trust() {}
 func (verifying) trust()  {}
 func (leaving) trust()    {}
 func (verified) trust()   {}
+func (doubted) trust()    {}
 func (pointless) trust()  {}
 func (distrusted) trust() {}
 
@@ -53,10 +65,21 @@ func (distrusted) trust() {}
 // within seconds, as is usual, is not met by a build that has to be cancelled (a guess).
 const quietTime = 2 * time.Second
 
+// A fast build links what those before it have compiled, so that what one has got wrong goes on until
+// it is found. Whoever never pauses for long enough is served by the go command after that many fast
+// builds, or that time since the first of them, and until one was verified. (a guess: it is met by those
+// who save every few seconds for minutes, and verification is done after a pause of quietTime and a
+// build)
+const (
+	maxUnverified     = 20
+	maxUnverifiedTime = 10 * time.Minute
+)
+
 // Verify builds the tree with the go command alone, and compares the program.
 type Verify struct {
 	ID     ID
 	Gen    int           // the generation that the program would become
+	Seq    uint64        // Snapshot.Seq; of a tree with another one nobody wants an answer
 	Binary change.Digest // of the newest good output
 	Path   string        // of that
 }
@@ -67,56 +90,104 @@ type Verified struct {
 	Snapshot  change.Snapshot // taken after the build ended
 	Binary    change.Digest   // of the go command's output; zero when it has made none
 	Path      string          // of that, when it differs
-	Kept      string          // the directory that shows why it differs
+	Kept      string          // the directory that shows why it differs; "" when Err is that there is none
 	Refused   Refusal         // why the next build is not fast whatever is edited
 	Lasting   bool            // nor is any other, until what go list reads changes
 	Cancelled bool
-	Err       error // it could not be built
+	Err       error // it could not be built, or what differs could not be kept
 	Brings    any   // for Adopt
 }
 
 func (Verify) effect()  {}
 func (Verified) event() {}
 
-// fast reports whether a build that begins now may be fast.
-func (s State) fast() bool {
-	switch s.trust.(type) {
-	case unverified, verified:
-		return s.opts.Fast
+// slow returns why a build that begins now must not be fast, and false when it may; the reason is zero
+// where the doer knows it.
+func (m *machine) slow() (why Refusal, yes bool) {
+	if !m.opts.Fast {
+		return Refusal{}, true
 	}
-	return false
+	switch t := m.trust.(type) {
+	case unverified:
+		if t.overdue(m.now) {
+			return overdue, true
+		}
+		return Refusal{}, false
+	case verified:
+		return Refusal{}, false
+	case doubted:
+		return notBuiltAgain, true
+	case distrusted:
+		return differed, true
+	case pointless:
+		return Refusal{}, t.shape == m.tree.Shape
+	}
+	panic("BUG: a build beside the one that verifies")
+}
+
+// Why a build must not be fast.
+var (
+	overdue       = said("none of the last fast builds was verified")
+	notBuiltAgain = said("the go command could not build again what is served")
+	differed      = Refusal{Kind: "a fast build was not what the go command builds"} // said when that came to light
+)
+
+// said is a reason that is said with each build.
+func said(why string) Refusal { return Refusal{Kind: why, Text: why} }
+
+func (u unverified) overdue(now time.Time) bool {
+	return u.builds >= maxUnverified || u.builds > 0 && now.Sub(u.since) >= maxUnverifiedTime
 }
 
 // builtAnew leaves the newest binary to be verified, unless builds are not fast.
-func (m *machine) builtAnew() {
-	var left trust = verified{} // made by the go command
-	if m.opts.Fast {
-		left = unverified{m.now}
-	}
+func (m *machine) builtAnew(ev Built) {
 	switch t := m.trust.(type) {
-	case unverified, verified:
-		m.trust = left
+	case unverified:
+		m.trust = m.toVerify(t, ev)
+	case verified:
+		m.trust = m.toVerify(unverified{}, ev)
+	case doubted:
+		m.trust = verified{} // made by the go command
 	case pointless:
 		if t.shape != m.tree.Shape {
-			m.trust = left
+			m.trust = m.toVerify(unverified{}, ev)
 		}
 	case verifying, leaving:
 		panic("BUG: two builds")
 	}
 }
 
-// disturb puts off what is to be verified: something has changed.
+// toVerify returns what is left to verify after another build.
+func (m *machine) toVerify(left unverified, ev Built) trust {
+	switch {
+	case !m.opts.Fast:
+		return verified{} // made by the go command
+	case ev.Lasting:
+		return pointless{m.tree.Shape} // likewise
+	}
+	left.quiet = m.now
+	if ev.Fast {
+		if left.builds == 0 {
+			left.since = m.now
+		}
+		left.builds++
+	}
+	return left
+}
+
+// disturb puts off what is to be verified: something has changed that a build reads.
 func (m *machine) disturb() {
-	switch v := m.trust.(type) {
+	switch t := m.trust.(type) {
 	case unverified:
-		m.trust = unverified{m.now}
+		t.quiet = m.now
+		m.trust = t
 	case verifying:
-		m.leaveVerify(v)
+		m.leaveVerify(t)
 	}
 }
 
 func (m *machine) leaveVerify(v verifying) {
-	m.trust = leaving{v.id}
+	m.trust = leaving{v.id, v.left}
 	m.cancel(v.id)
 }
 
@@ -144,7 +215,7 @@ func (s State) verifyAt() time.Time {
 	if !ok || !good || !s.opts.Fast || s.rest() != AtRest || s.unbuilt() || s.buildDue() || !s.listedNow() {
 		return time.Time{}
 	}
-	return v.since.Add(quietTime)
+	return v.quiet.Add(quietTime)
 }
 
 // verify starts what is due.
@@ -153,25 +224,47 @@ func (m *machine) verify() {
 	if at.IsZero() || m.now.Before(at) {
 		return
 	}
+	left, ok := m.trust.(unverified)
+	if !ok {
+		panic("BUG: nothing to verify")
+	}
 	gen := m.nextGen()
-	id := m.issue(func(id ID) Effect { return Verify{id, gen, m.binary.digest, m.binary.path} })
-	m.trust = verifying{id, gen, m.tree.Seq}
+	id := m.issue(func(id ID) Effect { return Verify{id, gen, m.tree.Seq, m.binary.digest, m.binary.path} })
+	m.trust = verifying{id, gen, m.tree.Seq, left}
 }
 
-// verifyDone takes the answer: a program that differs takes the place of the one that is served.
+// verifyDone takes the answer, unless it is of another tree than was built.
 func (m *machine) verifyDone(ev Verified) {
-	v, current := m.trust.(verifying)
-	m.trust = unverified{m.now}
-	m.adopt(ev.Brings)
 	m.observe(ev.Snapshot)
-	if !current || ev.Cancelled || m.tree.Seq != v.seq || m.buildDue() {
-		return
+	switch t := m.trust.(type) {
+	case leaving:
+		t.left.quiet = m.now
+		m.trust = t.left
+	case verifying:
+		if ev.Cancelled || m.tree.Seq != t.seq || m.buildDue() {
+			t.left.quiet = m.now
+			m.trust = t.left
+			return
+		}
+		m.adopt(ev.Brings)
+		m.takeVerified(ev, t)
+	default:
+		panic("BUG: an answer of a build that nobody asked for")
 	}
-	switch {
-	case ev.Err != nil:
-		m.trust = verified{}
+}
+
+// takeVerified judges by the program, if there is one: a program that differs takes the place of the one
+// that is served, whatever has gone wrong besides.
+func (m *machine) takeVerified(ev Verified, v verifying) {
+	if ev.Err != nil {
 		m.warn(ev.Err)
-	case ev.Binary == m.binary.digest:
+	}
+	switch ev.Binary {
+	case change.Digest{}:
+		m.trust = doubted{}
+		m.asked++
+		m.again = true
+	case m.binary.digest:
 		m.builds.Verified++
 		m.trust = verified{}
 		if ev.Lasting {

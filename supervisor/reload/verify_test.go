@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -81,6 +82,159 @@ func TestAnotherProgramIsServedAndNothingIsFast(t *testing.T) {
 	w.end()
 }
 
+// What differs is served, and nothing is fast any more, also when the programs could not be kept.
+func TestAnotherProgramThatCannotBeKeptIsServed(t *testing.T) {
+	w, v := verifies(t)
+	w.differs = true
+	w.answer(v, true)
+	w.calm()
+	if last := w.starts[len(w.starts)-1]; last.Binary != "real" || w.said(LogBuildDiffers) != 1 || w.said(LogWarning) != 1 {
+		t.Errorf("started %+v", last)
+	}
+	if n := w.st.Snapshot().Builds.Differed; n != 1 {
+		t.Errorf("%d differ", n)
+	}
+	w.editSource(3)
+	if w.build().Fast {
+		t.Error("builds go on to be fast")
+	}
+}
+
+// TestUnbuildableIsBuiltByTheGoCommand: what a fast build has made, and the go command cannot make, is
+// built by that in the ordinary way, which shows what is wrong.
+func TestUnbuildableIsBuiltByTheGoCommand(t *testing.T) {
+	w, v := verifies(t)
+	w.answer(v, true)
+	b := w.build()
+	if b.Fast {
+		t.Error("it is built fast once more")
+	}
+	w.answer(b, true)
+	w.calm()
+	if w.said(LogBuildFailed) != 1 || !w.st.Snapshot().failed("build") || len(w.starts) != 2 {
+		t.Errorf("the mistake is not shown, or what runs is replaced: %+v", w.st.Snapshot())
+	}
+	w.editSource(3)
+	if b = w.build(); b.Fast {
+		t.Error("the repair is built fast, and the go command has not made it")
+	}
+	w.answer(b, false)
+	w.calm()
+	w.editSource(4)
+	if !w.build().Fast {
+		t.Error("it stays with the go command")
+	}
+	w.calm()
+	w.end()
+}
+
+// TestUnbuildableOnceHeals: what has failed by a full disk, say, has failed by nothing that is shown for
+// long.
+func TestUnbuildableOnceHeals(t *testing.T) {
+	w, v := verifies(t)
+	w.answer(v, true)
+	w.answer(w.build(), false)
+	w.calm()
+	w.pass(time.Hour)
+	if _, again := w.inFlight("verify"); again || len(w.starts) != 2 || len(w.st.Snapshot().Failures) > 0 {
+		t.Errorf("%d starts, %+v", len(w.starts), w.st.Snapshot())
+	}
+	if got, want := w.st.Snapshot().Builds.ByGo, []Refused{{notBuiltAgain.Kind, 1}}; !slices.Equal(got, want) {
+		t.Errorf("built by the go command: %+v", got)
+	}
+	w.editSource(3)
+	if !w.build().Fast {
+		t.Error("it stays with the go command")
+	}
+}
+
+// What an answer brings is of the settings and the tree that it was made with.
+func TestVerificationOfBeforeBringsNothing(t *testing.T) {
+	for name, edit := range map[string]func(*world){
+		"settings": func(w *world) { w.edit("/devguard.toml", func(s *change.Snapshot) { s.Config = digest(3) }) },
+		"a save":   func(w *world) { w.editSource(3) },
+		"a save of which the event is on its way": func(w *world) { w.tree.Seq++ },
+	} {
+		w, v := verifies(t)
+		edit(w)
+		delete(w.canceled, idOf(v)) // it has looked for the last time, and ends as if nothing were
+		w.answer(v, false)
+		w.calm()
+		if slices.Contains(w.adopted, idOf(v)) {
+			t.Errorf("%s: it is taken over", name)
+		}
+	}
+}
+
+// TestFastBuildsAreVerifiedInTheEnd: whoever saves all the time is served by the go command at last, until
+// one build was verified.
+func TestFastBuildsAreVerifiedInTheEnd(t *testing.T) {
+	w := fastServed(t)
+	n := uint64(2)
+	save := func() Build {
+		w.editSource(n)
+		n++
+		b := w.build()
+		w.answer(b, false)
+		w.settleInstance()
+		return b
+	}
+	for i := range maxUnverified {
+		if !save().Fast {
+			t.Fatalf("build %d is not fast", i+1)
+		}
+	}
+	for range 3 {
+		if save().Fast {
+			t.Fatal("it goes on without a verification")
+		}
+	}
+	if got, want := w.st.Snapshot().Builds.ByGo, []Refused{{overdue.Kind, 3}}; !slices.Equal(got, want) {
+		t.Errorf("built by the go command: %+v", got)
+	}
+	w.calm()
+	if !save().Fast {
+		t.Error("it stays with the go command")
+	}
+	w.end()
+}
+
+// TestFastBuildsAreVerifiedInTime: a verification may take longer than the pauses between saves.
+func TestFastBuildsAreVerifiedInTime(t *testing.T) {
+	w, v := verifies(t)
+	w.pass(maxUnverifiedTime)
+	w.editSource(3)
+	w.answer(v, false)
+	if w.build().Fast {
+		t.Error("it goes on without a verification")
+	}
+}
+
+// What no build reads does not keep a verification from its end, nor from its beginning.
+func TestVerificationGoesOnBesideTemplates(t *testing.T) {
+	w, v := verifies(t)
+	w.write("/a.html", 5)
+	w.pass(time.Second)
+	if w.canceled[idOf(v)] {
+		t.Error("it is cancelled for a template")
+	}
+	w.answer(v, false)
+	if w.said(LogBuildVerified) != 2 {
+		t.Error("its answer does not count")
+	}
+	w.calm()
+
+	w.editSource(6)
+	w.answer(w.build(), false)
+	w.settleInstance()
+	w.pass(quietTime / 2)
+	w.edit("/styles.css", func(s *change.Snapshot) { s.Styles = digest(2) })
+	w.pass(quietTime / 2)
+	if _, ok := w.inFlight("verify"); !ok {
+		t.Error("a stylesheet puts it off")
+	}
+}
+
 // Of a tree that has changed meanwhile the comparison says nothing.
 func TestVerificationOfAnOlderTreeSaysNothing(t *testing.T) {
 	w, v := verifies(t)
@@ -113,6 +267,24 @@ func TestNothingIsVerifiedWhereNothingIsFast(t *testing.T) {
 	w.editSource(5)
 	if !w.build().Fast {
 		t.Error("no fast build is tried")
+	}
+}
+
+// TestSettingsThatRefuseAllAreNotVerified: they are known before a build is made for it, also those that are
+// as before when an import has changed.
+func TestSettingsThatRefuseAllAreNotVerified(t *testing.T) {
+	w := newWorld(t, Options{Fast: true})
+	w.settings = true
+	w.calm()
+	w.edit("/src/a.go", func(s *change.Snapshot) { s.Shape, s.Source = digest(4), digest(4); s.Seq++ })
+	w.calm()
+	w.editSource(5)
+	if w.build().Fast {
+		t.Error("a fast build is tried")
+	}
+	w.calm()
+	if n := w.said(LogBuildVerified); n != 0 {
+		t.Errorf("verified %d times", n)
 	}
 }
 

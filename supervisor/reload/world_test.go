@@ -24,7 +24,8 @@ type world struct {
 	exits     map[int]bool      // generations whose main process is gone
 	broken    bool              // builds fail
 	dying     bool              // the app exits before it is ready, and that is not told of yet
-	lasting   bool              // no build is fast
+	lasting   bool              // no build is fast, as verifying shows
+	settings  bool              // no build is fast, as the settings show
 	differs   bool              // the go command makes another program than was served
 	refused   string            // why no build is fast
 	removed   bool              // what cannot be started was removed
@@ -292,6 +293,9 @@ func (w *world) answerBuild(e Build, err error) {
 	ev.Fast = e.Fast && w.refused == ""
 	if e.Fast {
 		ev.Refused = Refusal{Kind: w.refused, Text: w.refused}
+	}
+	if w.settings {
+		ev.Fast, ev.Lasting = false, true
 	}
 	if err == nil && !ev.Cancelled {
 		ev.Binary, ev.Path = snap.Source, "bin"

@@ -1,0 +1,147 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/devguard/devguard/supervisor/build"
+	"github.com/devguard/devguard/supervisor/classify"
+	"github.com/devguard/devguard/supervisor/fastbuild"
+	"github.com/devguard/devguard/supervisor/osproc"
+	"github.com/devguard/devguard/supervisor/reload"
+)
+
+// verify has the go command build what is served, with the least priority, and compares. It records
+// the plan of the next fast build when the one that there is is not of this program and tree.
+func (s *Supervisor) verify(e reload.Verify) doer {
+	req, plan, modules, dir := s.verifyRequest(e.Gen), s.plan, s.moduleFiles(), s.objects(e.ID)
+	var ofIt *fastbuild.Plan
+	if s.planned == e.Binary {
+		ofIt = plan
+	}
+	return func(ctx context.Context) reload.Event {
+		ev := reload.Verified{ID: e.ID}
+		if ev.Err = s.mendFolder(); ev.Err != nil {
+			return ev
+		}
+		expected := func(res build.Result) bool { return res.Digest == e.Binary }
+		var res build.Result
+		var next *fastbuild.Plan
+		var err error
+		osproc.Background(func() { res, next, err = verifyBy(ctx, req, modules, ofIt, dir, expected) })
+		if ctx.Err() != nil {
+			ev.Cancelled = true // its objects are removed by the next one: somebody waits for the end of this
+			return ev
+		}
+		if ev.Snapshot, ev.Err = s.lookAgain(ctx, false); ev.Err != nil || ev.Snapshot.Seq != e.Seq {
+			return ev
+		}
+		s.pruneObjects(dir, plan, next) // whether next is taken is not known yet
+		if res.Err != nil {
+			ev.Err = fmt.Errorf("build again to verify what is served: %w", res.Err)
+			return ev // the plan that there is stays, with the program that it is of
+		}
+		ev.Binary = res.Digest
+		if res.Digest == e.Binary {
+			os.RemoveAll(filepath.Dir(res.Out)) // nobody needs it twice
+		} else {
+			ev.Path = res.Out
+			ev.Kept, ev.Err = keepDifference(s.StateDir.Path(), e, res.Out, plan)
+		}
+		if err != nil {
+			ev.Refused, ev.Lasting = whyNot(err), lasting(err)
+		}
+		ev.Brings = func() { s.plan, s.noPlan, s.planned = next, ev.Refused, e.Binary }
+		return ev
+	}
+}
+
+// verifyRequest is what the go command is asked for to verify: at leisure, so that it does not take the
+// memory that lessGC costs.
+func (s *Supervisor) verifyRequest(gen int) build.Request {
+	req := s.buildRequest(gen)
+	req.Again = false
+	return req
+}
+
+// moduleFiles are the files that the go command reads to choose modules and their versions, and profiles. Some
+// are of modules that no package comes from.
+func (s *Supervisor) moduleFiles() []string {
+	if s.graph == nil {
+		return nil
+	}
+	var all []string
+	for name, role := range s.graph.Files {
+		if role == classify.Module || role == classify.Profile {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// verifyBy builds with the go command alone. It returns a plan of what was built: the one that is of the
+// program expected, when there is one and it is of this tree, or a new one; with none, the error says
+// why. Nothing is recorded of a program that is not as expected.
+func verifyBy(ctx context.Context, req build.Request, modules []string, plan *fastbuild.Plan, dir string, expected func(build.Result) bool) (build.Result, *fastbuild.Plan, error) {
+	known := fastbuild.Request{Files: modules, Before: fastbuild.NamesIn(directories(req.Sources)), Began: time.Now()}
+	req.Objects = filepath.Join(dir, "built")
+	os.Remove(req.Out) // one that is there already would not be linked
+	res := build.Run(ctx, req)
+	if res.Err != nil || !expected(res) {
+		return res, nil, res.Err
+	}
+	if plan != nil && current(plan) {
+		return res, plan, nil
+	}
+	plan, err := record(ctx, req, res, known, filepath.Join(dir, "record"))
+	return res, plan, err
+}
+
+// current reports whether a plan is of the tree as it is.
+func current(plan *fastbuild.Plan) bool {
+	e, err := plan.Look()
+	if err != nil {
+		return false
+	}
+	_, refused := plan.Decide(e)
+	return refused != nil && refused.Kind == fastbuild.Unchanged
+}
+
+// directories are those of the packages, and of what they embed.
+func directories(src build.Sources) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, pkg := range src.Packages {
+			if !yield(pkg.Dir) {
+				return
+			}
+		}
+		if src.Files == nil {
+			return
+		}
+		for name := range src.Files {
+			if !yield(filepath.Dir(name)) {
+				return
+			}
+		}
+	}
+}
+
+// record records the plan of a build; known is what is known of the tree from before it.
+func record(ctx context.Context, req build.Request, res build.Result, known fastbuild.Request, tmp string) (*fastbuild.Plan, error) {
+	defer os.RemoveAll(tmp)
+	r, err := recording(ctx, req, tmp)
+	if err != nil {
+		return nil, err
+	}
+	r.Linked, r.Began, r.Before = filepath.Join(req.Objects, build.LinkedBy), known.Began, known.Before
+	r.Files = append(r.Files, known.Files...)
+	r.Same = func(program string) (bool, error) {
+		digest, err := build.Digest(program)
+		return digest == res.Digest, err
+	}
+	return fastbuild.Record(ctx, r)
+}
