@@ -120,8 +120,8 @@ func (s *Supervisor) editable() build.Sources {
 			}
 		}
 	}}
-	for _, d := range g.Dirs {
-		out.Packages = append(out.Packages, build.Package{Path: d.Package, Dir: d.Path})
+	for path, d := range g.Dirs {
+		out.Packages = append(out.Packages, build.Package{Path: d.Package, Dir: path})
 	}
 	return out
 }

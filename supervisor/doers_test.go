@@ -122,7 +122,7 @@ func TestAChangedFrontSaysWhatToDo(t *testing.T) {
 // devguard was started.
 func TestRulesOfAModule(t *testing.T) {
 	cfg := config.Default("/m/cmd/app")
-	g := &classify.Graph{Package: "m/cmd/app", Dirs: []classify.Dir{{Path: "/m/cmd/app", Package: "m/cmd/app"}}, Roots: []string{"/m", "/lib"}}
+	g := &classify.Graph{Package: "m/cmd/app", Dirs: map[string]classify.Dir{"/m/cmd/app": {Package: "m/cmd/app"}}, MainDir: "/m/cmd/app", Roots: []string{"/m", "/lib"}}
 	for path, want := range map[string]bool{"/m/web/a.html": true, "/m/cmd/app/a.html": true, "/lib/a.html": false} {
 		if got := Rules(cfg, g).Classify(path); got.Runtime != want {
 			t.Errorf("%s: %+v", path, got)

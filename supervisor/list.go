@@ -130,13 +130,13 @@ func Classifier(ctx context.Context, cfg *config.Config, environ []string, log *
 	rules := Rules(cfg, g)
 	rules.Ignored = watch.GitIgnored(ctx, func(n change.Note) { logline.Note(n.Warn, n.Msg, n.Hint).To(log) })
 	if cfg.Build.Fast != config.FastAuto {
-		return rules.Classify, nil
+		return rules.Explain, nil
 	}
 	wayOf := waysOf(func() (*fastbuild.Plan, error) {
 		return survey(ctx, build.Request{Dir: cfg.App.BuildDir, Package: cfg.App.Package, Flags: cfg.Build.Flags, Env: environ})
 	})
 	return func(path string) classify.Class {
-		c := rules.Classify(path)
+		c := rules.Explain(path)
 		if c.Source {
 			c.Reason += "; " + wayOf(path)
 		}

@@ -36,6 +36,16 @@ func (r *Rules) Classify(path string) Class {
 	return c
 }
 
+// Explain is Classify for people: it also says which line of devguard.toml would have an ignored file
+// noticed. Of all files of a tree, and of all events, that would be too much to ask.
+func (r *Rules) Explain(path string) Class {
+	c := r.Classify(path)
+	if c.Ignored() && !temporary(filepath.Base(path)) {
+		c.Suggest = r.suggest(filepath.Clean(path))
+	}
+	return c
+}
+
 func (r *Rules) isEnv(path string) bool {
 	return slices.ContainsFunc(r.EnvFiles, func(name string) bool { return r.abs(name) == path })
 }
@@ -108,7 +118,6 @@ func (r *Rules) ofTree(path string, c *Class, say func(string, ...any)) {
 	case glob == "" && !inTree && len(c.Hooks) > 0:
 	case glob == "" && !inTree:
 		say("%s", r.whyNot(path, reason))
-		c.Suggest = r.suggest(path, c, reason)
 	case reason != "":
 		say("%s", reason)
 	case inTree:

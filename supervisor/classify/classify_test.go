@@ -23,14 +23,15 @@ func shop() *classify.Rules {
 				"/shop/go.mod":                       classify.Module,
 				"/lib/lib.go":                        classify.GoFile,
 			},
-			Dirs: []classify.Dir{
-				{Path: "/shop/cmd/app", Package: "example.com/shop/cmd/app"},
-				{Path: "/shop/internal/store", Package: "example.com/shop/internal/store"},
-				{Path: "/shop/internal/web", Package: "example.com/shop/internal/web", Embeds: []string{"page", "all:static", "*.txt", "deep/*/x"}},
-				{Path: "/lib", Package: "example.com/lib"},
+			Dirs: map[string]classify.Dir{
+				"/shop/cmd/app":        {Package: "example.com/shop/cmd/app"},
+				"/shop/internal/store": {Package: "example.com/shop/internal/store"},
+				"/shop/internal/web":   {Package: "example.com/shop/internal/web", Embeds: []string{"page", "all:static", "*.txt", "deep/*/x"}},
+				"/lib":                 {Package: "example.com/lib"},
 			},
-			Roots: []string{"/shop", "/lib"},
-			Match: func(_, name string) bool { return !strings.Contains(name, "_windows") },
+			MainDir: "/shop/cmd/app",
+			Roots:   []string{"/shop", "/lib"},
+			Match:   func(_, name string) bool { return !strings.Contains(name, "_windows") },
 		},
 		Include:  []string{"**/*.{html,sql}"},
 		Exclude:  []string{"doc/**"},
@@ -135,17 +136,17 @@ func TestNamedAlthoughGitIgnoresIt(t *testing.T) {
 
 func TestSuggestIsALineThatWorks(t *testing.T) {
 	r := shop()
-	c := r.Classify("/shop/conf/a[1].yaml")
+	c := r.Explain("/shop/conf/a[1].yaml")
 	const want = `watch.include = ["**/*.{html,sql}", "conf/a\\[1].yaml"]`
 	if c.Suggest != want {
 		t.Fatalf("suggests %s, want %s", c.Suggest, want)
 	}
 	r.Include = append(r.Include, `conf/a\[1].yaml`)
-	if c := r.Classify("/shop/conf/a[1].yaml"); !c.Runtime || c.Suggest != "" {
+	if c := r.Explain("/shop/conf/a[1].yaml"); !c.Runtime || c.Suggest != "" {
 		t.Fatalf("with that line: %+v", c)
 	}
 	for _, useless := range []string{"/shop/build/x.yaml", "/shop/doc/x.yaml", "/shop/x.yaml~", "/shop/go.mod", "/elsewhere/x.yaml"} {
-		if s := r.Classify(useless).Suggest; s != "" {
+		if s := r.Explain(useless).Suggest; s != "" {
 			t.Errorf("%s: suggests %s, which would not help", useless, s)
 		}
 	}
@@ -176,7 +177,7 @@ func TestExcludeLineWorks(t *testing.T) {
 // running app reads.
 func TestClassifyCgo(t *testing.T) {
 	r := shop()
-	if s := r.Classify("/shop/native/a.c").Suggest; s == "" {
+	if s := r.Explain("/shop/native/a.c").Suggest; s == "" {
 		t.Error("without cgo a .c file is a file like others")
 	}
 	r.Graph.Files["/native/a.h"] = classify.Included
@@ -202,7 +203,7 @@ func TestClassifyCgo(t *testing.T) {
 		{"/usr/local/lib/liba.a", "", system},
 		{"/usr/src/app/a.h", "", none},
 	} {
-		c := r.Classify(tt.path)
+		c := r.Explain(tt.path)
 		if got := kinds(c); got != tt.want || c.Reason != tt.reason || c.Suggest != "" {
 			t.Errorf("%s: %q, %q, suggests %q\nwant %q, %q", tt.path, got, c.Reason, c.Suggest, tt.want, tt.reason)
 		}
@@ -217,7 +218,7 @@ func TestClassifyCgoUnknown(t *testing.T) {
 	} {
 		r := shop()
 		r.Graph.Cgo = []classify.Cgo{{Package: "x"}, of}
-		if c := r.Classify("/shop/native/a.h"); !c.Ignored() || !strings.HasPrefix(c.Reason, want) || c.Suggest != "" {
+		if c := r.Explain("/shop/native/a.h"); !c.Ignored() || !strings.HasPrefix(c.Reason, want) || c.Suggest != "" {
 			t.Errorf("%+v, want %q", c, want)
 		}
 	}
@@ -303,6 +304,29 @@ func TestHolds(t *testing.T) {
 	}
 }
 
+func TestSeeks(t *testing.T) {
+	r := shop()
+	r.Include = []string{"web/**/*.html", "conf/*.yaml", `a\[1]/b/*.sql`, "/elsewhere/*.html"}
+	r.Assets = []string{"static/**/*.css"}
+	for dir, want := range map[string]bool{
+		"/shop": true, "/shop/web": true, "/shop/web/a/b": true, "/shop/web2": false,
+		"/shop/conf": true, "/shop/conf/sub": false, "/shop/a[1]": true, "/shop/a[1]/b": true, "/shop/a[1]/c": false,
+		"/shop/static/a": true, "/shop/data": false, "/shop/data/web": false, "/elsewhere": true,
+	} {
+		if got := r.Seeks(dir); got != want {
+			t.Errorf("%s: %v, want %v", dir, got, want)
+		}
+	}
+	r.Include = append(r.Include, "**/*.{html,tmpl}")
+	if !r.Seeks("/shop/data/a") {
+		t.Error("a glob for all of the tree does not reach a directory of it")
+	}
+	r.Include, r.Command = nil, true
+	if !r.Seeks("/shop/data/a") {
+		t.Error("a command reads all of its tree")
+	}
+}
+
 func FuzzClassify(f *testing.F) {
 	for _, path := range []string{"", "/", ".", "..", "/shop", "/shop/", "/shop/a\x00b", "/shop/../x", "relative.go", "/shop/internal/web/", "//", "/shop/db/[.sql"} {
 		f.Add(path, "**/*.html", "all:page")
@@ -312,7 +336,9 @@ func FuzzClassify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, path, glob, embed string) {
 		r := shop()
 		r.Graph.Files[filepath.Clean(path)] = classify.GoFile
-		r.Graph.Dirs[2].Embeds = append(r.Graph.Dirs[2].Embeds, embed)
+		web := r.Graph.Dirs["/shop/internal/web"]
+		web.Embeds = append(web.Embeds, embed)
+		r.Graph.Dirs["/shop/internal/web"] = web
 		r.Include = append(r.Include, glob)
 		r.Hooks[0].Watch = append(r.Hooks[0].Watch, glob)
 		if c := r.Classify(path); !c.Source || c.Ignored() || c.Reason == "" {
@@ -323,6 +349,9 @@ func FuzzClassify(f *testing.F) {
 		c := r.Classify(path)
 		if c.Reason == "" {
 			t.Fatal("no reason")
+		}
+		if c.Sought() && path == filepath.Clean(path) && !r.Seeks(filepath.Dir(path)) {
+			t.Fatalf("%q restarts the app, but its directory would not be searched", path)
 		}
 		if len(c.Hooks) > 0 && slices.Contains(c.Hooks, 0) && path == filepath.Clean(path) && !r.Holds(filepath.Dir(path)) && !strings.Contains(path, "node_modules") && !literalParent(r, path) {
 			t.Fatalf("a hook watches %q, but its directory would not be listed", path)

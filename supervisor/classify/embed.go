@@ -1,6 +1,7 @@
 package classify
 
 import (
+	"iter"
 	"path"
 	"path/filepath"
 	"slices"
@@ -9,23 +10,35 @@ import (
 	"github.com/devguard/devguard/supervisor/paths"
 )
 
-// embeds returns the package that embeds a file, and its pattern; nil if none does. The rules are
+// embeds returns the package that embeds a file, and its pattern; "" if none does. The rules are
 // those of package embed: a pattern that matches a directory embeds all files beneath it, except
 // names that begin with . or _, which only a pattern with "all:" before it takes.
-func (g *Graph) embeds(name string) (*Dir, string) {
-	for i := range g.Dirs {
-		d := &g.Dirs[i]
-		if len(d.Embeds) == 0 || !paths.Within(name, d.Path) || name == d.Path {
-			continue
-		}
-		parts := strings.Split(filepath.ToSlash(name[len(d.Path):]), "/")[1:]
+func (g *Graph) embeds(name string) (pkg, pattern string) {
+	for d, parts := range g.embedding(name) {
 		for _, p := range d.Embeds {
 			if embedsFile(p, parts) {
-				return d, p
+				return d.Package, p
 			}
 		}
 	}
-	return nil, ""
+	return "", ""
+}
+
+// embedding yields the packages that embed anything and are in a directory above path, the nearest
+// first, with what path is called there.
+func (g *Graph) embedding(path string) iter.Seq2[Dir, []string] {
+	return func(yield func(Dir, []string) bool) {
+		for up := range paths.Up(path) {
+			d := g.Dirs[up]
+			if len(d.Embeds) == 0 || up == path {
+				continue
+			}
+			rel := strings.TrimPrefix(filepath.ToSlash(path[len(up):]), "/")
+			if !yield(d, strings.Split(rel, "/")) {
+				return
+			}
+		}
+	}
 }
 
 // embedsFile reports whether a pattern embeds the file whose path below the package's directory has

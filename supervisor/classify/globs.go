@@ -62,6 +62,9 @@ func skipped(dir string) string {
 
 // rel names path relative to Base, with slashes.
 func (r *Rules) rel(path string) (string, bool) {
+	if r.under(path) { // as filepath.Rel would say, which takes ten times as long
+		return filepath.ToSlash(strings.TrimPrefix(path[len(r.Base):], string(filepath.Separator))), true
+	}
 	rel, err := filepath.Rel(r.Base, path)
 	if err != nil {
 		return "", false
@@ -144,12 +147,15 @@ func (r *Rules) Holds(dir string) bool {
 	return false
 }
 
+// Seeks reports whether there may be files beneath a directory that include globs or those of assets
+// match, so that it is searched. Like reaches it says yes too often.
+func (r *Rules) Seeks(dir string) bool {
+	may := func(glob string) bool { return r.reaches(glob, dir) }
+	return r.Command || slices.ContainsFunc(r.Include, may) || slices.ContainsFunc(r.Assets, may)
+}
+
 func (g *Graph) embedsBelow(dir string) bool {
-	for _, d := range g.Dirs {
-		if len(d.Embeds) == 0 || dir == d.Path || !paths.Within(dir, d.Path) {
-			continue
-		}
-		parts := strings.Split(filepath.ToSlash(dir[len(d.Path):]), "/")[1:]
+	for d, parts := range g.embedding(dir) {
 		for _, p := range d.Embeds {
 			if embedsBelow(p, parts) {
 				return true

@@ -24,13 +24,13 @@ func (g *Graph) newRole(path string) Role {
 	switch {
 	case g.isModuleFile(dir, base):
 		return Module
-	case base == "default.pgo" && dir == g.mainDir():
+	case base == "default.pgo" && dir == g.MainDir:
 		return Profile
 	}
-	if d, _ := g.embeds(path); d != nil {
+	if _, pattern := g.embeds(path); pattern != "" {
 		return Embedded
 	}
-	if hidden(base) || temporary(base) || g.dir(dir) == nil {
+	if _, ok := g.Dirs[dir]; !ok || hidden(base) || temporary(base) {
 		return 0
 	}
 	if strings.HasSuffix(base, ".go") {
@@ -66,23 +66,4 @@ func (g *Graph) isModuleFile(dir, base string) bool {
 		return filepath.Base(dir) == "vendor" && len(g.Roots) > 0 && paths.Within(g.Roots[0], filepath.Dir(dir))
 	}
 	return false
-}
-
-// dir returns the package in a directory; nil if it has none of the graph.
-func (g *Graph) dir(path string) *Dir {
-	for i := range g.Dirs {
-		if g.Dirs[i].Path == path {
-			return &g.Dirs[i]
-		}
-	}
-	return nil
-}
-
-func (g *Graph) mainDir() string {
-	for _, d := range g.Dirs {
-		if d.Package == g.Package {
-			return d.Path
-		}
-	}
-	return ""
 }

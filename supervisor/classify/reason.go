@@ -56,10 +56,10 @@ func (r *Rules) whyNot(path, outside string) string {
 	return "not part of the binary, and matches no watch.include pattern"
 }
 
-// suggest returns the line of devguard.toml with which a change of the file would restart the app;
-// "" if no line would.
-func (r *Rules) suggest(path string, c *Class, outside string) string {
-	if !c.Ignored() || outside != "" || r.Command || r.forC(path) {
+// suggest returns the line of devguard.toml with which a change of an ignored file would restart the
+// app; "" if no line would.
+func (r *Rules) suggest(path string) string {
+	if r.Command || r.forC(path) || r.outside(path) != "" {
 		return ""
 	}
 	rel, ok := r.rel(path)
@@ -94,7 +94,7 @@ func tomlLine(key string, globs []string) string {
 // describe says what a file of the graph is to it.
 func (g *Graph) describe(base, path string, role Role) string {
 	pkg := "a package of the graph"
-	if d := g.dir(filepath.Dir(path)); d != nil {
+	if d, ok := g.Dirs[filepath.Dir(path)]; ok {
 		pkg = "package " + d.Package
 	}
 	part := ", part of " + g.mainName(base)
@@ -104,8 +104,8 @@ func (g *Graph) describe(base, path string, role Role) string {
 	case OtherSource:
 		return "cgo or assembly source of " + pkg + part
 	case Embedded:
-		if d, pattern := g.embeds(path); d != nil {
-			return fmt.Sprintf("embedded by package %s (//go:embed %s)", d.Package, pattern)
+		if of, pattern := g.embeds(path); pattern != "" {
+			return fmt.Sprintf("embedded by package %s (//go:embed %s)", of, pattern)
 		}
 		return "embedded by " + pkg
 	case Excluded:
@@ -124,11 +124,10 @@ func (g *Graph) describe(base, path string, role Role) string {
 
 // mainName names the main package as a person would on the command line.
 func (g *Graph) mainName(base string) string {
-	dir := g.mainDir()
-	if dir == "" || base == "" {
+	if g.MainDir == "" || base == "" {
 		return g.Package
 	}
-	rel, ok := paths.Rel(base, dir)
+	rel, ok := paths.Rel(base, g.MainDir)
 	if !ok {
 		return g.Package
 	}
@@ -161,8 +160,8 @@ func (g *Graph) importPath(dir string) string {
 	if root == "" {
 		return ""
 	}
-	for _, d := range g.Dirs {
-		if module, ok := trimDir(d.Package, root, d.Path); ok {
+	for at, d := range g.Dirs {
+		if module, ok := trimDir(d.Package, root, at); ok {
 			rel, _ := filepath.Rel(root, dir)
 			return strings.TrimSuffix(module+"/"+filepath.ToSlash(rel), "/.")
 		}

@@ -16,7 +16,7 @@ type Class struct {
 	Role Role // what the file is to the graph; 0 if it is not of the graph
 
 	Reason  string // one sentence for explain and the log: why this class
-	Suggest string // of an ignored file: the line of devguard.toml that would change that; "" if none would
+	Suggest string // of an ignored file, by Explain alone: the line of devguard.toml that would change that; "" if none would
 }
 
 // Ignored reports whether a change of the file asks for nothing.
@@ -55,7 +55,6 @@ const (
 
 // Dir is one package directory of the graph.
 type Dir struct {
-	Path    string   // absolute, as the go command names it
 	Package string   // import path
 	Embeds  []string // go:embed patterns of the package, as written, with their "all:"
 }
@@ -77,7 +76,8 @@ type Cgo struct {
 type Graph struct {
 	Package string          // import path of the main package
 	Files   map[string]Role // absolute path -> role
-	Dirs    []Dir           // package directories outside GOROOT and GOMODCACHE
+	Dirs    map[string]Dir  // package directories outside GOROOT and GOMODCACHE, by their absolute path as the go command names it
+	MainDir string          // that of the main package; "" if it is not known
 	Roots   []string        // module roots (directories of go.mod), main module first
 	Imports []string        // import paths of all packages but the standard library's
 	Cgo     []Cgo           // of packages that have any

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/logline/logtest"
 )
 
@@ -75,8 +74,8 @@ func TestBroken(t *testing.T) {
 				}
 			}
 			var dirs []string
-			for _, d := range g.Dirs {
-				dirs = append(dirs, tr.rel(d.Path))
+			for path := range g.Dirs {
+				dirs = append(dirs, tr.rel(path))
 			}
 			slices.Sort(dirs)
 			tr.check("dirs", dirs, tt.dirs...)
@@ -131,7 +130,7 @@ func TestUserErrors(t *testing.T) {
 				t.Fatal("no graph")
 			}
 			name := filepath.Join(tr.dir, tt.watch)
-			isDir := slices.ContainsFunc(g.Dirs, func(d classify.Dir) bool { return d.Path == name })
+			_, isDir := g.Dirs[name]
 			if tt.watch != "" && g.Files[name] == 0 && !isDir {
 				t.Errorf("%s is not in the graph: %q %q", tt.watch, tr.dirs(g), tr.files(g))
 			}

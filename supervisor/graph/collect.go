@@ -18,7 +18,6 @@ type collector struct {
 	a     *answer
 	flags goflags.Flags // also those of GOFLAGS
 	graph *classify.Graph
-	dirs  map[string]bool // in graph.Dirs
 	roots map[string]bool // in graph.Roots
 }
 
@@ -26,8 +25,8 @@ func newCollector(r Request, a *answer) *collector {
 	flags := goflags.Effective(a.env["GOFLAGS"], r.Flags)
 	return &collector{
 		req: r, a: a, flags: flags,
-		graph: &classify.Graph{Files: map[string]classify.Role{}, Match: matcher(a.env, flags)},
-		dirs:  map[string]bool{}, roots: map[string]bool{},
+		graph: &classify.Graph{Files: map[string]classify.Role{}, Dirs: map[string]classify.Dir{}, Match: matcher(a.env, flags)},
+		roots: map[string]bool{},
 	}
 }
 
@@ -48,6 +47,11 @@ func (c *collector) collect() *classify.Graph {
 	}
 	c.workFiles()
 	c.flagFiles()
+	for path, d := range c.graph.Dirs {
+		if d.Package == c.graph.Package {
+			c.graph.MainDir = path
+		}
+	}
 	return c.graph
 }
 
@@ -109,11 +113,9 @@ func (c *collector) foreign(dir string) bool {
 }
 
 func (c *collector) dir(path, pkg string, patterns []string) {
-	if c.dirs[path] {
-		return
+	if _, ok := c.graph.Dirs[path]; !ok {
+		c.graph.Dirs[path] = classify.Dir{Package: pkg, Embeds: patterns}
 	}
-	c.dirs[path] = true
-	c.graph.Dirs = append(c.graph.Dirs, classify.Dir{Path: path, Package: pkg, Embeds: patterns})
 }
 
 func (c *collector) files(dir string, role classify.Role, lists ...[]string) {
@@ -129,7 +131,7 @@ func (c *collector) addPackageAsked() {
 	if strings.HasSuffix(dir, ".go") {
 		dir = filepath.Dir(dir)
 	}
-	if dir == "" || c.dirs[dir] || strings.Contains(dir, "...") || c.foreign(dir) {
+	if _, known := c.graph.Dirs[dir]; dir == "" || known || strings.Contains(dir, "...") || c.foreign(dir) {
 		return
 	}
 	c.dir(dir, c.graph.Package, nil)
@@ -256,26 +258,27 @@ func Union(old, next *classify.Graph) *classify.Graph {
 		}
 		return old
 	}
-	u := &classify.Graph{Package: next.Package, Imports: next.Imports, Files: map[string]classify.Role{}, Match: next.Match}
+	u := &classify.Graph{
+		Package: next.Package, MainDir: next.MainDir, Imports: next.Imports,
+		Files: map[string]classify.Role{}, Dirs: map[string]classify.Dir{}, Match: next.Match,
+	}
 	if u.Package == "" {
-		u.Package = old.Package
+		u.Package, u.MainDir = old.Package, old.MainDir
 	}
 	for _, path := range old.Imports {
 		if !slices.Contains(u.Imports, path) {
 			u.Imports = append(u.Imports[:len(u.Imports):len(u.Imports)], path)
 		}
 	}
-	seen := map[string]bool{}
 	for _, g := range []*classify.Graph{next, old} {
 		for name, role := range g.Files {
 			if _, ok := u.Files[name]; !ok {
 				u.Files[name] = role
 			}
 		}
-		for _, d := range g.Dirs {
-			if !seen[d.Path] {
-				seen[d.Path] = true
-				u.Dirs = append(u.Dirs, d)
+		for path, d := range g.Dirs {
+			if _, ok := u.Dirs[path]; !ok {
+				u.Dirs[path] = d
 			}
 		}
 		for _, of := range g.Cgo {

@@ -83,8 +83,8 @@ func (tr *tree) files(g *classify.Graph) []string {
 
 func (tr *tree) dirs(g *classify.Graph) []string {
 	var all []string
-	for _, d := range g.Dirs {
-		all = append(all, tr.rel(d.Path)+" "+d.Package)
+	for path, d := range g.Dirs {
+		all = append(all, tr.rel(path)+" "+d.Package)
 	}
 	slices.Sort(all)
 	return all
@@ -190,7 +190,7 @@ func TestEmbed(t *testing.T) {
 	if _, ok := g.Files[filepath.Join(tr.dir, "static/.hidden")]; ok {
 		t.Error("a hidden file is embedded")
 	}
-	if got := g.Dirs[0].Embeds; !slices.Equal(got, []string{"all:all", "page.*", "static"}) {
+	if got := g.Dirs[tr.dir].Embeds; !slices.Equal(got, []string{"all:all", "page.*", "static"}) {
 		t.Errorf("patterns: %q", got)
 	}
 }
@@ -268,11 +268,11 @@ func TestMatch(t *testing.T) {
 
 func TestUnion(t *testing.T) {
 	old := &classify.Graph{Package: "p", Files: map[string]classify.Role{"/a": classify.GoFile, "/b": classify.GoFile},
-		Dirs: []classify.Dir{{Path: "/x"}, {Path: "/y"}}, Roots: []string{"/"}, Cgo: []classify.Cgo{{Package: "c", Dir: "old"}, {Package: "d"}}}
-	next := &classify.Graph{Files: map[string]classify.Role{"/a": classify.Excluded}, Dirs: []classify.Dir{{Path: "/x", Package: "new"}}, Roots: []string{"/", "/m"},
+		Dirs: map[string]classify.Dir{"/x": {}, "/y": {}}, Roots: []string{"/"}, Cgo: []classify.Cgo{{Package: "c", Dir: "old"}, {Package: "d"}}}
+	next := &classify.Graph{Files: map[string]classify.Role{"/a": classify.Excluded}, Dirs: map[string]classify.Dir{"/x": {Package: "new"}}, Roots: []string{"/", "/m"},
 		Cgo: []classify.Cgo{{Package: "c", Dir: "new"}}}
 	u := Union(old, next)
-	if u.Package != "p" || u.Files["/a"] != classify.Excluded || u.Files["/b"] != classify.GoFile || len(u.Dirs) != 2 || u.Dirs[0].Package != "new" ||
+	if u.Package != "p" || u.Files["/a"] != classify.Excluded || u.Files["/b"] != classify.GoFile || len(u.Dirs) != 2 || u.Dirs["/x"].Package != "new" ||
 		!slices.Equal(u.Roots, []string{"/", "/m"}) {
 		t.Errorf("union: %+v", u)
 	}

@@ -25,7 +25,7 @@ func TestAdoptedTellsWhenNewFilesChanged(t *testing.T) {
 			d.plan = d.makePlan()
 			g := d.plan.Rules.Graph
 			g.Files[d.path("c/c.go")] = classify.GoFile
-			g.Dirs = append(g.Dirs, classify.Dir{Path: d.path("c"), Package: "example.com/m/c"})
+			g.Dirs[d.path("c")] = classify.Dir{Package: "example.com/m/c"}
 			d.age()
 			listed := time.Now()
 			last(d)

@@ -18,7 +18,7 @@ func TestApplyTellsWhoAsked(t *testing.T) {
 	d.plan = d.makePlan()
 	g := d.plan.Rules.Graph
 	g.Files[d.path("b/b.go")] = classify.GoFile
-	g.Dirs = append(g.Dirs, classify.Dir{Path: d.path("b"), Package: "b"})
+	g.Dirs[d.path("b")] = classify.Dir{Package: "b"}
 	snap := d.apply()
 	d.write("b/b.go", "package b // edited\n")
 	set := <-d.w.Changes()
@@ -77,7 +77,7 @@ func TestApplyFindsWhatCountsNow(t *testing.T) {
 	before := d.start(Options{open: deaf})
 	d.plan = d.makePlan()
 	d.plan.Rules.Graph.Files[d.path("a/text.txt")] = classify.Embedded
-	d.plan.Rules.Graph.Dirs[1].Embeds = []string{"page", "*.txt"}
+	d.plan.Rules.Graph.Dirs[d.path("a")] = classify.Dir{Package: "example.com/m/a", Embeds: []string{"page", "*.txt"}}
 	after := d.apply()
 	if after.Source == before.Source || after.Adopted.IsZero() {
 		t.Errorf("the files are not in the snapshot: %+v", after)

@@ -81,7 +81,7 @@ func TestWholeModuleReplaced(t *testing.T) {
 	d.plan.Rules.Graph = &classify.Graph{
 		Package: "one/a", Roots: []string{root},
 		Files: map[string]classify.Role{filepath.Join(root, "a/a.go"): classify.GoFile},
-		Dirs:  []classify.Dir{{Path: filepath.Join(root, "a"), Package: "one/a"}},
+		Dirs:  map[string]classify.Dir{filepath.Join(root, "a"): {Package: "one/a"}},
 	}
 	d.plan.Rules.Base = root
 	d.start(Options{})
@@ -110,7 +110,7 @@ func TestLinks(t *testing.T) {
 	d.link(filepath.Join(one, "f.txt"), "a/f.go")
 	g := d.plan.Rules.Graph
 	for _, name := range []string{"lib", "lib2"} {
-		g.Dirs = append(g.Dirs, classify.Dir{Path: d.path(name), Package: name})
+		g.Dirs[d.path(name)] = classify.Dir{Package: name}
 		g.Files[d.path(name+"/l.go")] = classify.GoFile
 	}
 	g.Files[d.path("a/f.go")] = classify.GoFile

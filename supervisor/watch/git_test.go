@@ -41,7 +41,7 @@ func TestCheckout(t *testing.T) {
 	g := d.plan.Rules.Graph
 	for i := range dirs {
 		dir := d.path(fmt.Sprintf("p%d", i))
-		g.Dirs = append(g.Dirs, classify.Dir{Path: dir, Package: filepath.Base(dir)})
+		g.Dirs[dir] = classify.Dir{Package: filepath.Base(dir)}
 	}
 	for i := range files {
 		g.Files[d.path(name(i))] = classify.GoFile

@@ -254,7 +254,7 @@ func TestApplyFindsWhatWasAwaited(t *testing.T) {
 			d.link(out.at("b"), "b")
 			d.link(out.at("sql"), "db/linked")
 			g := d.plan.Rules.Graph
-			g.Dirs = append(g.Dirs, classify.Dir{Path: d.path("b"), Package: "example.com/m/b"})
+			g.Dirs[d.path("b")] = classify.Dir{Package: "example.com/m/b"}
 			d.start(Options{open: deaf})
 			if strings.HasPrefix(name, "b") || strings.Contains(name, "linked") {
 				d.must(os.MkdirAll(out.at("b"), 0o755))
@@ -311,7 +311,7 @@ func TestStormOfLinks(t *testing.T) {
 			d.plan.Rules.EnvFiles = []string{".env", ".env.local"}
 			g := d.plan.Rules.Graph
 			g.Files[d.path("b/b.go")] = classify.GoFile
-			g.Dirs = append(g.Dirs, classify.Dir{Path: d.path("b"), Package: "b"})
+			g.Dirs[d.path("b")] = classify.Dir{Package: "b"}
 			opts.CookieDir = d.path(stateDir)
 			d.start(opts)
 			d.until("the walk", d.walked)

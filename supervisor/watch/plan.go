@@ -31,8 +31,8 @@ func (p *Plan) dirs() map[string]dirKind {
 	out := map[string]dirKind{}
 	add := func(path string, kind dirKind) { out[filepath.Clean(path)] |= kind }
 	if g := p.Rules.Graph; g != nil {
-		for _, d := range g.Dirs {
-			add(d.Path, listed)
+		for path := range g.Dirs {
+			add(path, listed)
 		}
 		for _, r := range g.Roots {
 			add(r, chained)

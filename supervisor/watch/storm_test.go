@@ -31,7 +31,7 @@ func TestStorm(t *testing.T) {
 			d.link("real", "b")
 			g := d.plan.Rules.Graph
 			g.Files[d.path("b/b.go")] = classify.GoFile
-			g.Dirs = append(g.Dirs, classify.Dir{Path: d.path("b"), Package: "b"})
+			g.Dirs[d.path("b")] = classify.Dir{Package: "b"}
 			d.start(Options{CookieDir: d.path(stateDir)})
 			d.until("the walk", func() bool { return d.walked() })
 			base := d.pages()

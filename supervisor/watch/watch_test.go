@@ -243,7 +243,7 @@ func TestApplyKeepsAndFinds(t *testing.T) {
 	d.plan = d.makePlan()
 	g := d.plan.Rules.Graph
 	g.Files[d.path("b/b.go")] = classify.GoFile
-	g.Dirs = append(g.Dirs, classify.Dir{Path: d.path("b"), Package: "b"})
+	g.Dirs[d.path("b")] = classify.Dir{Package: "b"}
 	second := d.apply()
 	if second.Source == first.Source || second.Shape == first.Shape {
 		t.Error("a larger graph has the same digests")

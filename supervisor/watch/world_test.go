@@ -68,12 +68,13 @@ func (d *world) makePlan() Plan {
 					d.path("a/a.go"):        classify.GoFile,
 					d.path("a/page/x.html"): classify.Embedded,
 				},
-				Dirs: []classify.Dir{
-					{Path: d.root, Package: "example.com/m"},
-					{Path: d.path("a"), Package: "example.com/m/a", Embeds: []string{"page"}},
+				Dirs: map[string]classify.Dir{
+					d.root:      {Package: "example.com/m"},
+					d.path("a"): {Package: "example.com/m/a", Embeds: []string{"page"}},
 				},
-				Roots: []string{d.root},
-				Match: func(_, name string) bool { return !strings.Contains(name, "_windows") },
+				MainDir: d.root,
+				Roots:   []string{d.root},
+				Match:   func(_, name string) bool { return !strings.Contains(name, "_windows") },
 			},
 			Include:  []string{"**/*.html"},
 			Assets:   []string{"static/**"},
