@@ -11,8 +11,12 @@ import (
 	"sync"
 )
 
-// maxKept is how many lines of devguard's log are kept.
-const maxKept = 1000
+// How much of devguard's log is kept. A thousand lines as they usually are take 300 kB; one that names
+// the 5,000 files of a git checkout takes as much by itself.
+const (
+	maxKept  = 1000    // lines
+	maxBytes = 4 << 20 // of these
+)
 
 // Line is one line of devguard's own log.
 type Line struct {
@@ -20,6 +24,8 @@ type Line struct {
 	Line json.RawMessage `json:"line"` // as with log_format = "json"
 	Text string          `json:"text"` // for people, perhaps with more lines; empty where they are shown none
 }
+
+func (l Line) size() int { return len(l.Line) + len(l.Text) }
 
 // Journal keeps the newest lines of devguard's log. The zero value is not usable.
 type Journal struct {
@@ -29,6 +35,7 @@ type Journal struct {
 	mu    sync.Mutex
 	last  uint64
 	lines []Line        // the newest, the oldest first
+	bytes int           // of lines
 	newer chan struct{} // closed with the next line
 }
 
@@ -47,8 +54,10 @@ func (j *Journal) keep(line, text string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.last++
-	j.lines = append(j.lines, Line{j.last, json.RawMessage(line), text})
-	if len(j.lines) > maxKept {
+	newest := Line{j.last, json.RawMessage(line), text}
+	j.lines = append(j.lines, newest)
+	for j.bytes += newest.size(); len(j.lines) > maxKept || j.bytes > maxBytes && len(j.lines) > 1; {
+		j.bytes -= j.lines[0].size()
 		j.lines = j.lines[1:] // what after has returned shares the array: no line in it is overwritten
 	}
 	close(j.newer)

@@ -139,6 +139,28 @@ func TestLinesStay(t *testing.T) {
 	}
 }
 
+// TestLongLinesAreBounded: a line that names thousands of files, as one of a git checkout does, costs
+// no more memory for being said often.
+func TestLongLinesAreBounded(t *testing.T) {
+	f := serve(t)
+	long := strings.Repeat("x", maxBytes/10)
+	for range 100 {
+		f.log.Info(long)
+	}
+	lines, lost, _ := f.source.Journal.after(0)
+	size := 0
+	for _, l := range lines {
+		size += l.size()
+	}
+	if size > maxBytes || size < maxBytes/2 || lost+uint64(len(lines)) != 100 || lines[len(lines)-1].ID != 100 {
+		t.Errorf("%d bytes of %d lines are kept, %d lost", size, len(lines), lost)
+	}
+	f.log.Info(strings.Repeat("x", 2*maxBytes))
+	if lines, _, _ := f.source.Journal.after(0); len(lines) != 1 || lines[0].ID != 101 {
+		t.Errorf("of a line that is too long by itself %d are kept", len(lines))
+	}
+}
+
 // TestIdleStreams: of a thousand streams that nobody reads, those that are too many are refused;
 // devguard answers others meanwhile, and there is room again once they are gone.
 func TestIdleStreams(t *testing.T) {
