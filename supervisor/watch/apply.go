@@ -120,7 +120,7 @@ func (l *loop) recount(out *findings) {
 	for name, f := range l.files {
 		c := l.plan.Rules.Classify(name)
 		if !counts(c) && !c.Sought() {
-			delete(l.files, name)
+			l.forget(f)
 			continue
 		}
 		if headKind(c.Role) != headKind(f.class.Role) {

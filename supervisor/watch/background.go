@@ -117,9 +117,9 @@ func (l *loop) walked(ctx context.Context, w *walk) {
 		return
 	}
 	l.walkDone = w.epoch
-	for name, f := range l.files {
+	for _, f := range l.files {
 		if onlySought(f.class) && f.epoch < w.epoch {
-			delete(l.files, name)
+			l.forget(f)
 		}
 	}
 	for _, d := range l.dirs.byName {
@@ -227,7 +227,7 @@ func (l *loop) foundOld(f *file, out *findings) {
 
 // tellOld tells of the files in directories that are new.
 func (l *loop) tellOld(dirs map[string]struct{}, out *findings) {
-	if len(dirs) == 0 {
+	if !l.knownIn(dirs) {
 		return
 	}
 	for name, f := range l.files {
@@ -246,7 +246,7 @@ func (l *loop) foundNew(ctx context.Context, w *walk, g target, out *findings) {
 		return
 	}
 	f := &file{name: g.name, class: c, fileState: now, epoch: w.epoch}
-	l.files[g.name] = f
+	l.know(f)
 	if now.link {
 		l.follow(g.name)
 	}

@@ -241,14 +241,14 @@ func (s *dirSet) reachedThrough(touched map[string]struct{}) (files []string) {
 func (s *dirSet) names(event string) []string {
 	var out []string
 	if w := s.byPath[event]; w != nil {
-		for path := range w.dirs {
-			out = append(out, path)
+		for _, d := range w.dirs {
+			out = append(out, d.path)
 		}
 	}
 	parent, base := filepath.Split(event)
 	if w := s.byPath[filepath.Clean(parent)]; w != nil {
-		for path := range w.dirs {
-			out = append(out, filepath.Join(path, base))
+		for _, d := range w.dirs {
+			out = append(out, filepath.Join(d.path, base))
 		}
 	}
 	return out

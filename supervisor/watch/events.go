@@ -141,7 +141,7 @@ func (l *loop) orphaned(s sorted) {
 			gone[path] = struct{}{}
 		}
 	}
-	if len(gone) == 0 {
+	if !l.knownIn(gone) {
 		return
 	}
 	for name := range l.files {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/classify"
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 // file is a known file: its contents count.
@@ -45,7 +46,9 @@ func (l *loop) check(ctx context.Context, hints map[string]hint, f *findings) er
 	return nil
 }
 
-func (l *loop) reader() reader { return reader{header: l.plan.Header, polled: l.tick != nil} }
+func (l *loop) reader() reader {
+	return reader{header: l.plan.Header, polled: l.tick != nil, told: l.opts.told}
+}
 
 // target returns what is to be looked at under a name; false if a file of that name does not count.
 func (l *loop) target(name string) (target, bool) {
@@ -62,6 +65,35 @@ func counts(c classify.Class) bool {
 	return c.Role != 0 || c.Env || c.Config || len(c.Hooks) > 0
 }
 
+// know has a file known from now on.
+func (l *loop) know(f *file) {
+	l.files[f.name] = f
+	for dir := range paths.Up(filepath.Dir(f.name)) {
+		l.below[dir]++
+	}
+}
+
+// forget undoes what know has done.
+func (l *loop) forget(f *file) {
+	delete(l.files, f.name)
+	for dir := range paths.Up(filepath.Dir(f.name)) {
+		if l.below[dir]--; l.below[dir] == 0 {
+			delete(l.below, dir)
+		}
+	}
+}
+
+// knownIn reports whether any known file is one of the paths, or below one. Most events are of paths
+// where there is none, such as an editor's backup that goes: then nobody looks through all files.
+func (l *loop) knownIn(set map[string]struct{}) bool {
+	for path := range set {
+		if l.below[path] > 0 || l.files[path] != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // settle takes over what a look has found, unless the file looks half saved.
 func (l *loop) settle(g target, now fileState, h hint, out *findings) {
 	f := l.files[g.name]
@@ -75,7 +107,7 @@ func (l *loop) settle(g target, now fileState, h hint, out *findings) {
 			return
 		}
 		f = &file{name: g.name, class: g.class}
-		l.files[g.name] = f
+		l.know(f)
 	}
 	if l.postpone(f, now, h) {
 		return
@@ -137,7 +169,7 @@ func (l *loop) become(f *file, now fileState, h hint, out *findings) {
 	}
 	l.sums.put(f)
 	if !now.present && !now.link { // a symbolic link that dangles stays: what it leads to may come
-		delete(l.files, f.name)
+		l.forget(f)
 		if d := l.dirs.byName[filepath.Dir(f.name)]; d != nil {
 			d.mtime = 0 // the directory itself may have gone, and come back unchanged
 		}

@@ -22,11 +22,8 @@ func (l *loop) rewatch(touched map[string]struct{}, hints map[string]hint) {
 		hints[name] = hint{op: fsnotify.Write}
 	}
 	l.dirs.renew(dirs)
-	for name, f := range l.files {
-		if within(name, touched) {
-			f.old = false // from here on its contents tell
-			hints[name] = hint{op: fsnotify.Write}
-		}
+	if l.knownIn(touched) {
+		l.lookWithin(touched, hints)
 	}
 	for _, name := range l.plan.known() {
 		if within(name, touched) {
@@ -36,6 +33,16 @@ func (l *loop) rewatch(touched map[string]struct{}, hints map[string]hint) {
 	l.listRewatched(touched, hints)
 	l.meet(hints)
 	l.limits()
+}
+
+// lookWithin has all known files in touched directories looked at.
+func (l *loop) lookWithin(touched map[string]struct{}, hints map[string]hint) {
+	for name, f := range l.files {
+		if within(name, touched) {
+			f.old = false // from here on its contents tell
+			hints[name] = hint{op: fsnotify.Write}
+		}
+	}
 }
 
 func (l *loop) listRewatched(touched map[string]struct{}, hints map[string]hint) {

@@ -20,6 +20,7 @@ type loop struct {
 	rules  *classify.Rules // of the last plan that is wholly in force; nil if none is
 	dirs   *dirSet
 	files  map[string]*file
+	below  map[string]int // how many of files each directory has in it or below
 	sums   sums
 	hooks  []change.HookState // only Missing; the digests are in sums
 	git    gitState
@@ -50,6 +51,7 @@ func newLoop(w *Watcher, opts Options) *loop {
 		w: w, opts: opts,
 		dirs:      newDirSet(),
 		files:     map[string]*file{},
+		below:     map[string]int{},
 		ignore:    newIgnorer(),
 		postponed: map[string]time.Time{},
 		reported:  map[string]time.Time{},

@@ -108,7 +108,14 @@ func (l *loop) poll(ctx context.Context, now time.Time) {
 		}
 	}
 	l.publish(out)
+	if l.opts.Poll == PollAuto {
+		l.ticker.Reset(pace(time.Since(now)))
+	}
 }
+
+// pace is the interval to the next sweep where nobody has chosen one: sweeps take no more than a tenth
+// of the time, also those of a large tree on a slow file system.
+func pace(sweep time.Duration) time.Duration { return max(autoPoll, 9*sweep) }
 
 func first(set map[string]struct{}) string {
 	name := ""

@@ -106,3 +106,13 @@ func TestRemoteFileSystem(t *testing.T) {
 		}
 	})
 }
+
+func TestPace(t *testing.T) {
+	for sweep, want := range map[time.Duration]time.Duration{
+		0: autoPoll, 100 * time.Millisecond: autoPoll, 200 * time.Millisecond: 1800 * time.Millisecond, 3 * time.Second: 27 * time.Second,
+	} {
+		if got := pace(sweep); got != want {
+			t.Errorf("after a sweep of %s the next one is in %s, want %s", sweep, got, want)
+		}
+	}
+}

@@ -42,6 +42,7 @@ type target struct {
 type reader struct {
 	header func(name string, src []byte) change.Digest
 	polled bool // files may change from elsewhere, so that what the kernel keeps of them may be old
+	told   func(name string)
 }
 
 // maxHash is the size from which a file that only the running app reads, or a library, is known by
@@ -74,6 +75,9 @@ func (r reader) lookAll(ctx context.Context, what []target) []fileState {
 // look looks at one file: at its stamp, and at its contents only when the stamp is not the known
 // one, or racy. What it returns is of no use when ctx has ended.
 func (r reader) look(ctx context.Context, g target) fileState {
+	if r.told != nil {
+		r.told(g.name)
+	}
 	gone := r.polled && errors.Is(freshen(g.name), fs.ErrNotExist) // then stat may still find it
 	info, err := os.Lstat(g.name)
 	link := err == nil && info.Mode()&fs.ModeSymlink != 0

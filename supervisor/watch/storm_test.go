@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/classify"
+	"github.com/devguard/devguard/supervisor/paths"
 )
 
 var (
@@ -46,6 +48,12 @@ func TestStorm(t *testing.T) {
 				}
 				d.settled()
 				d.until("the runtime files", func() bool { return d.seen.Runtime == difference(base, d.pages()) })
+				d.w.ask(d.Context(), func(l *loop) error {
+					if !maps.Equal(l.below, counted(l.files)) {
+						d.Errorf("below which directories files are: %v, want %v", l.below, counted(l.files))
+					}
+					return nil
+				})
 			}
 		})
 	}
@@ -155,4 +163,16 @@ func (s storm) try(text, name string) {
 	if os.MkdirAll(filepath.Dir(path), 0o755) == nil {
 		os.WriteFile(path, []byte(text), 0o644)
 	}
+}
+
+func counted(files map[string]*file) map[string]int {
+	out := map[string]int{}
+	for name := range files {
+		for up := range paths.Up(name) {
+			if up != name {
+				out[up]++
+			}
+		}
+	}
+	return out
 }

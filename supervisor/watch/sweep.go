@@ -7,16 +7,50 @@ import (
 	"github.com/devguard/devguard/supervisor/change"
 )
 
-// sync is Sync: a stat of each file.
+// manyFiles is from how many known files on Sync waits for events of those that only the running app
+// reads, instead of a stat of each, so that a build does not take longer the larger the tree is. A
+// thousand stats take a millisecond or two, a cookie takes some 0.2 ms.
+const manyFiles = 1000
+
+// sync is Sync: a stat of each file of the graph and of hooks, and of the others too if they are few,
+// or events may not tell of them.
 func (l *loop) sync(ctx context.Context) (change.Snapshot, error) {
 	if l.plan.Rules == nil {
 		return l.snapshot(), nil
 	}
+	all := len(l.files) < manyFiles || !l.hear()
 	out := findings{at: time.Now()}
-	if err := l.sweep(ctx, listed, true, &out); err != nil {
+	if err := l.sweep(ctx, listed, all, &out); err != nil {
 		return change.Snapshot{}, err
 	}
 	return l.publish(out), nil
+}
+
+// silent is how long hear waits for the next event. The queue is emptied by another goroutine, which
+// takes microseconds an event.
+const silent = 100 * time.Millisecond
+
+// hear takes in the events of all writes until now, which a cookie comes after. It reports false when
+// that cannot be known.
+func (l *loop) hear() bool {
+	cookie, sent := l.sendCookie()
+	if !sent {
+		return false
+	}
+	for cookie.next(l) == cookie {
+		select {
+		case b := <-l.batches:
+			l.events(l.w.ctx, b)
+			if b.lost {
+				return true // the cookie too, perhaps, but all files were looked at
+			}
+		case <-time.After(silent):
+			return false
+		case <-l.w.ctx.Done():
+			return false
+		}
+	}
+	return l.cookies.seen >= cookie.number // else its watch has ended
 }
 
 // sweep looks at directories of some kinds, and at files, without having had an event: at all known

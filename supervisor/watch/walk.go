@@ -87,7 +87,9 @@ func (w *walk) start(ctx context.Context, to *Watcher) (dirs, files []string) {
 	for _, r := range roots {
 		switch placeOf(r) {
 		case aDirectory, nowhere:
-			dirs = append(dirs, r)
+			if !w.fresh || w.enters(r) {
+				dirs = append(dirs, r)
+			}
 		case aFile:
 			files = append(files, r)
 		}
@@ -170,7 +172,7 @@ func (w *walk) list(dir string) (dirs, files []string) {
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
 		if is := placeOfEntry(e, path); is == aDirectory || is == nowhere {
-			if !classify.SkipDir(e.Name()) && !moduleCache(path) && !w.rules.Excludes(path) {
+			if w.enters(path) {
 				dirs = append(dirs, path)
 			}
 			continue
@@ -180,6 +182,11 @@ func (w *walk) list(dir string) (dirs, files []string) {
 		}
 	}
 	return dirs, files
+}
+
+// enters reports whether a directory that was met is searched.
+func (w *walk) enters(dir string) bool {
+	return !classify.SkipDir(filepath.Base(dir)) && !moduleCache(dir) && !w.rules.Excludes(dir) && w.rules.Seeks(dir)
 }
 
 // moduleCache reports whether a directory is $GOPATH/pkg/mod, which some keep inside the tree.

@@ -46,6 +46,7 @@ type Options struct {
 	CookieDir string
 
 	open func() (*source, error) // tests: another source of events; nil is fsnotify
+	told func(name string)       // tests: is told of each file that is looked at; nil in use
 }
 
 // ErrClosed is returned by methods of a Watcher that was closed.
@@ -122,9 +123,9 @@ func (w *Watcher) Apply(ctx context.Context, plan Plan) (change.Snapshot, error)
 	return snap, nil
 }
 
-// Sync looks now at all files of the graph and of hooks, and at those of the running app that are
-// known, without waiting for events. The changes that it finds are in the snapshot, and are sent as
-// a Set too.
+// Sync looks now at all files of the graph and of hooks, without waiting for events, and at those of
+// the running app that are known; if these are many it waits for events instead. The changes that it
+// finds are in the snapshot, and are sent as a Set too.
 func (w *Watcher) Sync(ctx context.Context) (change.Snapshot, error) {
 	var snap change.Snapshot
 	err := w.ask(ctx, func(l *loop) error {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // watch is one inotify watch. The kernel has one for each inode, so two names of one directory
@@ -12,7 +13,7 @@ import (
 type watch struct {
 	id   fileID
 	path string // as fsnotify has it: no symbolic link in it
-	dirs map[string]*dir
+	dirs []*dir // one for each name that the plan has for it, nearly always a single one
 }
 
 func (w *watch) isPath(path string) bool { return w != nil && w.path == path }
@@ -88,10 +89,10 @@ func (s *dirSet) add(d *dir, real string) bool {
 			}
 			return !errors.Is(err, fs.ErrNotExist)
 		}
-		w = &watch{id: id, path: real, dirs: map[string]*dir{}}
+		w = &watch{id: id, path: real}
 		s.byID[id], s.byPath[real] = w, w
 	}
-	w.dirs[d.path] = d
+	w.dirs = append(w.dirs, d)
 	d.watch = w
 	for _, o := range orphans {
 		if o != d && o.watch == nil {
@@ -145,7 +146,7 @@ func (s *dirSet) detach(d *dir) {
 	if w == nil {
 		return
 	}
-	delete(w.dirs, d.path)
+	w.dirs = slices.DeleteFunc(w.dirs, func(other *dir) bool { return other == d })
 	if len(w.dirs) == 0 {
 		s.unwatch(w)
 	}
@@ -180,8 +181,8 @@ func (s *dirSet) affected(touched map[string]struct{}) (dirs []*dir, files []str
 			}
 			dirs = append(dirs, d)
 			if d.watch != nil && len(d.watch.dirs) > 1 {
-				for name := range d.watch.dirs {
-					touched[name] = struct{}{}
+				for _, other := range d.watch.dirs {
+					touched[other.path] = struct{}{}
 				}
 			}
 		}
@@ -213,25 +214,36 @@ func (s *dirSet) renew(dirs []*dir) {
 // name now.
 func (s *dirSet) dead(kinds dirKind) map[string]struct{} {
 	out := map[string]struct{}{}
-	alive := map[string]bool{}
-	if s.source != nil {
-		for _, path := range s.source.list() {
-			alive[path] = true
-		}
-	}
-	for path, d := range s.byName {
-		if d.kind&(kinds|chained|gitDir) == 0 {
-			continue
-		}
+	looked := s.with(kinds | chained | gitDir)
+	ended := s.ended(looked)
+	for _, d := range looked {
+		path := d.path
 		info, err := os.Stat(path)
 		switch {
 		case d.watch == nil:
 			if err == nil && info.IsDir() && s.refused == nil {
 				out[path] = struct{}{}
 			}
-		case err != nil || !info.IsDir() || stampOf(d.watch.path, info).id != d.watch.id || s.source != nil && !alive[d.watch.path]:
+		case err != nil || !info.IsDir() || stampOf(d.watch.path, info).id != d.watch.id || ended[d.watch.path]:
 			out[path] = struct{}{}
 		}
+	}
+	return out
+}
+
+// ended returns which of the directories' watches, by their path, have ended.
+func (s *dirSet) ended(dirs []*dir) map[string]bool {
+	if s.source == nil {
+		return nil
+	}
+	out := map[string]bool{}
+	for _, d := range dirs {
+		if d.watch != nil {
+			out[d.watch.path] = true
+		}
+	}
+	for _, path := range s.source.list() {
+		delete(out, path)
 	}
 	return out
 }
