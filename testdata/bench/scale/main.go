@@ -26,7 +26,7 @@ type options struct {
 	dirs, packages, rounds, saves int
 	idle                          time.Duration
 	repo, before, only, without   string
-	keep                          bool
+	work                          string
 }
 
 func main() {
@@ -40,7 +40,7 @@ func main() {
 	flag.StringVar(&o.before, "before", "", "another checkout of devguard, measured beside this one")
 	flag.StringVar(&o.only, "only", "", "the projects, as a comma list")
 	flag.StringVar(&o.without, "without", "", "contenders to leave out, as a comma list")
-	flag.BoolVar(&o.keep, "keep", false, "keep the work directory with the logs")
+	flag.StringVar(&o.work, "work", "", "a directory that is kept, with the logs and the projects, which a later run finds there")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -51,11 +51,12 @@ func main() {
 }
 
 func compare(ctx context.Context, o options) error {
-	work, err := os.MkdirTemp("", "devguard-scale-")
-	if err != nil {
-		return err
-	}
-	if !o.keep {
+	work := o.work
+	if work == "" {
+		var err error
+		if work, err = os.MkdirTemp("", "devguard-scale-"); err != nil {
+			return err
+		}
 		defer os.RemoveAll(work)
 	}
 	for _, p := range projects(o) {
@@ -71,18 +72,23 @@ func compare(ctx context.Context, o options) error {
 
 // measure has every contender run a project, and prints its table.
 func (o options) measure(ctx context.Context, p *project, work string) error {
-	say("growing %s", p.name)
 	dir := filepath.Join(work, p.name)
-	if err := p.make(ctx, dir); err != nil {
-		return err
+	if _, err := os.Stat(dir); err != nil {
+		say("growing %s", p.name)
+		if err := p.make(ctx, dir); err != nil {
+			return err
+		}
 	}
-	defer os.RemoveAll(dir)
+	if o.work == "" {
+		defer os.RemoveAll(dir)
+	}
 	all := contenders(o, p)
 	for _, c := range all {
 		if err := c.build(ctx, o, work); err != nil {
 			return err
 		}
 	}
+	defer report(os.Stdout, p, all) // of what there is, also when it is interrupted
 	for round := range o.rounds {
 		for _, i := range rand.Perm(len(all)) {
 			c := all[i]
@@ -96,7 +102,6 @@ func (o options) measure(ctx context.Context, p *project, work string) error {
 			}
 		}
 	}
-	report(os.Stdout, p, all)
 	if p.planned {
 		return reportPlan(ctx, os.Stdout, dir, work)
 	}

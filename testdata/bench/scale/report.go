@@ -20,7 +20,7 @@ import (
 // report prints a project's table, in Markdown. Times are medians [quartiles].
 func report(w io.Writer, p *project, all []*contender) {
 	fmt.Fprintf(w, "\n%s; %d cores, load %s:\n\n", p.does, runtime.NumCPU(), load())
-	columns := []string{start, known, watches, memory, idling, mainSave, leafSave, after, overflow, checkout}
+	columns := []string{start, known, watches, memory, idling, mainSave, leafSave, working, after, overflow, rescan, checkout}
 	var used []string
 	for _, c := range columns {
 		for _, by := range all {
