@@ -13,8 +13,8 @@ type Traffic struct {
 
 const (
 	// tie: the times of the last send and the last receive are the kernel's jiffies, 4 ms on many
-	// machines, so that an answer within a few milliseconds of the request cannot be told from a
-	// request just behind an answer.
+	// machines. What was sent within a few milliseconds of the last request may be its answer, or the
+	// rest of the answer before.
 	tie = 8 * time.Millisecond
 
 	// undecided is how long after such a tie a connection counts as answered: most requests are, by
@@ -109,7 +109,8 @@ func (t Traffic) answered() bool {
 	if newer > tie {
 		return true
 	}
-	quiet := newer >= -tie && min(t.LastReceived, t.LastSent) >= undecided
+	// Both are times of one clock: received later by it is received later, and has no answer.
+	quiet := newer >= 0 && t.LastSent >= undecided
 	// With fewer segments out than in, the last one in may be a request just behind an answer.
 	return quiet && t.Out >= t.In && !t.mayBeHandshake()
 }

@@ -25,6 +25,7 @@ func TestEnds(t *testing.T) {
 		"a quiet stream, young":                {Traffic{Received: 100, Acked: 100, In: 1, Out: 1, LastReceived: undecided - ms, LastSent: undecided - ms}, never},
 		"a request just behind an answer":      {Traffic{Received: 900, Acked: 900, In: 9, Out: 8, LastReceived: 1900 * ms, LastSent: 1904 * ms}, never},
 		"a request just behind an answer, old": {Traffic{Received: 900, Acked: 900, In: 9, Out: 8, LastReceived: 2900 * ms, LastSent: 2904 * ms}, never},
+		"one behind an answer of many pieces":  {Traffic{Received: 900, Acked: 90_000, In: 9, Out: 20, LastReceived: 2900 * ms, LastSent: 2904 * ms}, never},
 		"the first request of TLS":             {Traffic{Received: 800, Acked: 2300, In: 2, Out: 2, LastReceived: time.Minute, LastSent: time.Minute}, never},
 		"an upload that goes on":               {Traffic{Received: 1 << 20, Acked: 900, In: 99, Out: 8, LastReceived: 0, LastSent: 4 * time.Second}, never},
 		"a download to who reads slowly":       {Traffic{Received: 100, Acked: 1 << 20, In: 1, Out: 99, LastReceived: 4 * time.Second, LastSent: 160 * ms}, first},
