@@ -3,9 +3,10 @@
 // A graceful shutdown waits for these, mostly until its grace is over.
 //
 // Only connections that were accepted at the app's own listening addresses are looked at; those that
-// it has opened itself (to its database, to other services) never. A request that has not been
-// answered is left alone until grace, by the rule of Traffic.Ends, which has only the kernel's counters
-// to go by. HTTP/2 cannot be decided that way: see the function HTTP2.
+// it has opened itself (to its database, to other services) never, not even at their other end, where that
+// is in its own tree. A request that has not been answered is left alone until grace, by the rule of
+// Traffic.Ends, which has only the kernel's counters to go by. HTTP/2 cannot be decided that way: see the
+// function HTTP2.
 //
 // A connection is ended with shutdown(2) on a copy of its descriptor: for the app its client has gone.
 //

@@ -18,24 +18,24 @@ func Run(ctx context.Context, app App) (ended int) {
 	}
 	w := watch{App: app, first: map[uint64]Traffic{}}
 	began := time.Now()
-	timer := time.NewTimer(min(again, app.After))
+	timer := time.NewTimer(min(again, app.After/2))
 	defer timer.Stop()
 	for {
 		select {
 		case <-timer.C:
 			w.look(ctx, time.Since(began))
-			timer.Reset(outOfStep(time.Since(began), app.After))
+			timer.Reset(untilNext(time.Since(began), app.After))
 		case <-ctx.Done():
 			return w.ended
 		}
 	}
 }
 
-// outOfStep is the time to the next look. From After on it is no even number: a client that talks every
+// untilNext is the time to the next look. From After on it is no even number: a client that talks every
 // 50 ms would else be in the middle of it each time.
-func outOfStep(since, after time.Duration) time.Duration {
+func untilNext(since, after time.Duration) time.Duration {
 	if since < after {
-		return again
+		return min(again, after-since)
 	}
 	return again - 3*time.Millisecond
 }
@@ -50,25 +50,47 @@ type watch struct {
 // look ends what may be ended now, once whoever has a descriptor of it. The first looks, before After, are
 // there to see what goes on.
 func (w *watch) look(ctx context.Context, since time.Duration) {
+	opened := w.opened()
 	w.eachClient(func(fd int, inode uint64) bool {
 		t, ok := trafficOf(fd)
-		if !ok {
+		if !ok || opened[peerOf(fd)] {
 			return true
 		}
+		// One that was not known before this look may be of a process that had not opened it yet when
+		// opened came by.
 		first, known := w.first[inode]
-		if !known {
-			first, w.first[inode] = t, t
-		}
-		if since >= w.After && t.Ends(first, since) && unix.Shutdown(fd, unix.SHUT_RDWR) == nil {
+		switch {
+		case !known:
+			w.first[inode] = t
+		case since >= w.After && t.Ends(first, since) && unix.Shutdown(fd, unix.SHUT_RDWR) == nil:
 			w.ended++
 		}
 		return ctx.Err() == nil
 	})
 }
 
-// eachClient yields a copy of each connection of a client, until that returns false. The copy lives for
-// some microseconds: as long as there is one, the app's close does not end the connection.
+// opened returns the local addresses of all TCP sockets of the app. A connection that comes from one of
+// them is its own: to a database or a message broker that it has started, or has within itself.
+func (a App) opened() map[netip.AddrPort]bool {
+	out := map[netip.AddrPort]bool{}
+	a.eachTCP(func(_ int, _ uint64, local netip.AddrPort) bool {
+		out[local] = true
+		return true
+	})
+	return out
+}
+
+// eachClient yields a copy of each connection of a client, until that returns false, and of each socket
+// that listens for them.
 func (a App) eachClient(yield func(fd int, inode uint64) bool) {
+	a.eachTCP(func(fd int, inode uint64, local netip.AddrPort) bool {
+		return !a.has(local) || yield(fd, inode)
+	})
+}
+
+// eachTCP yields a copy of each TCP socket of the tree, until that returns false. The copy lives for some
+// microseconds: as long as there is one, the app's close does not end the connection.
+func (a App) eachTCP(yield func(fd int, inode uint64, local netip.AddrPort) bool) {
 	seen, more := map[uint64]bool{}, true
 	for _, pid := range a.Pids() {
 		process, err := unix.PidfdOpen(pid, 0)
@@ -79,15 +101,15 @@ func (a App) eachClient(yield func(fd int, inode uint64) bool) {
 			inode, ok := osproc.SocketInode(target)
 			if fd, err := strconv.Atoi(name); err == nil && ok && more && !seen[inode] {
 				seen[inode] = true
-				more = a.withCopy(process, fd, func(own int) bool { return yield(own, inode) })
+				more = withCopy(process, fd, func(own int, local netip.AddrPort) bool { return yield(own, inode, local) })
 			}
 		})
 		unix.Close(process)
 	}
 }
 
-// withCopy calls f with a copy of a descriptor when that is one of a client's connection.
-func (a App) withCopy(process, fd int, f func(own int) bool) bool {
+// withCopy calls f with a copy of a descriptor when that is one of TCP, and the address of the socket.
+func withCopy(process, fd int, f func(own int, local netip.AddrPort) bool) bool {
 	own, err := unix.PidfdGetfd(process, fd, 0)
 	if err != nil {
 		return true // closed since, or forbidden: then the app has its grace
@@ -96,10 +118,8 @@ func (a App) withCopy(process, fd int, f func(own int) bool) bool {
 	if !osproc.IsTCP(own) {
 		return true
 	}
-	if local, ok := localOf(own); !ok || !a.has(local) {
-		return true
-	}
-	return f(own)
+	local, ok := addrPort(unix.Getsockname(own))
+	return !ok || f(own, local)
 }
 
 // Settle waits, not for long, until the app has accepted everybody who has connected to it, and has
@@ -151,16 +171,18 @@ func hearingOf(fd int) hearing {
 	return trafficIn(info).hearing(uint64(unread))
 }
 
-func localOf(fd int) (netip.AddrPort, bool) {
-	sa, err := unix.Getsockname(fd)
-	if err != nil {
-		return netip.AddrPort{}, false
-	}
+// peerOf is the address of the other end; the zero one when there is none.
+func peerOf(fd int) netip.AddrPort {
+	peer, _ := addrPort(unix.Getpeername(fd))
+	return peer
+}
+
+func addrPort(sa unix.Sockaddr, err error) (netip.AddrPort, bool) {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)), true
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)), err == nil
 	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port)), true
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port)), err == nil
 	}
 	return netip.AddrPort{}, false
 }
