@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/hangup"
@@ -17,8 +16,8 @@ type hangingUp struct {
 	app       hangup.App // At is empty when nothing is to be ended
 	clients   hangup.App // all that it serves
 	listening func(pids []int) []netip.AddrPort
-	spares    func(http2 []netip.AddrPort) // says what is left alone; nil: nothing is ended
-	known     map[netip.AddrPort]bool      // see hangup.HTTP2
+	spares    func(hangup.Server)     // says what is left alone; nil: nothing is ended
+	known     map[netip.AddrPort]bool // see hangup.HTTP2
 
 	cancel context.CancelFunc // nil: it has not begun
 	ended  chan int           // how many, once it has ended
@@ -27,7 +26,7 @@ type hangingUp struct {
 func (s *Supervisor) hangUp(g *generation) *hangingUp {
 	app := hangup.App{Pids: func() []int { return g.own(g.tree.Pids()) }, After: g.cfg.App.HangUp}
 	h := &hangingUp{app: app, clients: app, listening: s.listening, known: s.speaks}
-	if g.cfg.App.HangUp != config.Never && !s.speaksGRPC() {
+	if g.cfg.App.HangUp != config.Never {
 		h.spares = s.sparesHTTP2
 	}
 	return h
@@ -41,9 +40,9 @@ func (h *hangingUp) find(pids []int) {
 		return
 	}
 	h.app.At = h.clients.At
-	if http2 := hangup.HTTP2(pids, h.app.At, h.known); len(http2) > 0 {
-		h.spares(http2)
-		h.app.At = slices.DeleteFunc(slices.Clone(h.app.At), func(a netip.AddrPort) bool { return slices.Contains(http2, a) })
+	for _, server := range hangup.HTTP2(pids, h.app.At, h.listening, h.known) {
+		h.spares(server)
+		h.app.At = slices.DeleteFunc(slices.Clone(h.app.At), func(a netip.AddrPort) bool { return a == server.Addr })
 	}
 }
 
@@ -67,32 +66,11 @@ func (h *hangingUp) end() int {
 	return <-h.ended
 }
 
-// speaksGRPC reports whether the app has gRPC, or HTTP/2 without TLS, and says so the first time. The
-// counters of such a connection do not tell whether a request is unanswered.
-func (s *Supervisor) speaksGRPC() bool {
-	imports := s.imports.Load()
-	if imports == nil {
-		return false
-	}
-	i := slices.IndexFunc(*imports, isHTTP2)
-	if i < 0 {
-		return false
-	}
-	s.grpc.Do(func() {
-		logline.Note(false, "the app has "+(*imports)[i]+": its open connections are not hung up on when it stops, and may take the whole grace",
-			`hang_up = "off" below [app] in devguard.toml asks for that`).To(s.Log)
-	})
-	return true
-}
-
-// sparesHTTP2 says, the first time, where the app answers by HTTP/2.
-func (s *Supervisor) sparesHTTP2(at []netip.AddrPort) {
+// sparesHTTP2 says, the first time, where the app may answer by HTTP/2. The counters of such a connection do
+// not tell whether a request is unanswered.
+func (s *Supervisor) sparesHTTP2(server hangup.Server) {
 	s.http2.Do(func() {
-		logline.Note(false, fmt.Sprintf("the app may serve HTTP/2 at %v: its connections there are not hung up on when it stops, and may take the whole grace", at[0]),
+		logline.Note(false, fmt.Sprintf("the app may serve HTTP/2 at %v (%s): its connections there are not hung up on when it stops, and may take the whole grace", server.Addr, server.By),
 			`hang_up = "off" below [app] in devguard.toml asks for that`).To(s.Log)
 	})
-}
-
-func isHTTP2(path string) bool {
-	return path == "google.golang.org/grpc" || path == "golang.org/x/net/http2/h2c" || strings.HasPrefix(path, "connectrpc.com/")
 }

@@ -101,8 +101,7 @@ type Supervisor struct {
 	launcher *proc.Launcher
 	holder   *listeners.Holder
 	address  *address  // nil: the app is reached at its own
-	grpc     sync.Once // said that the app has gRPC
-	http2    sync.Once // said that it serves HTTP/2
+	http2    sync.Once // said that the app may serve HTTP/2
 
 	speaks map[netip.AddrPort]bool // of Stop, of which there is one at a time: where it serves HTTP/2
 }

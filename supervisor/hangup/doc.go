@@ -28,6 +28,12 @@ type App struct {
 	After time.Duration
 }
 
+// Server is where the app may answer by HTTP/2.
+type Server struct {
+	Addr netip.AddrPort
+	By   string // what of the app may do so, as its developer knows it
+}
+
 const (
 	again = 50 * time.Millisecond // how often they are looked at
 

@@ -8,7 +8,9 @@ import (
 )
 
 // HTTP2 returns nothing on this system.
-func HTTP2([]int, []netip.AddrPort, map[netip.AddrPort]bool) []netip.AddrPort { return nil }
+func HTTP2([]int, []netip.AddrPort, func([]int) []netip.AddrPort, map[netip.AddrPort]bool) []Server {
+	return nil
+}
 
 // Settle does nothing on this system.
 func Settle(App) {}

@@ -1,17 +1,16 @@
 package hangup
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
-	"debug/elf"
 	"errors"
 	"io"
 	"net"
 	"net/netip"
-	"strconv"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // handshake bounds how long an app may take to tell whether it speaks HTTP/2: it delays the stop signal.
@@ -19,22 +18,52 @@ const handshake = 250 * time.Millisecond
 
 // HTTP2 returns those of the addresses at where the app may answer by HTTP/2. There an answer to one
 // request looks like the answer to all of them, and net/http says GOAWAY to whoever waits when it is
-// asked to stop. An app that serves gRPC may do so everywhere. One that can serve TLS is asked, by a
-// handshake. Only apps of Go are: another server may log what it does not understand. known is what was
-// found out before, which counts where there is no answer in time, and is added to.
-func HTTP2(pids []int, at []netip.AddrPort, known map[netip.AddrPort]bool) []netip.AddrPort {
+// asked to stop. A process that has a server of HTTP/2 without TLS may do so wherever it listens. One that
+// can serve TLS is asked, by a handshake. Only programs of Go are: another server may log what it does
+// not understand. listening returns where processes listen. known is what was found out before, which
+// counts where there is no answer in time, and is added to.
+func HTTP2(pids []int, at []netip.AddrPort, listening func(pids []int) []netip.AddrPort, known map[netip.AddrPort]bool) []Server {
 	if len(at) == 0 {
 		return nil
 	}
-	switch grpc, tls := serves(pids); {
-	case grpc:
-		return at
-	case !tls:
-		return nil
+	by := servers(pids, listening)
+	var out []Server
+	var ask []netip.AddrPort
+	for _, addr := range at {
+		switch by[addr] {
+		case "":
+		case overTLS:
+			ask = append(ask, addr)
+		default:
+			out = append(out, Server{addr, by[addr]})
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), handshake)
 	defer cancel()
-	return askAll(ctx, at, known)
+	for _, addr := range askAll(ctx, ask, known) {
+		out = append(out, Server{addr, overTLS})
+	}
+	return out
+}
+
+// servers returns which server of the processes may be behind each address. One that can also do without
+// TLS counts where there are several.
+func servers(pids []int, listening func(pids []int) []netip.AddrPort) map[netip.AddrPort]string {
+	with := map[string][]int{}
+	for _, pid := range pids {
+		if server := serverIn(pid); server != "" {
+			with[server] = append(with[server], pid)
+		}
+	}
+	by := map[netip.AddrPort]string{}
+	for server, pids := range with {
+		for _, addr := range listening(pids) {
+			if by[addr] == "" || server != overTLS {
+				by[addr] = server
+			}
+		}
+	}
+	return by
 }
 
 // askAll returns those of the addresses that speak HTTP/2, or may.
@@ -66,54 +95,40 @@ const (
 	yes
 )
 
-// serves reports what servers the processes have in them that are programs of Go. The linker leaves out
-// what is never called, but with reflection (package text/template).
-func serves(pids []int) (grpc, tls bool) {
-	for _, pid := range pids {
-		program, err := elf.Open("/proc/" + strconv.Itoa(pid) + "/exe")
-		if err != nil {
-			continue // gone, or no program of ours to look at
-		}
-		if table := program.Section(".gopclntab"); table != nil { // there in stripped programs, too
-			text, _ := table.Data()
-			grpc = grpc || names(text, "google.golang.org/grpc.(*Server).Serve")
-			tls = tls || names(text, "crypto/tls.Server") // also where it is inlined
-		}
-		program.Close()
+// reachable returns under which addresses a listening socket is reached from this machine, best first.
+// One on :: is reached by IPv4 where lo has no ::1, as in many containers.
+func reachable(a netip.AddrPort) []netip.AddrPort {
+	ip, port, v4 := a.Addr().Unmap(), a.Port(), netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	switch {
+	case !ip.IsUnspecified():
+		return []netip.AddrPort{netip.AddrPortFrom(ip, port)}
+	case ip.Is4():
+		return []netip.AddrPort{netip.AddrPortFrom(v4, port)}
 	}
-	return grpc, tls
+	return []netip.AddrPort{netip.AddrPortFrom(netip.IPv6Loopback(), port), netip.AddrPortFrom(v4, port)}
 }
 
-// names reports whether a table of strings that end with a zero byte has one. To look for the zero byte
-// in front of it as well takes four times as long, and the stop waits: half of the table is zeros.
-func names(table []byte, function string) bool {
-	end := []byte(function + "\x00")
-	for at := 0; ; at++ {
-		i := bytes.Index(table[at:], end)
-		if i < 0 {
-			return false
+// dial connects to a listening socket. Without a connection it is no when nobody listens there, and none
+// when that is not known.
+func dial(ctx context.Context, addr netip.AddrPort) (net.Conn, answer) {
+	said := no
+	for _, a := range reachable(addr) {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", a.String())
+		if err == nil {
+			return conn, none
 		}
-		if at += i; at > 0 && table[at-1] == 0 {
-			return true
+		if !errors.Is(err, unix.ECONNREFUSED) {
+			said = none
 		}
 	}
+	return nil, said
 }
 
 // ask makes a handshake.
 func ask(ctx context.Context, addr netip.AddrPort) answer {
-	ip := addr.Addr().Unmap()
-	switch {
-	case ip == netip.IPv4Unspecified():
-		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	case ip.IsUnspecified():
-		ip = netip.IPv6Loopback()
-	}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", netip.AddrPortFrom(ip, addr.Port()).String())
-	switch {
-	case ctx.Err() != nil:
-		return none
-	case err != nil:
-		return no // nobody listens
+	conn, said := dial(ctx, addr)
+	if conn == nil {
+		return said
 	}
 	defer conn.Close()
 	client := tls.Client(conn, &tls.Config{

@@ -9,8 +9,14 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"os/exec"
 	"slices"
 	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/devguard/devguard/supervisor/testneed"
 )
 
 // TestHTTP2: which servers are left alone.
@@ -71,17 +77,122 @@ func TestHTTP2(t *testing.T) {
 	if got := askAll(t.Context(), at, known); !slices.Equal(got, want) {
 		t.Errorf("of %v\n got %v\nwant %v", at, got, want)
 	}
-	mute := []netip.AddrPort{raw(func(c net.Conn) { io.Copy(io.Discard, c) })}
-	if got := HTTP2([]int{os.Getpid()}, mute, known); !slices.Equal(got, mute) { // this test can serve TLS
+	mute := raw(func(c net.Conn) { io.Copy(io.Discard, c) })
+	own := []int{os.Getpid()} // this test can serve TLS
+	listening := func([]int) []netip.AddrPort { return []netip.AddrPort{mute} }
+	if got := HTTP2(own, []netip.AddrPort{mute}, listening, known); !slices.Equal(got, []Server{{mute, overTLS}}) {
 		t.Errorf("a server that says nothing: %v", got)
 	}
-	known[mute[0]] = false
-	if got := HTTP2([]int{os.Getpid()}, mute, known); got != nil {
+	known[mute] = false
+	if got := HTTP2(own, []netip.AddrPort{mute}, listening, known); got != nil {
 		t.Errorf("one that says nothing any more: %v", got)
 	}
-	if got := HTTP2(nil, mute, known); got != nil {
-		t.Errorf("asked, although no process can serve TLS: %v", got)
+}
+
+// TestHTTP2AsksOwnersAlone: an address is asked when a process listens there that can serve TLS, not
+// because another process of the tree can.
+func TestHTTP2AsksOwnersAlone(t *testing.T) {
+	other := exec.Command("sleep", "1h")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
 	}
+	defer other.Wait()
+	defer other.Process.Kill()
+	l, err := net.Listen("tcp", "127.0.0.1:0") // of `other`, so to speak
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	listening := func(pids []int) (list []netip.AddrPort) {
+		if slices.Contains(pids, other.Process.Pid) {
+			list = append(list, addrOf(l))
+		}
+		return list
+	}
+	at := []netip.AddrPort{addrOf(l)}
+	if got := HTTP2([]int{os.Getpid(), other.Process.Pid}, at, listening, map[netip.AddrPort]bool{}); got != nil {
+		t.Errorf("left alone: %v", got)
+	}
+	if n := waiting(t, l); n > 0 {
+		t.Errorf("%d connections were made", n)
+	}
+}
+
+// waiting is how many connections wait at a listener.
+func waiting(t *testing.T, l net.Listener) (n int) {
+	t.Helper()
+	conn, err := l.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Control(func(fd uintptr) {
+		info, infoErr := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err = infoErr; err == nil {
+			n = int(info.Unacked)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestHTTP2WithoutIPv6Loopback: a server on :: is found by IPv4 where there is no ::1.
+func TestHTTP2WithoutIPv6Loopback(t *testing.T) {
+	var spoken, gone answer
+	var err error
+	testneed.OwnThread(func() {
+		var srv *httptest.Server
+		if srv, err = serveWithoutIPv6Loopback(); err == nil {
+			spoken = ask(t.Context(), addrOf(srv.Listener))
+			srv.Close()
+			gone = ask(t.Context(), addrOf(srv.Listener))
+		}
+	})
+	if err != nil {
+		testneed.Skip(t, "namespace", err)
+	}
+	if spoken != yes {
+		t.Errorf("a server on ::, asked for HTTP/2: %v", spoken)
+	}
+	if gone != none { // it may be reached by other addresses of IPv6
+		t.Errorf("after it was closed: %v", gone)
+	}
+}
+
+// serveWithoutIPv6Loopback moves its thread into a network without ::1.
+func serveWithoutIPv6Loopback() (*httptest.Server, error) {
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return nil, err
+	}
+	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	lo, err := unix.NewIfreq("lo")
+	if err != nil {
+		return nil, err
+	}
+	lo.SetUint16(unix.IFF_UP)
+	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo); err != nil {
+		return nil, err
+	}
+	address := struct { // struct in6_ifreq; lo is the first interface of each namespace
+		addr   [16]byte
+		prefix uint32
+		index  int32
+	}{netip.IPv6Loopback().As16(), 128, 1}
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCDIFADDR, uintptr(unsafe.Pointer(&address))); errno != 0 {
+		return nil, errno
+	}
+	l, err := net.Listen("tcp", "[::]:0")
+	if err != nil {
+		return nil, err
+	}
+	srv := &httptest.Server{Listener: l, EnableHTTP2: true, Config: &http.Server{}}
+	srv.StartTLS()
+	return srv, nil
 }
 
 // fails has a test fail by what is logged.
