@@ -188,6 +188,25 @@ func TestHeldSocketsUnprivileged(t *testing.T) {
 	}
 }
 
+// TestHeldSocketsBesideAnAgent: a process that its own user may not look at, and that opens a socket, has
+// no say about those of the others.
+func TestHeldSocketsBesideAnAgent(t *testing.T) {
+	t.Parallel()
+	d, dir, addr := heldApp(t, asNobody)
+	mark := d.mark()
+	write(t, filepath.Join(dir, "sockets"), "tag save1\nagent agent.sock\nlisten "+addr)
+	d.wait(mark, "instance ready", nil)
+	d.serves("http://"+addr, "save1")
+	d.save(dir, addr, 2)
+	if said := d.reasons(); len(said) > 0 {
+		t.Errorf("says %q", said)
+	}
+	if _, port, _ := strings.Cut(addr, ":"); !holdsPort(d.keeper(t), port) {
+		t.Error("it is not held")
+	}
+	d.stop()
+}
+
 // asNobody has devguard run by an account without any power. The app is copied into its folder.
 func asNobody(d *devguard) {
 	d.t.Helper()

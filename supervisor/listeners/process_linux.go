@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -19,7 +20,7 @@ import (
 )
 
 // errNothing says that a call is none of ours: no TCP socket, a descriptor or an address
-// that the kernel is going to refuse, a process that is gone.
+// that the kernel is going to refuse, a process that is gone, or that hides from us.
 var errNothing = errors.New("no TCP socket")
 
 // socketOf brings a copy of the socket that a call is about.
@@ -31,7 +32,7 @@ func socketOf(n seccomp.Notification) (fd int, err error) {
 	defer unix.Close(process)
 	fd, err = unix.PidfdGetfd(process, n.FD, 0)
 	switch {
-	case errors.Is(err, unix.EBADF), errors.Is(err, unix.ESRCH):
+	case errors.Is(err, unix.EBADF), errors.Is(err, unix.ESRCH), errors.Is(err, unix.EPERM) && hides(n.Thread):
 		return -1, errNothing
 	case err != nil:
 		return -1, fmt.Errorf("look at a socket of the app: pidfd_getfd: %w", err)
@@ -54,6 +55,19 @@ func pidfd(thread int) (int, error) {
 	return fd, nil
 }
 
+// hides reports whether a process is not to be looked at by its own user, as agents for keys are
+// (PR_SET_DUMPABLE): most of its files in /proc are root's then. They are the user's where no process may
+// be looked at.
+func hides(thread int) bool {
+	info, err := os.Stat("/proc/" + strconv.Itoa(thread) + "/mem")
+	if err != nil {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	own := os.Geteuid()
+	return ok && own != 0 && int(stat.Uid) != own
+}
+
 // addressOf reads the address of a bind from the memory of the process.
 func addressOf(n seccomp.Notification) (netip.AddrPort, error) {
 	b := make([]byte, min(max(n.Length, 0), unix.SizeofSockaddrInet6))
@@ -64,7 +78,7 @@ func addressOf(n seccomp.Notification) (netip.AddrPort, error) {
 	local[0].SetLen(len(b))
 	got, err := unix.ProcessVMReadv(n.Thread, local, []unix.RemoteIovec{{Base: uintptr(n.Address), Len: len(b)}}, 0)
 	switch {
-	case errors.Is(err, unix.EFAULT), errors.Is(err, unix.ESRCH), err == nil && got < len(b):
+	case errors.Is(err, unix.EFAULT), errors.Is(err, unix.ESRCH), errors.Is(err, unix.EPERM) && hides(n.Thread), err == nil && got < len(b):
 		return netip.AddrPort{}, errNothing
 	case err != nil:
 		return netip.AddrPort{}, fmt.Errorf("read an address of the app: process_vm_readv: %w", err)

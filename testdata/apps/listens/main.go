@@ -9,6 +9,7 @@
 //	listen ADDR [OPTION...]   reuseport v6only keepalive rcvbuf sndbuf freebind transparent device
 //	                          timeout tcp dup epoll
 //	unix PATH                 a Unix socket, as the net package opens one
+//	agent PATH                a Unix socket of a child that may not be looked at, as ssh-agent may not
 //	fallback PORT             127.0.0.1:PORT, or the next port that is free
 //	dial ADDR                 "already running": exit 1 when somebody answers there
 //	waitfree ADDR             until nobody answers there
@@ -55,6 +56,12 @@ func main() {
 	if os.Args[1] == "-inherited" {
 		tag = os.Args[2]
 		serve(3)
+	} else if os.Args[1] == "-hidden" {
+		_, _, errno := syscall.Syscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0)
+		if errno != 0 {
+			check(errno)
+		}
+		serveUnix(os.Args[2])
 	} else {
 		script, err := os.ReadFile(os.Args[1])
 		check(err)
@@ -100,6 +107,7 @@ var verbs = map[string]func(args []string){
 		serve(fd)
 	},
 	"unix":     func(args []string) { serveUnix(args[0]) },
+	"agent":    func(args []string) { startAgent(args[0]) },
 	"fallback": func(args []string) { fallBack(number(args[0])) },
 	"many": func(args []string) {
 		for i := range number(args[1]) {
@@ -182,6 +190,19 @@ func serveUnix(path string) {
 	check(l.Close())
 	serve(int(file.Fd()))
 	unixFile = file
+}
+
+// startAgent returns when the socket listens.
+func startAgent(path string) {
+	os.Remove(path)
+	check(exec.Command(os.Args[0], "-hidden", path).Start())
+	for {
+		if c, err := net.Dial("unix", path); err == nil {
+			c.Close()
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // fallBack listens on the first free port from there on.
