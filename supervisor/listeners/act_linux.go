@@ -16,6 +16,7 @@ import (
 // table.
 func (h *Holder) do(acts []hold.Action) {
 	open := sync.OnceValue(func() map[uint64]int { return descriptors(h.pids()) })
+	h.awaitAccepts(acts)
 	for _, a := range acts {
 		if err := h.act(a, acts, open); errors.Is(err, errLost) {
 			h.lost()

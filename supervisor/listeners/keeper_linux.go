@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
 
@@ -32,6 +33,7 @@ const (
 	opDefer               // opLengthen, and only those who have sent something can be accepted
 	opRenew               // another socket is kept in its place from now on, whose inode is the answer
 	opTakeOver            // those who wait on the socket before opRenew wait on this one
+	opAccepts             // before opRenew: waits until the app accepts on several sockets; see accepting
 )
 
 // queue is how many connections wait while nobody accepts. The kernel bounds it by
@@ -81,11 +83,29 @@ type request struct {
 	fd     int
 }
 
+// accepting is the request opAccepts. Its inodes are in the place of a reason.
+func accepting(inodes []uint64) request {
+	var list []byte
+	for _, inode := range inodes {
+		list = binary.NativeEndian.AppendUint64(list, inode)
+	}
+	return request{op: opAccepts, reason: string(list), fd: -1}
+}
+
+// inodes are those of the request opAccepts.
+func (r request) inodes() (list []uint64) {
+	for b := []byte(r.reason); len(b) >= 8; b = b[8:] {
+		list = append(list, binary.NativeEndian.Uint64(b))
+	}
+	return list
+}
+
 // shelf is what a keeper has, by the inodes of the sockets.
 type shelf map[uint64]*keptSocket
 
 type keptSocket struct {
 	fd        int
+	busy      error        // of opAccepts: why it is not renewed
 	olds      []int        // sockets from before opRenew
 	takeover  *takeover    // nil: there was none
 	answering *unavailable // nil: connections wait
@@ -123,11 +143,26 @@ func (k *keptSocket) close() {
 	}
 }
 
+// accepts waits until the app accepts on all of these sockets, or is found not to. That is once for all of
+// them: the stop waits for it.
+func (s shelf) accepts(inodes []uint64) {
+	var looks sync.WaitGroup
+	for _, inode := range inodes {
+		if k := s[inode]; k != nil {
+			looks.Go(func() { k.busy = accepts(k.fd) })
+		}
+	}
+	looks.Wait()
+}
+
 // renew has another socket kept in the place of one.
 func (s shelf) renew(inode uint64) (renewed uint64, err error) {
 	k := s[inode]
 	if len(k.olds) > 0 || k.takeover != nil && k.takeover.goesOn() {
 		return 0, errBusy
+	}
+	if k.busy != nil {
+		return 0, k.busy
 	}
 	fd, olds, err := renew(k.fd)
 	if err != nil {
@@ -170,6 +205,9 @@ func (s shelf) do(r request) (value uint64, gives int, err error) {
 			k.close()
 		}
 		s[r.inode] = &keptSocket{fd: r.fd}
+		return 0, -1, nil
+	case r.op == opAccepts:
+		s.accepts(r.inodes())
 		return 0, -1, nil
 	case k == nil:
 		return 0, -1, unix.ENOENT

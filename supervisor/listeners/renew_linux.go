@@ -29,10 +29,8 @@ var errBusy = errors.New("connections wait to be accepted")
 // renew makes a socket that listens at the place of another one, with the same options. The kernel
 // gives it all connections that begin from now on, and leaves to the old one those that have begun.
 // olds are what connections may still come out of: the old socket, and one that was needed in between.
+// The app accepts; see accepts.
 func renew(old int) (fd int, olds []int, err error) {
-	if err = accepts(old); err != nil {
-		return -1, nil, err
-	}
 	if fd, err = twin(old); err != nil {
 		return -1, nil, err
 	}
@@ -70,6 +68,22 @@ func accepts(fd int) error {
 			return errBusy
 		}
 		before = n
+	}
+}
+
+// awaitAccepts goes before all that is to be renewed.
+func (h *Holder) awaitAccepts(acts []hold.Action) {
+	var inodes []uint64
+	for _, a := range acts {
+		if r, is := a.(hold.Renew); is {
+			inodes = append(inodes, r.Inode)
+		}
+	}
+	if len(inodes) == 0 {
+		return
+	}
+	if _, _, err := h.keep(accepting(inodes)); errors.Is(err, errLost) {
+		h.lost()
 	}
 }
 

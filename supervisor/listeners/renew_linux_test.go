@@ -204,13 +204,59 @@ func TestTakeOver(t *testing.T) {
 	}
 }
 
+// TestAcceptsOnAll: an app that is busy is waited for once, not for each of its sockets. Those on which
+// nobody waits are renewed.
+func TestAcceptsOnAll(t *testing.T) {
+	kept := shelf{}
+	var inodes []uint64
+	const sockets = 100
+	for i := range sockets {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		fd := copyOf(t, l)
+		inode, err := inodeOf(fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inodes, kept[inode] = append(inodes, inode), &keptSocket{fd: fd}
+		if i > 0 {
+			c, err := net.Dial("tcp", l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			waits(fd, 1)
+		}
+	}
+	began := time.Now()
+	if _, _, err := kept.do(accepting(inodes)); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took < busy || took > sockets*busy/2 {
+		t.Errorf("waited %v", took)
+	}
+	for i, inode := range inodes {
+		if _, err := kept.renew(inode); (err == nil) != (i == 0) || i > 0 && !errors.Is(err, errBusy) {
+			t.Errorf("socket %d: %v", i, err)
+		}
+	}
+	for _, k := range kept {
+		k.close()
+	}
+}
+
 // mustRenew tries again while the app is slow to accept, on a busy machine.
 func mustRenew(t *testing.T, old int) (fd int, olds []int) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); ; {
-		fd, olds, err := renew(old)
+		err := accepts(old)
 		if err == nil {
-			return fd, olds
+			if fd, olds, err = renew(old); err == nil {
+				return fd, olds
+			}
 		}
 		if !errors.Is(err, errBusy) || time.Now().After(end) {
 			t.Fatal(err)
