@@ -38,6 +38,7 @@ type genPackage struct {
 	strings  bool // it imports strings
 	second   bool // there is a second file
 	excluded bool // that has a build constraint which is not met
+	unread   int  // in that file when it is excluded
 	noinline bool
 	line     bool // a //line directive
 	test     int  // in its test file
@@ -85,6 +86,7 @@ var edits = map[string]func(*sources, *genPackage, int){
 	"line":              func(_ *sources, p *genPackage, n int) { p.line = !p.line },
 	"test file":         func(_ *sources, p *genPackage, n int) { p.test = n % 4 },
 	"body and tests":    func(_ *sources, p *genPackage, n int) { p.body, p.test = n, n%4 },
+	"body and excluded": func(_ *sources, p *genPackage, n int) { p.body, p.unread = n, n },
 	"body and embedded": func(s *sources, p *genPackage, n int) { p.body, s.text = n, n },
 	"type error":        func(_ *sources, p *genPackage, n int) { p.broken = !p.broken },
 	"embedded":          func(s *sources, _ *genPackage, n int) { s.text = n },
@@ -179,7 +181,7 @@ func (p *genPackage) files(all map[string]string) {
 	if p.second {
 		text := fmt.Sprintf("package p%d\n\nfunc init() { V += %d }\n", p.n, p.n)
 		if p.excluded {
-			text = "//go:build never\n\n" + text
+			text = fmt.Sprintf("//go:build never\n\n%s\nconst unread = %d\n", text, p.unread)
 		}
 		all[dir+"b.go"] = text
 	}

@@ -237,6 +237,8 @@ func TestFastBuildsOfMoreThanBodies(t *testing.T) {
 		{"a function that is not to be inlined", func() { src.pkgs[2].noinline = true }, "fast"},
 		{"one that may be again", func() { src.pkgs[2].noinline = false }, "fast"},
 		{"lines of another file", func() { src.pkgs[2].line = true }, "fast"},
+		{"a file that is excluded", func() { src.pkgs[2].second, src.pkgs[2].excluded = true, true }, "files came or went"},
+		{"an edit of it", func() { src.pkgs[2].body, src.pkgs[2].unread = 12, 1 }, "fast"},
 		{"an import", func() { src.pkgs[6].imports = append(src.pkgs[6].imports, 4) }, "fast"},
 		{"an import of what was compiled later", func() { src.pkgs[2].above, src.pkgs[later].body = later, 13 }, "fast"},
 		{"an edit of what is compiled before it now", func() { src.pkgs[later].fields = 3 }, "fast"},

@@ -20,7 +20,8 @@ type inputKind uint8
 
 const (
 	goSource    inputKind = iota // compiled, of a package that somebody may edit: the one that may change
-	content                      // of whatever file, there or not: go.mod, those that a constraint excludes, tools
+	content                      // of whatever file, there or not: go.mod, headers, tools
+	excluded                     // of a Go file that a constraint or its name excludes, what the go command reads of it
 	testHeader                   // of a test file what the go command reads of it
 	testNames                    // the names of test files in a directory
 	goNames                      // the other names in a directory that the go command may care about
@@ -102,6 +103,10 @@ func (in input) read() (digest, Shape, error) {
 	case testHeader:
 		s := shapeOf(src)
 		return sha256.Sum256(fmt.Appendf(nil, "%t %s %t", s.Parses, s.Package, s.usesCgo())), s, nil
+	case excluded:
+		if s := shapeOf(src); s.Parses {
+			return sha256.Sum256(fmt.Appendf(nil, "%#v", s)), Shape{}, nil
+		}
 	}
 	return sha256.Sum256(src), Shape{}, nil
 }

@@ -48,6 +48,8 @@ func (pkg *Package) addInputs(all map[input]bool) error {
 		case e.IsDir(), !matters(e.Name()), all[input{name, goSource}]:
 		case strings.HasSuffix(name, "_test.go"):
 			all[input{name, testHeader}] = true
+		case strings.HasSuffix(name, ".go"):
+			all[input{name, excluded}] = true
 		default:
 			all[input{name, content}] = true
 		}

@@ -1,8 +1,10 @@
 package fastbuild
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -75,6 +77,44 @@ func lookAtTest(t *testing.T, before, after string) *Refusal {
 	}
 	_, refused := p.Decide(e)
 	return refused
+}
+
+// TestLookAtExcludedFiles: of these the go command only reads why they are.
+func TestLookAtExcludedFiles(t *testing.T) {
+	const source = "//go:build windows\n\npackage p\n\nimport \"os\"\n\nvar V = 1\n"
+	for name, test := range map[string]struct {
+		to   string
+		kind Kind
+	}{
+		"body":       {"//go:build windows\n\npackage p\n\nimport \"os\"\n\n// C.\nvar V = 2\n", Unchanged},
+		"constraint": {"//go:build linux\n\npackage p\n\nimport \"os\"\n\nvar V = 1\n", NotCompiled},
+		"clause":     {"//go:build windows\n\npackage q\n\nimport \"os\"\n\nvar V = 1\n", NotCompiled},
+		"cgo":        {"//go:build windows\n\npackage p\n\nimport \"C\"\n\nvar V = 1\n", NotCompiled},
+		"mistake":    {"//go:build windows\n\npackage p\n\nimport os\n", NotCompiled},
+	} {
+		dir := t.TempDir()
+		compiled, other := filepath.Join(dir, "a.go"), filepath.Join(dir, "b.go")
+		write(t, compiled, "package p\n")
+		write(t, other, source)
+		pkg := &Package{Path: "m/p", Dir: dir, Files: []string{compiled}, Local: true}
+		inputs := map[input]bool{}
+		if err := pkg.addInputs(inputs); err != nil {
+			t.Fatal(err)
+		}
+		p := &Plan{packages: []*Package{pkg}}
+		var err error
+		if p.inputs, err = take(slices.Collect(maps.Keys(inputs))); err != nil {
+			t.Fatal(err)
+		}
+		write(t, other, test.to)
+		e, err := p.Look()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, refused := p.Decide(e); refused == nil || refused.Kind != test.kind {
+			t.Errorf("%s: %v", name, refused)
+		}
+	}
 }
 
 func write(t *testing.T, name, text string) {
