@@ -20,7 +20,8 @@ func (c checkout) clone(repo string) error {
 	if err != nil {
 		return fmt.Errorf("clone %s: %w: %s", repo, err, out)
 	}
-	return nil
+	_, err = c.git("sparse-checkout", "set", "--no-cone", "/*", "!_*/") // in directories of such names there are no packages
+	return err
 }
 
 func (c checkout) git(args ...string) (string, error) {
