@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -16,6 +17,9 @@ type checkout struct {
 }
 
 func (c checkout) clone(repo string) error {
+	if err := os.RemoveAll(c.dir); err != nil {
+		return err
+	}
 	out, err := exec.CommandContext(c.ctx, "git", "clone", "-q", "--no-checkout", repo, c.dir).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("clone %s: %w: %s", repo, err, out)

@@ -50,6 +50,9 @@ func (c *random) run(n int) error {
 		c.m.n = i
 		k, e := c.draw()
 		one, err := c.edit(e)
+		if c.b.ctx.Err() != nil {
+			return nil // what was done counts
+		}
 		if err != nil {
 			return err
 		}

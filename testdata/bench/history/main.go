@@ -6,8 +6,8 @@
 //	go -C testdata/bench run ./history -repo https://github.com/miniflux/v2 [-program .] [-commits 200] [-until COMMIT]
 //
 // That is harder than saves: most commits change several files. It clones into a directory of its own,
-// which it removes; the modules come as GOPROXY says. A program that differs ends it with exit code 1,
-// and leaves both behind.
+// which it removes, or that of -cache; the modules come as GOPROXY says. A program that differs ends it with
+// exit code 1, and leaves both behind. Interrupted, it says what came of the commits so far.
 //
 // With -edits N it makes random edits of the newest commit instead, one after the other, and builds each:
 //
@@ -41,7 +41,7 @@ func main() {
 	flag.StringVar(&o.program, "program", ".", "the main package there")
 	flag.StringVar(&o.until, "until", "HEAD", "the newest commit")
 	flag.IntVar(&o.commits, "commits", 200, "how many, along the first parents")
-	flag.StringVar(&o.cache, "cache", "", "a directory for the two build caches, which is kept")
+	flag.StringVar(&o.cache, "cache", "", "a directory for the two build caches and the tree, which is kept: of one run at a time")
 	flag.IntVar(&o.edits, "edits", 0, "how many random edits to make of the newest commit, instead of taking commits")
 	flag.Uint64Var(&o.seed, "seed", 1, "of the edits")
 	flag.Parse()
@@ -59,16 +59,20 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	if work, err = filepath.EvalSymlinks(work); err != nil {
-		return err
-	}
-	tree := checkout{ctx, filepath.Join(work, "tree")}
-	if err := tree.clone(o.repo); err != nil {
+	if work, err = absolute(work); err != nil {
 		return err
 	}
 	if o.cache == "" {
 		o.cache = work
-	} else if o.cache, err = filepath.Abs(o.cache); err != nil {
+	}
+	if err := os.MkdirAll(o.cache, 0o755); err != nil {
+		return err
+	}
+	if o.cache, err = absolute(o.cache); err != nil {
+		return err
+	}
+	tree := checkout{ctx, filepath.Join(o.cache, "tree")} // always there: what is cached of it depends on the name
+	if err := tree.clone(o.repo); err != nil {
 		return err
 	}
 	b := newBuilder(ctx, o, work, tree.dir)
@@ -78,9 +82,17 @@ func run(ctx context.Context, o options) error {
 		err = commitsOf(b, tree, o)
 	}
 	if err != nil {
-		return fmt.Errorf("%w (the programs and the tree are in %s)", err, work)
+		return fmt.Errorf("%w (the programs are in %s, the tree is %s)", err, work, tree.dir)
 	}
 	return os.RemoveAll(work)
+}
+
+func absolute(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(dir)
 }
 
 func editsOf(b *builder, tree checkout, o options) error {
@@ -101,6 +113,9 @@ func commitsOf(b *builder, tree checkout, o options) error {
 	var sum summary
 	for i, id := range commits {
 		one, err := b.commit(tree, id)
+		if b.ctx.Err() != nil {
+			break
+		}
 		if err != nil {
 			return err
 		}
@@ -109,9 +124,6 @@ func commitsOf(b *builder, tree checkout, o options) error {
 		}
 		sum.add(one)
 		fmt.Fprintf(os.Stderr, "%3d/%d %s: %s%s\n", i, len(commits)-1, tree.name(id), one.way(), map[bool]string{true: " (bodies alone)"}[one.bodies])
-		if b.ctx.Err() != nil {
-			break
-		}
 	}
 	sum.print(os.Stdout, o)
 	return nil
