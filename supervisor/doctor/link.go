@@ -48,9 +48,11 @@ func (l Link) examine(r *Report) {
 	text := fmt.Sprintf("each build links %s", many(l.Packages, "package"))
 	if l.Bytes > 0 {
 		text += fmt.Sprintf("; those that are not your own are %s of compiled code", size(l.Bytes))
+	} else {
+		text += "; how large they are is known when all are compiled"
 	}
 	if len(named) == 0 {
-		text += "; no module brings a twentieth of it alone"
+		text += "; no module alone brings a twentieth of that"
 	}
 	r.ok(check, text)
 	var tags []string

@@ -37,9 +37,9 @@ func TestLink(t *testing.T) {
 		link Link
 		want []string
 	}{
-		{"no module of weight", of(), []string{all + "; no module brings a twentieth of it alone"}},
+		{"no module of weight", of(), []string{all + "; no module alone brings a twentieth of that"}},
 		{"nothing is compiled", Link{Packages: 410, Modules: []LinkModule{{Path: "example.com/x", Packages: 30}}},
-			[]string{"each build links 410 packages", "example.com/x brings 30 packages that nothing else needs"}},
+			[]string{"each build links 410 packages; how large they are is known when all are compiled", "example.com/x brings 30 packages that nothing else needs"}},
 		{"no tag", of(without(badger)), []string{all, brief}},
 		{"a tag", of(badger), []string{all, leave, can + `write flags = ["-tags", "nobadger"]` + below}},
 		{"beside tags of GOFLAGS", set("a b"), []string{all, leave, can + `write flags = ["-tags", "a,b,nobadger"]` + below}},

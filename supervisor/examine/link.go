@@ -14,9 +14,8 @@ import (
 	"github.com/devguard/devguard/supervisor/linkcost"
 )
 
-// linkWait bounds the questions what a link costs: they are about no trouble, and nobody is to wait
-// long for their answer.
-const linkWait = 5 * time.Second
+// linkWait bounds all questions to the go command about the link.
+const linkWait = 20 * time.Second
 
 // link says what a link costs; nil where the program is small or does not load.
 func (r Request) link(ctx context.Context, s supervisor.Survey) *doctor.Link {

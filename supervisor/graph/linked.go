@@ -95,9 +95,9 @@ func (t *asker) linked(ctx context.Context, fields string, more ...string) ([]li
 	return decode[linked](out)
 }
 
-// archivesWait bounds the search for archives: on a tree that was never built, and is not in the page
-// cache, it takes as long as to read all of it.
-const archivesWait = 2 * time.Second
+// archivesWait bounds the search for archives. It takes a second for 1,400 packages, but as long as to
+// read all of a tree that is not in the page cache, and that was never built.
+const archivesWait = 10 * time.Second
 
 // archives are the sizes of those that are in the build cache, by import path; with -n the go command
 // compiles none.
