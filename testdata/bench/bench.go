@@ -80,7 +80,7 @@ func (e *entry) prepare(ctx context.Context, repo, work string, env []string) er
 	if err := commit(ctx, dir, env); err != nil {
 		return err
 	}
-	port, err := freePort()
+	port, err := run.FreePort()
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"example.com/bench/run"
 )
 
 func main() {
@@ -126,12 +128,12 @@ func compare(ctx context.Context, o options) (err error) {
 
 	url := ""
 	if o.subject.database {
-		db, err := openDatabase(ctx, work)
+		db, err := run.OpenDatabase(ctx, work)
 		if err != nil {
 			return err
 		}
-		defer db.close()
-		url = db.url
+		defer db.Close()
+		url = db.URL
 	}
 	b, err := prepare(ctx, o, work, url)
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"example.com/bench/run"
 )
 
 // subject is a program that is edited under the contenders.
@@ -48,7 +50,7 @@ var subjects = []subject{
 
 // copyOfShop is a subject's copy.
 func copyOfShop(_ context.Context, repo, dir string, _ []string) (root string, err error) {
-	return filepath.Join(dir, shopDir), copyShop(repo, dir)
+	return filepath.Join(dir, run.ShopDir), run.CopyShop(repo, dir)
 }
 
 // serving is a program that gets a file each in its main package and in a package that many others

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"example.com/bench/run"
 )
 
 func TestSummarize(t *testing.T) {
@@ -68,10 +70,10 @@ func TestEditsOfServing(t *testing.T) {
 
 func TestEditsFitTheShop(t *testing.T) {
 	dir := t.TempDir()
-	if err := copyShop("../..", dir); err != nil {
+	if err := run.CopyShop("../..", dir); err != nil {
 		t.Fatal(err)
 	}
-	shop := filepath.Join(dir, shopDir)
+	shop := filepath.Join(dir, run.ShopDir)
 	for _, e := range edits {
 		for _, value := range []string{"r001", "r002"} {
 			want, err := e.save(shop, value)

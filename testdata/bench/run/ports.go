@@ -23,3 +23,13 @@ func FreePorts(n, from, below int) (ports []int, err error) {
 	}
 	return ports, nil
 }
+
+// FreePort returns a loopback port that nobody listens on just now.
+func FreePort() (int, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port, nil
+}

@@ -1,10 +1,9 @@
-package main
+package run
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -16,19 +15,17 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"example.com/bench/run"
 )
 
-// database is an empty database for the shop.
-type database struct {
-	url   string
-	close func()
+// Database is an empty database for the shop.
+type Database struct {
+	URL   string
+	Close func() // drops it
 }
 
-// openDatabase makes a database on the server of DATABASE_URL, else on a
+// OpenDatabase makes a database on the server of DATABASE_URL, else on a
 // throwaway server in work.
-func openDatabase(ctx context.Context, work string) (*database, error) {
+func OpenDatabase(ctx context.Context, work string) (*Database, error) {
 	server := os.Getenv("DATABASE_URL")
 	stop := func() {}
 	if server == "" {
@@ -42,15 +39,15 @@ func openDatabase(ctx context.Context, work string) (*database, error) {
 		stop()
 		return nil, err
 	}
-	drop := db.close
-	db.close = func() {
+	drop := db.Close
+	db.Close = func() {
 		drop()
 		stop()
 	}
 	return db, nil
 }
 
-func createDatabase(ctx context.Context, server string) (*database, error) {
+func createDatabase(ctx context.Context, server string) (*Database, error) {
 	cfg, err := pgx.ParseConfig(server)
 	if err != nil {
 		return nil, err
@@ -78,10 +75,10 @@ func createDatabase(ctx context.Context, server string) (*database, error) {
 			_, err = conn.Exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)")
 		}
 		if err != nil {
-			say("the database %s is left: %v", name, err)
+			fmt.Fprintf(os.Stderr, "the database %s is left: %v\n", name, err)
 		}
 	}
-	return &database{url: own.String(), close: drop}, nil
+	return &Database{URL: own.String(), Close: drop}, nil
 }
 
 // throwaway starts a server on a loopback port, with its data in work.
@@ -105,7 +102,7 @@ func throwaway(ctx context.Context, work string) (server string, stop func(), er
 		}
 	}
 	data, log := filepath.Join(dir, "data"), filepath.Join(work, "postgres.log")
-	initdb, err := run.Start(dir, log, os.Environ(), credential,
+	initdb, err := Start(dir, log, os.Environ(), credential,
 		filepath.Join(bin, "initdb"), "-N", "-A", "trust", "-U", "shop", "-D", data)
 	if err != nil {
 		return "", nil, err
@@ -113,11 +110,11 @@ func throwaway(ctx context.Context, work string) (server string, stop func(), er
 	if <-initdb.Done; !initdb.Cmd.ProcessState.Success() {
 		return "", nil, initdb.Exited()
 	}
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return "", nil, err
 	}
-	postgres, err := run.Start(dir, log, os.Environ(), credential, filepath.Join(bin, "postgres"), "-D", data,
+	postgres, err := Start(dir, log, os.Environ(), credential, filepath.Join(bin, "postgres"), "-D", data,
 		"-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=")
 	if err != nil {
 		return "", nil, err
@@ -132,7 +129,7 @@ func throwaway(ctx context.Context, work string) (server string, stop func(), er
 }
 
 // awaitServer returns once the server takes connections.
-func awaitServer(ctx context.Context, postgres *run.Process, server string) error {
+func awaitServer(ctx context.Context, postgres *Process, server string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for {
@@ -192,14 +189,4 @@ func serverAccount() (*syscall.Credential, error) {
 	}
 	gid, err := strconv.ParseUint(account.Gid, 10, 32)
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, err
-}
-
-// freePort returns a loopback port that nobody listens on just now.
-func freePort() (int, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port, nil
 }
