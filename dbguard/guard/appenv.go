@@ -19,7 +19,8 @@ const (
 )
 
 // AppEnv returns the environment of generation gen of the app, made of base:
-// the process environment with the env_files. After a devguard that was killed
+// the process environment with the env_files. While the generation before still runs it begins
+// to open what its drain and gen will need. After a devguard that was killed
 // it waits until that one's sessions are ended, within the drain timeout. Its
 // errors are about the embedded database alone.
 func (g *Guard) AppEnv(ctx context.Context, gen int, base []string) ([]string, error) {
@@ -29,6 +30,7 @@ func (g *Guard) AppEnv(ctx context.Context, gen int, base []string) ([]string, e
 	}
 	env := environment(base)
 	s := g.survey(dsn.Env(base), gen)
+	g.dialForDrains(gen - 1)
 	g.lookPast(gen)
 	if len(s.upstreams) == 0 {
 		return env.pairs(), nil

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -12,9 +13,20 @@ import (
 	"github.com/devguard/devguard/dbguard/sockets"
 )
 
+// dialForDrains begins to open the sessions that the drain of the generations up to gen will use,
+// before the app is told to stop: where it is not known without its sockets whether it uses an upstream,
+// that has to wait until then.
+func (g *Guard) dialForDrains(gen int) {
+	for _, u := range g.upstreams.usedUntil(gen) {
+		if u.access().role != dsn.Other {
+			u.dialForDrain(nil)
+		}
+	}
+}
+
 // dialForDrain begins to open the session that the next drain will use, for an app
 // that holds these sockets, unless that is under way or of no use: behind a pooler
-// there is nothing to end.
+// there is nothing to end. One that no drain has taken after spareLife is closed.
 func (u *upstream) dialForDrain(held []sockets.Conn) {
 	if v, known := u.prober.result(); known && v.kind != postgres && v.kind != unknown {
 		return
@@ -25,16 +37,35 @@ func (u *upstream) dialForDrain(held []sockets.Conn) {
 	}
 	to := u.access()
 	run := func() {
-		defer close(d.done)
-		if to.role == dsn.Other && !leadsTo(u.work.ctx, held, to.config) {
-			d.unused, d.err = true, nil
-			return
-		}
-		u.prober.ensure() // a server that was down when the app started
-		d.run(u.work.ctx, to)
+		u.dialInto(d, to, held)
+		u.limitDial(d)
 	}
 	if !u.work.start(run) {
 		close(d.done)
+	}
+}
+
+func (u *upstream) dialInto(d *dialing, to *access, held []sockets.Conn) {
+	defer close(d.done)
+	if to.role == dsn.Other && !leadsTo(u.work.ctx, held, to.config) {
+		d.unused, d.err = true, nil
+		return
+	}
+	u.prober.ensure() // a server that was down when the app started
+	d.run(u.work.ctx, to)
+}
+
+// limitDial closes a session that no drain has taken in time.
+func (u *upstream) limitDial(d *dialing) {
+	timer := time.NewTimer(spareLife)
+	defer timer.Stop()
+	select {
+	case <-d.taken:
+	case <-u.work.ctx.Done(): // Close has it
+	case <-timer.C:
+		if u.dropDial(d) {
+			d.close(u.work.ctx)
+		}
 	}
 }
 

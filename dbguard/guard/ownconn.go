@@ -104,18 +104,29 @@ func addrPort(a net.Addr) netip.AddrPort {
 // be read once it is closed.
 type dialing struct {
 	done   chan struct{}
+	taken  chan struct{} // closed when the drain has it
 	conn   *ownConn
 	err    error
 	unused bool // the app holds no socket to this upstream, which is not ours to use then
 }
 
 func newDialing() *dialing {
-	return &dialing{done: make(chan struct{}), err: context.Canceled}
+	return &dialing{done: make(chan struct{}), taken: make(chan struct{}), err: context.Canceled}
 }
 
 // run opens the session.
 func (d *dialing) run(ctx context.Context, to *access) {
 	d.conn, d.err = dialOwn(ctx, to.config)
+}
+
+// failed reports whether it has ended without a session.
+func (d *dialing) failed() bool {
+	select {
+	case <-d.done:
+		return d.err != nil
+	default:
+		return false
+	}
 }
 
 // close ends a session dialled for nothing, when it is there.

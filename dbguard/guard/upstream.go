@@ -87,11 +87,11 @@ func (u *upstream) drained(gen int) {
 	}
 }
 
-// expectDial returns a dial that the caller is to begin, nil when there is one.
+// expectDial returns a dial that the caller is to begin, nil when there is one that has not failed.
 func (u *upstream) expectDial() *dialing {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.dial != nil {
+	if u.dial != nil && !u.dial.failed() {
 		return nil
 	}
 	u.dial = newDialing()
@@ -103,8 +103,21 @@ func (u *upstream) takeDial() *dialing {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	d := u.dial
-	u.dial = nil
+	if u.dial = nil; d != nil {
+		close(d.taken)
+	}
 	return d
+}
+
+// dropDial takes d back; false when the drain has it, or another took its place.
+func (u *upstream) dropDial(d *dialing) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.dial != d {
+		return false
+	}
+	u.dial = nil
+	return true
 }
 
 // expectSweep returns what the caller is to close when it has ended what killed
