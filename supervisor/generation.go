@@ -270,6 +270,7 @@ func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 	target := ready.Target{
 		Exited:  g.ended(),
 		Started: g.since,
+		Listens: s.holder.Listens(),
 		Untaken: s.holder.Untaken,
 	}
 	target.Listening = func() []netip.AddrPort {

@@ -19,6 +19,9 @@ func (h *Holder) answer(c call) {
 		if !answered {
 			_ = c.Continue(c.Notification) // ErrGone: it asks again, or is dead
 		}
+		if c.Call == seccomp.Listen {
+			h.tellListens()
+		}
 	}()
 	h.guarded(func() { answered = h.tryAnswer(c) })
 }

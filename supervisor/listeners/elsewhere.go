@@ -22,6 +22,9 @@ func New(func(logline.Line)) *Holder { return new(Holder) }
 // Wanted reports false.
 func (*Holder) Wanted() bool { return false }
 
+// Listens returns nil: nobody has a filter.
+func (*Holder) Listens() <-chan struct{} { return nil }
+
 // Status says that nothing is held.
 func (*Holder) Status() Status { return Status{Off: seccomp.ErrUnsupported.Error()} }
 

@@ -32,6 +32,7 @@ type Holder struct {
 	news  chan struct{}        // idle was stored
 	off   atomic.Bool
 
+	listens chan struct{} // see Listens
 	// Of the one goroutine that run is.
 	table   hold.Table
 	keeper  *keeper // nil until a socket is kept
@@ -51,7 +52,7 @@ type call struct {
 // wait for it.
 func New(say func(logline.Line)) *Holder {
 	h := &Holder{
-		say: say, asks: make(chan func()), calls: make(chan call), news: make(chan struct{}, 1),
+		say: say, asks: make(chan func()), calls: make(chan call), news: make(chan struct{}, 1), listens: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}), trees: map[*seccomp.Listener]chan struct{}{},
 	}
 	go h.run()
@@ -60,6 +61,17 @@ func New(say func(logline.Line)) *Holder {
 
 // Wanted reports whether the next generation is to have the filter.
 func (h *Holder) Wanted() bool { return !h.off.Load() }
+
+// Listens is sent to when a process of the app listens, or is about to, unless that is to be received
+// already. There is nothing to receive from an app without the filter.
+func (h *Holder) Listens() <-chan struct{} { return h.listens }
+
+func (h *Holder) tellListens() {
+	select {
+	case h.listens <- struct{}{}:
+	default:
+	}
+}
 
 // Status returns how every address stands that the app has listened on. Nothing of it is changed later.
 func (h *Holder) Status() Status {

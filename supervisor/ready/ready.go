@@ -29,6 +29,9 @@ type Target struct {
 	// Listening returns the listening TCP sockets of the instance's process
 	// tree. It is called from one goroutine, many times.
 	Listening func() []netip.AddrPort
+	// Listens is sent to when the tree may listen on one more socket, which is looked for at once then.
+	// Nil: never.
+	Listens <-chan struct{}
 	// Untaken reports whether a connect to the address succeeds although the
 	// instance does not listen there: its listening socket is held for it. An
 	// address without an IP is any one of this machine. Nil: never.
@@ -119,7 +122,7 @@ func Wait(ctx context.Context, rule Rule, target Target) (Result, error) {
 		<-watched
 	}()
 	for from := target.Started; ; {
-		res, err := poll(ctx, c, rule.Timeout, from)
+		res, err := poll(ctx, c, rule.Timeout, from, target.Listens)
 		if err == nil {
 			res.Took = time.Since(target.Started)
 			return res, nil
@@ -155,8 +158,8 @@ func newCheck(rule Rule, target Target) (check, error) {
 	return &socketCheck{target: target}, nil
 }
 
-// poll looks until the check is ok, or the timeout after from is over.
-func poll(ctx context.Context, c check, timeout time.Duration, from time.Time) (Result, error) {
+// poll looks until the check is ok, or the timeout after from is over: now and then, and when told to.
+func poll(ctx context.Context, c check, timeout time.Duration, from time.Time, now <-chan struct{}) (Result, error) {
 	deadline := from.Add(timeout)
 	timed, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
@@ -177,6 +180,8 @@ func poll(ctx context.Context, c check, timeout time.Duration, from time.Time) (
 		pause := time.NewTimer(step(time.Since(from), time.Since(begin)))
 		select {
 		case <-pause.C:
+		case <-now:
+			pause.Stop()
 		case <-timed.Done():
 			pause.Stop()
 			if ctx.Err() != nil {
