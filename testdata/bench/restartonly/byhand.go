@@ -54,7 +54,6 @@ func (h *byHand) restart(ctx context.Context, round int) error {
 	if round > 0 {
 		h.stopped, h.started = append(h.stopped, ended.Sub(begun)), append(h.started, served.Sub(ended))
 	}
-	pause(ctx, rest)
 	return nil
 }
 

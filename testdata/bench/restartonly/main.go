@@ -162,21 +162,31 @@ func compare(ctx context.Context, o options) error {
 // rest is what a contender gets after each restart to do what it does then, and the machine to be quiet.
 const rest = 300 * time.Millisecond
 
-// turn has each contender restart its program twice: one is timed by its log, and nobody else asks
-// anything, the other by a client.
+// turn has each contender restart its program, those with devguard twice: one is timed by its log, and
+// nobody else asks anything, the other by a client.
 func turn(ctx context.Context, o options, hand *byHand, all []*guarded, round int) error {
-	for _, i := range rand.Perm(len(all) + 1) {
-		var err error
-		if i == len(all) {
-			err = hand.restart(ctx, round)
-		} else {
-			err = all[i].restart(ctx, o.by, round)
-		}
-		if err != nil {
+	measures := []func() error{func() error { return hand.restart(ctx, round) }}
+	for _, g := range all {
+		measures = append(measures, func() error { return g.restartByLog(ctx, o.by, round) })
+	}
+	if err := inTurns(ctx, measures); err != nil {
+		return err
+	}
+	measures = nil
+	for _, g := range all {
+		measures = append(measures, func() error { return g.restartByClient(ctx, o.by, round) })
+	}
+	return inTurns(ctx, measures)
+}
+
+func inTurns(ctx context.Context, measures []func() error) error {
+	for _, i := range rand.Perm(len(measures)) {
+		if err := measures[i](); err != nil {
 			return err
 		}
+		pause(ctx, rest)
 	}
-	return nil
+	return ctx.Err()
 }
 
 // environment is ours without what a contender is told of otherwise.
