@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -145,10 +146,14 @@ func (s *Supervisor) launch(ctx context.Context, e reload.Start, g *generation) 
 	if g.cfg.Debug.On {
 		g.debug = s.follow(g, program)
 	}
-	if err := s.StateDir.RecordInstance(e.Gen, tree.PID(), tree.Guardians()...); err != nil {
+	return nil
+}
+
+// record has the next devguard end what runs, should this one and the guardians be killed.
+func (s *Supervisor) record(g *generation) {
+	if err := s.StateDir.RecordInstance(g.number, g.tree.PID(), g.tree.Guardians()...); err != nil {
 		s.warn(fmt.Errorf("if devguard is killed now, the app may be left running: %w", err))
 	}
-	return nil
 }
 
 // spec is what a generation is started by. Its environment may need a server of
@@ -267,23 +272,15 @@ func (g *generation) interrupted(exit proc.Exit) bool {
 func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 	g := s.generation(e.Gen)
 	rule := ready.Rule{HTTP: g.cfg.Ready.HTTP, TCP: g.cfg.Ready.TCP, Timeout: g.cfg.Ready.Timeout}
-	target := ready.Target{
-		Exited:  g.ended(),
-		Started: g.since,
-		Listens: s.holder.Listens(),
-		Untaken: s.holder.Untaken,
-	}
-	target.Listening = func() []netip.AddrPort {
-		return slices.DeleteFunc(s.listening(g.own(g.tree.Pids())), s.holder.Untaken)
-	}
-	if g.debug != nil {
-		target.RunsSince = g.debug.RunsSince
-	}
+	target := s.target(g)
 	s.address.await(&rule, &target)
 	return func(ctx context.Context) reload.Event {
+		var recorded sync.WaitGroup // beside the app's start: a file system that is busy takes milliseconds
+		recorded.Go(func() { s.record(g) })
 		stop := s.address.warn(s.Log, target.Listening)
 		res, err := ready.Wait(ctx, rule, target)
 		stop()
+		recorded.Wait()
 		ev := reload.ReadyDone{ID: e.ID, Rule: res.Rule, Took: res.Took, Err: err, Cancelled: ctx.Err() != nil || g.exited()}
 		if ev.Cancelled {
 			return ev
@@ -301,6 +298,23 @@ func (s *Supervisor) awaitReady(e reload.AwaitReady) doer {
 		}
 		return ev
 	}
+}
+
+// target is a generation as its readiness is looked for.
+func (s *Supervisor) target(g *generation) ready.Target {
+	t := ready.Target{
+		Exited:  g.ended(),
+		Started: g.since,
+		Listens: s.holder.Listens(),
+		Untaken: s.holder.Untaken,
+	}
+	t.Listening = func() []netip.AddrPort {
+		return slices.DeleteFunc(s.listening(g.own(g.tree.Pids())), s.holder.Untaken)
+	}
+	if g.debug != nil {
+		t.RunsSince = g.debug.RunsSince
+	}
+	return t
 }
 
 // listening returns what the processes of the app listen on.
