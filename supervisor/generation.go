@@ -340,22 +340,30 @@ func (s *Supervisor) stop(e reload.Stop) doer {
 		defer s.address.ended(e.Gen)
 		defer s.holder.Ended(e.Gen)
 		hangUp := s.hangUp(g)
-		hangUp.find(g.own(g.tree.Pids()))
+		pids := g.tree.Pids()
+		hangUp.find(g.own(pids))
+		var noted sync.WaitGroup // beside what clients are spared by: each takes a millisecond
+		noted.Go(func() { g.db.note(e.Gen, pids) })
 		if e.Last {
 			s.holder.Ends()
 		} else {
 			s.holder.Stopping(e.Gen)
 		}
 		streams := s.address.endStreams(g)
+		signals := 0
 		res := g.stop(ctx, proc.StopSpec{
 			Signal: g.cfg.App.StopSignal,
 			Grace:  g.cfg.App.Grace,
 			Note: func(pids []int) {
-				g.db.note(e.Gen, pids)
+				if signals++; signals > 1 {
+					g.db.note(e.Gen, pids)
+				}
 				hangUp.begin()
 				streams.begin()
+				noted.Wait()
 			},
 		})
+		noted.Wait()
 		ev := reload.Stopped{ID: e.ID, Killed: res.Killed, Took: res.Took, HungUp: hangUp.end() + streams.end()}
 		if len(res.Left) > 0 {
 			ev.Err = fmt.Errorf("processes %v did not end after SIGKILL; they may still hold the port", res.Left)
