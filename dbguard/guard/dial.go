@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/devguard/devguard/dbguard/activity"
 	"github.com/devguard/devguard/dbguard/dsn"
 	"github.com/devguard/devguard/dbguard/sockets"
 )
@@ -52,7 +53,18 @@ func (u *upstream) dialInto(d *dialing, to *access, held []sockets.Conn) {
 		return
 	}
 	u.prober.ensure() // a server that was down when the app started
-	d.run(u.work.ctx, to)
+	if d.run(u.work.ctx, to); d.err == nil {
+		u.rehearse(d.conn)
+	}
+}
+
+// rehearse asks what the drain will ask: the first time the server reads what it needs for that, which
+// takes it a millisecond more than later. A session that breaks by it shows in the drain, which then
+// dials another.
+func (u *upstream) rehearse(o *ownConn) {
+	ctx, cancel := context.WithTimeout(u.work.ctx, stepLimit)
+	defer cancel()
+	_, _ = activity.Find(ctx, o.conn, activity.Filter{Labels: u.labels.prefixes(everyGeneration)})
 }
 
 // limitDial closes a session that no drain has taken in time.
