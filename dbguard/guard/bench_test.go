@@ -21,8 +21,8 @@ func BenchmarkRestart(b *testing.B) {
 	wait := func() {
 		for _, u := range g.upstreams.all() {
 			u.prober.await(b.Context())
-			if u.dial != nil {
-				<-u.dial.done
+			if u.forDrain.dial != nil {
+				<-u.forDrain.dial.done
 			}
 		}
 	}

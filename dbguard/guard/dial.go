@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -14,69 +15,113 @@ import (
 	"github.com/devguard/devguard/dbguard/sockets"
 )
 
+// forDrain has the session of one upstream for the next drain.
+type forDrain struct {
+	*endpoint
+	prober *prober
+	labels labels
+	work   *background
+
+	mu   sync.Mutex
+	dial *dialing // nil when there is none
+}
+
 // dialForDrains begins to open the sessions that the drain of the generations up to gen will use,
 // before the app is told to stop: where it is not known without its sockets whether it uses an upstream,
 // that has to wait until then.
 func (g *Guard) dialForDrains(gen int) {
 	for _, u := range g.upstreams.usedUntil(gen) {
 		if u.access().role != dsn.Other {
-			u.dialForDrain(nil)
+			u.forDrain.begin(nil)
 		}
 	}
 }
 
-// dialForDrain begins to open the session that the next drain will use, for an app
+// begin begins to open the session that the next drain will use, for an app
 // that holds these sockets, unless that is under way or of no use: behind a pooler
 // there is nothing to end. One that no drain has taken after spareLife is closed.
-func (u *upstream) dialForDrain(held []sockets.Conn) {
-	if v, known := u.prober.result(); known && v.kind != postgres && v.kind != unknown {
+func (f *forDrain) begin(held []sockets.Conn) {
+	if v, known := f.prober.result(); known && v.kind != postgres && v.kind != unknown {
 		return
 	}
-	d := u.expectDial()
+	d := f.expect()
 	if d == nil {
 		return
 	}
-	to := u.access()
+	to := f.access()
 	run := func() {
-		u.dialInto(d, to, held)
-		u.limitDial(d)
+		f.open(d, to, held)
+		f.limit(d)
 	}
-	if !u.work.start(run) {
+	if !f.work.start(run) {
 		close(d.done)
 	}
 }
 
-func (u *upstream) dialInto(d *dialing, to *access, held []sockets.Conn) {
+// expect returns a dial that the caller is to make, nil when there is one that has not failed.
+func (f *forDrain) expect() *dialing {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dial != nil && !f.dial.failed() {
+		return nil
+	}
+	f.dial = newDialing()
+	return f.dial
+}
+
+// take returns the dial, which is the caller's from then on, or nil.
+func (f *forDrain) take() *dialing {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	d := f.dial
+	if f.dial = nil; d != nil {
+		close(d.taken)
+	}
+	return d
+}
+
+// drop forgets d; false when somebody has taken it, or another one is in its place.
+func (f *forDrain) drop(d *dialing) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dial != d {
+		return false
+	}
+	f.dial = nil
+	return true
+}
+
+func (f *forDrain) open(d *dialing, to *access, held []sockets.Conn) {
 	defer close(d.done)
-	if to.role == dsn.Other && !leadsTo(u.work.ctx, held, to.config) {
+	if to.role == dsn.Other && !leadsTo(f.work.ctx, held, to.config) {
 		d.unused, d.err = true, nil
 		return
 	}
-	u.prober.ensure() // a server that was down when the app started
-	if d.run(u.work.ctx, to); d.err == nil {
-		u.rehearse(d.conn)
+	f.prober.ensure() // a server that was down when the app started
+	if d.run(f.work.ctx, to); d.err == nil {
+		f.rehearse(d.conn)
 	}
 }
 
 // rehearse asks what the drain will ask: the first time the server reads what it needs for that, which
 // takes it a millisecond more than later. A session that breaks by it shows in the drain, which then
 // dials another.
-func (u *upstream) rehearse(o *ownConn) {
-	ctx, cancel := context.WithTimeout(u.work.ctx, stepLimit)
+func (f *forDrain) rehearse(o *ownConn) {
+	ctx, cancel := context.WithTimeout(f.work.ctx, stepLimit)
 	defer cancel()
-	_, _ = activity.Find(ctx, o.conn, activity.Filter{Labels: u.labels.prefixes(everyGeneration)})
+	_, _ = activity.Find(ctx, o.conn, activity.Filter{Labels: f.labels.prefixes(everyGeneration)})
 }
 
-// limitDial closes a session that no drain has taken in time.
-func (u *upstream) limitDial(d *dialing) {
+// limit closes a session that no drain has taken in time.
+func (f *forDrain) limit(d *dialing) {
 	timer := time.NewTimer(spareLife)
 	defer timer.Stop()
 	select {
 	case <-d.taken:
-	case <-u.work.ctx.Done(): // Close has it
+	case <-f.work.ctx.Done(): // Close has it
 	case <-timer.C:
-		if u.dropDial(d) {
-			d.close(u.work.ctx)
+		if f.drop(d) {
+			d.close(f.work.ctx)
 		}
 	}
 }

@@ -16,9 +16,9 @@ func TestDrainIsDialledAhead(t *testing.T) {
 	a := startApp(t, appEnv(t, g, 1, env...), "idle")
 	appEnv(t, g, 2, env...)
 	awaitDial(t, g)
-	ahead := g.upstreams.all()[0].dial
+	ahead := g.upstreams.all()[0].forDrain.dial
 	g.RecordSockets(1, []int{a.pid()})
-	if now := g.upstreams.all()[0].dial; now != ahead || now.err != nil {
+	if now := g.upstreams.all()[0].forDrain.dial; now != ahead || now.err != nil {
 		t.Errorf("dialled again at the stop: %v", now.err)
 	}
 	a.kill()
@@ -26,20 +26,20 @@ func TestDrainIsDialledAhead(t *testing.T) {
 	if line := log.last(t, "drained"); number(line, "left") != 0 || line["reason"] != nil {
 		t.Errorf("drained: %v", line)
 	}
-	if g.upstreams.all()[0].dial != nil {
+	if g.upstreams.all()[0].forDrain.dial != nil {
 		t.Error("the session is still kept for a drain")
 	}
 }
 
 // TestADialThatFailedIsMadeAgain: at the stop signal, when the server is there again.
 func TestADialThatFailedIsMadeAgain(t *testing.T) {
-	u := &upstream{}
-	failed := u.expectDial()
-	if u.expectDial() != nil {
+	f := &forDrain{}
+	failed := f.expect()
+	if f.expect() != nil {
 		t.Error("two dials at a time")
 	}
 	close(failed.done) // with its err as it was made
-	if again := u.expectDial(); again == nil || again == failed {
+	if again := f.expect(); again == nil || again == failed {
 		t.Error("the one that failed stays")
 	}
 }
@@ -48,15 +48,15 @@ func TestADialThatFailedIsMadeAgain(t *testing.T) {
 func TestADialIsNotKeptForLong(t *testing.T) {
 	for name, taken := range map[string]bool{"nobody takes it": false, "a drain does": true} {
 		synctest.Test(t, func(t *testing.T) {
-			u := &upstream{shared: shared{work: newBackground(t.Context())}}
-			d := u.expectDial()
+			f := &forDrain{work: newBackground(t.Context())}
+			d := f.expect()
 			close(d.done)
 			over := make(chan struct{})
 			go func() {
 				defer close(over)
-				u.limitDial(d)
+				f.limit(d)
 			}()
-			if taken && u.takeDial() != d {
+			if taken && f.take() != d {
 				t.Errorf("%s: it is not there", name)
 			}
 			began := time.Now()
@@ -64,7 +64,7 @@ func TestADialIsNotKeptForLong(t *testing.T) {
 			if kept := time.Since(began); taken != (kept == 0) || !taken && kept != spareLife {
 				t.Errorf("%s: it is looked after for %v", name, kept)
 			}
-			if u.dial != nil {
+			if f.dial != nil {
 				t.Errorf("%s: it is kept", name)
 			}
 		})

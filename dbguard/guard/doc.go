@@ -19,10 +19,10 @@
 //     clients), ownconn.go (sessions of our own), trouble.go (why a connect fails),
 //     endpoint.go, environ.go, labels.go, appsockets.go, addresses.go, background.go
 //
-// Each upstream has a prober, sessions, spares and listeners, each with a lock of its
-// own, which its own file alone takes and never holds over I/O. A lock is taken
-// under another only downwards: sessions, then a client's session and its relay;
-// registry, then endpoint; any, then background.
+// Each upstream has a prober, sessions, spares, listeners and a session for the next
+// drain, each with a lock of its own, which its own file alone takes and never holds
+// over I/O. A lock is taken under another only downwards: sessions, then a client's
+// session and its relay; registry, then endpoint; any, then background.
 //
 // It promises:
 //

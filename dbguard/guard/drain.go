@@ -34,7 +34,7 @@ func (g *Guard) Drain(ctx context.Context, gen int) {
 	used := g.upstreams.usedUntil(gen)
 	dials := map[*upstream]*dialing{}
 	for _, u := range used {
-		dials[u] = u.takeDial()
+		dials[u] = u.forDrain.take()
 	}
 	conns, seen := g.shared.sockets.until(gen), g.shared.sockets.known(gen)
 	var all sync.WaitGroup

@@ -238,7 +238,7 @@ func awaitDial(t *testing.T, g *Guard) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	for _, u := range g.upstreams.all() {
-		d := u.dial // set by RecordSockets before it returns
+		d := u.forDrain.dial // set by RecordSockets before it returns
 		if d == nil {
 			t.Fatalf("%s is not dialled", u.name)
 		}

@@ -94,7 +94,7 @@ func (g *Guard) RecordSockets(gen int, pids []int) {
 	}
 	held := g.shared.sockets.add(gen, conns)
 	for _, u := range g.upstreams.usedUntil(gen) {
-		u.dialForDrain(held)
+		u.forDrain.begin(held)
 	}
 }
 
@@ -131,7 +131,7 @@ func (g *Guard) Close(ctx context.Context) error {
 		return err
 	}
 	for _, u := range all {
-		if d := u.takeDial(); d != nil {
+		if d := u.forDrain.take(); d != nil {
 			d.close(ctx)
 		}
 	}

@@ -18,6 +18,7 @@ type upstream struct {
 	spares     *spares
 	sessions   *sessions
 	listeners  *listeners
+	forDrain   *forDrain
 	mismatches *mismatches
 	conflicts  conflicts
 	uncarried  uncarried
@@ -25,7 +26,6 @@ type upstream struct {
 	mu      sync.Mutex
 	first   int           // the first generation that was given it and not drained; 0: none
 	last    int           // the last generation that was given it
-	dial    *dialing      // the session for the next drain; nil when there is none
 	swept   chan struct{} // closed when what killed devguards left is ended; nil when nobody began
 	unclean bool          // the last drain failed or left something
 }
@@ -51,6 +51,7 @@ func newUpstream(id dsn.Identity, to access, s shared) *upstream {
 		sessions: newSessions(s.work, s.sockets),
 	}
 	u.prober = &prober{endpoint: e, log: s.log, work: s.work, onFallback: u.askReplacement}
+	u.forDrain = &forDrain{endpoint: e, prober: u.prober, labels: s.labels, work: s.work}
 	u.mismatches = &mismatches{endpoint: e, shared: s, prober: u.prober, sessions: u.sessions}
 	return u
 }
@@ -85,39 +86,6 @@ func (u *upstream) drained(gen int) {
 	if u.last > gen {
 		u.first = gen + 1
 	}
-}
-
-// expectDial returns a dial that the caller is to begin, nil when there is one that has not failed.
-func (u *upstream) expectDial() *dialing {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.dial != nil && !u.dial.failed() {
-		return nil
-	}
-	u.dial = newDialing()
-	return u.dial
-}
-
-// takeDial returns the dial, which is the caller's from then on, or nil.
-func (u *upstream) takeDial() *dialing {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	d := u.dial
-	if u.dial = nil; d != nil {
-		close(d.taken)
-	}
-	return d
-}
-
-// dropDial takes d back; false when the drain has it, or another took its place.
-func (u *upstream) dropDial(d *dialing) bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.dial != d {
-		return false
-	}
-	u.dial = nil
-	return true
 }
 
 // expectSweep returns what the caller is to close when it has ended what killed
