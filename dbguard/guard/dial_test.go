@@ -44,6 +44,22 @@ func TestADialThatFailedIsMadeAgain(t *testing.T) {
 	}
 }
 
+// TestDrainDialsAgain: what a dial ahead has failed by may be over when the app has ended.
+func TestDrainDialsAgain(t *testing.T) {
+	s, dev := server(t)
+	env := []string{"DATABASE_URL=" + s.URL(dev)}
+	g, log := open(t, Options{Env: env})
+	settle(t, g)
+	a := startApp(t, appEnv(t, g, 1, env...), "idle")
+	failed := g.upstreams.all()[0].forDrain.expect()
+	a.kill()
+	close(failed.done) // with its err as it was made
+	g.Drain(t.Context(), 1)
+	if line := log.last(t, "drained"); line["reason"] != nil || number(line, "left") != 0 {
+		t.Errorf("drained: %v", line)
+	}
+}
+
 // TestADialIsNotKeptForLong: a start that did not come about must not leave a session behind.
 func TestADialIsNotKeptForLong(t *testing.T) {
 	for name, taken := range map[string]bool{"nobody takes it": false, "a drain does": true} {

@@ -146,30 +146,43 @@ func (d *drain) attempt(ctx context.Context) error {
 	return d.end(ctx)
 }
 
-// dial gets our session: the one dialled ahead, else a new one.
-func (d *drain) dial(ctx context.Context) (err error) {
-	ahead := d.ahead
-	if ahead == nil {
-		if d.to.role == dsn.Other {
-			return errNotOurs // and nobody saw the app use it
+// dial gets our session: the one dialled ahead, else a new one. What a dial ahead has failed by may be
+// over.
+func (d *drain) dial(ctx context.Context) error {
+	dialled := d.ahead
+	if dialled != nil {
+		if err := d.await(ctx, dialled); err != nil {
+			return err
 		}
+	} else if d.to.role == dsn.Other {
+		return errNotOurs // and nobody saw the app use it
+	}
+	if dialled == nil || dialled.failed() {
 		if v, known := d.u.prober.result(); known && v.kind != postgres && v.kind != unknown {
 			return errPooled
 		}
-		ahead = dialNow(d.u.work, d.to)
+		dialled = dialNow(d.u.work, d.to)
+		if err := d.await(ctx, dialled); err != nil {
+			return err
+		}
 	}
-	select {
-	case <-ahead.done:
-	case <-ctx.Done():
-		// Once the Guard is closed the dial ends at once, and can be waited for.
-		d.u.work.finish(ctx, ahead.close)
-		return ctx.Err()
-	}
-	if ahead.unused {
+	if dialled.unused {
 		return errNotOurs
 	}
-	d.own = ahead.conn
-	return ahead.err
+	d.own = dialled.conn
+	return dialled.err
+}
+
+// await waits for the end of a dial, as long as ctx allows.
+func (d *drain) await(ctx context.Context, dialled *dialing) error {
+	select {
+	case <-dialled.done:
+		return nil
+	case <-ctx.Done():
+	}
+	// Once the Guard is closed the dial ends at once, and can be waited for.
+	d.u.work.finish(ctx, dialled.close)
+	return ctx.Err()
 }
 
 // end tells all sessions that are the app's to end until none is left, or time is
