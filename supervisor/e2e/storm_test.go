@@ -64,14 +64,13 @@ func storms(t *testing.T, seed uint64) (fast int) {
 	s.world = newWorld()
 	s.files = map[string]string{}
 	s.become(s.world)
-	write(t, s.path(".gitignore"), "oracle.out\n.devguard/\n")
+	write(t, s.path(".gitignore"), "oracle.out\n.devguard/\ndevguard.toml\n")
 	s.git("init", "-q", "-b", "main")
 	s.commit()
 	args := []string{"--db", "off"}
 	if s.fast = *stormFast || seed%4000 == 0; s.fast {
-		config := filepath.Join(t.TempDir(), "devguard.toml")
-		write(t, config, "[build]\nfast = \"auto\"\n")
-		args = append(args, "--config", config, "-v")
+		write(t, s.path("app/devguard.toml"), "[build]\nfast = \"auto\"\n") // there: watch.include is relative to it
+		args = append(args, "-v")
 	}
 	if *stormVerbose {
 		args = append(args, "-v")
