@@ -8,12 +8,14 @@ import (
 	"github.com/devguard/devguard/supervisor/reload"
 )
 
-// prepare has a guardian wait for the next start. That makes one itself when there is
-// none.
+// prepare has a guardian wait for the next start, and finds out what the stop will want to know. Both
+// do it themselves when it was not done.
 func (s *Supervisor) prepare(e reload.Prepare) doer {
+	g, before := s.generation(e.Gen), s.learned
 	return func(context.Context) reload.Event {
 		_ = s.launcher.Prepare()
-		return reload.BesideDone{ID: e.ID}
+		now := s.learn(g, before)
+		return reload.BesideDone{ID: e.ID, Brings: func() { s.learned = now }}
 	}
 }
 

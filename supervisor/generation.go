@@ -334,12 +334,12 @@ func (g *generation) exited() bool {
 
 // stop ends the process tree of a generation. Cancelled, it kills at once.
 func (s *Supervisor) stop(e reload.Stop) doer {
-	g := s.generation(e.Gen)
+	g, ahead := s.generation(e.Gen), s.learned
 	return func(ctx context.Context) reload.Event {
 		s.address.quieten(ctx, g)
 		defer s.address.ended(e.Gen)
 		defer s.holder.Ended(e.Gen)
-		hangUp := s.hangUp(g)
+		hangUp := s.hangUp(g, ahead)
 		pids := g.tree.Pids()
 		hangUp.find(g.own(pids))
 		var noted sync.WaitGroup // beside what clients are spared by: each takes a millisecond

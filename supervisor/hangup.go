@@ -17,19 +17,43 @@ type hangingUp struct {
 	clients   hangup.App // all that it serves
 	listening func(pids []int) []netip.AddrPort
 	spares    func(hangup.Server)     // says what is left alone; nil: nothing is ended
+	learned   hangup.Learned          // ahead, of this generation
 	known     map[netip.AddrPort]bool // see hangup.HTTP2
 
 	cancel context.CancelFunc // nil: it has not begun
 	ended  chan int           // how many, once it has ended
 }
 
-func (s *Supervisor) hangUp(g *generation) *hangingUp {
+func (s *Supervisor) hangUp(g *generation, ahead learned) *hangingUp {
 	app := hangup.App{Pids: func() []int { return g.own(g.tree.Pids()) }, After: g.cfg.App.HangUp}
-	h := &hangingUp{app: app, clients: app, listening: s.listening, known: s.speaks}
+	h := &hangingUp{app: app, clients: app, listening: s.listening, learned: ahead.of(g), known: s.speaks}
 	if g.cfg.App.HangUp != config.Never {
 		h.spares = s.sparesHTTP2
 	}
 	return h
+}
+
+// learned is what was found out of a generation once it was ready.
+type learned struct {
+	gen int
+	hangup.Learned
+}
+
+// of is what of it counts for a generation.
+func (l learned) of(g *generation) hangup.Learned {
+	if l.gen != g.number {
+		return l.Programs()
+	}
+	return l.Learned
+}
+
+// learn finds out ahead what the stop of a generation will want to know.
+func (s *Supervisor) learn(g *generation, before learned) learned {
+	if g.cfg.App.HangUp == config.Never {
+		return before
+	}
+	pids := g.own(g.tree.Pids())
+	return learned{g.number, before.Learn(pids, s.listening(pids), s.listening)}
 }
 
 // find looks where the app serves clients, and by what. It asks the app itself, which has to be
@@ -40,7 +64,7 @@ func (h *hangingUp) find(pids []int) {
 		return
 	}
 	h.app.At = h.clients.At
-	for _, server := range hangup.HTTP2(pids, h.app.At, h.listening, h.known) {
+	for _, server := range hangup.HTTP2(pids, h.app.At, h.listening, h.learned, h.known) {
 		h.spares(server)
 		h.app.At = slices.DeleteFunc(slices.Clone(h.app.At), func(a netip.AddrPort) bool { return a == server.Addr })
 	}

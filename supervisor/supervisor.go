@@ -86,6 +86,7 @@ type Supervisor struct {
 	sources build.Contents  // of files that cgo reads; of the one build that runs
 	watched watched
 	ports   []netip.AddrPort // that the newest ready generation listened on
+	learned learned          // of the newest generation that was ready
 
 	newest  atomic.Pointer[generation] // stored in the loop alone; nil before the first start
 	imports atomic.Pointer[[]string]   // of the graph; nil until one was listed

@@ -54,3 +54,17 @@ func (a App) has(local netip.AddrPort) bool {
 	}
 	return false
 }
+
+// Learned is what was found out of a generation ahead of its stop, which would wait for it: to read a
+// program and to ask the app take milliseconds each. The zero value is nothing, and none is changed.
+type Learned struct {
+	programs map[program]string      // that its processes execute: which server each has in it
+	speaks   map[netip.AddrPort]bool // whether it speaks HTTP/2 there, of addresses that have answered
+}
+
+// program is a file that nobody has written since.
+type program struct {
+	dev, ino     uint64
+	size         int64
+	mtime, ctime int64 // ns since 1970
+}

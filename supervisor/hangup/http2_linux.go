@@ -7,33 +7,44 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// handshake bounds how long an app may take to tell whether it speaks HTTP/2: it delays the stop signal.
-const handshake = 250 * time.Millisecond
+// How long an app may take to tell whether it speaks HTTP/2: at its stop, whose signal waits for that,
+// and ahead, when it may be busy with its start. One that is cut off in a handshake may log that.
+const (
+	handshake = 250 * time.Millisecond
+	unhurried = time.Second
+)
 
 // HTTP2 returns those of the addresses at where the app may answer by HTTP/2. There an answer to one
 // request looks like the answer to all of them, and net/http says GOAWAY to whoever waits when it is
 // asked to stop. A process that has a server of HTTP/2 without TLS may do so wherever it listens. One that
 // can serve TLS is asked, by a handshake. Only programs of Go are: another server may log what it does
-// not understand. listening returns where processes listen. known is what was found out before, which
-// counts where there is no answer in time, and is added to.
-func HTTP2(pids []int, at []netip.AddrPort, listening func(pids []int) []netip.AddrPort, known map[netip.AddrPort]bool) []Server {
+// not understand. listening returns where processes listen. What is learned already is not asked again;
+// the stop signal waits for the rest. known is what was found out of generations before, which counts
+// where there is no answer in time, and is added to.
+func HTTP2(pids []int, at []netip.AddrPort, listening func(pids []int) []netip.AddrPort, learned Learned, known map[netip.AddrPort]bool) []Server {
 	if len(at) == 0 {
 		return nil
 	}
-	by := servers(pids, listening)
+	by := servers(pids, programsOf(pids, learned.programs), listening)
 	var out []Server
 	var ask []netip.AddrPort
 	for _, addr := range at {
+		speaks, asked := learned.speaks[addr]
 		switch by[addr] {
 		case "":
 		case overTLS:
-			ask = append(ask, addr)
+			if !asked {
+				ask = append(ask, addr)
+			} else if known[addr] = speaks; speaks {
+				out = append(out, Server{addr, overTLS})
+			}
 		default:
 			out = append(out, Server{addr, by[addr]})
 		}
@@ -46,12 +57,27 @@ func HTTP2(pids []int, at []netip.AddrPort, listening func(pids []int) []netip.A
 	return out
 }
 
+// Learn returns what is to be known of an app with these processes, which listens there, before it is
+// asked to stop. Programs that were read before are not read again.
+func (l Learned) Learn(pids []int, at []netip.AddrPort, listening func(pids []int) []netip.AddrPort) Learned {
+	now := Learned{programs: programsOf(pids, l.programs), speaks: map[netip.AddrPort]bool{}}
+	by := servers(pids, now.programs, listening)
+	ctx, cancel := context.WithTimeout(context.Background(), unhurried)
+	defer cancel()
+	askAll(ctx, slices.DeleteFunc(slices.Clone(at), func(a netip.AddrPort) bool { return by[a] != overTLS }), now.speaks)
+	return now
+}
+
+// Programs is what is learned of programs alone: the answers are of a generation that is gone.
+func (l Learned) Programs() Learned { return Learned{programs: l.programs} }
+
 // servers returns which server of the processes may be behind each address. One that can also do without
 // TLS counts where there are several.
-func servers(pids []int, listening func(pids []int) []netip.AddrPort) map[netip.AddrPort]string {
+func servers(pids []int, programs map[program]string, listening func(pids []int) []netip.AddrPort) map[netip.AddrPort]string {
 	with := map[string][]int{}
 	for _, pid := range pids {
-		if server := serverIn(pid); server != "" {
+		if _, id, ok := programOf(pid); ok && programs[id] != "" {
+			server := programs[id]
 			with[server] = append(with[server], pid)
 		}
 	}

@@ -80,11 +80,11 @@ func TestHTTP2(t *testing.T) {
 	mute := raw(func(c net.Conn) { io.Copy(io.Discard, c) })
 	own := []int{os.Getpid()} // this test can serve TLS
 	listening := func([]int) []netip.AddrPort { return []netip.AddrPort{mute} }
-	if got := HTTP2(own, []netip.AddrPort{mute}, listening, known); !slices.Equal(got, []Server{{mute, overTLS}}) {
+	if got := HTTP2(own, []netip.AddrPort{mute}, listening, Learned{}, known); !slices.Equal(got, []Server{{mute, overTLS}}) {
 		t.Errorf("a server that says nothing: %v", got)
 	}
 	known[mute] = false
-	if got := HTTP2(own, []netip.AddrPort{mute}, listening, known); got != nil {
+	if got := HTTP2(own, []netip.AddrPort{mute}, listening, Learned{}, known); got != nil {
 		t.Errorf("one that says nothing any more: %v", got)
 	}
 }
@@ -110,7 +110,7 @@ func TestHTTP2AsksOwnersAlone(t *testing.T) {
 		return list
 	}
 	at := []netip.AddrPort{addrOf(l)}
-	if got := HTTP2([]int{os.Getpid(), other.Process.Pid}, at, listening, map[netip.AddrPort]bool{}); got != nil {
+	if got := HTTP2([]int{os.Getpid(), other.Process.Pid}, at, listening, Learned{}, map[netip.AddrPort]bool{}); got != nil {
 		t.Errorf("left alone: %v", got)
 	}
 	if n := waiting(t, l); n > 0 {
@@ -204,3 +204,34 @@ func (f fails) Write(b []byte) (int, error) {
 }
 
 func addrOf(l net.Listener) netip.AddrPort { return l.Addr().(*net.TCPAddr).AddrPort() }
+
+// TestLearned: what was found out ahead is not looked for again.
+func TestLearned(t *testing.T) {
+	self := []int{os.Getpid()}
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	addr := addrOf(srv.Listener)
+	at := []netip.AddrPort{addr}
+	here := func([]int) []netip.AddrPort { return at }
+	_, id, _ := programOf(os.Getpid())
+	learned := Learned{map[program]string{id: overTLS}, nil}.Learn(self, at, here)
+	if len(learned.programs) != 1 || !learned.speaks[addr] {
+		t.Fatalf("%+v", learned)
+	}
+	srv.Close()
+	known := map[netip.AddrPort]bool{}
+	if got := HTTP2(self, at, here, learned, known); !slices.Equal(got, []Server{{addr, overTLS}}) || !known[addr] {
+		t.Errorf("it was asked again: %v, and %v for later", got, known)
+	}
+	if got := HTTP2(self, at, here, learned.Programs(), known); got != nil {
+		t.Errorf("it was not asked again: %v", got)
+	}
+	learned.programs[id] = "to be told from what reading it again would bring"
+	if again := learned.Learn(self, nil, here); again.programs[id] != learned.programs[id] {
+		t.Errorf("it was read again: %+v", again)
+	}
+	if got := learned.Learn([]int{1 << 30}, nil, here); len(got.programs) != 0 {
+		t.Errorf("of no process: %+v", got)
+	}
+}

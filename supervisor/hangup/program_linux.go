@@ -5,14 +5,41 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 )
 
 // overTLS is the server that may speak HTTP/2 to whoever asks for it in the handshake.
 const overTLS = "TLS"
 
-// serverIn returns which server that may speak HTTP/2 is in the program that a process executes, "" for
-// none, or when that is no program of Go.
-func serverIn(pid int) string { return serverOf("/proc/" + strconv.Itoa(pid) + "/exe") }
+// programsOf returns the programs of processes, each with the server in it that may speak HTTP/2, "" for none, or
+// when it is no program of Go. Only those that are not known are read.
+func programsOf(pids []int, known map[program]string) map[program]string {
+	of := map[program]string{}
+	for _, pid := range pids {
+		exe, id, ok := programOf(pid)
+		if !ok {
+			continue
+		}
+		server, is := known[id]
+		if !is {
+			server = serverOf(exe)
+		}
+		of[id] = server
+	}
+	return of
+}
+
+// programOf returns the file that a process executes, and what that is; not ok when it is gone, or not
+// ours to look at.
+func programOf(pid int) (exe string, id program, ok bool) {
+	exe = "/proc/" + strconv.Itoa(pid) + "/exe"
+	var st unix.Stat_t
+	if err := unix.Stat(exe, &st); err != nil {
+		return exe, program{}, false
+	}
+	return exe, program{uint64(st.Dev), st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano()}, true
+}
 
 // serverOf goes by names of functions: the linker leaves out what is never called. Where reflection is
 // used, as package text/template does, it keeps all exported methods; so that a program has the methods of

@@ -24,8 +24,12 @@ type StopJob struct {
 	Gen int // 0: nothing runs
 }
 
-// Prepare makes ready what the next start needs, so that it takes less time.
-type Prepare struct{ ID ID }
+// Prepare makes ready what the stop of a generation that is ready needs, and the next start, so that
+// they take less time.
+type Prepare struct {
+	ID  ID
+	Gen int
+}
 
 // CloseRetired closes the database side of one earlier configuration, the oldest. Nothing
 // that was started with it is left.
@@ -33,8 +37,9 @@ type CloseRetired struct{ ID ID }
 
 // BesideDone answers ForwardQuit, StopJob, Prepare and CloseRetired.
 type BesideDone struct {
-	ID  ID
-	Err error
+	ID     ID
+	Err    error
+	Brings any // for the loop to hold; see Adopt
 }
 
 // Adopt hands back what an answer has brought for the loop to hold: the graph, the
@@ -67,7 +72,10 @@ func (m *machine) stopJob() {
 	m.jobStop = m.issue(func(id ID) Effect { return StopJob{id, gen} })
 }
 
-func (m *machine) prepare() { m.issue(func(id ID) Effect { return Prepare{id} }) }
+func (m *machine) prepare() {
+	gen := m.inst.gen
+	m.issue(func(id ID) Effect { return Prepare{id, gen} })
+}
 
 // closeRetired waits for the end of the generation that runs: it may have been started
 // with the database side of an earlier configuration, and its sessions are drained
@@ -80,6 +88,7 @@ func (m *machine) closeRetired() {
 
 func (m *machine) besideDone(ev BesideDone) {
 	m.warn(ev.Err)
+	m.adopt(ev.Brings)
 	if ev.ID == m.jobStop {
 		m.jobStop = 0
 	}
