@@ -55,7 +55,7 @@ func TestStatusOfAddresses(t *testing.T) {
 	}
 	// It ends by itself: its address is held for the next one.
 	mark := d.mark()
-	write(t, filepath.Join(dir, "sockets"), "listen "+addr+"\nsleep 1500ms\nexit 1")
+	saveWhole(t, filepath.Join(dir, "sockets"), "listen "+addr+"\nsleep 1500ms\nexit 1")
 	d.wait(mark, "instance exited", func(l line) bool { return l.int("gen") == 3 })
 	if !poll(limit, func() bool { return address(statusIn(t, dir), addr).Kind == "held" }) {
 		t.Errorf("%+v", statusIn(t, dir).Sockets)

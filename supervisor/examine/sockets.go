@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"github.com/devguard/devguard/supervisor/doctor"
 	"github.com/devguard/devguard/supervisor/listeners"
 	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/osproc"
 	"github.com/devguard/devguard/supervisor/proc"
 )
 
@@ -91,9 +93,14 @@ func (t *try) refused() *doctor.Trouble {
 	return &t.said[0]
 }
 
-// run returns why it did not work, nil when it did. The guardian also looks at the command that the
-// user's app is started by, which follows as arguments that nobody reads.
+// run returns why it did not work, nil when it did. The guardian looks at the program that it starts, and
+// at what a shell behind it is to do: the user's command follows as arguments that nobody reads.
 func (t *try) run(ctx context.Context, command []string) *doctor.Trouble {
+	if len(command) > 0 {
+		if path, err := exec.LookPath(command[0]); err == nil && osproc.Privileges(path) != "" {
+			return &doctor.Trouble{Text: path + " " + osproc.Privileges(path)}
+		}
+	}
 	address, err := freeAddress()
 	if err != nil {
 		return &doctor.Trouble{Text: err.Error()}
