@@ -97,8 +97,9 @@ func (t *try) refused() *doctor.Trouble {
 // at what a shell behind it is to do: the user's command follows as arguments that nobody reads.
 func (t *try) run(ctx context.Context, command []string) *doctor.Trouble {
 	if len(command) > 0 {
-		if path, err := exec.LookPath(command[0]); err == nil && osproc.Privileges(path) != "" {
-			return &doctor.Trouble{Text: path + " " + osproc.Privileges(path)}
+		path, err := exec.LookPath(command[0])
+		if has := osproc.Privileges(path); err == nil && has != "" {
+			return &doctor.Trouble{Text: path + " " + has}
 		}
 	}
 	address, err := freeAddress()

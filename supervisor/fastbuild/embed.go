@@ -42,7 +42,7 @@ func (pkg *Package) embeds(config string) *Refusal {
 			pkg.embed.whole = append(pkg.embed.whole, pkg.below(known(dir)))
 		case hasMeta(last):
 			pkg.embed.patterns = append(pkg.embed.patterns, pkg.below(dir+last))
-			pkg.embed.matched(pkg, path.Clean(dir), matches)
+			pkg.embedsMatched(path.Clean(dir), matches)
 		case cfg.Files[path.Clean(pattern)] == "":
 			pkg.embed.whole = append(pkg.embed.whole, pkg.below(pattern))
 		}
@@ -67,12 +67,12 @@ func known(dir string) string {
 	return dir
 }
 
-// matched takes up the directories that a pattern with wildcards in dir matches; files are what came of it.
-func (e *embedding) matched(pkg *Package, dir string, files []string) {
+// embedsMatched takes up the directories that a pattern with wildcards in dir matches; files are what came of it.
+func (pkg *Package) embedsMatched(dir string, files []string) {
 	for _, name := range files {
 		for up := path.Dir(name); up != dir && up != "."; up = path.Dir(up) {
 			if path.Dir(up) == dir {
-				e.whole = append(e.whole, pkg.below(up))
+				pkg.embed.whole = append(pkg.embed.whole, pkg.below(up))
 			}
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // How long an app may take to tell whether it speaks HTTP/2: at its stop, whose signal waits for that,
@@ -32,7 +34,7 @@ func HTTP2(pids []int, at []netip.AddrPort, listening func(pids []int) []netip.A
 	if len(at) == 0 {
 		return nil
 	}
-	by := servers(pids, programsOf(pids, learned.programs), listening)
+	by, _ := learned.servers(pids, listening)
 	var out []Server
 	var ask []netip.AddrPort
 	for _, addr := range at {
@@ -60,8 +62,8 @@ func HTTP2(pids []int, at []netip.AddrPort, listening func(pids []int) []netip.A
 // Learn returns what is to be known of an app with these processes, which listens there, before it is
 // asked to stop. Programs that were read before are not read again.
 func (l Learned) Learn(pids []int, at []netip.AddrPort, listening func(pids []int) []netip.AddrPort) Learned {
-	now := Learned{programs: programsOf(pids, l.programs), speaks: map[netip.AddrPort]bool{}}
-	by := servers(pids, now.programs, listening)
+	by, programs := l.servers(pids, listening)
+	now := Learned{programs: programs, speaks: map[netip.AddrPort]bool{}}
 	ctx, cancel := context.WithTimeout(context.Background(), unhurried)
 	defer cancel()
 	askAll(ctx, slices.DeleteFunc(slices.Clone(at), func(a netip.AddrPort) bool { return by[a] != overTLS }), now.speaks)
@@ -71,17 +73,29 @@ func (l Learned) Learn(pids []int, at []netip.AddrPort, listening func(pids []in
 // Programs is what is learned of programs alone: the answers are of a generation that is gone.
 func (l Learned) Programs() Learned { return Learned{programs: l.programs} }
 
-// servers returns which server of the processes may be behind each address. One that can also do without
-// TLS counts where there are several.
-func servers(pids []int, programs map[program]string, listening func(pids []int) []netip.AddrPort) map[netip.AddrPort]string {
+// servers returns which server of the processes may be behind each address, and the servers of their
+// programs, of which only those that are not known are read. One that can also do without TLS counts
+// where there are several.
+func (l Learned) servers(pids []int, listening func(pids []int) []netip.AddrPort) (by map[netip.AddrPort]string, programs map[program]string) {
 	with := map[string][]int{}
+	programs = map[program]string{}
 	for _, pid := range pids {
-		if _, id, ok := programOf(pid); ok && programs[id] != "" {
-			server := programs[id]
+		exe, id, ok := programOf(pid)
+		if !ok {
+			continue
+		}
+		server, known := programs[id]
+		if !known {
+			server, known = l.programs[id]
+		}
+		if !known {
+			server = serverOf(exe)
+		}
+		if programs[id] = server; server != "" {
 			with[server] = append(with[server], pid)
 		}
 	}
-	by := map[netip.AddrPort]string{}
+	by = map[netip.AddrPort]string{}
 	for server, pids := range with {
 		for _, addr := range listening(pids) {
 			if by[addr] == "" || server != overTLS {
@@ -89,7 +103,7 @@ func servers(pids []int, programs map[program]string, listening func(pids []int)
 			}
 		}
 	}
-	return by
+	return by, programs
 }
 
 // askAll returns those of the addresses that speak HTTP/2, or may.
@@ -121,24 +135,11 @@ const (
 	yes
 )
 
-// reachable returns under which addresses a listening socket is reached from this machine, best first.
-// One on :: is reached by IPv4 where lo has no ::1, as in many containers.
-func reachable(a netip.AddrPort) []netip.AddrPort {
-	ip, port, v4 := a.Addr().Unmap(), a.Port(), netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	switch {
-	case !ip.IsUnspecified():
-		return []netip.AddrPort{netip.AddrPortFrom(ip, port)}
-	case ip.Is4():
-		return []netip.AddrPort{netip.AddrPortFrom(v4, port)}
-	}
-	return []netip.AddrPort{netip.AddrPortFrom(netip.IPv6Loopback(), port), netip.AddrPortFrom(v4, port)}
-}
-
 // dial connects to a listening socket. Without a connection it is no when nobody listens there, and none
 // when that is not known.
 func dial(ctx context.Context, addr netip.AddrPort) (net.Conn, answer) {
 	said := no
-	for _, a := range reachable(addr) {
+	for _, a := range osproc.Reachable(addr) {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", a.String())
 		if err == nil {
 			return conn, none

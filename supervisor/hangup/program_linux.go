@@ -12,24 +12,6 @@ import (
 // overTLS is the server that may speak HTTP/2 to whoever asks for it in the handshake.
 const overTLS = "TLS"
 
-// programsOf returns the programs of processes, each with the server in it that may speak HTTP/2, "" for none, or
-// when it is no program of Go. Only those that are not known are read.
-func programsOf(pids []int, known map[program]string) map[program]string {
-	of := map[program]string{}
-	for _, pid := range pids {
-		exe, id, ok := programOf(pid)
-		if !ok {
-			continue
-		}
-		server, is := known[id]
-		if !is {
-			server = serverOf(exe)
-		}
-		of[id] = server
-	}
-	return of
-}
-
 // programOf returns the file that a process executes, and what that is; not ok when it is gone, or not
 // ours to look at.
 func programOf(pid int) (exe string, id program, ok bool) {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // attempt is how long the first attempt may take; every attempt that timed out
@@ -94,7 +95,7 @@ func (c *httpCheck) look(ctx context.Context) look {
 	for i, socket := range c.first {
 		u := *c.url
 		u.Scheme, u.Host = "http", net.JoinHostPort("localhost", strconv.Itoa(int(socket.Port())))
-		if got := c.ask(ctx, &u, reachable(socket)); got.ok || i == 0 {
+		if got := c.ask(ctx, &u, osproc.Reachable(socket)); got.ok || i == 0 {
 			l = got
 		}
 		if l.ok {

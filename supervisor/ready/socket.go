@@ -107,21 +107,6 @@ func firstSockets(first, now []netip.AddrPort) []netip.AddrPort {
 	return now
 }
 
-// reachable returns the addresses under which a listening socket is reached
-// from this machine, best first. A socket on :: may accept IPv6 only
-// (IPV6_V6ONLY), or IPv4 only in effect, where lo has no ::1 (containers).
-func reachable(a netip.AddrPort) []netip.AddrPort {
-	a = unmap(a)
-	if !a.Addr().IsUnspecified() {
-		return []netip.AddrPort{a}
-	}
-	v4 := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), a.Port())
-	if a.Addr().Is4() {
-		return []netip.AddrPort{v4}
-	}
-	return []netip.AddrPort{netip.AddrPortFrom(netip.IPv6Loopback(), a.Port()), v4}
-}
-
 // unmap turns ::ffff:127.0.0.1, as /proc/net/tcp6 has it, into 127.0.0.1.
 func unmap(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
