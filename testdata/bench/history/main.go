@@ -19,9 +19,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
+
+	"example.com/bench/run"
 )
 
 type options struct {
@@ -46,15 +46,10 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", 1, "of the edits")
 	flag.Parse()
 	o.flags = flag.Args() // of go build
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, "history: error:", err)
-		os.Exit(1)
-	}
+	run.Main("history", func(ctx context.Context) error { return measure(ctx, o) })
 }
 
-func run(ctx context.Context, o options) error {
+func measure(ctx context.Context, o options) error {
 	work, err := os.MkdirTemp("", "devguard-history-")
 	if err != nil {
 		return err

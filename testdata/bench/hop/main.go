@@ -16,9 +16,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"syscall"
 	"time"
+
+	"example.com/bench/run"
 )
 
 func main() {
@@ -28,12 +29,7 @@ func main() {
 	flag.DurationVar(&o.turn, "for", time.Second, "how long they ask in a turn, for each kind of request")
 	flag.StringVar(&o.repo, "repo", "../..", "devguard's repository")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := compare(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, "hop: error:", err)
-		os.Exit(1)
-	}
+	run.Main("hop", func(ctx context.Context) error { return compare(ctx, o) })
 }
 
 type options struct {

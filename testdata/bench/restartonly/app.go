@@ -16,17 +16,13 @@ import (
 	"example.com/bench/run"
 )
 
-// source is the program without a database: net/http as its documentation has it, with a graceful shutdown.
+// source is the program without a database, but for run.Serve.
 const source = `package main
 
 import (
-	"context"
 	"log"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
-	"time"
 )
 
 func main() {
@@ -35,21 +31,7 @@ func main() {
 		log.Fatal(err)
 	}
 	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.Write(page) })
-	srv := &http.Server{Addr: "127.0.0.1:" + os.Getenv("PORT")}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		<-ctx.Done()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		srv.Shutdown(ctx)
-	}()
-	if err := srv.ListenAndServe(); err != http.ErrServerClosed {
-		log.Fatal(err)
-	}
-	<-stopped
+	serve()
 }
 `
 
@@ -76,7 +58,7 @@ func newApp(o options, work, name string, env []string) (*app, error) {
 		if err := os.Remove(filepath.Join(a.dir, "devguard.toml")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
-	} else if err := writeAll(dir, map[string]string{"go.mod": "module example.com/app\n\ngo 1.26\n", "main.go": source, template: "page-0\n"}); err != nil {
+	} else if err := writeAll(dir, map[string]string{"go.mod": "module example.com/app\n\ngo 1.26\n", "main.go": source, "serve.go": run.Serve, template: "page-0\n"}); err != nil {
 		return nil, err
 	}
 	port, err := run.FreePort()

@@ -21,10 +21,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"example.com/bench/run"
@@ -42,16 +40,11 @@ func main() {
 	flag.BoolVar(&o.keep, "keep", false, "keep the work directory with the logs")
 	flag.Parse()
 	o.only, o.before = words(only), words(before)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	if err := o.check(flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "restartonly: error:", err)
 		os.Exit(2)
 	}
-	if err := compare(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, "restartonly: error:", err)
-		os.Exit(1)
-	}
+	run.Main("restartonly", func(ctx context.Context) error { return compare(ctx, o) })
 }
 
 func words(list string) []string {

@@ -14,17 +14,13 @@ import (
 	"example.com/bench/run"
 )
 
-// source is the app: net/http as its documentation has it, with a graceful shutdown of 5 s.
+// source is the app but for run.Serve.
 const source = `package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 )
 
@@ -48,22 +44,7 @@ func main() {
 			}
 		}
 	})
-	srv := &http.Server{Addr: "127.0.0.1:" + os.Getenv("PORT")}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		<-ctx.Done()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		srv.Shutdown(ctx)
-	}()
-	if err := srv.ListenAndServe(); err != http.ErrServerClosed {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	<-stopped
+	serve()
 }
 `
 
@@ -81,7 +62,7 @@ func start(ctx context.Context, c *contender, dir string) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := map[string]string{"go.mod": "module example.com/app\n\ngo 1.26\n", "main.go": source}
+	files := map[string]string{"go.mod": "module example.com/app\n\ngo 1.26\n", "main.go": source, "serve.go": run.Serve}
 	port := ports[0]
 	if c.air != "" {
 		files[".air.toml"] = c.air

@@ -15,9 +15,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"example.com/bench/run"
@@ -28,12 +26,7 @@ func main() {
 	restarts := flag.Int("restarts", 10, "saves in each turn")
 	repo := flag.String("repo", "../..", "devguard's repository")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := compare(ctx, *repo, *rounds, *restarts); err != nil {
-		fmt.Fprintln(os.Stderr, "restarts: error:", err)
-		os.Exit(1)
-	}
+	run.Main("restarts", func(ctx context.Context) error { return compare(ctx, *repo, *rounds, *restarts) })
 }
 
 // contender is one way of running the app while it is edited.

@@ -14,12 +14,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
+
+	"example.com/bench/run"
 )
 
 type options struct {
@@ -42,12 +42,7 @@ func main() {
 	flag.StringVar(&o.without, "without", "", "contenders to leave out, as a comma list")
 	flag.StringVar(&o.work, "work", "", "a directory that is kept, with the logs and the projects, which a later run finds there")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := compare(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, "scale: error:", err)
-		os.Exit(1)
-	}
+	run.Main("scale", func(ctx context.Context) error { return compare(ctx, o) })
 }
 
 func compare(ctx context.Context, o options) error {
