@@ -14,6 +14,7 @@ import (
 
 	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/goflags"
+	"github.com/devguard/devguard/supervisor/goindex"
 	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/osproc"
 )
@@ -107,7 +108,7 @@ func run(ctx context.Context, r Request) Result {
 		return Result{Err: err}
 	}
 	begin := time.Now()
-	output, err := execute(ctx, r, tool, args)
+	output, outdated, err := executeAgain(ctx, r, tool, args)
 	forgotten := make(chan error, 1) // beside the digest: it looks at each file
 	go func() { forgotten <- forgetMixed(r, begin) }()
 	output = withoutWork(output, r, env)
@@ -116,7 +117,7 @@ func run(ctx context.Context, r Request) Result {
 		res.Digest, err = Digest(r.Out)
 	}
 	res.Err = explain(err, r, res)
-	res.Warning = <-forgotten
+	res.Warning = errors.Join(<-forgotten, outdated)
 	if res.Err == nil && r.Objects != "" {
 		res.Err = keepObjects(r.Tmp, r.Objects)
 	}
@@ -232,6 +233,23 @@ func execute(ctx context.Context, r Request, tool string, args []string) (string
 	}
 	list := command(listArguments(r)...)
 	return watch(g, cmd, list, r)
+}
+
+// executeAgain runs the go command once more, without its index of packages, when it does not find a
+// package: see goindex. outdated is not nil when the index was wrong.
+func executeAgain(ctx context.Context, r Request, tool string, args []string) (output string, outdated, err error) {
+	output, err = execute(ctx, r, tool, args)
+	missing := goindex.Missing(output)
+	if err == nil || missing == "" || ctx.Err() != nil {
+		return output, nil, err
+	}
+	r.Env, r.Progress = goindex.Without(r.Env), nil
+	again, errAgain := execute(ctx, r, tool, args)
+	if ctx.Err() != nil || errAgain != nil && goindex.Missing(again) != "" {
+		return output, nil, err
+	}
+	return again, logline.WithHint(fmt.Errorf("the go command's index of packages is out of date, so this was built without it: %s", missing),
+		"touch a file of that package, or `go build` goes on to say so"), errAgain
 }
 
 // empty removes what is in dir, so that the next build starts with all of the

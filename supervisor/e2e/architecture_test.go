@@ -59,6 +59,7 @@ var mayImport = table(map[string]string{
 	"supervisor/osproc":          "",
 	"supervisor/paths":           "",
 	"supervisor/goflags":         "",
+	"supervisor/goindex":         "",
 	"supervisor/dotenv":          "",
 	"supervisor/e2e":             "dbguard/embedded supervisor supervisor/config supervisor/control supervisor/statedir",
 	"supervisor/testneed":        "",
@@ -77,7 +78,7 @@ var mayImport = table(map[string]string{
 
 // leaves import nothing of ours, and every package but dbguard may import them, on both
 // sides of the seam between supervisor and dbguard.
-var leaves = []string{"supervisor/logline", "supervisor/osproc", "supervisor/paths", "supervisor/goflags", "supervisor/dotenv", "supervisor/seccomp", "supervisor/browse"}
+var leaves = []string{"supervisor/logline", "supervisor/osproc", "supervisor/paths", "supervisor/goflags", "supervisor/goindex", "supervisor/dotenv", "supervisor/seccomp", "supervisor/browse"}
 
 // forTests are for tests alone: theirs may import them everywhere, nothing else may.
 var forTests = []string{"dbguard/pgtest", "supervisor/testneed", "supervisor/logline/logtest"}

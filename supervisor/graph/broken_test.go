@@ -3,11 +3,13 @@ package graph
 import (
 	"context"
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/devguard/devguard/supervisor/logline/logtest"
 )
@@ -164,5 +166,32 @@ func TestCancelled(t *testing.T) {
 	cancel(why)
 	if _, err := Load(ctx, Request{Dir: tr.dir, Env: tr.env}); !errors.Is(err, why) {
 		t.Errorf("error: %v", err)
+	}
+}
+
+// TestOutdatedIndex: the go command has kept what was in a directory, and does not notice that there is
+// something else, of the same size and time.
+func TestOutdatedIndex(t *testing.T) {
+	const here, never = "//go:build unix || windows\n\npackage a\n", "//go:build never || neithe\n\npackage a\n"
+	tr := newTree(t, "go.mod", goMod, "main.go", "package main\n\nimport _ \"example.com/app/a\"\n\nfunc main() {}\n")
+	old := time.Now().Add(-time.Minute) // what is younger than 2 s is not kept
+	written := func(text string) {
+		t.Helper()
+		tr.write("a/a.go", text)
+		if err := os.Chtimes(filepath.Join(tr.dir, "a", "a.go"), old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	written(never)
+	if _, err := tr.load(".", "."); err == nil || !strings.Contains(err.Error(), "build constraints exclude all Go files") {
+		t.Fatalf("the package has no files: %v", err)
+	}
+	written(here)
+	asker := asker{tool: "go", req: Request{Dir: tr.dir, Package: ".", Env: tr.env}}
+	if all, err := asker.listOnce(t.Context(), nil); err != nil || !mayBeOutdated(all) {
+		t.Fatalf("control: the go command notices: %+v, %v", all, err)
+	}
+	if g := tr.good(".", "."); !slices.Contains(tr.files(g), "a/a.go go") {
+		t.Errorf("not listed: %v", tr.files(g))
 	}
 }

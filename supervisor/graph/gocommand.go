@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/goflags"
+	"github.com/devguard/devguard/supervisor/goindex"
 	"github.com/devguard/devguard/supervisor/osproc"
 	"github.com/devguard/devguard/supervisor/paths"
 )
@@ -157,8 +158,22 @@ func (e *listError) String() string {
 // list runs go list. An error is about the whole: go.mod does not parse, a flag is wrong. What is
 // wrong with one package is in its Error.
 func (t *asker) list(ctx context.Context) ([]listed, error) {
+	all, err := t.listOnce(ctx, nil)
+	if ctx.Err() != nil || !mayBeOutdated(all) {
+		return all, err
+	}
+	without := goindex.Without(t.req.Env)
+	return t.listOnce(ctx, without[len(without)-1:])
+}
+
+// mayBeOutdated reports whether a package that is not found may be there all the same: see goindex.
+func mayBeOutdated(all []listed) bool {
+	return slices.ContainsFunc(all, func(p listed) bool { return p.Error != nil && goindex.Missing(p.Error.Err) != "" })
+}
+
+func (t *asker) listOnce(ctx context.Context, env []string) ([]listed, error) {
 	args := append([]string{"list", "-e", "-deps", "-json=" + listFields}, goflags.Parse(t.req.Flags).Words(goflags.Selects)...)
-	out, runErr := t.run(ctx, nil, append(args, t.req.Package)...)
+	out, runErr := t.run(ctx, env, append(args, t.req.Package)...)
 	all, err := decode[listed](out)
 	if err != nil {
 		return all, errors.Join(runErr, err)
