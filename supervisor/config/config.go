@@ -192,7 +192,7 @@ func Default(work string) *Config {
 			Grace:          5 * time.Second,
 			RestartOnCrash: true,
 			HoldSockets:    true,
-			HangUp:         100 * time.Millisecond,
+			HangUp:         50 * time.Millisecond,
 		},
 		Debug: Debug{Listen: "127.0.0.1:2345"}, // what VS Code and GoLand propose
 		Build: Build{Fast: FastOff},

@@ -251,7 +251,7 @@ func request(t *testing.T, addr, path string) (net.Conn, *bufio.Reader) {
 // TestHangUp: streams, kept connections and those that were opened ahead do not hold a graceful stop
 // up. Without it they take the whole grace.
 func TestHangUp(t *testing.T) {
-	for _, row := range []struct{ hangUp, grace string }{{"100ms", "2m"}, {"off", "2s"}} {
+	for _, row := range []struct{ hangUp, grace string }{{"50ms", "2m"}, {"off", "2s"}} {
 		t.Run(row.hangUp, func(t *testing.T) {
 			t.Parallel()
 			s := runStreams(t, fmt.Sprintf("grace = %q\nhang_up = %q\n", row.grace, row.hangUp))

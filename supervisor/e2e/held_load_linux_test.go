@@ -51,10 +51,13 @@ func main() {
 		fmt.Fprintf(w, "%s got=%d.", version, n)
 	})
 	http.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
-		for r.Context().Err() == nil {
+		for tick := time.Tick(100 * time.Millisecond); r.Context().Err() == nil; {
 			fmt.Fprint(w, "data: event\n\n")
 			w.(http.Flusher).Flush()
-			time.Sleep(100 * time.Millisecond)
+			select {
+			case <-r.Context().Done():
+			case <-tick:
+			}
 		}
 	})
 	http.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
@@ -239,6 +242,9 @@ func TestHeldSocketsUnderLoad(t *testing.T) {
 	}
 }
 
+// openStreams is how many of the clients have one open.
+const openStreams = 8
+
 // load is 50 clients of every kind.
 type load struct {
 	addr    string
@@ -250,16 +256,17 @@ type load struct {
 	mu       sync.Mutex
 	ok       map[string]int
 	failed   map[string]int
-	refused  int              // of those
-	seconds  map[string]int   // when they failed
-	first    map[string]error // the first failure of each kind
+	refused  int                    // of those
+	seconds  map[string]int         // when they failed
+	first    map[string]error       // the first failure of each kind
+	opened   map[net.Conn]time.Time // the streams that are open
 	failures []failure
 	longest  map[string]time.Duration
 }
 
 func newLoad(addr string) *load {
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &load{addr: addr, cancel: cancel, ok: map[string]int{}, failed: map[string]int{}, first: map[string]error{}, seconds: map[string]int{}, longest: map[string]time.Duration{}}
+	l := &load{addr: addr, cancel: cancel, ok: map[string]int{}, failed: map[string]int{}, first: map[string]error{}, seconds: map[string]int{}, longest: map[string]time.Duration{}, opened: map[net.Conn]time.Time{}}
 	fresh := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: limit}
 	small, large := make([]byte, 100), make([]byte, 5<<20)
 	upload := func(body func() io.Reader, n int) func(context.Context) error {
@@ -280,8 +287,8 @@ func newLoad(addr string) *load {
 		{"GET", 14, func(ctx context.Context) error {
 			return exchange(ctx, &fresh, http.MethodGet, "http://"+addr+"/", nil, "got=0.")
 		}},
-		{"events", 4, l.events},
-		{"echo", 4, l.echo},
+		{"events", openStreams / 2, l.events},
+		{"echo", openStreams / 2, l.echo},
 	} {
 		l.clients += kind.clients
 		for range kind.clients {
@@ -397,7 +404,17 @@ func (l *load) stream(ctx context.Context, path, headers, want string) error {
 		if !open && strings.HasPrefix(text, "HTTP/1.1 ") && !strings.Contains(text, " 200 ") && !strings.Contains(text, " 101 ") {
 			return errors.New(text)
 		}
-		open = open || text == "\r\n" // the header is over
+		if !open && text == "\r\n" { // the header is over
+			open = true
+			l.mu.Lock()
+			l.opened[c] = time.Now()
+			l.mu.Unlock()
+			defer func() {
+				l.mu.Lock()
+				delete(l.opened, c)
+				l.mu.Unlock()
+			}()
+		}
 		switch {
 		case err == nil && open && text == "0\r\n":
 			return nil // the last chunk
@@ -410,7 +427,8 @@ func (l *load) stream(ctx context.Context, path, headers, want string) error {
 	}
 }
 
-// goesOn waits until every kind of request was answered once more; streams are open.
+// goesOn waits until every kind of request was answered once more, and the streams are open for so long that
+// they are no downloads: nobody saves twice within half a second all day.
 func (l *load) goesOn(t *testing.T) {
 	t.Helper()
 	count := func() map[string]int {
@@ -425,6 +443,9 @@ func (l *load) goesOn(t *testing.T) {
 	before := count()
 	if !poll(limit, func() bool {
 		now := count()
+		if !l.streaming(600 * time.Millisecond) {
+			return false
+		}
 		for _, kind := range []string{"POST of 100 bytes", "POST of 5 MB", "chunked POST", "GET", "GET, kept alive"} {
 			if now[kind] <= before[kind] {
 				return false
@@ -434,6 +455,18 @@ func (l *load) goesOn(t *testing.T) {
 	}) {
 		t.Fatalf("no answers any more: %v, then %v", before, count())
 	}
+}
+
+// streaming reports whether all streams are open for that long.
+func (l *load) streaming(long time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, opened := range l.opened {
+		if time.Since(opened) < long {
+			return false
+		}
+	}
+	return len(l.opened) == openStreams
 }
 
 // killed kills the app as nobody can handle, and waits until it was started again.

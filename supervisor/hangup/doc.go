@@ -24,7 +24,7 @@ type App struct {
 	Pids func() []int
 	// At is where it listened when it was asked to stop.
 	At []netip.AddrPort
-	// After is how long after Run began connections are first looked at.
+	// After is how long after Run began connections are first ended.
 	After time.Duration
 }
 
@@ -35,7 +35,9 @@ type Server struct {
 }
 
 const (
-	again = 50 * time.Millisecond // how often they are looked at
+	// again is how often they are looked at, after the first time. No even number: a client that talks every
+	// 50 ms would else be in the middle of it each time.
+	again = 23 * time.Millisecond
 
 	settle      = 50 * time.Millisecond // how long Settle waits at most: it delays the restart
 	settleAgain = time.Millisecond

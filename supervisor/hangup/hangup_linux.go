@@ -18,26 +18,18 @@ func Run(ctx context.Context, app App) (ended int) {
 	}
 	w := watch{App: app, first: map[uint64]Traffic{}}
 	began := time.Now()
-	timer := time.NewTimer(min(again, app.After/2))
+	timer := time.NewTimer(app.After)
 	defer timer.Stop()
+	w.look(ctx, 0)
 	for {
 		select {
 		case <-timer.C:
 			w.look(ctx, time.Since(began))
-			timer.Reset(untilNext(time.Since(began), app.After))
+			timer.Reset(again)
 		case <-ctx.Done():
 			return w.ended
 		}
 	}
-}
-
-// untilNext is the time to the next look. From After on it is no even number: a client that talks every
-// 50 ms would else be in the middle of it each time.
-func untilNext(since, after time.Duration) time.Duration {
-	if since < after {
-		return min(again, after-since)
-	}
-	return again - 3*time.Millisecond
 }
 
 // watch is one Run.
@@ -47,8 +39,8 @@ type watch struct {
 	ended int
 }
 
-// look ends what may be ended now, once whoever has a descriptor of it. The first looks, before After, are
-// there to see what goes on.
+// look ends what may be ended now, once whoever has a descriptor of it. The first look, before After, is there
+// to see what goes on.
 func (w *watch) look(ctx context.Context, since time.Duration) {
 	opened := w.opened()
 	w.eachClient(func(fd int, inode uint64) bool {

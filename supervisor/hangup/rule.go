@@ -25,6 +25,10 @@ const (
 	// many servers send its header and its body apart, http.server of Python for one. A jiffy.
 	whole = 4 * time.Millisecond
 
+	// closed is how long ago the last answer must have been sent for the server not to be about to close
+	// the connection with it. A guess.
+	closed = 8 * time.Millisecond
+
 	// ahead is how old a connection without a byte has to be: a younger one may be about to make its
 	// request, on a machine that is busy. A guess.
 	ahead = 200 * time.Millisecond
@@ -41,15 +45,18 @@ const (
 	// event is how many bytes the events of a stream have less than, on average. A guess: a download
 	// has segments of up to 64 kB on this machine, and of 1,400 bytes on a network.
 	event = 1024
+
+	// smallEvent is the same of all that was sent, answers to earlier requests with it: the beginning of a
+	// download must not hide behind those.
+	smallEvent = 256
 )
 
 // Ends reports whether the connection may be ended, since that time after the stop signal. first is
-// what its traffic was when it was looked at first, some time after the signal: an app that ends well
-// makes one more answer on it by then, and closes it.
+// what its traffic was when it was looked at first, about when the signal came.
 func (t Traffic) Ends(first Traffic, since time.Duration) bool {
 	switch {
 	case t.talks(first):
-		return t.LastSent >= whole || since >= download
+		return t.LastSent >= t.wholeAfter(first) || since >= download
 	case t.Received == 0:
 		return t.LastReceived >= ahead // without data, that is the age of the connection
 	case t.Acked == 0 || !t.answered():
@@ -79,15 +86,30 @@ func (t Traffic) hearing(unread uint64) hearing {
 }
 
 // talks reports whether requests and answers went on since the first look, and the last thing was an
-// answer: a websocket does that, and a server that goes on with the connections that it has.
+// answer: a websocket does that, and a server that goes on with the connections that it has. A server that
+// ends well may make one more answer, and closes the connection with it.
 func (t Traffic) talks(first Traffic) bool {
-	const few = 2 // a server that ends well makes one more answer, and closes
 	in, out := t.In-first.In, t.Out-first.Out
-	if in < few || out < few {
+	if in == 0 || out == 0 || !(t.talksOn(first) || first.Acked > 0 && first.Received > 0) {
 		return false
 	}
 	// Sent and received at the same time by that clock, it may be a request just behind an answer.
 	return t.LastSent < t.LastReceived || t.LastSent == t.LastReceived && out >= in
+}
+
+// talksOn reports whether there were several requests and answers since the first look.
+func (t Traffic) talksOn(first Traffic) bool {
+	const several = 2
+	return t.In-first.In >= several && t.Out-first.Out >= several
+}
+
+// wholeAfter is how long ago the last piece of an answer must have been sent. One that ended the connection
+// would have done so by then.
+func (t Traffic) wholeAfter(first Traffic) time.Duration {
+	if t.talksOn(first) {
+		return whole
+	}
+	return closed
 }
 
 // downloads reports whether a download went on since the first look: it may have come to a halt on a
@@ -98,9 +120,11 @@ func (t Traffic) downloads(first Traffic) bool {
 }
 
 // ticks reports whether what flows is a stream of events, and no download: it has been asked for long
-// enough ago, and comes in small pieces.
+// enough ago, and comes in small pieces; between two events, if all that it ever sent was small.
 func (t Traffic) ticks(first Traffic) bool {
-	return t.LastReceived >= stream && t.Out > first.Out && !t.downloads(first)
+	const more = 2 // pieces than an answer by itself has: some servers send its header apart
+	small := t.Out >= t.In+more && t.Sent < smallEvent*uint64(t.Out)
+	return t.LastReceived >= stream && (t.Out > first.Out || small) && !t.downloads(first)
 }
 
 // answered reports whether what came last has an answer, or part of one.

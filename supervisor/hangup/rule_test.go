@@ -47,13 +47,16 @@ func TestEndsOfWhatFlows(t *testing.T) {
 		pieces      uint32        // since before, in which they came
 		want        bool          // ended before a download has had its time
 	}{
-		"a stream that ticks":                           {stream, 9000, 9100, 1, true},
-		"one that has begun to":                         {stream - ms, 900, 1000, 1, false},
-		"a download of 400 ms in small pieces":          {400 * ms, 10_000, 20_000, 100, false},
-		"a download":                                    {time.Minute, 10_000, 20_000, 2, false},
-		"a download behind many small answers":          {time.Minute, 100, 20_000, 8, false},
-		"a download to who reads slowly":                {time.Minute, 100_000, 165_000, 1, false},
-		"events of which none came since the last look": {time.Minute, 9000, 9000, 0, false},
+		"a stream that ticks":                                        {stream, 9000, 9100, 1, true},
+		"one that has begun to":                                      {stream - ms, 900, 1000, 1, false},
+		"a download of 400 ms in small pieces":                       {400 * ms, 10_000, 20_000, 100, false},
+		"a download":                                                 {time.Minute, 10_000, 20_000, 2, false},
+		"a download behind many small answers":                       {time.Minute, 100, 20_000, 8, false},
+		"a download to who reads slowly":                             {time.Minute, 100_000, 165_000, 1, false},
+		"between two small events":                                   {time.Minute, 9000, 9000, 0, true},
+		"between two large ones":                                     {time.Minute, 61 * smallEvent, 61 * smallEvent, 0, false},
+		"between two pieces of a download behind many small answers": {time.Minute, 49_000, 49_000, 0, false},
+		"between two small events, young":                            {stream - ms, 9000, 9000, 0, false},
 	} {
 		first := Traffic{Received: 100, Acked: 100, Sent: row.before, In: 1, Out: 60, LastReceived: row.age - 100*ms, LastSent: 20 * ms}
 		now := first
@@ -84,13 +87,19 @@ func TestEndsOfATalk(t *testing.T) {
 		"a websocket whose answers come together": {Traffic{Received: 1200, Acked: 2100, In: 14, Out: 12, LastReceived: 8 * ms, LastSent: 4 * ms}, true},
 		"a request at the very time of an answer": {Traffic{Received: 1150, Acked: 2100, In: 13, Out: 12, LastReceived: 4 * ms, LastSent: 4 * ms}, false},
 		"in the middle of a request":              {Traffic{Received: 1150, Acked: 2100, In: 13, Out: 12, LastReceived: 0, LastSent: 4 * ms}, false},
-		"one more request":                        {Traffic{Received: 1050, Acked: 2050, In: 11, Out: 11, LastReceived: 4 * ms, LastSent: 4 * ms}, false},
+		"one more request, just answered":         {Traffic{Received: 1050, Acked: 2050, In: 11, Out: 11, LastReceived: 4 * ms, LastSent: 4 * ms}, false},
+		"one more request, and not closed":        {Traffic{Received: 1050, Acked: 2050, In: 11, Out: 11, LastReceived: closed, LastSent: closed}, true},
+		"one more that is not answered":           {Traffic{Received: 1050, Acked: 2000, In: 11, Out: 10, LastReceived: 40 * ms, LastSent: 60 * ms}, false},
 		"an upload":                               {Traffic{Received: 9000, Acked: 2000, In: 99, Out: 10, LastReceived: 0, LastSent: time.Second}, false},
 		"an upload with an interim reply":         {Traffic{Received: 9000, Acked: 2030, In: 99, Out: 11, LastReceived: 0, LastSent: 900 * ms}, false},
 	} {
 		if got := row.now.Ends(first, 200*ms); got != row.want {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+	begun := Traffic{Received: 500, Acked: 1500, In: 1, Out: 1, LastReceived: 40 * ms, LastSent: 40 * ms}
+	if begun.Ends(Traffic{}, 200*ms) {
+		t.Error("the handshake of a connection that was opened since counts as an answer")
 	}
 	if !(Traffic{Received: 9000, Acked: 9000, In: 99, Out: 99}).Ends(first, download) {
 		t.Error("a websocket that is never quiet goes on for ever")
