@@ -39,7 +39,7 @@ func TestOutdatedIndex(t *testing.T) {
 		t.Fatalf("%v, %v", res.Err, res.Warning)
 	}
 	var hint interface{ Hint() string }
-	if !errors.As(res.Warning, &hint) || !strings.HasPrefix(hint.Hint(), "touch a file of that package") {
+	if !errors.As(res.Warning, &hint) || !strings.HasPrefix(hint.Hint(), "if `go build` says so as well, touch a file of that package") {
 		t.Fatalf("no hint: %v", res.Warning)
 	}
 	if err := os.Chtimes(file, time.Now(), time.Now()); err != nil {

@@ -236,20 +236,23 @@ func execute(ctx context.Context, r Request, tool string, args []string) (string
 }
 
 // executeAgain runs the go command once more, without its index of packages, when it does not find a
-// package: see goindex. outdated is not nil when the index was wrong.
+// package: see goindex. outdated is not nil when that has helped.
 func executeAgain(ctx context.Context, r Request, tool string, args []string) (output string, outdated, err error) {
 	output, err = execute(ctx, r, tool, args)
 	missing := goindex.Missing(output)
 	if err == nil || missing == "" || ctx.Err() != nil {
 		return output, nil, err
 	}
-	r.Env, r.Progress = goindex.Without(r.Env), nil
+	r.Env = goindex.Without(r.Env)
 	again, errAgain := execute(ctx, r, tool, args)
-	if ctx.Err() != nil || errAgain != nil && goindex.Missing(again) != "" {
+	switch {
+	case errAgain == nil:
+		return again, logline.WithHint(fmt.Errorf("the go command's index of packages is out of date, or the files were away just then; built without it: %s", missing),
+			"if `go build` says so as well, touch a file of that package"), nil
+	case ctx.Err() != nil || goindex.Missing(again) != "":
 		return output, nil, err
 	}
-	return again, logline.WithHint(fmt.Errorf("the go command's index of packages is out of date, so this was built without it: %s", missing),
-		"touch a file of that package, or `go build` goes on to say so"), errAgain
+	return again, nil, errAgain
 }
 
 // empty removes what is in dir, so that the next build starts with all of the

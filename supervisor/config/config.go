@@ -49,8 +49,8 @@ type App struct {
 	HoldSockets    bool // listening sockets outlive a generation (Linux)
 
 	// HangUp is how long after StopSignal connections of clients that have their answer are ended, or
-	// Never (Linux). By default 100 ms: net/http's Shutdown looks 127 to 140 ms after the signal whether
-	// everybody has gone, and then not before 255 ms.
+	// Never (Linux). By default 50 ms: net/http's Shutdown looks 63 to 70 ms after the signal whether
+	// everybody has gone, and then not before 127 ms.
 	HangUp time.Duration
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // missing is what the go command says of a package when it finds none of its files.
-var missing = regexp.MustCompile(`(?m)^.*(?:no required module provides package |package \S+ is not in std|` +
+var missing = regexp.MustCompile(`(?m)^.*(?:no required module provides package |cannot find module providing package .*: import lookup disabled by |package \S+ is not in std|` +
 	`build constraints exclude all Go files in |no (?:non-test )?Go files in ).*$`)
 
 // Missing returns the first line of what the go command says by which a package is not there, "" if there is

@@ -11,6 +11,7 @@ func TestMissing(t *testing.T) {
 		"# app\nmain.go:2:8: package app/a is not in std (/usr/local/go/src/app/a)\n":                                "main.go:2:8: package app/a is not in std (/usr/local/go/src/app/a)",
 		"package app\n\timports app/a: build constraints exclude all Go files in /src/app/a":                         "imports app/a: build constraints exclude all Go files in /src/app/a",
 		"package app/a: no Go files in /src/app/a":                                                                   "package app/a: no Go files in /src/app/a",
+		"main.go:2:8: cannot find module providing package app/a: import lookup disabled by -mod=vendor":             "main.go:2:8: cannot find module providing package app/a: import lookup disabled by -mod=vendor",
 		"main.go:7:2: undefined: a":                 "",
 		"main.go:2:8: \"os\" imported and not used": "",
 		"": "",

@@ -39,6 +39,9 @@ const (
 	// 50 ms would else be in the middle of it each time.
 	again = 23 * time.Millisecond
 
+	// asked is how long it may take after Run began until the app has its signal. A guess.
+	asked = 10 * time.Millisecond
+
 	settle      = 50 * time.Millisecond // how long Settle waits at most: it delays the restart
 	settleAgain = time.Millisecond
 

@@ -16,9 +16,9 @@ func Run(ctx context.Context, app App) (ended int) {
 	if len(app.At) == 0 {
 		return 0
 	}
-	w := watch{App: app, first: map[uint64]Traffic{}}
+	w := watch{App: app, looks: map[uint64]Looks{}}
 	began := time.Now()
-	timer := time.NewTimer(app.After)
+	timer := time.NewTimer(max(app.After, asked))
 	defer timer.Stop()
 	w.look(ctx, 0)
 	for {
@@ -35,7 +35,7 @@ func Run(ctx context.Context, app App) (ended int) {
 // watch is one Run.
 type watch struct {
 	App
-	first map[uint64]Traffic // of each connection when it was looked at first, by inode
+	looks map[uint64]Looks // of each connection, by inode
 	ended int
 }
 
@@ -50,11 +50,9 @@ func (w *watch) look(ctx context.Context, since time.Duration) {
 		}
 		// One that was not known before this look may be of a process that had not opened it yet when
 		// opened came by.
-		first, known := w.first[inode]
-		switch {
-		case !known:
-			w.first[inode] = t
-		case since >= w.After && t.Ends(first, since) && unix.Shutdown(fd, unix.SHUT_RDWR) == nil:
+		before, known := w.looks[inode]
+		w.looks[inode] = before.with(t, since)
+		if known && since >= w.After && t.Ends(before, since) && unix.Shutdown(fd, unix.SHUT_RDWR) == nil {
 			w.ended++
 		}
 		return ctx.Err() == nil

@@ -25,9 +25,12 @@ const (
 	// many servers send its header and its body apart, http.server of Python for one. A jiffy.
 	whole = 4 * time.Millisecond
 
-	// closed is how long ago the last answer must have been sent for the server not to be about to close
-	// the connection with it. A guess.
-	closed = 8 * time.Millisecond
+	// last is how long after the signal an app that ends well has made its last answer on a connection,
+	// and closed it.
+	last = 50 * time.Millisecond
+
+	// request is how many bytes any request of HTTP/1.1 has, which names its host.
+	request = 24
 
 	// ahead is how old a connection without a byte has to be: a younger one may be about to make its
 	// request, on a machine that is busy. A guess.
@@ -46,23 +49,42 @@ const (
 	// has segments of up to 64 kB on this machine, and of 1,400 bytes on a network.
 	event = 1024
 
-	// smallEvent is the same of all that was sent, answers to earlier requests with it: the beginning of a
-	// download must not hide behind those.
+	// smallEvent is the same of all that was sent, answers to earlier requests with it.
 	smallEvent = 256
 )
 
-// Ends reports whether the connection may be ended, since that time after the stop signal. first is
-// what its traffic was when it was looked at first, about when the signal came.
-func (t Traffic) Ends(first Traffic, since time.Duration) bool {
+// Looks is what the traffic of a connection was before.
+type Looks struct {
+	Signal *Traffic // at the first look, about when the signal came; nil before it
+	Last   *Traffic // at the first one after an app that ends well has made its last answer; nil before it
+}
+
+// with adds a look, since that time after the stop signal.
+func (l Looks) with(t Traffic, since time.Duration) Looks {
+	if l.Signal == nil {
+		l.Signal = &t
+	}
+	if l.Last == nil && since >= last {
+		l.Last = &t
+	}
+	return l
+}
+
+// Ends reports whether the connection may be ended, since that time after the stop signal. It has been
+// looked at before.
+func (t Traffic) Ends(before Looks, since time.Duration) bool {
+	signal := *before.Signal
 	switch {
-	case t.talks(first):
-		return t.LastSent >= t.wholeAfter(first) || since >= download
+	case t.goesOn(before.Last):
+		return t.LastSent >= whole || since >= download
+	case t.chats(signal):
+		return t.LastSent >= whole
 	case t.Received == 0:
 		return t.LastReceived >= ahead // without data, that is the age of the connection
 	case t.Acked == 0 || !t.answered():
 		return false
 	}
-	return t.LastSent >= flows && !t.downloads(first) || t.ticks(first) || since >= download
+	return t.LastSent >= flows && !t.downloads(signal) || t.ticks(signal) || since >= download
 }
 
 // hearing is how far the app is with the first request of a connection.
@@ -85,46 +107,46 @@ func (t Traffic) hearing(unread uint64) hearing {
 	return heard
 }
 
-// talks reports whether requests and answers went on since the first look, and the last thing was an
-// answer: a websocket does that, and a server that goes on with the connections that it has. A server that
-// ends well may make one more answer, and closes the connection with it.
-func (t Traffic) talks(first Traffic) bool {
-	in, out := t.In-first.In, t.Out-first.Out
-	if in == 0 || out == 0 || !(t.talksOn(first) || first.Acked > 0 && first.Received > 0) {
+// goesOn reports whether requests and answers went on after the app should have made its last answer, and
+// nothing is unanswered: a server does that which goes on with the connections that it has, and a websocket.
+func (t Traffic) goesOn(after *Traffic) bool {
+	const few = 2 // one may have been under way
+	if after == nil || t.In-after.In < few || t.Out-after.Out < few || t.mayBeHandshake() {
 		return false
 	}
 	// Sent and received at the same time by that clock, it may be a request just behind an answer.
-	return t.LastSent < t.LastReceived || t.LastSent == t.LastReceived && out >= in
+	return t.LastSent < t.LastReceived || t.LastSent == t.LastReceived && t.even()
 }
 
-// talksOn reports whether there were several requests and answers since the first look.
-func (t Traffic) talksOn(first Traffic) bool {
-	const several = 2
-	return t.In-first.In >= several && t.Out-first.Out >= several
+// even reports whether there is the same number of segments in each answer, and one for each segment
+// that was received: with a request that has no answer there would be less.
+func (t Traffic) even() bool { return t.In > 0 && t.Out%t.In == 0 && t.Out/t.In < t.In }
+
+// chats reports whether small messages went both ways since the signal, on a connection that has had
+// an answer: what the client sent is too small for requests, so it is a websocket. The last message was
+// not the client's.
+func (t Traffic) chats(signal Traffic) bool {
+	in, out := t.In-signal.In, t.Out-signal.Out
+	return in > 0 && out > 0 && signal.Received > 0 && signal.Acked > 0 &&
+		t.Received-signal.Received < request*uint64(in) && t.LastSent <= t.LastReceived
 }
 
-// wholeAfter is how long ago the last piece of an answer must have been sent. One that ended the connection
-// would have done so by then.
-func (t Traffic) wholeAfter(first Traffic) time.Duration {
-	if t.talksOn(first) {
-		return whole
-	}
-	return closed
-}
-
-// downloads reports whether a download went on since the first look: it may have come to a halt on a
+// downloads reports whether a download went on since the signal: it may have come to a halt on a
 // machine that is busy.
-func (t Traffic) downloads(first Traffic) bool {
-	pieces := uint64(t.Out - first.Out)
-	return pieces > 0 && t.Sent-first.Sent >= event*pieces
+func (t Traffic) downloads(signal Traffic) bool {
+	pieces := uint64(t.Out - signal.Out)
+	return pieces > 0 && t.Sent-signal.Sent >= event*pieces
 }
 
 // ticks reports whether what flows is a stream of events, and no download: it has been asked for long
 // enough ago, and comes in small pieces; between two events, if all that it ever sent was small.
-func (t Traffic) ticks(first Traffic) bool {
-	const more = 2 // pieces than an answer by itself has: some servers send its header apart
-	small := t.Out >= t.In+more && t.Sent < smallEvent*uint64(t.Out)
-	return t.LastReceived >= stream && (t.Out > first.Out || small) && !t.downloads(first)
+func (t Traffic) ticks(signal Traffic) bool {
+	const (
+		requests = 8 // on the connection at most, or a download could begin behind many small answers
+		more     = 2 // pieces than an answer by itself has: some servers send its header apart
+	)
+	small := t.In <= requests && t.Out >= t.In+more && t.Sent < smallEvent*uint64(t.Out)
+	return t.LastReceived >= stream && (t.Out > signal.Out || small) && !t.downloads(signal)
 }
 
 // answered reports whether what came last has an answer, or part of one.

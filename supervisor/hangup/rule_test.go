@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// looked is the same at both looks of before.
+func looked(t Traffic) Looks { return Looks{&t, &t} }
+
 // TestEnds: what is ended, and from when on after the signal.
 func TestEnds(t *testing.T) {
 	const ms, never = time.Millisecond, time.Hour
@@ -31,7 +34,7 @@ func TestEnds(t *testing.T) {
 		"a download to who reads slowly":       {Traffic{Received: 100, Acked: 1 << 20, In: 1, Out: 99, LastReceived: 4 * time.Second, LastSent: 160 * ms}, first},
 	} {
 		for _, since := range []time.Duration{first, download - 1, download, 5 * time.Second} {
-			if got, want := row.traffic.Ends(row.traffic, since), since >= row.from; got != want {
+			if got, want := row.traffic.Ends(looked(row.traffic), since), since >= row.from; got != want {
 				t.Errorf("%s: ended %v after the signal: %v", name, since, got)
 			}
 		}
@@ -61,14 +64,14 @@ func TestEndsOfWhatFlows(t *testing.T) {
 		first := Traffic{Received: 100, Acked: 100, Sent: row.before, In: 1, Out: 60, LastReceived: row.age - 100*ms, LastSent: 20 * ms}
 		now := first
 		now.Sent, now.Out, now.LastReceived = row.now, first.Out+row.pieces, row.age
-		if got := now.Ends(first, 150*ms); got != row.want {
+		if got := now.Ends(looked(first), 150*ms); got != row.want {
 			t.Errorf("%s: %v", name, got)
 		}
 		now.LastSent = flows // it comes to a halt
-		if got, want := now.Ends(first, 300*ms), row.pieces == 0 || row.now-row.before < event*uint64(row.pieces); got != want {
+		if got, want := now.Ends(looked(first), 300*ms), row.pieces == 0 || row.now-row.before < event*uint64(row.pieces); got != want {
 			t.Errorf("%s, and halts: %v", name, got)
 		}
-		if !now.Ends(first, download) {
+		if !now.Ends(looked(first), download) {
 			t.Errorf("%s: not ended after %v", name, download)
 		}
 	}
@@ -77,32 +80,68 @@ func TestEndsOfWhatFlows(t *testing.T) {
 // TestEndsOfATalk: what goes on after the signal is ended when the last thing was an answer.
 func TestEndsOfATalk(t *testing.T) {
 	const ms = time.Millisecond
-	first := Traffic{Received: 1000, Acked: 2000, In: 10, Out: 10, LastReceived: 20 * ms, LastSent: 20 * ms}
+	first := Traffic{Received: 1000, Acked: 2000, Sent: 2000, In: 10, Out: 10, LastReceived: 20 * ms, LastSent: 20 * ms}
 	for name, row := range map[string]struct {
 		now  Traffic
 		want bool
 	}{
-		"a websocket":                             {Traffic{Received: 1100, Acked: 2100, In: 12, Out: 12, LastReceived: whole, LastSent: whole}, true},
-		"perhaps half of an answer":               {Traffic{Received: 1100, Acked: 2100, In: 12, Out: 12, LastReceived: whole - ms, LastSent: whole - ms}, false},
-		"a websocket whose answers come together": {Traffic{Received: 1200, Acked: 2100, In: 14, Out: 12, LastReceived: 8 * ms, LastSent: 4 * ms}, true},
-		"a request at the very time of an answer": {Traffic{Received: 1150, Acked: 2100, In: 13, Out: 12, LastReceived: 4 * ms, LastSent: 4 * ms}, false},
-		"in the middle of a request":              {Traffic{Received: 1150, Acked: 2100, In: 13, Out: 12, LastReceived: 0, LastSent: 4 * ms}, false},
-		"one more request, just answered":         {Traffic{Received: 1050, Acked: 2050, In: 11, Out: 11, LastReceived: 4 * ms, LastSent: 4 * ms}, false},
-		"one more request, and not closed":        {Traffic{Received: 1050, Acked: 2050, In: 11, Out: 11, LastReceived: closed, LastSent: closed}, true},
-		"one more that is not answered":           {Traffic{Received: 1050, Acked: 2000, In: 11, Out: 10, LastReceived: 40 * ms, LastSent: 60 * ms}, false},
-		"an upload":                               {Traffic{Received: 9000, Acked: 2000, In: 99, Out: 10, LastReceived: 0, LastSent: time.Second}, false},
-		"an upload with an interim reply":         {Traffic{Received: 9000, Acked: 2030, In: 99, Out: 11, LastReceived: 0, LastSent: 900 * ms}, false},
+		"a websocket":                              {Traffic{Received: 1100, Acked: 2100, In: 12, Out: 12, LastReceived: whole, LastSent: whole}, true},
+		"perhaps half of an answer":                {Traffic{Received: 1100, Acked: 2100, In: 12, Out: 12, LastReceived: whole - ms, LastSent: whole - ms}, false},
+		"a websocket whose answers come together":  {Traffic{Received: 1200, Acked: 2100, In: 14, Out: 12, LastReceived: 8 * ms, LastSent: 4 * ms}, true},
+		"a request at the very time of an answer":  {Traffic{Received: 1150, Acked: 2100, In: 13, Out: 12, LastReceived: 4 * ms, LastSent: 4 * ms}, false},
+		"in the middle of a request":               {Traffic{Received: 1150, Acked: 2100, In: 13, Out: 12, LastReceived: 0, LastSent: 4 * ms}, false},
+		"one more request, just answered":          {Traffic{Received: 1050, Acked: 2050, In: 11, Out: 11, LastReceived: 4 * ms, LastSent: 4 * ms}, false},
+		"one more, of which the header is sent":    {Traffic{Received: 1050, Acked: 2050, In: 11, Out: 11, LastReceived: 44 * ms, LastSent: 44 * ms}, false},
+		"one more, of which much is sent":          {Traffic{Received: 1050, Acked: 9000, Sent: 16480, In: 11, Out: 20, LastReceived: 44 * ms, LastSent: 20 * ms}, false},
+		"an upload":                                {Traffic{Received: 9000, Acked: 2000, In: 99, Out: 10, LastReceived: 0, LastSent: time.Second}, false},
+		"an upload with an interim reply":          {Traffic{Received: 9000, Acked: 2030, In: 99, Out: 11, LastReceived: 0, LastSent: 900 * ms}, false},
+		"one that waits for its interim reply":     {Traffic{Received: 1050, Acked: 2025, In: 11, Out: 11, LastReceived: 16 * ms, LastSent: 16 * ms}, false},
+		"a small message and its answer":           {Traffic{Received: 1006, Acked: 2006, In: 11, Out: 11, LastReceived: whole, LastSent: whole}, true},
+		"small messages, an answer to all of them": {Traffic{Received: 1018, Acked: 2006, In: 13, Out: 11, LastReceived: 12 * ms, LastSent: 8 * ms}, true},
+		"a small message behind an answer":         {Traffic{Received: 1012, Acked: 2006, In: 12, Out: 11, LastReceived: 0, LastSent: 4 * ms}, false},
+		"the smallest request and an answer":       {Traffic{Received: 1000 + request, Acked: 2006, In: 11, Out: 11, LastReceived: 8 * ms, LastSent: 8 * ms}, false},
 	} {
-		if got := row.now.Ends(first, 200*ms); got != row.want {
+		if got := row.now.Ends(looked(first), 200*ms); got != row.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	begun := Traffic{Received: 500, Acked: 1500, In: 1, Out: 1, LastReceived: 40 * ms, LastSent: 40 * ms}
-	if begun.Ends(Traffic{}, 200*ms) {
-		t.Error("the handshake of a connection that was opened since counts as an answer")
-	}
-	if !(Traffic{Received: 9000, Acked: 9000, In: 99, Out: 99}).Ends(first, download) {
+	if !(Traffic{Received: 9000, Acked: 9000, In: 99, Out: 99}).Ends(looked(first), download) {
 		t.Error("a websocket that is never quiet goes on for ever")
+	}
+	begun := Traffic{Received: 5, Acked: 1500, In: 1, Out: 1, LastReceived: 40 * ms, LastSent: 40 * ms}
+	if begun.Ends(looked(Traffic{}), 200*ms) {
+		t.Error("what is sent first on a connection that was opened since counts as an answer")
+	}
+}
+
+// TestEndsOfBusyConnections: a client that makes one request after the other has one under way at the looks.
+func TestEndsOfBusyConnections(t *testing.T) {
+	const ms = time.Millisecond
+	first := Traffic{Received: 1100, Acked: 2000, Sent: 2000, In: 11, Out: 10, LastReceived: 10 * ms, LastSent: 10 * ms}
+	for n := range uint32(4) { // requests since, each just behind the answer to the one before
+		now := Traffic{Received: 1100 + uint64(n)*100, Acked: 2000 + uint64(n)*200, In: 11 + n, Out: 10 + n, LastReceived: 8 * ms, LastSent: 8 * ms}
+		if now.Ends(looked(first), 200*ms) {
+			t.Errorf("the last of %d more is ended", n)
+		}
+	}
+	// What happened before the app should have made its last answer is no sign that it goes on.
+	now := Traffic{Received: 1200, Acked: 2400, In: 12, Out: 12, LastReceived: 20 * ms, LastSent: 16 * ms}
+	if now.Ends(Looks{Signal: &first, Last: &now}, 73*ms) {
+		t.Error("two answers before that count")
+	}
+}
+
+// TestLooks: which looks the rule goes by.
+func TestLooks(t *testing.T) {
+	var l Looks
+	for i, since := range []time.Duration{0, last - 1, last, 2 * last} {
+		l = l.with(Traffic{In: uint32(i)}, since)
+	}
+	if l.Signal.In != 0 || l.Last.In != 2 {
+		t.Errorf("%d, %d", l.Signal.In, l.Last.In)
+	}
+	if l = (Looks{}).with(Traffic{In: 7}, last); l.Signal.In != 7 || l.Last.In != 7 {
+		t.Errorf("one look: %d, %d", l.Signal.In, l.Last.In)
 	}
 }
 
