@@ -32,6 +32,10 @@ const (
 	// request is how many bytes any request of HTTP/1.1 has, which names its host.
 	request = 24
 
+	// pause is the same where an answer may come in parts: nothing tells the header of one from all of it.
+	// A guess; a client that asks 20 times a second leaves 50 ms between an answer and its next request.
+	pause = 30 * time.Millisecond
+
 	// ahead is how old a connection without a byte has to be: a younger one may be about to make its
 	// request, on a machine that is busy. A guess.
 	ahead = 200 * time.Millisecond
@@ -53,10 +57,13 @@ const (
 	smallEvent = 256
 )
 
-// Looks is what the traffic of a connection was before.
+// Looks is what the traffic of a connection was before. A pointer is nil before there was such a look.
 type Looks struct {
-	Signal *Traffic // at the first look, about when the signal came; nil before it
-	Last   *Traffic // at the first one after an app that ends well has made its last answer; nil before it
+	Signal *Traffic // at the first, about when the signal came
+
+	// Idle is the first that found no request without an answer, after an app that ends well has made its
+	// last one.
+	Idle *Traffic
 }
 
 // with adds a look, since that time after the stop signal.
@@ -64,8 +71,8 @@ func (l Looks) with(t Traffic, since time.Duration) Looks {
 	if l.Signal == nil {
 		l.Signal = &t
 	}
-	if l.Last == nil && since >= last {
-		l.Last = &t
+	if l.Idle == nil && since >= last && t.pieces() > 0 {
+		l.Idle = &t
 	}
 	return l
 }
@@ -75,8 +82,8 @@ func (l Looks) with(t Traffic, since time.Duration) Looks {
 func (t Traffic) Ends(before Looks, since time.Duration) bool {
 	signal := *before.Signal
 	switch {
-	case t.goesOn(before.Last):
-		return t.LastSent >= whole || since >= download
+	case t.goesOn(before.Idle):
+		return t.LastSent >= pause || since >= download
 	case t.chats(signal):
 		return t.LastSent >= whole
 	case t.Received == 0:
@@ -108,19 +115,20 @@ func (t Traffic) hearing(unread uint64) hearing {
 }
 
 // goesOn reports whether requests and answers went on after the app should have made its last answer, and
-// nothing is unanswered: a server does that which goes on with the connections that it has, and a websocket.
-func (t Traffic) goesOn(after *Traffic) bool {
+// all are answered: a server does that which goes on with the connections that it has, and a websocket.
+func (t Traffic) goesOn(idle *Traffic) bool {
 	const few = 2 // one may have been under way
-	if after == nil || t.In-after.In < few || t.Out-after.Out < few || t.mayBeHandshake() {
-		return false
-	}
-	// Sent and received at the same time by that clock, it may be a request just behind an answer.
-	return t.LastSent < t.LastReceived || t.LastSent == t.LastReceived && t.even()
+	return idle != nil && t.In-idle.In >= few && t.pieces() == idle.pieces() && t.LastSent <= t.LastReceived && !t.mayBeHandshake()
 }
 
-// even reports whether there is the same number of segments in each answer, and one for each segment
-// that was received: with a request that has no answer there would be less.
-func (t Traffic) even() bool { return t.In > 0 && t.Out%t.In == 0 && t.Out/t.In < t.In }
+// pieces is how many segments each answer had, when that is the same number for each segment that was
+// received; else 0. With a request that has no answer there are less, or only the header of one.
+func (t Traffic) pieces() uint32 {
+	if t.In == 0 || t.Out%t.In != 0 || t.Out/t.In >= t.In {
+		return 0
+	}
+	return t.Out / t.In
+}
 
 // chats reports whether small messages went both ways since the signal, on a connection that has had
 // an answer: what the client sent is too small for requests, so it is a websocket. The last message was

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// looked is the same at both looks of before.
+// looked is the same at all looks of before.
 func looked(t Traffic) Looks { return Looks{&t, &t} }
 
 // TestEnds: what is ended, and from when on after the signal.
@@ -85,12 +85,13 @@ func TestEndsOfATalk(t *testing.T) {
 		now  Traffic
 		want bool
 	}{
-		"a websocket":                              {Traffic{Received: 1100, Acked: 2100, In: 12, Out: 12, LastReceived: whole, LastSent: whole}, true},
-		"perhaps half of an answer":                {Traffic{Received: 1100, Acked: 2100, In: 12, Out: 12, LastReceived: whole - ms, LastSent: whole - ms}, false},
-		"a websocket whose answers come together":  {Traffic{Received: 1200, Acked: 2100, In: 14, Out: 12, LastReceived: 8 * ms, LastSent: 4 * ms}, true},
+		"a websocket":                              {Traffic{Received: 1100, Acked: 2100, In: 12, Out: 12, LastReceived: pause, LastSent: pause}, true},
+		"perhaps half of an answer":                {Traffic{Received: 1100, Acked: 2100, In: 12, Out: 12, LastReceived: pause - ms, LastSent: pause - ms}, false},
+		"a websocket whose answers come together":  {Traffic{Received: 1200, Acked: 2100, In: 14, Out: 12, LastReceived: 8 * ms, LastSent: 4 * ms}, false},
+		"an answer in another number of pieces":    {Traffic{Received: 1200, Acked: 2400, In: 12, Out: 24, LastReceived: 20 * ms, LastSent: 8 * ms}, false},
 		"a request at the very time of an answer":  {Traffic{Received: 1150, Acked: 2100, In: 13, Out: 12, LastReceived: 4 * ms, LastSent: 4 * ms}, false},
 		"in the middle of a request":               {Traffic{Received: 1150, Acked: 2100, In: 13, Out: 12, LastReceived: 0, LastSent: 4 * ms}, false},
-		"one more request, just answered":          {Traffic{Received: 1050, Acked: 2050, In: 11, Out: 11, LastReceived: 4 * ms, LastSent: 4 * ms}, false},
+		"one more request, just answered":          {Traffic{Received: 1050, Acked: 2050, In: 11, Out: 11, LastReceived: 0, LastSent: 0}, false},
 		"one more, of which the header is sent":    {Traffic{Received: 1050, Acked: 2050, In: 11, Out: 11, LastReceived: 44 * ms, LastSent: 44 * ms}, false},
 		"one more, of which much is sent":          {Traffic{Received: 1050, Acked: 9000, Sent: 16480, In: 11, Out: 20, LastReceived: 44 * ms, LastSent: 20 * ms}, false},
 		"an upload":                                {Traffic{Received: 9000, Acked: 2000, In: 99, Out: 10, LastReceived: 0, LastSent: time.Second}, false},
@@ -126,22 +127,26 @@ func TestEndsOfBusyConnections(t *testing.T) {
 	}
 	// What happened before the app should have made its last answer is no sign that it goes on.
 	now := Traffic{Received: 1200, Acked: 2400, In: 12, Out: 12, LastReceived: 20 * ms, LastSent: 16 * ms}
-	if now.Ends(Looks{Signal: &first, Last: &now}, 73*ms) {
+	if now.Ends(Looks{}.with(first, 0).with(now, last).with(now, last), 73*ms) {
 		t.Error("two answers before that count")
 	}
 }
 
 // TestLooks: which looks the rule goes by.
 func TestLooks(t *testing.T) {
+	idle, busy := Traffic{In: 5, Out: 10}, Traffic{In: 6, Out: 10}
 	var l Looks
-	for i, since := range []time.Duration{0, last - 1, last, 2 * last} {
-		l = l.with(Traffic{In: uint32(i)}, since)
+	for i, look := range []struct {
+		t     Traffic
+		since time.Duration
+	}{{busy, 0}, {idle, last - 1}, {busy, last}, {idle, 2 * last}, {Traffic{In: 9, Out: 9}, 3 * last}} {
+		l = l.with(look.t, look.since)
+		if *l.Signal != busy || (l.Idle != nil) != (i >= 3) {
+			t.Errorf("look %d: %+v", i, l)
+		}
 	}
-	if l.Signal.In != 0 || l.Last.In != 2 {
-		t.Errorf("%d, %d", l.Signal.In, l.Last.In)
-	}
-	if l = (Looks{}).with(Traffic{In: 7}, last); l.Signal.In != 7 || l.Last.In != 7 {
-		t.Errorf("one look: %d, %d", l.Signal.In, l.Last.In)
+	if *l.Idle != idle {
+		t.Errorf("%+v", *l.Idle)
 	}
 }
 
