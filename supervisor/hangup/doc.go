@@ -35,9 +35,9 @@ type Server struct {
 }
 
 const (
-	// again is how often they are looked at, after the first time. No even number: a client that talks every
-	// 50 ms would else be in the middle of it each time.
-	again = 23 * time.Millisecond
+	// again is how often they are looked at, after the first time. No part of 50 ms: a client that talks so often
+	// would else be in the middle of it each time.
+	again = 17 * time.Millisecond
 
 	// asked is how long it may take after Run began until the app has its signal. A guess.
 	asked = 10 * time.Millisecond

@@ -194,7 +194,7 @@ func trafficOf(fd int) (Traffic, bool) {
 
 func trafficIn(info *unix.TCPInfo) Traffic {
 	return Traffic{
-		Received: info.Bytes_received, Acked: info.Bytes_acked, Sent: info.Bytes_sent, In: info.Data_segs_in, Out: info.Data_segs_out,
+		Received: info.Bytes_received, Acked: info.Bytes_acked, Sent: info.Bytes_sent, In: info.Data_segs_in, Out: info.Data_segs_out, Unsent: info.Notsent_bytes,
 		LastReceived: time.Duration(info.Last_data_recv) * time.Millisecond,
 		LastSent:     time.Duration(info.Last_data_sent) * time.Millisecond,
 	}

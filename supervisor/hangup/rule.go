@@ -7,6 +7,7 @@ type Traffic struct {
 	Received, Acked uint64 // bytes that came, and bytes of ours that the client has
 	Sent            uint64 // bytes, also those that the client has not got yet
 	In, Out         uint32 // segments with data
+	Unsent          uint32 // bytes that the server has written, and the kernel holds back
 
 	LastReceived, LastSent time.Duration // ago; of data
 }
@@ -83,7 +84,7 @@ func (t Traffic) Ends(before Looks, since time.Duration) bool {
 	signal := *before.Signal
 	switch {
 	case t.goesOn(before.Idle):
-		return t.LastSent >= pause || since >= download
+		return t.paused() || since >= download
 	case t.chats(signal):
 		return t.LastSent >= whole
 	case t.Received == 0:
@@ -124,11 +125,18 @@ func (t Traffic) goesOn(idle *Traffic) bool {
 // pieces is how many segments each answer had, when that is the same number for each segment that was
 // received; else 0. With a request that has no answer there are less, or only the header of one.
 func (t Traffic) pieces() uint32 {
-	if t.In == 0 || t.Out%t.In != 0 || t.Out/t.In >= t.In {
+	out := t.Out
+	if t.Unsent > 0 {
+		out++ // the kernel waits until the client has acknowledged the one before, 40 ms mostly
+	}
+	if t.In == 0 || out%t.In != 0 || out/t.In >= t.In {
 		return 0
 	}
-	return t.Out / t.In
+	return out / t.In
 }
+
+// paused reports whether an answer that may come in parts has come to its end.
+func (t Traffic) paused() bool { return t.LastSent >= pause || t.Unsent > 0 && t.LastSent >= whole }
 
 // chats reports whether small messages went both ways since the signal, on a connection that has had
 // an answer: what the client sent is too small for requests, so it is a websocket. The last message was
