@@ -58,7 +58,7 @@ func main() {
 // that the next one lies just behind an answer, or behind the header of one.
 func TestHangUpLeavesBusyConnections(t *testing.T) {
 	t.Parallel()
-	restarts := 3
+	restarts := 2
 	if *campaign {
 		restarts = 50
 	}
