@@ -239,8 +239,11 @@ func execute(ctx context.Context, r Request, tool string, args []string) (string
 // package: see goindex. outdated is not nil when that has helped.
 func executeAgain(ctx context.Context, r Request, tool string, args []string) (output string, outdated, err error) {
 	output, err = execute(ctx, r, tool, args)
+	if err == nil || ctx.Err() != nil {
+		return output, nil, err
+	}
 	missing := goindex.Missing(output)
-	if err == nil || missing == "" || ctx.Err() != nil {
+	if missing == "" {
 		return output, nil, err
 	}
 	r.Env = goindex.Without(r.Env)

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 )
 
@@ -68,14 +67,20 @@ func TestHangUpLeavesBusyConnections(t *testing.T) {
 	d.serves("http://"+addr, "v0")
 	ctx, cancel := context.WithCancel(t.Context())
 	var clients sync.WaitGroup
-	var answered atomic.Int64
-	unanswered := make(chan string, 10_000)
+	var mu sync.Mutex
+	answered, unanswered := 0, []string{}
 	for i := range 24 {
 		query := fmt.Sprintf("ms=%d", 15+5*(i%6))
 		if i%4 == 0 {
 			query = "ms=20&header=1" // one that pauses for longer than 30 ms may be taken for whole
 		}
-		clients.Go(func() { answered.Add(askAgain(ctx, t, addr, fmt.Sprint(i), query, unanswered)) })
+		clients.Go(func() {
+			n, lost := askAgain(ctx, t, addr, fmt.Sprint(i), query)
+			mu.Lock()
+			defer mu.Unlock()
+			answered += n
+			unanswered = append(unanswered, lost...)
+		})
 	}
 	for n := range restarts {
 		mark := d.mark()
@@ -85,19 +90,18 @@ func TestHangUpLeavesBusyConnections(t *testing.T) {
 	cancel()
 	clients.Wait()
 	d.stop()
-	close(unanswered)
 	out := d.out.String()
-	for id := range unanswered {
+	for _, id := range unanswered {
 		if strings.Contains(out, "request "+id+" came\n") {
 			t.Errorf("request %s has come to the app, and has no answer", id)
 		}
 	}
-	t.Logf("%d requests, %d restarts", answered.Load(), restarts)
+	t.Logf("%d requests, %d restarts", answered, restarts)
 }
 
-// askAgain makes POSTs on one connection until ctx ends, and returns how many were answered. When the
-// connection ends it opens another one, and tells which request has no answer.
-func askAgain(ctx context.Context, t *testing.T, addr, client, query string, unanswered chan<- string) (answered int64) {
+// askAgain makes POSTs on one connection until ctx ends, and returns how many were answered, and which
+// were not. When the connection ends it opens another one.
+func askAgain(ctx context.Context, t *testing.T, addr, client, query string) (answered int, unanswered []string) {
 	var c net.Conn
 	var r *bufio.Reader
 	for n := 0; ctx.Err() == nil; n++ {
@@ -105,7 +109,7 @@ func askAgain(ctx context.Context, t *testing.T, addr, client, query string, una
 			var err error
 			if c, err = net.Dial("tcp", addr); err != nil {
 				t.Errorf("refused: %v", err)
-				return answered
+				return answered, unanswered
 			}
 			r = bufio.NewReader(c)
 		}
@@ -120,12 +124,12 @@ func askAgain(ctx context.Context, t *testing.T, addr, client, query string, una
 		}
 		c.Close()
 		c = nil
-		unanswered <- id
+		unanswered = append(unanswered, id)
 	}
 	if c != nil {
 		c.Close()
 	}
-	return answered
+	return answered, unanswered
 }
 
 // readAnswer reads one answer.

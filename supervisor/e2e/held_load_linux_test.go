@@ -23,10 +23,11 @@ import (
 	"github.com/devguard/devguard/supervisor/testneed"
 )
 
-const few = 2
+// fewRestarts are enough to see that nothing is refused; with more of them save to ready is measured.
+const fewRestarts = 2
 
 // heldRestarts is how many restarts TestHeldSocketsUnderLoad makes of each app; 50 at least with -campaign.
-var heldRestarts = flag.Int("held-restarts", few, "how many restarts by save there are under load")
+var heldRestarts = flag.Int("held-restarts", fewRestarts, "how many restarts by save there are under load")
 
 // Three servers that know nothing of us, with a graceful stop of 5 s: they count the bytes of an
 // upload, stream events, and echo after an Upgrade.
@@ -408,14 +409,8 @@ func (l *load) stream(ctx context.Context, path, headers, want string) error {
 		}
 		if !open && text == "\r\n" { // the header is over
 			open = true
-			l.mu.Lock()
-			l.opened[c] = time.Now()
-			l.mu.Unlock()
-			defer func() {
-				l.mu.Lock()
-				delete(l.opened, c)
-				l.mu.Unlock()
-			}()
+			l.open(c)
+			defer l.close(c)
 		}
 		switch {
 		case err == nil && open && text == "0\r\n":
@@ -445,7 +440,7 @@ func (l *load) goesOn(t *testing.T) {
 	before := count()
 	if !poll(limit, func() bool {
 		now := count()
-		if *heldRestarts > few && !l.streaming(600*time.Millisecond) {
+		if *heldRestarts > fewRestarts && !l.streaming(600*time.Millisecond) {
 			return false
 		}
 		for _, kind := range []string{"POST of 100 bytes", "POST of 5 MB", "chunked POST", "GET", "GET, kept alive"} {
@@ -457,6 +452,20 @@ func (l *load) goesOn(t *testing.T) {
 	}) {
 		t.Fatalf("no answers any more: %v, then %v", before, count())
 	}
+}
+
+// open says that a stream is.
+func (l *load) open(c net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.opened[c] = time.Now()
+}
+
+// close says that a stream has ended.
+func (l *load) close(c net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.opened, c)
 }
 
 // streaming reports whether all streams are open for that long.

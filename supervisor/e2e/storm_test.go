@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/devguard/devguard/supervisor/goindex"
 )
 
 // stormSeed repeats one storm, after those before it in the same process: what
@@ -214,7 +216,7 @@ func (s *storm) oracle() string {
 	build := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-w", "-o", out, ".")
 	// The go command's index of packages may be wrong after a directory was moved away and back while
 	// devguard built: see supervisor/goindex.
-	build.Dir, build.Env = s.app(), append(os.Environ(), "GODEBUG=goindex=0")
+	build.Dir, build.Env = s.app(), goindex.Without(nil)
 	if msg, err := build.CombinedOutput(); err != nil {
 		s.t.Fatalf("BUG in this test: the tree does not build: %v\n%s", err, msg)
 	}

@@ -188,7 +188,7 @@ func TestOutdatedIndex(t *testing.T) {
 	}
 	written(here)
 	asker := asker{tool: "go", req: Request{Dir: tr.dir, Package: ".", Env: tr.env}}
-	if all, err := asker.listOnce(t.Context(), nil); err != nil || !mayBeOutdated(all) {
+	if all, err := asker.listOnce(t.Context()); err != nil || !mayBeOutdated(all) {
 		t.Fatalf("control: the go command notices: %+v, %v", all, err)
 	}
 	if g := tr.good(".", "."); !slices.Contains(tr.files(g), "a/a.go go") {

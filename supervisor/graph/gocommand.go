@@ -158,12 +158,13 @@ func (e *listError) String() string {
 // list runs go list. An error is about the whole: go.mod does not parse, a flag is wrong. What is
 // wrong with one package is in its Error.
 func (t *asker) list(ctx context.Context) ([]listed, error) {
-	all, err := t.listOnce(ctx, nil)
+	all, err := t.listOnce(ctx)
 	if ctx.Err() != nil || !mayBeOutdated(all) {
 		return all, err
 	}
-	without := goindex.Without(t.req.Env)
-	return t.listOnce(ctx, without[len(without)-1:])
+	without := *t
+	without.req.Env = goindex.Without(t.req.Env)
+	return without.listOnce(ctx)
 }
 
 // mayBeOutdated reports whether a package that is not found may be there all the same: see goindex.
@@ -171,9 +172,9 @@ func mayBeOutdated(all []listed) bool {
 	return slices.ContainsFunc(all, func(p listed) bool { return p.Error != nil && goindex.Missing(p.Error.Err) != "" })
 }
 
-func (t *asker) listOnce(ctx context.Context, env []string) ([]listed, error) {
+func (t *asker) listOnce(ctx context.Context) ([]listed, error) {
 	args := append([]string{"list", "-e", "-deps", "-json=" + listFields}, goflags.Parse(t.req.Flags).Words(goflags.Selects)...)
-	out, runErr := t.run(ctx, env, append(args, t.req.Package)...)
+	out, runErr := t.run(ctx, nil, append(args, t.req.Package)...)
 	all, err := decode[listed](out)
 	if err != nil {
 		return all, errors.Join(runErr, err)

@@ -39,8 +39,8 @@ type watch struct {
 	ended int
 }
 
-// look ends what may be ended now, once whoever has a descriptor of it. The first look, before After, is there
-// to see what goes on.
+// look ends what may be ended now, once whoever has a descriptor of it. The first look, at which nothing is
+// known, is there to see what goes on; the others come from After on.
 func (w *watch) look(ctx context.Context, since time.Duration) {
 	opened := w.opened()
 	w.eachClient(func(fd int, inode uint64) bool {
@@ -52,7 +52,7 @@ func (w *watch) look(ctx context.Context, since time.Duration) {
 		// opened came by.
 		before, known := w.looks[inode]
 		w.looks[inode] = before.with(t, since)
-		if known && since >= w.After && t.Ends(before, since) && unix.Shutdown(fd, unix.SHUT_RDWR) == nil {
+		if known && t.Ends(before, since) && unix.Shutdown(fd, unix.SHUT_RDWR) == nil {
 			w.ended++
 		}
 		return ctx.Err() == nil

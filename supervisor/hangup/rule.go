@@ -26,16 +26,16 @@ const (
 	// many servers send its header and its body apart, http.server of Python for one. A jiffy.
 	whole = 4 * time.Millisecond
 
+	// pause is the same where an answer may come in parts: nothing tells the header of one from all of it.
+	// A guess; a client that asks 20 times a second leaves 50 ms between an answer and its next request.
+	pause = 30 * time.Millisecond
+
 	// last is how long after the signal an app that ends well has made its last answer on a connection,
 	// and closed it.
 	last = 50 * time.Millisecond
 
 	// request is how many bytes any request of HTTP/1.1 has, which names its host.
 	request = 24
-
-	// pause is the same where an answer may come in parts: nothing tells the header of one from all of it.
-	// A guess; a client that asks 20 times a second leaves 50 ms between an answer and its next request.
-	pause = 30 * time.Millisecond
 
 	// ahead is how old a connection without a byte has to be: a younger one may be about to make its
 	// request, on a machine that is busy. A guess.
