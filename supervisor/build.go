@@ -33,10 +33,13 @@ func (s *Supervisor) build(e reload.Build) doer {
 			s.warn(s.StateDir.Prune(append(e.Keep[:], e.Gen)...))
 			s.pruneObjects(s.objects(e.ID), plan)
 		})
+		begin := time.Now()
 		made := quick(ctx)
 		res := made.result
 		if !made.done {
+			tried := time.Since(begin)
 			res = build.Run(ctx, req)
+			res.Took += tried
 		}
 		pruned.Wait()
 		s.Screen.Clear()

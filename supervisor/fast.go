@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,27 +13,9 @@ import (
 
 	"github.com/devguard/devguard/supervisor/build"
 	"github.com/devguard/devguard/supervisor/change"
-	"github.com/devguard/devguard/supervisor/config"
 	"github.com/devguard/devguard/supervisor/fastbuild"
-	"github.com/devguard/devguard/supervisor/logline"
 	"github.com/devguard/devguard/supervisor/reload"
 )
-
-// unsupported says that builds are to be fast where that is not supported; false when there is nothing
-// to say, or that was said when they were to be so before.
-func unsupported(before, now *config.Config, supported bool) (logline.Line, bool) {
-	if supported || !wantsFast(now) || before != nil && wantsFast(before) {
-		return logline.Line{}, false
-	}
-	return logline.Note(false, "fast builds are not supported on "+runtime.GOOS+": the go command builds everything", ""), true
-}
-
-// tellUnsupported says that of the configuration that there is now.
-func (s *Supervisor) tellUnsupported(before *config.Config) {
-	if line, tell := unsupported(before, s.cfg, fastbuild.Supported); tell {
-		line.To(s.Log)
-	}
-}
 
 // quickly is what came of a try to build without the go command.
 type quickly struct {
@@ -120,32 +101,32 @@ func whyNot(err error) reload.Refusal {
 	return reload.Refusal{Kind: doesNotBuild, Text: doesNotBuild}
 }
 
-// waysOf returns what says which way an edit of a file would be built. The go command is asked how it
-// would build the package when that is called first.
+// waysOf returns what goes on with which way an edit of a file would be built; "" when nobody knows. The go
+// command is asked how it would build the package when that is called first.
 func waysOf(survey func() (*fastbuild.Plan, error)) func(file string) string {
 	survey = sync.OnceValues(survey)
 	return func(file string) string {
 		plan, err := survey()
-		if err == nil {
-			refusal := plan.About(file)
-			switch {
-			case refusal != nil:
-				err = refusal
-			case strings.HasSuffix(file, ".go"):
-				return "an edit that keeps its imports and directives is built without the go command"
-			default:
-				return "an edit of it is built without the go command"
-			}
+		refusal := (*fastbuild.Refusal)(nil)
+		switch {
+		case err == nil:
+			refusal = plan.About(file)
+		case !errors.As(err, &refusal):
+			return "" // it does not build
 		}
-		return "the go command builds an edit of it: " + err.Error()
+		switch {
+		case refusal != nil:
+			return "; the go command builds an edit of it: " + refusal.Error()
+		case strings.HasSuffix(file, ".go"):
+			return "; an edit that keeps its imports and directives is built without the go command"
+		default:
+			return "; an edit of it is built without the go command"
+		}
 	}
 }
 
-func survey(ctx context.Context, req build.Request) (*fastbuild.Plan, error) {
-	tmp, err := os.MkdirTemp("", "devguard-explain-")
-	if err != nil {
-		return nil, err
-	}
+// survey asks the go command how it would build; tmp is a directory that it makes if missing, and removes.
+func survey(ctx context.Context, req build.Request, tmp string) (*fastbuild.Plan, error) {
 	defer os.RemoveAll(tmp)
 	req.Out = filepath.Join(tmp, "program")
 	r, err := recording(ctx, req, tmp)

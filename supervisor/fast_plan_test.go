@@ -193,27 +193,50 @@ func TestSettingsRefuseFirst(t *testing.T) {
 	}
 }
 
-// TestUnsupportedIsSaidOnce: on other systems fast = "auto" is no error, as the file may be shared, and does
-// nothing.
-func TestUnsupportedIsSaidOnce(t *testing.T) {
-	off, auto, command := config.Default("/"), config.Default("/"), config.Default("/")
-	off.Build.Fast, auto.Build.Fast, command.Build.Fast = config.FastOff, config.FastAuto, config.FastAuto
-	command.App.Command = []string{"x"}
-	for name, tt := range map[string]struct {
-		before, now *config.Config
-		supported   bool
-		tell        bool
-	}{
-		"at the start":          {nil, auto, false, true},
-		"where it is supported": {nil, auto, true, false},
-		"off":                   {nil, off, false, false},
-		"a command":             {nil, command, false, false},
-		"switched on":           {off, auto, false, true},
-		"it was on":             {auto, auto, false, false},
-	} {
-		if line, tell := unsupported(tt.before, tt.now, tt.supported); tell != tt.tell {
-			t.Errorf("%s: %v", name, line)
-		}
+// TestOtherSettingsAreNoFault: what the go command makes by other settings is no sign that a fast build was wrong.
+func TestOtherSettingsAreNoFault(t *testing.T) {
+	t.Parallel()
+	s := newFastSupervisor(t, printing("v0"))
+	settings := filepath.Join(t.TempDir(), "env")
+	s.Environ = append(s.Environ, "GOENV="+settings)
+	first := s.builds(t, 1, false)
+	s.verifies(t, 2, first).Brings.(func())()
+	s.edit(t, printing("v1"))
+	fast := s.builds(t, 3, true)
+	if err := os.WriteFile(settings, []byte("GOFLAGS=-gcflags=-N\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ev := s.verifies(t, 4, fast)
+	if ev.Binary != (change.Digest{}) || ev.Kept != "" {
+		t.Errorf("%+v", ev)
+	}
+	if ev.Brings.(func())(); s.plan != nil {
+		t.Error("the next build is made by the plan")
+	}
+}
+
+// TestNeverFastIsLearntWithoutABuild: nothing is built in the background of a program that is always built by
+// the go command.
+func TestNeverFastIsLearntWithoutABuild(t *testing.T) {
+	t.Parallel()
+	s := newFastSupervisor(t, "package main\n\nimport _ \"embed\"\n\n//go:embed */a.txt\nvar text string\n\nfunc main() { println(text) }\n")
+	if err := os.Mkdir(filepath.Join(s.cfg.App.BuildDir, "sub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(s.cfg.App.BuildDir, "sub", "a.txt"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	first := s.builds(t, 1, false)
+	ev := s.verify(reload.Verify{ID: 2, Gen: 2, Binary: first.Binary, Path: first.Path, ByGo: true})(t.Context()).(reload.Verified)
+	if ev.Err != nil || !ev.Lasting || ev.Refused.Kind != string(fastbuild.Pattern) || ev.Binary != first.Binary {
+		t.Errorf("%+v", ev)
+	}
+	if _, err := os.Stat(s.StateDir.BinaryPath(2, "app")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is built: %v", err)
+	}
+	ev.Brings.(func())()
+	if s.noPlan != ev.Refused || len(s.objectsLeft(t)) > 1 {
+		t.Errorf("the reason is %+v, left are %v", s.noPlan, s.objectsLeft(t))
 	}
 }
 

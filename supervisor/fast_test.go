@@ -350,13 +350,13 @@ func TestWayOf(t *testing.T) {
 	wayOf := waysOf(func() (*fastbuild.Plan, error) {
 		surveys++
 		environ := append(os.Environ(), "GOFLAGS=", "GOENV=off", "GOWORK=off")
-		return survey(t.Context(), build.Request{Dir: dir, Package: ".", Env: environ})
+		return survey(t.Context(), build.Request{Dir: dir, Package: ".", Env: environ}, t.TempDir())
 	})
 	for name, want := range map[string]string{
-		"main.go":       "an edit that keeps its imports and directives is built without the go command",
-		"a.html":        "an edit of it is built without the go command",
-		"asm/asm.go":    "the go command builds an edit of it: the package has assembly or objects: example.com/way/asm",
-		"asm/asm_all.s": "the go command builds an edit of it: a file changed that is not compiled",
+		"main.go":       "; an edit that keeps its imports and directives is built without the go command",
+		"a.html":        "; an edit of it is built without the go command",
+		"asm/asm.go":    "; the go command builds an edit of it: the package has assembly or objects: example.com/way/asm",
+		"asm/asm_all.s": "; the go command builds an edit of it: a file changed that is not compiled",
 	} {
 		if got := wayOf(filepath.Join(dir, name)); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %s", name, got)
@@ -364,5 +364,8 @@ func TestWayOf(t *testing.T) {
 	}
 	if surveys != 1 {
 		t.Errorf("the go command was asked %d times", surveys)
+	}
+	if got := waysOf(func() (*fastbuild.Plan, error) { return nil, errors.New("go build: exit status 1") })("main.go"); got != "" {
+		t.Errorf("of what does not build: %s", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -129,16 +130,20 @@ func Classifier(ctx context.Context, cfg *config.Config, environ []string, log *
 	}
 	rules := Rules(cfg, g)
 	rules.Ignored = watch.GitIgnored(ctx, func(n change.Note) { logline.Note(n.Warn, n.Msg, n.Hint).To(log) })
-	if cfg.Build.Fast != config.FastAuto {
+	if !fast(cfg) {
 		return rules.Explain, nil
 	}
 	wayOf := waysOf(func() (*fastbuild.Plan, error) {
-		return survey(ctx, build.Request{Dir: cfg.App.BuildDir, Package: cfg.App.Package, Flags: cfg.Build.Flags, Env: environ})
+		tmp, err := os.MkdirTemp("", "devguard-explain-")
+		if err != nil {
+			return nil, err
+		}
+		return survey(ctx, build.Request{Dir: cfg.App.BuildDir, Package: cfg.App.Package, Flags: cfg.Build.Flags, Env: environ}, tmp)
 	})
 	return func(path string) classify.Class {
 		c := rules.Explain(path)
 		if c.Source {
-			c.Reason += "; " + wayOf(path)
+			c.Reason += wayOf(path)
 		}
 		return c
 	}, nil

@@ -75,7 +75,7 @@ func watchOptions(cfg *config.Config, stateDir string) watch.Options {
 // decisions are the settings that the decider needs. env is what the app would get; last
 // returns the fingerprint of the last success of a hook.
 func decisions(cfg *config.Config, env []string, last func(key string) string) reload.Options {
-	o := reload.Options{Command: len(cfg.App.Command) > 0, RestartOnCrash: cfg.App.RestartOnCrash, Fast: wantsFast(cfg) && fastbuild.Supported}
+	o := reload.Options{Command: len(cfg.App.Command) > 0, RestartOnCrash: cfg.App.RestartOnCrash, Fast: fast(cfg)}
 	for _, h := range cfg.Hooks {
 		hook := reload.Hook{Name: h.Name, Key: hookKey(cfg, h, env), Migrates: h.Migrates}
 		switch h.Then {
@@ -95,9 +95,9 @@ func decisions(cfg *config.Config, env []string, last func(key string) string) r
 	return o
 }
 
-// wantsFast reports whether builds are to do without the go command where they can.
-func wantsFast(cfg *config.Config) bool {
-	return cfg.Build.Fast == config.FastAuto && len(cfg.App.Command) == 0
+// fast reports whether builds do without the go command where they can.
+func fast(cfg *config.Config) bool {
+	return fastbuild.Supported && cfg.Build.Fast == config.FastAuto && len(cfg.App.Command) == 0
 }
 
 // makesStyles reports whether a hook makes stylesheets and nothing else, as far as it says.
@@ -137,7 +137,7 @@ func databasesIn(cfg *config.Config, env []string) []string {
 
 // sameBuild reports whether two configurations build the same thing alike.
 func sameBuild(a, b *config.Config) bool {
-	return samePackage(a, b) && slices.Equal(a.Build.Flags, b.Build.Flags) && a.Build.Debug == b.Build.Debug
+	return samePackage(a, b) && slices.Equal(a.Build.Flags, b.Build.Flags) && a.Build.Debug == b.Build.Debug && a.Build.Fast == b.Build.Fast
 }
 
 func samePackage(a, b *config.Config) bool {

@@ -76,9 +76,7 @@ func (s *Supervisor) applyConfig(cfg *config.Config, db *Database) {
 	if db != s.db {
 		s.retired = append(s.retired, s.db)
 	}
-	before := s.cfg
 	s.cfg, s.db = &kept, db
-	s.tellUnsupported(before)
 }
 
 // startHint says how keys that are read at the start alone are changed.

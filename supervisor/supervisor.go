@@ -123,7 +123,6 @@ func Run(ctx context.Context, opts Options) error {
 	if s.address.public() != "" {
 		logline.Front(s.address.public()).To(s.Log)
 	}
-	s.tellUnsupported(nil)
 	st := reload.New(s.decisions(s.cfg))
 	s.board.publish(st.Snapshot())
 	if s.OpenControl != nil {

@@ -6,9 +6,11 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/build"
+	"github.com/devguard/devguard/supervisor/change"
 	"github.com/devguard/devguard/supervisor/classify"
 	"github.com/devguard/devguard/supervisor/fastbuild"
 	"github.com/devguard/devguard/supervisor/osproc"
@@ -23,6 +25,7 @@ func (s *Supervisor) verify(e reload.Verify) doer {
 	if s.planned == e.Binary {
 		ofIt = plan
 	}
+	unasked := e.ByGo && plan == nil
 	return func(ctx context.Context) reload.Event {
 		ev := reload.Verified{ID: e.ID}
 		if ev.Err = s.mendFolder(); ev.Err != nil {
@@ -31,8 +34,15 @@ func (s *Supervisor) verify(e reload.Verify) doer {
 		expected := func(res build.Result) bool { return res.Digest == e.Binary }
 		var res build.Result
 		var next *fastbuild.Plan
-		var err error
-		osproc.Background(func() { res, next, err = verifyBy(ctx, req, modules, ofIt, dir, expected) })
+		var never, err error
+		osproc.Background(func() {
+			if unasked { // a build would only be made to learn what the go command says
+				never = neverFast(ctx, req, filepath.Join(dir, "survey"))
+			}
+			if never == nil {
+				res, next, err = verifyBy(ctx, req, modules, ofIt, dir, expected)
+			}
+		})
 		if ctx.Err() != nil {
 			ev.Cancelled = true // its objects are removed by the next one: somebody waits for the end of this
 			return ev
@@ -40,10 +50,22 @@ func (s *Supervisor) verify(e reload.Verify) doer {
 		if ev.Snapshot, ev.Err = s.lookAgain(ctx, false); ev.Err != nil || ev.Snapshot.Seq != e.Seq {
 			return ev
 		}
+		if never != nil {
+			ev.Binary, ev.Refused, ev.Lasting = e.Binary, whyNot(never), true
+			ev.Brings = func() { s.noPlan = ev.Refused }
+			return ev
+		}
+		s.warn(res.Warning)
 		s.pruneObjects(dir, plan, next) // whether next is taken is not known yet
 		if res.Err != nil {
 			ev.Err = fmt.Errorf("build again to verify what is served: %w", res.Err)
 			return ev // the plan that there is stays, with the program that it is of
+		}
+		if res.Digest != e.Binary && ofIt != nil && ofIt.Outdated(ctx, dir) != nil {
+			// It may well be another program by now, and no fault of the fast build.
+			os.RemoveAll(filepath.Dir(res.Out))
+			ev.Brings = func() { s.plan, s.planned = nil, change.Digest{} }
+			return ev
 		}
 		ev.Binary = res.Digest
 		if res.Digest == e.Binary {
@@ -58,6 +80,14 @@ func (s *Supervisor) verify(e reload.Verify) doer {
 		ev.Brings = func() { s.plan, s.noPlan, s.planned = next, ev.Refused, e.Binary }
 		return ev
 	}
+}
+
+// neverFast says why no edit of the program is built without the go command; nil when some may be.
+func neverFast(ctx context.Context, req build.Request, tmp string) error {
+	if _, err := survey(ctx, req, tmp); lasting(err) {
+		return err
+	}
+	return nil
 }
 
 // verifyRequest is what the go command is asked for to verify: at leisure, so that it does not take the
@@ -90,7 +120,7 @@ func verifyBy(ctx context.Context, req build.Request, modules []string, plan *fa
 	known := fastbuild.Request{Files: modules, Before: fastbuild.NamesIn(directories(req.Sources)), Began: time.Now()}
 	req.Objects = filepath.Join(dir, "built")
 	os.Remove(req.Out) // one that is there already would not be linked
-	res := build.Run(ctx, req)
+	res := build.Run(ctx, leisurely(req))
 	if res.Err != nil || !expected(res) {
 		return res, nil, res.Err
 	}
@@ -99,6 +129,17 @@ func verifyBy(ctx context.Context, req build.Request, modules []string, plan *fa
 	}
 	plan, err := record(ctx, req, res, known, filepath.Join(dir, "record"))
 	return res, plan, err
+}
+
+// leisurely has half of the processors build: the least priority is no help to an app that shares a quota with
+// us (a container's; GOMAXPROCS knows it since Go 1.25).
+func leisurely(req build.Request) build.Request {
+	env := req.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	req.Env = append(env[:len(env):len(env)], fmt.Sprint("GOMAXPROCS=", max(1, runtime.GOMAXPROCS(0)/2)))
+	return req
 }
 
 // current reports whether a plan is of the tree as it is.

@@ -60,8 +60,8 @@ func statusText(s control.Status) string {
 		t.row("front", "http://%s", s.Devguard.Front)
 	}
 	t.row("tree", "%s", s.Tree.Doing)
-	if s.Builds.Mode == "auto" {
-		t.row("builds", "%s", buildsText(s.Builds))
+	if text, tell := buildsText(s.Builds); tell {
+		t.row("builds", "%s", text)
 	}
 	for _, h := range s.Hooks {
 		t.row("hook", "%s: %s", h.Name, h.State)
@@ -78,15 +78,18 @@ func statusText(s control.Status) string {
 	return t.String()
 }
 
-func buildsText(b control.Builds) string {
+// buildsText is what there is to say once a build could have been fast: not the first one.
+func buildsText(b control.Builds) (text string, tell bool) {
+	made := b.Fast
 	parts := []string{fmt.Sprintf("%d fast", b.Fast), fmt.Sprintf("%d verified", b.Verified)}
 	if b.Differed > 0 {
 		parts = append(parts, fmt.Sprintf("%d differed", b.Differed))
 	}
 	for _, r := range b.Refused {
+		made += r.Builds
 		parts = append(parts, fmt.Sprintf("%d by the go command: %s", r.Builds, r.Reason))
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, ", "), made > 1
 }
 
 func instanceText(i control.Instance) string {

@@ -78,7 +78,7 @@ type Fast string
 
 // The values of build.fast.
 const (
-	FastAuto Fast = "auto" // where that is known to lead to the same program
+	FastAuto Fast = "auto" // where that is known to lead to the same program: on Linux alone
 	FastOff  Fast = "off"
 )
 
@@ -195,7 +195,7 @@ func Default(work string) *Config {
 			HangUp:         50 * time.Millisecond,
 		},
 		Debug: Debug{Listen: "127.0.0.1:2345"}, // what VS Code and GoLand propose
-		Build: Build{Fast: FastOff},
+		Build: Build{Fast: FastAuto},
 		Watch: Watch{
 			Include: []string{"**/*.{html,tmpl,tpl,gohtml,sql}"},
 			Poll:    Poll{Mode: PollAuto, Every: time.Second},

@@ -117,7 +117,7 @@ hang_up = "off"
 [build]
 flags = ["-race"]
 debug = true
-fast = "auto"
+fast = "off"
 [debug]
 listen = "2346"
 [watch]

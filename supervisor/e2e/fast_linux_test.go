@@ -16,8 +16,7 @@ func fastProject(t *testing.T) (dir string) {
 		"main.go": strings.NewReplacer(
 			`"os"`, "\"os\"\n\n\t\"example.com/app/lib\"",
 			"%s pid", "%s %s pid", "version,", "version, lib.V(),").Replace(server),
-		"lib/lib.go":    "package lib\n\nvar text = [8]byte{'m', 'a', 'r', 'k', '-', 'v', '1', '.'}\n\n//go:noinline\nfunc V() string { return string(text[:]) }\n",
-		"devguard.toml": "[build]\nfast = \"auto\"\n",
+		"lib/lib.go": "package lib\n\nvar text = [8]byte{'m', 'a', 'r', 'k', '-', 'v', '1', '.'}\n\n//go:noinline\nfunc V() string { return string(text[:]) }\n",
 	})
 }
 
@@ -67,6 +66,18 @@ func TestFastBuilds(t *testing.T) {
 	}
 	edit(t, filepath.Join(dir, "main.go"), `5 + ""`, `"v2"`)
 	d.serves(url, "v2 mark-v2.")
+
+	mark = d.mark()
+	write(t, filepath.Join(dir, "devguard.toml"), "[build]\nfast = \"off\"\n")
+	if l := d.wait(mark, "build finished", nil); l.str("way") != "" {
+		t.Errorf("what is served is not built anew by the go command alone: %s", l.Raw)
+	}
+	mark = d.mark()
+	edit(t, filepath.Join(dir, "lib", "lib.go"), "'2'", "'3'")
+	d.serves(url, "v2 mark-v3.")
+	if l := d.wait(mark, "build finished", nil); l.str("way") != "" || d.count(mark, "build verified") > 0 {
+		t.Errorf("off: %s", l.Raw)
+	}
 }
 
 // TestFastBuildThatDiffersIsReplaced has a fast build link something else than was compiled.

@@ -97,25 +97,27 @@ func (b *run) do(ctx context.Context, s Steps) error {
 	defer cancel(nil)
 	around := make(chan error, 1)
 	go func() { // beside the tools: it takes 10 to 20 ms
-		err := b.sameAround(ctx)
+		err := b.plan.Outdated(ctx, b.folder)
 		if err != nil {
 			cancel(err)
 		}
 		around <- err
 	}()
-	err = b.make(ctx, s)
-	if other := <-around; other != nil {
-		return other // what a tool says then is of no interest
+	if err := b.make(ctx, s); err != nil {
+		cancel(err) // somebody waits for the go command to say what is wrong
+		<-around
+		return context.Cause(ctx) // what came first
 	}
-	return err
+	return <-around
 }
 
-// sameAround returns a Refusal when what is not of the project is not what it was.
-func (b *run) sameAround(ctx context.Context) error {
-	if err := b.plan.outside.unchanged(); err != nil {
+// Outdated returns a *Refusal when what is not of the project, or the settings of the go command, are not what they
+// were, and another error when that cannot be found out. tmp is a directory for the time of the call, made if missing.
+func (p *Plan) Outdated(ctx context.Context, tmp string) error {
+	if err := p.outside.unchanged(); err != nil {
 		return err
 	}
-	return b.plan.sameSettings(ctx, b.folder)
+	return p.sameSettings(ctx, tmp)
 }
 
 func (b *run) make(ctx context.Context, s Steps) error {

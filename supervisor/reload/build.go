@@ -151,7 +151,10 @@ func (s State) doubtful(b building) bool {
 
 // takeBuild makes a finished build the one that counts.
 func (m *machine) takeBuild(ev Built, b building) {
-	m.buildTook, m.met = ev.Took, b.asked
+	m.met = b.asked
+	if !ev.Fast { // the next one may not be, and what it takes says nothing of that
+		m.buildTook = ev.Took
+	}
 	saved, spent := m.saved, m.takeSpent()
 	m.saved = b.stale
 	spent.Build, spent.Link = ev.Took, ev.Link

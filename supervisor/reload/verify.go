@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"errors"
 	"time"
 
 	"github.com/devguard/devguard/supervisor/change"
@@ -21,6 +22,8 @@ type (
 		quiet  time.Time // since when nothing has changed that a build reads, as far as is known
 		builds int       // without the go command, since one was verified
 		since  time.Time // when the first of them ended
+		vain   int       // how often Verify was cancelled since then
+		failed int       // as of doubted
 	}
 
 	// verifying: Verify is in flight.
@@ -38,19 +41,20 @@ type (
 	}
 
 	// verified: the newest good binary is what the go command makes; or nothing is built yet.
-	verified struct{}
+	verified struct{ failed int } // as of doubted
 
-	// doubted: the go command could not build the newest good binary a second time. No build is fast
+	// doubted: the go command could not build the newest good binary a second time, or not by the same settings. No build is fast
 	// until one by the go command succeeds. One is asked for: it tells the user what is wrong, unless
 	// that has passed.
-	doubted struct{}
+	doubted struct{ failed int } // how often a verification failed by what had passed then, since one succeeded
 
 	// pointless: no build is fast while what go list reads and the configuration are what they were; so
 	// none has to be verified.
 	pointless struct{ shape change.Digest }
 
-	// distrusted: the go command has made another program. Nothing is fast any more.
-	distrusted struct{}
+	// distrusted: the go command has made another program, or verifications fail though the tree builds.
+	// Nothing is fast any more.
+	distrusted struct{ why Refusal }
 )
 
 func (unverified) trust() {}
@@ -62,8 +66,16 @@ func (pointless) trust()  {}
 func (distrusted) trust() {}
 
 // quietTime is how long nothing must have changed before a build is verified: whoever saves again
-// within seconds, as is usual, is not met by a build that has to be cancelled (a guess).
-const quietTime = 2 * time.Second
+// within seconds, as is usual, is not met by a build that has to be cancelled (a guess). It doubles with
+// each one that was: whoever saves all the time has no use for them.
+const (
+	quietTime   = 2 * time.Second
+	maxDoubling = 3
+)
+
+// maxFailed is how many verifications may fail though the tree builds: there is too little memory for one,
+// or disk, and each costs a build that nobody has asked for.
+const maxFailed = 2
 
 // A fast build links what those before it have compiled, so that what one has got wrong goes on until
 // it is found. Whoever never pauses for long enough is served by the go command after that many fast
@@ -82,13 +94,14 @@ type Verify struct {
 	Seq    uint64        // Snapshot.Seq; of a tree with another one nobody wants an answer
 	Binary change.Digest // of the newest good output
 	Path   string        // of that
+	ByGo   bool          // the go command has made it
 }
 
 // Verified answers Verify.
 type Verified struct {
 	ID        ID
 	Snapshot  change.Snapshot // taken after the build ended
-	Binary    change.Digest   // of the go command's output; zero when it has made none
+	Binary    change.Digest   // of the go command's output; zero when it has made none, or one with other settings
 	Path      string          // of that, when it differs
 	Kept      string          // the directory that shows why it differs; "" when Err is that there is none
 	Refused   Refusal         // why the next build is not fast whatever is edited
@@ -118,7 +131,7 @@ func (m *machine) slow() (why Refusal, yes bool) {
 	case doubted:
 		return notBuiltAgain, true
 	case distrusted:
-		return differed, true
+		return t.why, true
 	case pointless:
 		return Refusal{}, t.shape == m.tree.Shape
 	}
@@ -128,8 +141,9 @@ func (m *machine) slow() (why Refusal, yes bool) {
 // Why a build must not be fast.
 var (
 	overdue       = said("none of the last fast builds was verified")
-	notBuiltAgain = said("the go command could not build again what is served")
+	notBuiltAgain = said("the go command has not built again what is served")
 	differed      = Refusal{Kind: "a fast build was not what the go command builds"} // said when that came to light
+	neverVerified = Refusal{Kind: "builds that verify fast ones fail, though the tree builds"}
 )
 
 // said is a reason that is said with each build.
@@ -145,9 +159,9 @@ func (m *machine) builtAnew(ev Built) {
 	case unverified:
 		m.trust = m.toVerify(t, ev)
 	case verified:
-		m.trust = m.toVerify(unverified{}, ev)
+		m.trust = m.toVerify(unverified{failed: t.failed}, ev)
 	case doubted:
-		m.trust = verified{} // made by the go command
+		m.trust = m.undoubted(t, ev)
 	case pointless:
 		if t.shape != m.tree.Shape {
 			m.trust = m.toVerify(unverified{}, ev)
@@ -156,6 +170,20 @@ func (m *machine) builtAnew(ev Built) {
 		panic("BUG: two builds")
 	}
 }
+
+// undoubted returns what a good build by the go command says of one that has failed in the background.
+func (m *machine) undoubted(t doubted, ev Built) trust {
+	if ev.Binary == m.binary.digest { // nobody has edited what was wrong
+		t.failed++
+	}
+	if t.failed < maxFailed {
+		return verified(t)
+	}
+	m.warn(errNeverVerified)
+	return distrusted{neverVerified}
+}
+
+var errNeverVerified = errors.New("the go command builds everything until devguard is started again: the builds that verify fast ones fail, though the tree builds")
 
 // toVerify returns what is left to verify after another build.
 func (m *machine) toVerify(left unverified, ev Built) trust {
@@ -187,6 +215,7 @@ func (m *machine) disturb() {
 }
 
 func (m *machine) leaveVerify(v verifying) {
+	v.left.vain++
 	m.trust = leaving{v.id, v.left}
 	m.cancel(v.id)
 }
@@ -215,7 +244,7 @@ func (s State) verifyAt() time.Time {
 	if !ok || !good || !s.opts.Fast || s.rest() != AtRest || s.unbuilt() || s.buildDue() || !s.listedNow() {
 		return time.Time{}
 	}
-	return v.quiet.Add(quietTime)
+	return v.quiet.Add(quietTime << min(v.vain, maxDoubling))
 }
 
 // verify starts what is due.
@@ -229,7 +258,9 @@ func (m *machine) verify() {
 		panic("BUG: nothing to verify")
 	}
 	gen := m.nextGen()
-	id := m.issue(func(id ID) Effect { return Verify{id, gen, m.tree.Seq, m.binary.digest, m.binary.path} })
+	id := m.issue(func(id ID) Effect {
+		return Verify{id, gen, m.tree.Seq, m.binary.digest, m.binary.path, left.builds == 0}
+	})
 	m.trust = verifying{id, gen, m.tree.Seq, left}
 }
 
@@ -243,6 +274,7 @@ func (m *machine) verifyDone(ev Verified) {
 	case verifying:
 		if ev.Cancelled || m.tree.Seq != t.seq || m.buildDue() {
 			t.left.quiet = m.now
+			t.left.vain++
 			m.trust = t.left
 			return
 		}
@@ -261,7 +293,7 @@ func (m *machine) takeVerified(ev Verified, v verifying) {
 	}
 	switch ev.Binary {
 	case change.Digest{}:
-		m.trust = doubted{}
+		m.trust = doubted{v.left.failed}
 		m.asked++
 		m.again = true
 	case m.binary.digest:
@@ -273,7 +305,7 @@ func (m *machine) takeVerified(ev Verified, v verifying) {
 		m.log(Log{What: LogBuildVerified, Gen: m.binary.gen, Reason: ev.Refused.Text})
 	default:
 		m.builds.Differed++
-		m.trust = distrusted{}
+		m.trust = distrusted{differed}
 		m.log(Log{What: LogBuildDiffers, Gen: v.gen, Reason: ev.Kept})
 		m.binary = binary{path: ev.Path, gen: v.gen, digest: ev.Binary, version: m.binary.version}
 		m.owe(time.Time{}, Parts{}, m.binary.version)

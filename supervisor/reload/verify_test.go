@@ -148,6 +148,102 @@ func TestUnbuildableOnceHeals(t *testing.T) {
 	}
 }
 
+// TestVerificationsThatFailEndFastBuilds: where there is no memory or disk for a verification, nobody wants one
+// after each save, and another build beside it.
+func TestVerificationsThatFailEndFastBuilds(t *testing.T) {
+	w, v := verifies(t)
+	for n := range uint64(maxFailed) {
+		w.answer(v, true)
+		w.answer(w.build(), false)
+		w.calm()
+		w.editSource(3 + n)
+		b := w.build()
+		if last := n+1 == maxFailed; b.Fast == last {
+			t.Fatalf("after %d that failed: %+v", n+1, b)
+		}
+		w.answer(b, false)
+		w.settleInstance()
+		w.pass(quietTime)
+		v, _ = w.inFlight("verify")
+	}
+	if v != nil || w.said(LogWarning) != maxFailed+1 {
+		t.Errorf("verified: %v; %d warnings", v, w.said(LogWarning))
+	}
+	if got := w.st.Snapshot().Builds.ByGo; !slices.Contains(got, Refused{neverVerified.Kind, 1}) {
+		t.Errorf("built by the go command: %+v", got)
+	}
+	w.end()
+}
+
+// TestSuccessForgetsVerificationsThatFailed: a full disk is not full for ever.
+func TestSuccessForgetsVerificationsThatFailed(t *testing.T) {
+	w, v := verifies(t)
+	for n := range uint64(2 * maxFailed) {
+		w.answer(v, true)
+		w.answer(w.build(), false)
+		w.calm()
+		for i := range uint64(2) {
+			w.editSource(10 + 2*n + i)
+			b := w.build()
+			if !b.Fast {
+				t.Fatal("it stays with the go command")
+			}
+			w.answer(b, false)
+			w.settleInstance()
+			w.pass(quietTime)
+			if v, _ = w.inFlight("verify"); i == 0 {
+				w.answer(v, false)
+			}
+		}
+	}
+}
+
+// TestVerificationIsPutOffLonger: whoever saves all the time has no use for builds that are cancelled.
+func TestVerificationIsPutOffLonger(t *testing.T) {
+	w, v := verifies(t)
+	n := uint64(3)
+	for _, want := range []time.Duration{2 * quietTime, 4 * quietTime, 8 * quietTime, 8 * quietTime} {
+		w.editSource(n)
+		n++
+		w.answer(v, false) // cancelled
+		w.answer(w.build(), false)
+		w.settleInstance()
+		w.pass(want - quietTime/2)
+		if _, early := w.inFlight("verify"); early {
+			t.Fatalf("before %s of quiet", want)
+		}
+		w.pass(quietTime / 2)
+		var ok bool
+		if v, ok = w.inFlight("verify"); !ok {
+			t.Fatalf("not after %s", want)
+		}
+	}
+	w.answer(v, false)
+	w.editSource(n)
+	w.answer(w.build(), false)
+	w.settleInstance()
+	w.pass(quietTime)
+	if _, ok := w.inFlight("verify"); !ok {
+		t.Error("one that was not cancelled changes nothing")
+	}
+}
+
+// TestFastBuildSaysNothingOfTheNext: how long newer changes may cancel a build depends on what the go command takes.
+func TestFastBuildSaysNothingOfTheNext(t *testing.T) {
+	w := fastServed(t)
+	w.lastBuildTook(30 * time.Second)
+	w.editSource(2)
+	w.answer(w.build(), false)
+	w.calm()
+	w.editSource(3)
+	b := w.build()
+	w.pass(40 * time.Second)
+	w.editSource(4)
+	if !w.canceled[b.ID] {
+		t.Error("a build of half a minute goes on after a newer save")
+	}
+}
+
 // What an answer brings is of the settings and the tree that it was made with.
 func TestVerificationOfBeforeBringsNothing(t *testing.T) {
 	for name, edit := range map[string]func(*world){

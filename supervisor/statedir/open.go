@@ -88,7 +88,7 @@ func (d *Dir) Close() error {
 	defer d.mu.Unlock()
 	var err error
 	if d.locks.inFolder() {
-		err = errors.Join(d.saveRecords(), os.Remove(d.file(controlFile)))
+		err = errors.Join(d.saveRecords(), os.Remove(d.file(controlFile)), os.RemoveAll(d.ObjectsDir()))
 	}
 	err = errors.Join(err, d.locks.release())
 	if d.running != nil { // at last: whoever awaits the end may want the name

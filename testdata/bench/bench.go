@@ -1,11 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -15,6 +16,9 @@ import (
 
 // patience is how long a save may take to be served before we call it lost.
 const patience = 15 * time.Second
+
+// verifyPatience is how long devguard may take to come to rest after a save.
+const verifyPatience = 5 * time.Minute
 
 // bench is one run: each contender with its own copy of the shop.
 type bench struct {
@@ -141,46 +145,52 @@ func (b *bench) stop() {
 // Round 0 warms up, and finds out who does not serve which edit at all.
 func (b *bench) measureAll(ctx context.Context, rounds int) error {
 	for round := range rounds + 1 {
-		if round == 1 && slices.ContainsFunc(b.entries, func(e *entry) bool { return e.name == fastName }) {
-			if err := quiet(ctx); err != nil {
-				return err
-			}
-		}
 		say("round %d of %d", round, rounds)
-		for nth, ed := range b.subject.edits {
-			for _, i := range rand.Perm(len(b.entries)) {
-				e := b.entries[i]
-				if e.deaf[ed.name] {
-					continue
-				}
-				s, err := e.measure(ctx, ed, fmt.Sprintf("r%03d%c", round, 'a'+nth)) // several edits change one word
-				if err != nil {
-					return fmt.Errorf("%s, %s: %w", e.name, ed.name, err)
-				}
-				if !s.served {
-					say("%s did not serve the edit of the %s in %s", e.name, ed.name, b.subject.patience)
-					e.deaf[ed.name] = true
-				}
-				if round > 0 {
-					e.record(ed, s)
-				}
+		for _, i := range rand.Perm(len(b.entries)) {
+			if err := b.entries[i].turn(ctx, round); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-// quiet waits for as long as devguard needs to learn how the shop is built: it begins after two seconds
-// without a save, and builds twice with the least priority.
-func quiet(ctx context.Context) error {
-	const long = 20 * time.Second
-	say("waiting %s, so that fast builds are possible", long)
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(long):
-		return nil
+// turn is a contender's part of a round. Nothing of it goes on beside the next one's.
+func (e *entry) turn(ctx context.Context, round int) error {
+	for nth, ed := range e.subject.edits {
+		if e.deaf[ed.name] {
+			continue
+		}
+		s, err := e.measure(ctx, ed, fmt.Sprintf("r%03d%c", round, 'a'+nth)) // several edits change one word
+		if err != nil {
+			return fmt.Errorf("%s, %s: %w", e.name, ed.name, err)
+		}
+		if !s.served {
+			say("%s did not serve the edit of the %s in %s", e.name, ed.name, e.subject.patience)
+			e.deaf[ed.name] = true
+		}
+		if round > 0 {
+			e.record(ed, s)
+		}
 	}
+	return e.rest(ctx)
+}
+
+// rest waits until devguard has verified what it has built without the go command, with the least priority, once it
+// was quiet. Only after the first time it builds so.
+func (e *entry) rest(ctx context.Context) error {
+	for end := time.Now().Add(verifyPatience); e.verifies && !e.verified() && time.Now().Before(end); {
+		if err := e.pause(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verified reports whether what devguard has built last was built a second time, by its log.
+func (e *entry) verified() bool {
+	text, _ := os.ReadFile(e.log)
+	return bytes.LastIndex(text, []byte(`"msg":"build verified"`)) > bytes.LastIndex(text, []byte(`"msg":"build finished"`))
 }
 
 func (e *entry) record(ed edit, s sample) {

@@ -37,8 +37,9 @@ var subjects = []subject{
 	},
 	serving{
 		name: "small", pkg: "./cmd/shop", leaf: "internal/catalog/price", leafPath: "example.com/shop/internal/catalog/price",
-		copy: copyOfShop,
-	}.subject("the shop of testdata/shop"),
+		importers: []string{"internal/catalog", "internal/config", "internal/models", "internal/store", "internal/web", "static"},
+		copy:      copyOfShop,
+	}.subject("the shop of testdata/shop, where seven packages import the leaf"),
 	serving{
 		name: "mid", pkg: ".", leaf: "internal/model", leafPath: "miniflux.app/v2/internal/model", copy: release("miniflux.app/v2@v2.2.16"),
 	}.subject("Miniflux 2.2.16"),
@@ -57,13 +58,15 @@ func copyOfShop(_ context.Context, repo, dir string, _ []string) (root string, e
 // import: it then serves, from an init function, what is written in both.
 type serving struct {
 	name, pkg      string
-	leaf, leafPath string // the directory and the import path of that package
+	leaf, leafPath string   // the directory and the import path of that package
+	importers      []string // directories of packages that are made to import it; the others have enough as they are
 	copy           func(ctx context.Context, repo, dir string, env []string) (string, error)
 }
 
 const (
-	mainFile = "bench_serves.go"
-	leafFile = "bench_word.go"
+	mainFile   = "bench_serves.go"
+	leafFile   = "bench_word.go"
+	importFile = "bench_imports.go"
 )
 
 func (s serving) subject(does string) subject {
@@ -141,7 +144,15 @@ func init() {
 	log.Fatal(http.ListenAndServe("127.0.0.1:"+port, answers))
 }
 `
-	for file, text := range map[string]string{filepath.Join(s.leaf, leafFile): leaf, filepath.Join(s.pkg, mainFile): main} {
+	files := map[string]string{filepath.Join(s.leaf, leafFile): leaf, filepath.Join(s.pkg, mainFile): main}
+	for _, dir := range s.importers {
+		name, err := packageName(filepath.Join(root, dir))
+		if err != nil {
+			return err
+		}
+		files[filepath.Join(dir, importFile)] = "package " + name + "\n\nimport _ \"" + s.leafPath + "\"\n"
+	}
+	for file, text := range files {
 		if err := os.WriteFile(filepath.Join(root, file), []byte(text), 0o644); err != nil {
 			return err
 		}

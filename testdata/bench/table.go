@@ -65,7 +65,7 @@ func (b *bench) report(ctx context.Context, w io.Writer, o options) error {
 		return err
 	}
 	fmt.Fprintf(w, "From a save to the first answer of the new state, milliseconds, and the ratio to a plain `go build` by hand in the\n")
-	fmt.Fprintf(w, "same round: medians [quartiles] of %d rounds. Failed: requests without a good answer, of one every %d ms, a save of\n", o.rounds, every.Milliseconds())
+	fmt.Fprintf(w, "same round: medians [quartiles] of %d rounds. Failed: requests without a good answer, of one every %d ms, a save of\n", b.rounds(), every.Milliseconds())
 	fmt.Fprintf(w, "Go source. Edited is %s. %s.\n\n", b.subject.does, machine)
 	head := []string{""}
 	for _, ed := range b.subject.edits {
@@ -79,6 +79,12 @@ func (b *bench) report(ctx context.Context, w io.Writer, o options) error {
 	}
 	fmt.Fprintln(w)
 	return b.account(w)
+}
+
+// rounds is how many are whole.
+func (b *bench) rounds() int {
+	last := b.subject.edits[len(b.subject.edits)-1]
+	return len(b.entries[0].samples[last.name])
 }
 
 func row(w io.Writer, cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
