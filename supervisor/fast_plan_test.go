@@ -6,9 +6,12 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/devguard/devguard/supervisor/build"
 	"github.com/devguard/devguard/supervisor/change"
@@ -193,6 +196,46 @@ func TestSettingsRefuseFirst(t *testing.T) {
 	}
 }
 
+// TestPlanBesideAnOutdatedIndex: a package that the go command does not find by its index is built all the same, and
+// so are edits without it.
+func TestPlanBesideAnOutdatedIndex(t *testing.T) {
+	t.Parallel()
+	const here, never = "//go:build unix || windows\n\npackage a\n", "//go:build never || neithe\n\npackage a\n"
+	source := func(version string) string {
+		return strings.Replace(printing(version), "var version", "import _ \"m/a\"\n\nvar version", 1)
+	}
+	s := newFastSupervisor(t, source("v0"))
+	file := filepath.Join(s.cfg.App.BuildDir, "a", "a.go")
+	if err := os.Mkdir(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-time.Minute) // what is younger than 2 s is not kept
+	put := func(text string) {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(file, []byte(text), 0o644), os.Chtimes(file, old, old)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(never)
+	if ev := s.build(reload.Build{ID: 1, Gen: 1})(t.Context()).(reload.Built); ev.Err == nil {
+		t.Fatal("control: the package has no files")
+	}
+	put(here)
+	cmd := exec.Command("go", "build", "-o", os.DevNull, ".")
+	cmd.Dir, cmd.Env = s.cfg.App.BuildDir, s.Environ
+	if out, err := cmd.CombinedOutput(); err == nil {
+		t.Fatalf("control: the go command notices: %s", out)
+	}
+	first := s.builds(t, 2, false)
+	ev := s.verifies(t, 3, first)
+	if ev.Refused != (reload.Refusal{}) {
+		t.Fatal(ev.Refused)
+	}
+	ev.Brings.(func())()
+	s.edit(t, source("v1"))
+	s.builds(t, 4, true)
+}
+
 // TestOtherSettingsAreNoFault: what the go command makes by other settings is no sign that a fast build was wrong.
 func TestOtherSettingsAreNoFault(t *testing.T) {
 	t.Parallel()
@@ -213,6 +256,14 @@ func TestOtherSettingsAreNoFault(t *testing.T) {
 	if ev.Brings.(func())(); s.plan != nil {
 		t.Error("the next build is made by the plan")
 	}
+
+	byGo := s.builds(t, 5, false)
+	if err := os.WriteFile(settings, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if ev := s.verifies(t, 6, byGo); ev.Binary != (change.Digest{}) || ev.Kept != "" {
+		t.Errorf("of what the go command has made: %+v", ev)
+	}
 }
 
 // TestNeverFastIsLearntWithoutABuild: nothing is built in the background of a program that is always built by
@@ -228,7 +279,7 @@ func TestNeverFastIsLearntWithoutABuild(t *testing.T) {
 	}
 	first := s.builds(t, 1, false)
 	ev := s.verify(reload.Verify{ID: 2, Gen: 2, Binary: first.Binary, Path: first.Path, ByGo: true})(t.Context()).(reload.Verified)
-	if ev.Err != nil || !ev.Lasting || ev.Refused.Kind != string(fastbuild.Pattern) || ev.Binary != first.Binary {
+	if ev.Err != nil || !ev.Unbuilt || ev.Refused.Kind != string(fastbuild.Pattern) {
 		t.Errorf("%+v", ev)
 	}
 	if _, err := os.Stat(s.StateDir.BinaryPath(2, "app")); !errors.Is(err, fs.ErrNotExist) {

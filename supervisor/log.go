@@ -39,7 +39,7 @@ func (s *Supervisor) lines(l reload.Log) []logline.Line {
 		return one(logline.Warning(l.Err))
 	case reload.LogHookStarted, reload.LogHookFinished, reload.LogHookFailed, reload.LogHookHeld, reload.LogHookSuspended:
 		return one(s.hookLine(l))
-	case reload.LogBuildStarted, reload.LogBuildFinished, reload.LogBuildFailed, reload.LogBuildCancelled, reload.LogBuildVerified, reload.LogBuildDiffers, reload.LogRestartSkipped:
+	case reload.LogBuildStarted, reload.LogBuildFinished, reload.LogBuildFailed, reload.LogBuildCancelled, reload.LogBuildByGo, reload.LogBuildVerified, reload.LogBuildDiffers, reload.LogRestartSkipped:
 		return s.buildLines(l)
 	}
 	return s.instanceLines(l)
@@ -89,6 +89,8 @@ func (s *Supervisor) buildLine(l reload.Log) logline.Line {
 		return logline.FastBuildFinished(l.Gen, l.Took)
 	}
 	switch l.What {
+	case reload.LogBuildByGo:
+		return logline.BuildByGo(l.Gen, l.Reason)
 	case reload.LogBuildVerified:
 		return logline.BuildVerified(l.Gen, l.Reason)
 	case reload.LogBuildDiffers:

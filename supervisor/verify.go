@@ -51,7 +51,7 @@ func (s *Supervisor) verify(e reload.Verify) doer {
 			return ev
 		}
 		if never != nil {
-			ev.Binary, ev.Refused, ev.Lasting = e.Binary, whyNot(never), true
+			ev.Unbuilt, ev.Refused = true, whyNot(never)
 			ev.Brings = func() { s.noPlan = ev.Refused }
 			return ev
 		}
@@ -61,8 +61,8 @@ func (s *Supervisor) verify(e reload.Verify) doer {
 			ev.Err = fmt.Errorf("build again to verify what is served: %w", res.Err)
 			return ev // the plan that there is stays, with the program that it is of
 		}
-		if res.Digest != e.Binary && ofIt != nil && ofIt.Outdated(ctx, dir) != nil {
-			// It may well be another program by now, and no fault of the fast build.
+		if res.Digest != e.Binary && (ofIt == nil || ofIt.Outdated(ctx, dir) != nil) {
+			// No fault of a fast build: there was none, or it may well be another program by now.
 			os.RemoveAll(filepath.Dir(res.Out))
 			ev.Brings = func() { s.plan, s.planned = nil, change.Digest{} }
 			return ev

@@ -78,7 +78,7 @@ func statusText(s control.Status) string {
 	return t.String()
 }
 
-// buildsText is what there is to say once a build could have been fast: not the first one.
+// buildsText is what there is to say once a build could have been fast, which the first one never is.
 func buildsText(b control.Builds) (text string, tell bool) {
 	made := b.Fast
 	parts := []string{fmt.Sprintf("%d fast", b.Fast), fmt.Sprintf("%d verified", b.Verified)}
@@ -89,7 +89,7 @@ func buildsText(b control.Builds) (text string, tell bool) {
 		made += r.Builds
 		parts = append(parts, fmt.Sprintf("%d by the go command: %s", r.Builds, r.Reason))
 	}
-	return strings.Join(parts, ", "), made > 1
+	return strings.Join(parts, ", "), b.Mode == "auto" && (made > 1 || b.Differed > 0)
 }
 
 func instanceText(i control.Instance) string {

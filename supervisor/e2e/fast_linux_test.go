@@ -75,7 +75,7 @@ func TestFastBuilds(t *testing.T) {
 	mark = d.mark()
 	edit(t, filepath.Join(dir, "lib", "lib.go"), "'2'", "'3'")
 	d.serves(url, "v2 mark-v3.")
-	if l := d.wait(mark, "build finished", nil); l.str("way") != "" || d.count(mark, "build verified") > 0 {
+	if l := d.wait(mark, "build finished", nil); l.str("way") != "" {
 		t.Errorf("off: %s", l.Raw)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/goflags"
+	"github.com/devguard/devguard/supervisor/goindex"
 	"github.com/devguard/devguard/supervisor/osproc"
 )
 
@@ -149,6 +150,11 @@ func (r Request) plan(ctx context.Context, g *osproc.Group, env goEnv) (*Plan, e
 	args := append([]string{"build"}, r.Flags...)
 	args = append(args, "-n", "-a", "-v=false", "-x=false", "-o", filepath.Join(r.Tmp, "program"), cmp.Or(r.Package, "."))
 	_, text, err := r.run(ctx, g, args...)
+	if err != nil && goindex.Missing(err.Error()) != "" { // by an outdated index: it is built all the same
+		without := r
+		without.Env = goindex.Without(r.Env)
+		_, text, err = without.run(ctx, g, args...)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +165,9 @@ func (r Request) plan(ctx context.Context, g *osproc.Group, env goEnv) (*Plan, e
 	p, refused := newPlan(dry, env["GOROOT"], env["GOMODCACHE"])
 	if refused != nil {
 		return nil, refused
+	}
+	if slices.ContainsFunc(p.linkCfg, func(line string) bool { return strings.Contains(line, `\tvcs`) }) {
+		return nil, refuse(Stamped, "-buildvcs")
 	}
 	p.dir, p.environ, p.settings = r.Dir, environ(r.Env), env.settled()
 	p.env = toolEnv(p.environ, env)
@@ -198,9 +207,6 @@ func (r Request) takeArchives(p *Plan) error {
 	}
 	if len(p.archives) != len(p.packages) || !slices.Equal(others, p.linkCfg) {
 		return refuse(Different, "it is linked with other settings")
-	}
-	if i := slices.IndexFunc(others, func(line string) bool { return strings.Contains(line, `\tvcs`) }); i >= 0 {
-		return refuse(Stamped, "-buildvcs")
 	}
 	return nil
 }

@@ -165,6 +165,9 @@ func (m *machine) takeBuild(ev Built, b building) {
 	}
 	if ev.Err != nil {
 		m.built = badBuild{b.inputs, ev.Err, ev.Detail}
+		if t, ok := m.trust.(doubted); ok {
+			m.trust = refuted(t)
+		}
 		m.closeRound(resting{})
 		m.log(Log{What: LogBuildFailed, Gen: b.gen, Took: ev.Took, Err: ev.Err, Detail: ev.Detail})
 		return

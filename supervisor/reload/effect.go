@@ -105,6 +105,7 @@ const (
 	LogBuildFinished
 	LogBuildFailed
 	LogBuildCancelled
+	LogBuildByGo     // no edit of it will be built without: Reason
 	LogBuildVerified // Reason is why the next one is not fast
 	LogBuildDiffers  // from what the go command makes: Reason is where that can be looked at
 	LogRestartSkipped

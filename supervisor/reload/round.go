@@ -82,13 +82,17 @@ func (c config) sameError(o config) bool {
 	return c.digest == o.digest && c.err != nil && o.err != nil && c.err.Error() == o.err.Error()
 }
 
-// minWindow is the least time for which newer changes may cancel a build.
-const minWindow = 2 * time.Second
+// For how long, at least and at most, newer changes may cancel a build. The first one may have taken many minutes, and
+// none after it.
+const (
+	minWindow = 2 * time.Second
+	maxWindow = time.Minute
+)
 
 // window is how long the oldest unserved change may wait before a build is
 // allowed to finish although its inputs have changed: under edits for ever,
 // generations still appear.
-func (m *machine) window() time.Duration { return max(minWindow, 2*m.buildTook) }
+func (m *machine) window() time.Duration { return min(max(minWindow, 2*m.buildTook), maxWindow) }
 
 func (m *machine) withinWindow() bool {
 	return m.saved.IsZero() || m.now.Sub(m.saved) < m.window()

@@ -46,7 +46,10 @@ type (
 	// doubted: the go command could not build the newest good binary a second time, or not by the same settings. No build is fast
 	// until one by the go command succeeds. One is asked for: it tells the user what is wrong, unless
 	// that has passed.
-	doubted struct{ failed int } // how often a verification failed by what had passed then, since one succeeded
+	doubted struct{ failed int } // how often that has passed, since a verification succeeded
+
+	// refuted: what is wrong with it is shown, and stays until a build succeeds.
+	refuted struct{ failed int } // as of doubted
 
 	// pointless: no build is fast while what go list reads and the configuration are what they were; so
 	// none has to be verified.
@@ -62,6 +65,7 @@ func (verifying) trust()  {}
 func (leaving) trust()    {}
 func (verified) trust()   {}
 func (doubted) trust()    {}
+func (refuted) trust()    {}
 func (pointless) trust()  {}
 func (distrusted) trust() {}
 
@@ -79,9 +83,8 @@ const maxFailed = 2
 
 // A fast build links what those before it have compiled, so that what one has got wrong goes on until
 // it is found. Whoever never pauses for long enough is served by the go command after that many fast
-// builds, or that time since the first of them, and until one was verified. (a guess: it is met by those
-// who save every few seconds for minutes, and verification is done after a pause of quietTime and a
-// build)
+// builds, or that time since the first of them, and until one was verified, which takes a pause of quietTime
+// and a build. (a guess: it is met by those who save every few seconds for minutes)
 const (
 	maxUnverified     = 20
 	maxUnverifiedTime = 10 * time.Minute
@@ -106,6 +109,7 @@ type Verified struct {
 	Kept      string          // the directory that shows why it differs; "" when Err is that there is none
 	Refused   Refusal         // why the next build is not fast whatever is edited
 	Lasting   bool            // nor is any other, until what go list reads changes
+	Unbuilt   bool            // so that nothing was built: the go command has made what is served
 	Cancelled bool
 	Err       error // it could not be built, or what differs could not be kept
 	Brings    any   // for Adopt
@@ -128,7 +132,7 @@ func (m *machine) slow() (why Refusal, yes bool) {
 		return Refusal{}, false
 	case verified:
 		return Refusal{}, false
-	case doubted:
+	case doubted, refuted:
 		return notBuiltAgain, true
 	case distrusted:
 		return t.why, true
@@ -161,7 +165,9 @@ func (m *machine) builtAnew(ev Built) {
 	case verified:
 		m.trust = m.toVerify(unverified{failed: t.failed}, ev)
 	case doubted:
-		m.trust = m.undoubted(t, ev)
+		m.trust = m.undoubted(t)
+	case refuted:
+		m.trust = verified(t) // made by the go command
 	case pointless:
 		if t.shape != m.tree.Shape {
 			m.trust = m.toVerify(unverified{}, ev)
@@ -172,18 +178,15 @@ func (m *machine) builtAnew(ev Built) {
 }
 
 // undoubted returns what a good build by the go command says of one that has failed in the background.
-func (m *machine) undoubted(t doubted, ev Built) trust {
-	if ev.Binary == m.binary.digest { // nobody has edited what was wrong
-		t.failed++
-	}
-	if t.failed < maxFailed {
+func (m *machine) undoubted(t doubted) trust {
+	if t.failed++; t.failed < maxFailed || !m.opts.Fast {
 		return verified(t)
 	}
 	m.warn(errNeverVerified)
 	return distrusted{neverVerified}
 }
 
-var errNeverVerified = errors.New("the go command builds everything until devguard is started again: the builds that verify fast ones fail, though the tree builds")
+var errNeverVerified = errors.New("the go command builds everything until devguard is started again: the builds that verify fast ones fail, or make another program each time, though the tree builds")
 
 // toVerify returns what is left to verify after another build.
 func (m *machine) toVerify(left unverified, ev Built) trust {
@@ -244,7 +247,15 @@ func (s State) verifyAt() time.Time {
 	if !ok || !good || !s.opts.Fast || s.rest() != AtRest || s.unbuilt() || s.buildDue() || !s.listedNow() {
 		return time.Time{}
 	}
-	return v.quiet.Add(quietTime << min(v.vain, maxDoubling))
+	return v.quiet.Add(v.pause())
+}
+
+// pause is how long it has to be quiet.
+func (u unverified) pause() time.Duration {
+	if u.overdue(u.quiet) { // there are no fast builds until it is done
+		return quietTime
+	}
+	return quietTime << min(u.vain, maxDoubling)
 }
 
 // verify starts what is due.
@@ -290,6 +301,11 @@ func (m *machine) verifyDone(ev Verified) {
 func (m *machine) takeVerified(ev Verified, v verifying) {
 	if ev.Err != nil {
 		m.warn(ev.Err)
+	}
+	if ev.Unbuilt {
+		m.trust = pointless{m.tree.Shape}
+		m.log(Log{What: LogBuildByGo, Gen: m.binary.gen, Reason: ev.Refused.Text})
+		return
 	}
 	switch ev.Binary {
 	case change.Digest{}:

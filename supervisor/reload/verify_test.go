@@ -198,6 +198,48 @@ func TestSuccessForgetsVerificationsThatFailed(t *testing.T) {
 	}
 }
 
+// TestRepairIsNoVerificationThatFailed: what a fast build takes and the go command does not is wrong in the tree.
+func TestRepairIsNoVerificationThatFailed(t *testing.T) {
+	w, v := verifies(t)
+	n := uint64(10)
+	for range 2 * maxFailed {
+		w.answer(v, true)
+		w.answer(w.build(), true)
+		w.calm()
+		for range 2 { // repaired by the go command; and an edit
+			w.editSource(n)
+			n++
+			w.answer(w.build(), false)
+			w.settleInstance()
+		}
+		w.pass(quietTime)
+		if v, _ = w.inFlight("verify"); v == nil {
+			t.Fatal("nothing is fast any more")
+		}
+	}
+}
+
+// TestOverdueIsNotPutOff: until it is verified nothing is fast.
+func TestOverdueIsNotPutOff(t *testing.T) {
+	w, v := verifies(t)
+	for n := range uint64(maxUnverified + 1) {
+		w.editSource(3 + n)
+		if v != nil {
+			w.answer(v, false) // cancelled
+		}
+		w.answer(w.build(), false)
+		w.settleInstance()
+		if n < maxDoubling {
+			w.pass(quietTime << (n + 1))
+		}
+		v, _ = w.inFlight("verify")
+	}
+	w.pass(quietTime)
+	if _, ok := w.inFlight("verify"); !ok {
+		t.Error("it is put off")
+	}
+}
+
 // TestVerificationIsPutOffLonger: whoever saves all the time has no use for builds that are cancelled.
 func TestVerificationIsPutOffLonger(t *testing.T) {
 	w, v := verifies(t)
@@ -344,19 +386,19 @@ func TestVerificationOfAnOlderTreeSaysNothing(t *testing.T) {
 	}
 }
 
-// A program that no build can make fast is verified once, and again after another import.
+// A program that no build can make fast is asked for once, and again after another import.
 func TestNothingIsVerifiedWhereNothingIsFast(t *testing.T) {
 	w := newWorld(t, Options{Fast: true})
-	w.lasting = true
+	w.lasting, w.refused = true, "nothing is recorded"
 	w.calm()
-	w.lasting = false
+	w.lasting, w.refused = false, ""
 	w.editSource(3)
 	if w.build().Fast {
 		t.Error("a fast build is tried")
 	}
 	w.calm()
-	if n := w.said(LogBuildVerified); n != 1 {
-		t.Errorf("verified %d times", n)
+	if n := w.st.Snapshot().Builds.Verified; n != 0 || w.said(LogBuildByGo) != 1 || w.said(LogBuildVerified) != 0 {
+		t.Errorf("verified %d times; %d reasons", n, w.said(LogBuildByGo))
 	}
 	w.edit("/src/a.go", func(s *change.Snapshot) { s.Shape, s.Source = digest(4), digest(4); s.Seq++ })
 	w.calm()
@@ -415,8 +457,15 @@ func TestFastIsSwitchedOffAndOn(t *testing.T) {
 		w.edit("/devguard.toml", func(s *change.Snapshot) { s.Config = digest(s.Version) })
 		w.calm()
 		w.editSource(w.tree.Version + 10)
-		if b := w.build(); b.Fast != on {
+		b := w.build()
+		if b.Fast != on {
 			t.Errorf("fast: %t, want %t", b.Fast, on)
+		}
+		w.answer(b, false)
+		w.settleInstance()
+		w.pass(quietTime)
+		if _, verifies := w.inFlight("verify"); verifies != on {
+			t.Errorf("verified: %t, want %t", verifies, on)
 		}
 		w.calm()
 	}

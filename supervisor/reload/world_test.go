@@ -312,6 +312,9 @@ func (w *world) answerVerify(e Verify, err error) {
 	if err == nil && !ev.Cancelled {
 		ev.Binary = snap.Source
 	}
+	if w.lasting && e.ByGo && err == nil {
+		ev.Binary, ev.Unbuilt = change.Digest{}, true
+	}
 	if w.differs {
 		ev.Binary, ev.Path, ev.Kept = digest(7), "real", "kept"
 	}

@@ -61,8 +61,8 @@ func (d *Dir) BinaryPath(gen int, base string) string {
 // TmpDir is a private directory for builds, made and emptied by Open.
 func (d *Dir) TmpDir() string { return d.file("tmp") }
 
-// ObjectsDir is a private directory for what fast builds are linked of. Open removes
-// what an earlier run has left there.
+// ObjectsDir is a private directory for what fast builds are linked of. Open and Close remove
+// what is there.
 func (d *Dir) ObjectsDir() string { return d.file("objects") }
 
 // Prune removes the binaries of all generations but those to keep.

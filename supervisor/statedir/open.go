@@ -81,7 +81,7 @@ func (d *Dir) lockFolder() error {
 	return newHeldError(d.name, d.path, c.PID)
 }
 
-// Close removes control.json and gives up the locks. Records of instances whose
+// Close removes control.json and the objects, and gives up the locks. Records of instances whose
 // processes are gone are forgotten. A folder that was removed stays away.
 func (d *Dir) Close() error {
 	d.mu.Lock()

@@ -18,7 +18,7 @@ import (
 const patience = 15 * time.Second
 
 // verifyPatience is how long devguard may take to come to rest after a save.
-const verifyPatience = 5 * time.Minute
+const verifyPatience = 2 * time.Minute
 
 // bench is one run: each contender with its own copy of the shop.
 type bench struct {
@@ -56,9 +56,9 @@ func prepare(ctx context.Context, o options, work, database string) (*bench, err
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{subject: o.subject, env: env}
+	b := &bench{subject: o.edited(), env: env}
 	for _, c := range o.chosen() {
-		e := &entry{contender: c, subject: o.subject, samples: map[string][]sample{}, deaf: map[string]bool{}}
+		e := &entry{contender: c, subject: b.subject, samples: map[string][]sample{}, deaf: map[string]bool{}}
 		if err := e.prepare(ctx, repo, work, env); err != nil {
 			return nil, fmt.Errorf("prepare %s: %w", c.name, err)
 		}
@@ -114,6 +114,9 @@ func (b *bench) start(ctx context.Context) error {
 		first := b.subject.edits[0]
 		if err := e.await(ctx, first.path, first.word+"-", 10*time.Minute); err != nil {
 			return fmt.Errorf("start %s: %w", e.name, err)
+		}
+		if err := e.rest(ctx); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -176,21 +179,26 @@ func (e *entry) turn(ctx context.Context, round int) error {
 	return e.rest(ctx)
 }
 
-// rest waits until devguard has verified what it has built without the go command, with the least priority, once it
-// was quiet. Only after the first time it builds so.
+// rest waits until devguard has built a second time, with the least priority, what it has built last.
 func (e *entry) rest(ctx context.Context) error {
-	for end := time.Now().Add(verifyPatience); e.verifies && !e.verified() && time.Now().Before(end); {
-		if err := e.pause(ctx); err != nil {
+	for end := time.Now().Add(verifyPatience); e.verifies; {
+		text, err := os.ReadFile(e.log)
+		switch {
+		case err != nil:
+			return err
+		case bytes.Contains(text, []byte(`"msg":"build differs"`)):
+			return fmt.Errorf("%s has built another program than the go command", e.name)
+		case bytes.LastIndex(text, []byte(`"msg":"build verified"`)) > bytes.LastIndex(text, []byte(`"msg":"build finished"`)):
+			return nil
+		case time.Now().After(end):
+			say("%s verifies nothing", e.name)
+			e.verifies = false
+		}
+		if err := wait(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// verified reports whether what devguard has built last was built a second time, by its log.
-func (e *entry) verified() bool {
-	text, _ := os.ReadFile(e.log)
-	return bytes.LastIndex(text, []byte(`"msg":"build verified"`)) > bytes.LastIndex(text, []byte(`"msg":"build finished"`))
 }
 
 func (e *entry) record(ed edit, s sample) {

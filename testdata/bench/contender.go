@@ -54,7 +54,7 @@ kill_delay = "500ms"
 func before(repo, pkg string) contender {
 	return contender{
 		name: "before", does: "`devguard run` of the checkout before",
-		tool: "devguard", repo: repo, args: []string{"run", "-v", "--log-format", "json", pkg}, verifies: true,
+		tool: "devguard", repo: repo, args: []string{"run", "-v", "--log-format", "json", pkg}, verifies: true, // or it says so, once, that it does not
 	}
 }
 

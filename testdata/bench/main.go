@@ -4,12 +4,12 @@
 // plain `go build`, then the old process stopped and the new one started.
 //
 // Every tool runs the shop of testdata/shop in a copy of its own, all at the
-// same time; the measurements are interleaved, each round in a random order, so
+// same time, and in each round, in a random order, every tool gets every edit, so
 // that a noisy machine is noisy for all alike. What devguard does in the background is over
 // before another tool is measured.
 // Numbers are for comparison within one run.
 //
-//	go -C testdata/bench run . [-subject shop|small|mid|large] [-rounds N] [-only floor,devguard,...] [-before CHECKOUT]
+//	go -C testdata/bench run . [-subject shop|small|mid|large] [-edits NAME,...] [-rounds N] [-only floor,devguard,...] [-before CHECKOUT]
 //
 // The shop needs a Postgres: that of DATABASE_URL, where it makes and drops a
 // database of its own, else a throwaway server made with the programs installed
@@ -31,19 +31,16 @@ import (
 
 func main() {
 	var o options
-	var only, name string
+	var only, edits, name string
 	flag.IntVar(&o.rounds, "rounds", 10, "measurements of each edit under each tool")
 	flag.StringVar(&o.repo, "repo", "../..", "devguard's repository")
 	flag.StringVar(&only, "only", "", "the tools to measure, as a comma list (the floor always is)")
+	flag.StringVar(&edits, "edits", "", "the edits to make, as a comma list of the table's columns (the first always is)")
 	flag.StringVar(&o.before, "before", "", "another checkout of devguard, measured beside this one")
 	flag.StringVar(&name, "subject", "shop", "what is edited: shop, or small, mid, large, which serve at once and need no database")
 	flag.BoolVar(&o.keep, "keep", false, "keep the work directory with the tools' logs")
 	flag.Parse()
-	for name := range strings.SplitSeq(only, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			o.only = append(o.only, name)
-		}
-	}
+	o.only, o.edits = words(only), words(edits)
 	if i := slices.IndexFunc(subjects, func(s subject) bool { return s.name == name }); i >= 0 {
 		o.subject = subjects[i]
 	}
@@ -59,6 +56,7 @@ type options struct {
 	repo   string
 	before string
 	only   []string
+	edits  []string
 	keep   bool
 
 	subject subject
@@ -83,7 +81,31 @@ func (o options) check(args []string) error {
 			return fmt.Errorf("-only: there is no %q: want some of %s", name, strings.Join(names, ", "))
 		}
 	}
+	for _, name := range o.edits {
+		if !slices.ContainsFunc(o.subject.edits, func(e edit) bool { return e.name == name }) {
+			return fmt.Errorf("-edits: there is no %q for %s", name, o.subject.name)
+		}
+	}
 	return nil
+}
+
+// words are the elements of a comma list.
+func words(list string) (out []string) {
+	for word := range strings.SplitSeq(list, ",") {
+		if word = strings.TrimSpace(word); word != "" {
+			out = append(out, word)
+		}
+	}
+	return out
+}
+
+// edited is the subject with the edits that were asked for.
+func (o options) edited() subject {
+	s := o.subject
+	if len(o.edits) > 0 {
+		s.edits = slices.DeleteFunc(slices.Clone(s.edits), func(e edit) bool { return e.name != s.edits[0].name && !slices.Contains(o.edits, e.name) })
+	}
+	return s
 }
 
 // ownDir is where our own go.mod is, which pins the peers.

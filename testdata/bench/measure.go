@@ -125,8 +125,12 @@ func (e *entry) pause(ctx context.Context) error {
 			return err
 		}
 	}
+	return wait(ctx, every)
+}
+
+func wait(ctx context.Context, d time.Duration) error {
 	select {
-	case <-time.After(every):
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

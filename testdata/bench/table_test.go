@@ -88,3 +88,21 @@ func TestEditsFitTheShop(t *testing.T) {
 		}
 	}
 }
+
+func TestEdited(t *testing.T) {
+	all := subject{edits: []edit{{name: "a"}, {name: "b"}, {name: "c"}}}
+	for _, c := range []struct {
+		chosen, want []string
+	}{
+		{nil, []string{"a", "b", "c"}},
+		{[]string{"c"}, []string{"a", "c"}},
+	} {
+		var got []string
+		for _, e := range (options{subject: all, edits: c.chosen}).edited().edits {
+			got = append(got, e.name)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%q: %q", c.chosen, got)
+		}
+	}
+}

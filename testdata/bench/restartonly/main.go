@@ -91,7 +91,7 @@ func (o options) contenders() []contender {
 	all := []contender{
 		{name: "as it comes"},
 		{name: "sockets not held", toml: held},
-		{name: "fast builds", toml: "[build]\nfast = \"auto\"\n"},
+		{name: "no fast builds", toml: "[build]\nfast = \"off\"\n"},
 	}
 	if o.database {
 		all = append(all, contender{name: "no guard", toml: direct}, contender{name: "no guard, sockets not held", toml: held + direct})

@@ -47,12 +47,12 @@ func contenders(o options, p *project) []*contender {
 	}
 	all := []*contender{
 		{name: "by hand: `go build`, stop, start"},
-		{name: "**`devguard run`**", tool: "devguard", args: args, file: "devguard.toml", text: "[watch]\n" + include, long: true},
-		{name: "`devguard run`, `poll = \"1s\"`", tool: "devguard", args: args, file: "devguard.toml", text: "[watch]\npoll = \"1s\"\n" + include, polls: true},
+		{name: "**`devguard run`**", tool: "devguard", args: args, file: "devguard.toml", text: "[watch]\n" + include, long: true, fast: true},
+		{name: "`devguard run`, `poll = \"1s\"`", tool: "devguard", args: args, file: "devguard.toml", text: "[watch]\npoll = \"1s\"\n" + include, polls: true, fast: true},
 		{name: "`air`, 1 ms delay, `-ldflags=-w`", tool: "air", args: []string{"-c", ".air.toml"}, file: ".air.toml", text: airBest},
 	}
 	if p.planned {
-		all = append(all, &contender{name: "`devguard run`, `fast = \"auto\"`", tool: "devguard", args: args, file: "devguard.toml", text: "[build]\nfast = \"auto\"\n", fast: true})
+		all = append(all, &contender{name: "`devguard run`, `fast = \"off\"`", tool: "devguard", args: args, file: "devguard.toml", text: "[build]\nfast = \"off\"\n"})
 	}
 	if o.before != "" {
 		for _, c := range slices.Clone(all) {
