@@ -214,7 +214,7 @@ start_postgres
 test_modules >"$scratch.modules" 2>&1 &
 modules_tested=$!
 devguard_tested=0
-run_tests -timeout=20m -parallel=6 ./... || devguard_tested=$?
+run_tests -timeout=40m -parallel=4 ./... || devguard_tested=$?
 wait "$modules_tested" || { cat "$scratch.modules"; fail "the tests of a module under testdata failed"; }
 cat "$scratch.modules"
 [ "$devguard_tested" = 0 ] || fail "the tests of devguard failed"

@@ -221,7 +221,7 @@ func TestBesideALargeTree(t *testing.T) {
 	var ds [2]*devguard
 	for i, tr := range []tree{small, large} {
 		began := time.Now()
-		ds[i] = tr.run()
+		ds[i] = tr.run("-v")
 		ds[i].wait(0, "build started", nil)
 		t.Logf("%d directories: build started after %d ms, a go list by hand takes %d ms", i*dirs, time.Since(began).Milliseconds(), list.Milliseconds())
 		ds[i].serving("before")
@@ -246,7 +246,8 @@ func TestBesideALargeTree(t *testing.T) {
 	if *campaign && ratio > 1.25 {
 		t.Errorf("a save takes %.2f times as long beside the tree", ratio)
 	}
-	ds[1].wait(0, "instance ready", ofGen(rounds+2)) // the last thing that happens
+	ds[1].wait(0, "instance ready", ofGen(rounds+2))
+	ds[1].wait(0, "build verified", ofGen(rounds+2)) // the last thing that happens
 	before := ds[1].cpu()
 	<-time.After(quiet)
 	if used := ds[1].cpu() - before; used > 1 { // of the garbage collector's timer

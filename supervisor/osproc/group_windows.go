@@ -1,6 +1,7 @@
 package osproc
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"sync"
@@ -26,7 +27,10 @@ func (g *Group) Run(cmd *exec.Cmd) error {
 	g.mu.Lock()
 	g.started = append(g.started, cmd.Process)
 	g.mu.Unlock()
-	return cmd.Wait()
+	if err := cmd.Wait(); !errors.Is(err, exec.ErrWaitDelay) {
+		return err
+	}
+	return nil
 }
 
 // Kill kills the commands. One that has ended is no error.
