@@ -31,6 +31,17 @@ postgres_bin() {
     return 1
 }
 
+# Some kernels leave programs of 32 bits out.
+runs_i386() {
+    local dir
+    dir=$(mktemp -d)
+    printf 'package main\n\nfunc main() {}\n' >"$dir/main.go"
+    local failed=0
+    GOARCH=386 CGO_ENABLED=0 go run "$dir/main.go" >/dev/null 2>&1 || failed=$?
+    rm -rf "$dir"
+    return "$failed"
+}
+
 # The names are those of testdata/browser.
 has_chromium() {
     local name
@@ -163,6 +174,7 @@ case $(pgbouncer --version | head -n 1) in
 *) DEVGUARD_TEST_REQUIRE+=,pgbouncer1.21 ;;
 esac
 if [ "$(uname -m)" = x86_64 ]; then DEVGUARD_TEST_REQUIRE+=,race; else cannot+="|race"; fi
+if runs_i386; then DEVGUARD_TEST_REQUIRE+=,i386; else cannot+="|i386"; fi
 if [ "$(id -u)" = 0 ] && command -v bindfs >/dev/null && [ -e /dev/fuse ]; then
     DEVGUARD_TEST_REQUIRE+=,bindfs
 else

@@ -171,6 +171,10 @@ func (d *devguard) since(mark int) []line {
 // wait returns the first line from mark on with that msg for which ok holds.
 func (d *devguard) wait(mark int, msg string, ok func(line) bool) line {
 	d.t.Helper()
+	limit := limit
+	if msg == "build verified" {
+		limit *= 10 // it has the least priority, and other tests take all there is
+	}
 	timeout := time.After(limit)
 	for at := mark; ; {
 		d.mu.Lock()

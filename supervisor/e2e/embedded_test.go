@@ -119,7 +119,7 @@ func TestEmbeddedDatabase(t *testing.T) {
 			dir := embeddedProject(t, privateDatabase, account)
 			env := []string{"PGAPP_PLANS=idle", "DATABASE_URL=postgres://u:p@elsewhere/d", "PGPORT=1"}
 			address := ""
-			quickest := 1 << 30
+			first, quickest := 0, 1<<30
 			for start := range 4 {
 				d := runPrivate(t, dir, account, env)
 				started := d.wait(0, "embedded Postgres started", nil)
@@ -128,7 +128,7 @@ func TestEmbeddedDatabase(t *testing.T) {
 				d.says("gen=1 is connected to " + u.Host + "/app\n")
 				conn := session(t, u.String())
 				if start == 0 {
-					address = u.Host
+					address, first = u.Host, started.int("ms")
 					must(t, conn, "create table kept (i int)")
 				} else {
 					quickest = min(quickest, started.int("ms"))
@@ -147,8 +147,8 @@ func TestEmbeddedDatabase(t *testing.T) {
 				}
 				serverStops(t, dir)
 			}
-			if quickest >= 1000 {
-				t.Errorf("with its data there, the server serves after %d ms", quickest)
+			if quickest >= first {
+				t.Errorf("with its data there, the server serves after %d ms, and without after %d", quickest, first)
 			}
 		})
 	}

@@ -386,7 +386,10 @@ func chat(c net.Conn) {
 func TestHangUpLeavesRequests(t *testing.T) {
 	t.Parallel()
 	s := runStreams(t, "grace = '2m'\n")
-	const each = 100
+	each := 30 // a busy machine with hundreds at once does not send a download's next piece in time
+	if *campaign {
+		each = 100
+	}
 	var lost []string
 	var mu sync.Mutex
 	var answered sync.WaitGroup

@@ -128,7 +128,7 @@ func (row holding) command(t *testing.T) []string {
 	}
 	var exit *exec.ExitError
 	if err := exec.Command(app).Run(); !errors.As(err, &exit) { // it wants an argument, and exits
-		testneed.Skip(t, "programs of 32 bits", err)
+		testneed.Skip(t, "i386", err)
 	}
 	if row.root && os.Getuid() != 0 {
 		testneed.Skip(t, "root", errors.New("the option is for root alone"))
