@@ -101,7 +101,7 @@ func whyNot(err error) reload.Refusal {
 	return reload.Refusal{Kind: doesNotBuild, Text: doesNotBuild}
 }
 
-// waysOf returns what goes on with which way an edit of a file would be built; "" when nobody knows. The go
+// waysOf returns what says which way an edit of a file would be built; "" when nobody knows. The go
 // command is asked how it would build the package when that is called first.
 func waysOf(survey func() (*fastbuild.Plan, error)) func(file string) string {
 	survey = sync.OnceValues(survey)
@@ -116,11 +116,11 @@ func waysOf(survey func() (*fastbuild.Plan, error)) func(file string) string {
 		}
 		switch {
 		case refusal != nil:
-			return "; the go command builds an edit of it: " + refusal.Error()
+			return "the go command builds an edit of it: " + refusal.Error()
 		case strings.HasSuffix(file, ".go"):
-			return "; an edit that keeps its imports and directives is built without the go command"
+			return "an edit that keeps its imports and directives is built without the go command"
 		default:
-			return "; an edit of it is built without the go command"
+			return "an edit of it is built without the go command"
 		}
 	}
 }

@@ -353,10 +353,10 @@ func TestWayOf(t *testing.T) {
 		return survey(t.Context(), build.Request{Dir: dir, Package: ".", Env: environ}, t.TempDir())
 	})
 	for name, want := range map[string]string{
-		"main.go":       "; an edit that keeps its imports and directives is built without the go command",
-		"a.html":        "; an edit of it is built without the go command",
-		"asm/asm.go":    "; the go command builds an edit of it: the package has assembly or objects: example.com/way/asm",
-		"asm/asm_all.s": "; the go command builds an edit of it: a file changed that is not compiled",
+		"main.go":       "an edit that keeps its imports and directives is built without the go command",
+		"a.html":        "an edit of it is built without the go command",
+		"asm/asm.go":    "the go command builds an edit of it: the package has assembly or objects: example.com/way/asm",
+		"asm/asm_all.s": "the go command builds an edit of it: a file changed that is not compiled",
 	} {
 		if got := wayOf(filepath.Join(dir, name)); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %s", name, got)

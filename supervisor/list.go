@@ -143,7 +143,9 @@ func Classifier(ctx context.Context, cfg *config.Config, environ []string, log *
 	return func(path string) classify.Class {
 		c := rules.Explain(path)
 		if c.Source {
-			c.Reason += wayOf(path)
+			if way := wayOf(path); way != "" {
+				c.Reason += "; " + way
+			}
 		}
 		return c
 	}, nil

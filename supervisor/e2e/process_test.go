@@ -225,7 +225,12 @@ func TestStubbornAppIsReplaced(t *testing.T) {
 	}
 	slices.Sort(took)
 	t.Logf("from stopping to started: %v", took)
-	if least := took[0]; least < grace || least > grace+200*time.Millisecond {
+	// In a campaign, on a machine of its own, that holds for most.
+	judged := took[0]
+	if *campaign {
+		judged = took[rounds/2]
+	}
+	if took[0] < grace || judged > grace+200*time.Millisecond {
 		t.Errorf("replaced after %v, the grace is %v", took, grace)
 	}
 }
