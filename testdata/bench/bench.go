@@ -194,7 +194,7 @@ func (e *entry) rest(ctx context.Context) error {
 			say("%s verifies nothing", e.name)
 			e.verifies = false
 		}
-		if err := wait(ctx, 200*time.Millisecond); err != nil {
+		if err := run.Pause(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 	}

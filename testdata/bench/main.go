@@ -40,7 +40,7 @@ func main() {
 	flag.StringVar(&name, "subject", "shop", "what is edited: shop, or small, mid, large, which serve at once and need no database")
 	flag.BoolVar(&o.keep, "keep", false, "keep the work directory with the tools' logs")
 	flag.Parse()
-	o.only, o.edits = words(only), words(edits)
+	o.only, o.edits = run.Words(only), run.Words(edits)
 	if i := slices.IndexFunc(subjects, func(s subject) bool { return s.name == name }); i >= 0 {
 		o.subject = subjects[i]
 	}
@@ -87,16 +87,6 @@ func (o options) check(args []string) error {
 		}
 	}
 	return nil
-}
-
-// words are the elements of a comma list.
-func words(list string) (out []string) {
-	for word := range strings.SplitSeq(list, ",") {
-		if word = strings.TrimSpace(word); word != "" {
-			out = append(out, word)
-		}
-	}
-	return out
 }
 
 // edited is the subject with the edits that were asked for.

@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"example.com/bench/run"
 )
 
 // sample is what one save cost.
@@ -125,16 +127,7 @@ func (e *entry) pause(ctx context.Context) error {
 			return err
 		}
 	}
-	return wait(ctx, every)
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return run.Pause(ctx, every)
 }
 
 // client opens a connection for each request, as clients of a server that was

@@ -103,7 +103,7 @@ const every = time.Millisecond
 // await asks by fresh connections until the program answers with that word.
 func (a *app) await(ctx context.Context, want string) (at time.Time, err error) {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end) && ctx.Err() == nil; pause(ctx, every) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end) && ctx.Err() == nil; run.Pause(ctx, every) {
 		answer, err := client.Get(a.url)
 		if err != nil {
 			continue
@@ -115,11 +115,4 @@ func (a *app) await(ctx context.Context, want string) (at time.Time, err error) 
 		}
 	}
 	return at, fmt.Errorf("%s was never served at %s", want, a.url)
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

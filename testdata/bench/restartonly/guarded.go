@@ -137,7 +137,7 @@ const unsuspicious = 2100 * time.Millisecond
 // ask asks for a restart.
 func (g *guarded) ask(ctx context.Context, by string) (want string, begun time.Time, err error) {
 	if by == bySave {
-		pause(ctx, time.Until(g.ready.Add(unsuspicious)))
+		run.Pause(ctx, time.Until(g.ready.Add(unsuspicious)))
 		begun = time.Now()
 		want, err = g.change()
 		return want, begun, err
@@ -145,7 +145,7 @@ func (g *guarded) ask(ctx context.Context, by string) (want string, begun time.T
 	if want, err = g.change(); err != nil {
 		return "", begun, err
 	}
-	pause(ctx, rest)
+	run.Pause(ctx, rest)
 	r, err := g.request(ctx)
 	if err != nil {
 		return "", begun, err
@@ -187,7 +187,7 @@ func (g *guarded) request(ctx context.Context) (*http.Request, error) {
 // awaitReady reads the log until a generation is ready, and returns when its lines were written.
 func (g *guarded) awaitReady(ctx context.Context) (map[string]time.Time, error) {
 	at := map[string]time.Time{}
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end) && ctx.Err() == nil; pause(ctx, 20*time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end) && ctx.Err() == nil; run.Pause(ctx, 20*time.Millisecond) {
 		text, err := os.ReadFile(g.log)
 		if err != nil {
 			return nil, err

@@ -39,16 +39,12 @@ func main() {
 	flag.StringVar(&before, "before", "", "other checkouts of devguard, measured beside this one, as a comma list")
 	flag.BoolVar(&o.keep, "keep", false, "keep the work directory with the logs")
 	flag.Parse()
-	o.only, o.before = words(only), words(before)
+	o.only, o.before = run.Words(only), run.Words(before)
 	if err := o.check(flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "restartonly: error:", err)
 		os.Exit(2)
 	}
 	run.Main("restartonly", func(ctx context.Context) error { return compare(ctx, o) })
-}
-
-func words(list string) []string {
-	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 type options struct {
@@ -177,7 +173,7 @@ func inTurns(ctx context.Context, measures []func() error) error {
 		if err := measures[i](); err != nil {
 			return err
 		}
-		pause(ctx, rest)
+		run.Pause(ctx, rest)
 	}
 	return ctx.Err()
 }

@@ -106,7 +106,7 @@ func (a *app) save(ctx context.Context) (time.Duration, error) {
 // await asks by fresh connections until the app answers with that version.
 func (a *app) await(ctx context.Context, want string) error {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
-	for end := time.Now().Add(time.Minute); time.Now().Before(end) && ctx.Err() == nil; pause(ctx, 5*time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end) && ctx.Err() == nil; run.Pause(ctx, 5*time.Millisecond) {
 		answer, err := client.Get(a.url + "/version")
 		if err != nil {
 			continue

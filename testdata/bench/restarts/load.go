@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"example.com/bench/run"
 )
 
 // tally is what clients have seen. Event streams end with their process and are not counted.
@@ -57,7 +59,7 @@ func load(url string) *clients {
 				default:
 					follow(ctx, url+"/events")
 				}
-				pause(ctx, 20*time.Millisecond)
+				run.Pause(ctx, 20*time.Millisecond)
 			}
 		})
 	}

@@ -111,18 +111,11 @@ func (c *contender) turn(ctx context.Context, work string, restarts int) (err er
 			return err
 		}
 		c.seen.served = append(c.seen.served, served)
-		pause(ctx, 500*time.Millisecond)
+		run.Pause(ctx, 500*time.Millisecond)
 	}
 	c.seen.add(clients.stop())
 	if c.cost {
 		return c.paid.measure(ctx, a)
 	}
 	return ctx.Err()
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

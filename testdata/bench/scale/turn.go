@@ -133,7 +133,7 @@ func (t *turn) measureStart(ctx context.Context) (err error) {
 // nothing else is to be done.
 func (t *turn) awaitPlan(ctx context.Context) error {
 	for end := time.Now().Add(5 * time.Minute); t.fast && time.Now().Before(end); {
-		if err := pause(ctx, 10*time.Second); err != nil {
+		if err := run.Pause(ctx, 10*time.Second); err != nil {
 			return err
 		}
 		t.versions++
@@ -154,14 +154,14 @@ func (t *turn) measureIdle(ctx context.Context) error {
 	if t.tool == "" {
 		return nil
 	}
-	if err := pause(ctx, 3*time.Second); err != nil { // what follows a start is over
+	if err := run.Pause(ctx, 3*time.Second); err != nil { // what follows a start is over
 		return err
 	}
 	before, err := lookAt(t.process.Cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
-	if err := pause(ctx, t.idle); err != nil {
+	if err := run.Pause(ctx, t.idle); err != nil {
 		return err
 	}
 	now, err := lookAt(t.process.Cmd.Process.Pid)
@@ -229,7 +229,7 @@ func (t *turn) measureSave(ctx context.Context, what, file string, answer func(s
 		return err
 	}
 	t.add(what, run.Milliseconds(time.Since(begun)))
-	return pause(ctx, 300*time.Millisecond)
+	return run.Pause(ctx, 300*time.Millisecond)
 }
 
 // served waits until a save is served, which by hand somebody has to do.
@@ -271,7 +271,7 @@ func (t *turn) measureOverflow(ctx context.Context) error {
 		return errors.Join(errors.New("the kernel's queue has not run over"), err)
 	}
 	t.addWork(rescan, before, 1)
-	return firstError(os.Remove(flood+"0"), os.Remove(flood+"1"), pause(ctx, time.Second))
+	return firstError(os.Remove(flood+"0"), os.Remove(flood+"1"), run.Pause(ctx, time.Second))
 }
 
 // measureCheckout takes the time from the end of git, whose own time says nothing of the contenders.
@@ -284,7 +284,7 @@ func (t *turn) measureCheckout(ctx context.Context) error {
 		return err
 	}
 	t.add(checkout, run.Milliseconds(time.Since(begun)))
-	return pause(ctx, time.Second)
+	return run.Pause(ctx, time.Second)
 }
 
 func (t *turn) git(ctx context.Context, args ...string) error {
@@ -317,18 +317,9 @@ func (t *turn) await(ctx context.Context, text string) error {
 		if err := t.process.Exited(); err != nil && t.tool != "" {
 			return err
 		}
-		if err := pause(ctx, 5*time.Millisecond); err != nil {
+		if err := run.Pause(ctx, 5*time.Millisecond); err != nil {
 			return err
 		}
 	}
 	return fmt.Errorf("%q was never served\n%s", text, run.Tail(t.log))
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }
