@@ -61,19 +61,19 @@ func (s *Supervisor) verify(e reload.Verify) doer {
 			ev.Err = fmt.Errorf("build again to verify what is served: %w", res.Err)
 			return ev // the plan that there is stays, with the program that it is of
 		}
-		if res.Digest != e.Binary && (ofIt == nil || ofIt.Outdated(ctx, dir) != nil) {
+		switch {
+		case res.Digest == e.Binary:
+			os.RemoveAll(filepath.Dir(res.Out)) // nobody needs it twice
+		case ofIt == nil || ofIt.Outdated(ctx, dir) != nil:
 			// No fault of a fast build: there was none, or it may well be another program by now.
 			os.RemoveAll(filepath.Dir(res.Out))
 			ev.Brings = func() { s.plan, s.planned = nil, change.Digest{} }
 			return ev
-		}
-		ev.Binary = res.Digest
-		if res.Digest == e.Binary {
-			os.RemoveAll(filepath.Dir(res.Out)) // nobody needs it twice
-		} else {
+		default:
 			ev.Path = res.Out
 			ev.Kept, ev.Err = keepDifference(s.StateDir.Path(), e, res.Out, plan)
 		}
+		ev.Binary = res.Digest
 		if err != nil {
 			ev.Refused, ev.Lasting = whyNot(err), lasting(err)
 		}

@@ -60,7 +60,7 @@ func before(repo, pkg string) contender {
 
 // contenders are the ways of running a main package.
 func contenders(pkg string) []contender {
-	return []contender{
+	return append([]contender{
 		{
 			name: floorName,
 			does: "by hand: `go build`, stop the old one, start the new one",
@@ -81,6 +81,12 @@ func contenders(pkg string) []contender {
 			file: "devguard.toml",
 			text: "[app]\npackage = \"" + pkg + "\"\n[build]\nfast = \"off\"\n",
 		},
+	}, peers(pkg)...)
+}
+
+// peers are what people use today, at their defaults and at their best.
+func peers(pkg string) []contender {
+	return []contender{
 		{
 			name: "air",
 			does: "`air`",
