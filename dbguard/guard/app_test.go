@@ -28,8 +28,9 @@ func TestMain(m *testing.M) {
 }
 
 // appMain is the app. Each state is "idle", "tx" (an open transaction with a
-// row lock), "query" (a long query inside such a transaction) or "temp"
-// (temporary table, prepared statement, advisory lock, LISTEN).
+// row lock), "query" (a long query inside such a transaction, which the server does
+// not end by itself), "checked" (one that it ends, as connectionCheck has it) or
+// "temp" (temporary table, prepared statement, advisory lock, LISTEN).
 func appMain(states []string) error {
 	for i, state := range states {
 		conn, err := pgconn.Connect(context.Background(), os.Getenv("DATABASE_URL"))
@@ -38,13 +39,13 @@ func appMain(states []string) error {
 		}
 		lock := fmt.Sprintf("begin; update things set n = n + 1 where id = %d", i+1)
 		sql := map[string]string{
-			"idle": "select 1", "tx": lock, "query": lock,
+			"idle": "select 1", "tx": lock, "query": lock + "; " + unchecked, "checked": lock,
 			"temp": "create temp table t (a int); prepare p as select 1; select pg_advisory_lock(7); listen x",
 		}[state]
 		if _, err := conn.Exec(context.Background(), sql).ReadAll(); err != nil {
 			return err
 		}
-		if state == "query" {
+		if state == "query" || state == "checked" {
 			conn.Frontend().SendQuery(&pgproto3.Query{String: "select pg_sleep(600)"})
 			if err := conn.Frontend().Flush(); err != nil { // it is on its way before we say that we are ready
 				return err
@@ -54,6 +55,10 @@ func appMain(states []string) error {
 	fmt.Println("ready")
 	select {}
 }
+
+// unchecked takes connectionCheck back where the server knows it (14 on): on a busy machine a drain
+// may begin more than a second after the kill.
+const unchecked = "select set_config(name, '0', false) from pg_settings where name = 'client_connection_check_interval'"
 
 // app is a running app.
 type app struct{ cmd *exec.Cmd }

@@ -222,7 +222,7 @@ func TestAServerThatIsFull(t *testing.T) {
 	// after the kill, until the server notices that its clients are gone.
 	g, log := open(t, Options{Env: []string{"DATABASE_URL=" + s.URL(dev)}, Databases: []Database{{DrainTimeout: 10 * time.Second}}})
 	settle(t, g)
-	a := startApp(t, appEnv(t, g, 1, "DATABASE_URL="+s.URL(dev)), "query query query query query")
+	a := startApp(t, appEnv(t, g, 1, "DATABASE_URL="+s.URL(dev)), "checked checked checked checked checked")
 	g.RecordSockets(1, []int{a.pid()})
 	awaitDial(t, g)
 	a.kill()

@@ -254,7 +254,7 @@ func TestTrouble(t *testing.T) {
 		{"not Postgres", "postgres://dev:" + password + "@" + garbage.Addr().String() + "/app?sslmode=disable", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			g, log := open(t, Options{Databases: []Database{{DrainTimeout: 200 * time.Millisecond}}})
+			g, log := open(t, Options{Databases: []Database{{DrainTimeout: 2 * time.Second}}})
 			for gen := 1; gen <= 3; gen++ {
 				appEnv(t, g, gen, "DATABASE_URL="+c.url)
 				g.RecordSockets(gen, []int{os.Getpid()})

@@ -7,8 +7,9 @@ import (
 	"github.com/devguard/devguard/supervisor/change"
 )
 
-// A hook that runs maxRuns times within loopWindow without an edit elsewhere
-// feeds itself.
+// A hook whose files change while it runs, maxRuns times in a row within loopWindow
+// without an edit elsewhere, feeds itself. One such run proves nothing: it may be the
+// user's next save, or the second half of one.
 const (
 	maxRuns    = 3
 	loopWindow = 10 * time.Second
@@ -21,7 +22,7 @@ type hook struct {
 	late       bool          // due since a round that the failure of another has ended
 	held       bool          // said to be waiting for git
 	ran        int           // the round that it last ran in, of State.rounds
-	runs       []time.Time   // since the last edit elsewhere
+	runs       []time.Time   // since the last edit elsewhere, and since the last that its files were the same after
 	asked      []change.Path // what asked for it since its last run began
 	last       []change.Path // what asked for that run
 }
@@ -246,7 +247,11 @@ func (m *machine) hookThen(spec Hook) {
 func (m *machine) suspendLoop(i int) {
 	h := &m.hooks[i]
 	last := h.state.ok()
-	if len(recent(h.runs, m.now)) < maxRuns || m.hookTree(i).Watch == last {
+	if m.hookTree(i).Watch == last {
+		h.runs = nil
+		return
+	}
+	if len(recent(h.runs, m.now)) < maxRuns {
 		return
 	}
 	h.state = suspended{last}

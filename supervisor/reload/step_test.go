@@ -508,6 +508,35 @@ func TestHookThatFeedsItselfIsSuspended(t *testing.T) {
 	}
 }
 
+// Saves of a hook's file in quick succession are the user's, also when some are seen while the hook runs.
+func TestSavesWhileAHookRunsAreNoLoop(t *testing.T) {
+	w := served(t, hooks(1))
+	before := w.said(LogHookFinished)
+	save := func(n uint64) {
+		w.tree.Hooks[0].Watch = digest(n)
+		w.step(Changed{change.Set{Snapshot: w.snap(), At: w.now, Paths: []change.Path{{Name: "/schema", Class: classify.Class{Hooks: []int{0}}}}}})
+		w.pass(time.Second / 2)
+	}
+	runs := func() {
+		h, ok := w.inFlight("hook")
+		if !ok {
+			t.Fatal("no hook runs")
+		}
+		w.answer(h, false)
+		w.calmHooks()
+		w.pass(time.Second / 2)
+	}
+	for n := uint64(2); n < 20; n += 2 {
+		save(n)
+		save(n + 1) // while the hook runs
+		runs()
+		runs()
+	}
+	if n := w.said(LogHookFinished) - before; n != 2*9 || w.said(LogHookSuspended) != 0 {
+		t.Fatalf("it ran %d times, and was suspended %d times", n, w.said(LogHookSuspended))
+	}
+}
+
 // calmHooks answers everything but hooks.
 func (w *world) calmHooks() {
 	for i := 0; i < len(w.flight); i++ {
