@@ -81,7 +81,6 @@ func crowd(t *testing.T, s *pgtest.Server, url string, want mode) {
 	const clients = 500
 	// Behind the pool of 20 the queries are cancelled 20 at a time: let that take its time. When it is
 	// over, a session that is closed makes way for the query of the next one, which nobody cancels.
-	const patience = time.Minute
 	g, log := open(t, Options{Databases: auto(Database{DrainTimeout: patience})})
 	led := through(t, g, 1, url)
 	first := connection(t, led)

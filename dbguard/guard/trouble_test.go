@@ -142,12 +142,12 @@ func (w *strait) copy(to, from net.Conn, server bool) {
 	}
 }
 
-// within fails the test when f takes longer.
+// within fails the test when f takes longer, also on a starved machine.
 func within(t *testing.T, limit time.Duration, what string, f func()) {
 	t.Helper()
 	begun := time.Now()
 	f()
-	if took := time.Since(begun); took > limit {
+	if took := time.Since(begun); took > limit+starved {
 		t.Errorf("%s took %v, more than %v", what, took, limit)
 	} else {
 		t.Logf("%s took %v", what, took)

@@ -52,12 +52,8 @@ func testEnd(t *testing.T, s *pgtest.Server) {
 			l := open(t, s.URL(pgtest.Conn{}))
 			c.do(l, o)
 			l.taken()
-			start := time.Now()
 			l.End(fatal)
 			report := l.report()
-			if took := time.Since(start); took > time.Second {
-				t.Errorf("it took %v", took)
-			}
 			if c.name == "pipeline without Sync" {
 				report.Cancelled = false // chance: the undoing may still be under way
 			}
@@ -133,12 +129,11 @@ func testHalfClosed(t *testing.T, s *pgtest.Server) {
 	l := open(t, s.URL(pgtest.Conn{}))
 	l.say(&pgproto3.Query{String: "copy (select repeat('x', 1000) from generate_series(1, 1000000)) to stdout"})
 	o.until("ClientWrite", waits(l))
-	start := time.Now()
 	if err := l.conn.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	if r := l.report(); r != (Report{Cancelled: true, Clean: true}) || time.Since(start) > time.Second {
-		t.Errorf("after %v: %+v", time.Since(start), r)
+	if r := l.report(); r != (Report{Cancelled: true, Clean: true}) {
+		t.Errorf("%+v", r)
 	}
 }
 

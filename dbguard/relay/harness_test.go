@@ -95,7 +95,7 @@ func openWith(t testing.TB, url string, so session.Options, changes ...change) *
 		l.cancels.Add(1)
 		return cancelRequest(ctx, l.up)
 	}}
-	var o Options
+	o := Options{FinishTimeout: patience / 2} // the orderly end has all the time that a busy machine needs
 	for _, c := range changes {
 		c(&client, &up, &o)
 	}

@@ -162,13 +162,12 @@ func goEnv(ctx context.Context, dir string, env []string, name string) (string, 
 	cmd := exec.CommandContext(ctx, "go", "env", "-json=false", name) // GOFLAGS=-json is obeyed here too
 	cmd.Dir, cmd.Env = dir, environ(env, dir)
 	cmd.WaitDelay = killWait
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	if err := osproc.Run(cmd); err != nil {
 		return "", fmt.Errorf("ask for %[1]s (go env %[1]s): %[2]w: %[3]s", name, err, strings.TrimSpace(stderr.String()))
 	}
-	return strings.TrimSpace(string(out)), nil
+	return strings.TrimSpace(out.String()), nil
 }
 
 func (r Request) goflags(ctx context.Context) (string, error) {

@@ -227,7 +227,7 @@ func TestDebug(t *testing.T) {
 	main, port := filepath.Join(dir, "main.go"), freePort(t)
 	url := "http://127.0.0.1:" + port
 	d, listen := debug(t, dir, []string{"PORT=" + port}, ".", "--", "-a", "b c")
-	if l := d.ready(); l.str("rule") != "listening" {
+	if l := d.ready(); !l.readyBy("listening") {
 		t.Errorf("ready by %q", l.str("rule"))
 	}
 	if want := "started [-a b c] 1 0\n"; d.out.String() != want {

@@ -171,10 +171,17 @@ func (d *devguard) since(mark int) []line {
 // wait returns the first line from mark on with that msg for which ok holds.
 func (d *devguard) wait(mark int, msg string, ok func(line) bool) line {
 	d.t.Helper()
-	limit := limit
-	if msg == "build verified" {
-		limit *= 10 // it has the least priority, and other tests take all there is
-	}
+	return d.waitWithin(limit, mark, msg, ok)
+}
+
+// verified waits for the end of a verification, which has the least priority while other tests take all there is.
+func (d *devguard) verified(mark int, ok func(line) bool) line {
+	d.t.Helper()
+	return d.waitWithin(10*limit, mark, "build verified", ok)
+}
+
+func (d *devguard) waitWithin(limit time.Duration, mark int, msg string, ok func(line) bool) line {
+	d.t.Helper()
 	timeout := time.After(limit)
 	for at := mark; ; {
 		d.mu.Lock()
@@ -219,6 +226,12 @@ func (d *devguard) log() string {
 
 // ready waits until the first generation serves.
 func (d *devguard) ready() line { d.t.Helper(); return d.wait(0, "instance ready", nil) }
+
+// readyBy reports whether an "instance ready" is by that rule. By default an app that has run for a second is ready,
+// too: a busy machine may not have got it to listen by then.
+func (l line) readyBy(rule string) bool {
+	return l.str("rule") == rule || rule == "listening" && l.str("rule") == "alive" && l.int("ms") >= 1000
+}
 
 // stop ends devguard like Ctrl-C and returns its exit code.
 func (d *devguard) stop() int {

@@ -26,7 +26,7 @@ func TestFastBuilds(t *testing.T) {
 	dir, url := fastProject(t), "http://127.0.0.1:"+port
 	d := run(t, dir, []string{"PORT=" + port}, "-v")
 	d.ready()
-	if l := d.wait(0, "build verified", nil); l.str("reason") != "" {
+	if l := d.verified(0, nil); l.str("reason") != "" {
 		t.Fatal(l.Raw)
 	}
 	mark := d.mark()
@@ -35,7 +35,7 @@ func TestFastBuilds(t *testing.T) {
 	if l := d.wait(mark, "build finished", nil); l.str("way") != "fast" {
 		t.Errorf("an edit of a variable: %s", l.Raw)
 	}
-	d.wait(mark, "build verified", nil)
+	d.verified(mark, nil)
 
 	mark = d.mark()
 	edit(t, filepath.Join(dir, "lib", "lib.go"), "(text[:]) }", "(text[:]) } // marked")
@@ -43,14 +43,14 @@ func TestFastBuilds(t *testing.T) {
 	if l := d.wait(mark, "build finished", nil); l.str("way") != "fast" {
 		t.Errorf("an edit of a comment: %s", l.Raw)
 	}
-	d.wait(mark, "build verified", nil)
+	d.verified(mark, nil)
 
 	mark = d.mark()
 	edit(t, filepath.Join(dir, "lib", "lib.go"), "package lib\n", "package lib\n\nimport _ \"strings\"\n")
 	if l := d.wait(mark, "build finished", nil); l.str("way") != "fast" {
 		t.Errorf("an import of what is linked already: %s", l.Raw)
 	}
-	d.wait(mark, "build verified", nil)
+	d.verified(mark, nil)
 
 	mark = d.mark()
 	edit(t, filepath.Join(dir, "lib", "lib.go"), "\"strings\"", "\"container/ring\"")
@@ -87,10 +87,10 @@ func TestFastBuildThatDiffersIsReplaced(t *testing.T) {
 	dir, url := fastProject(t), "http://127.0.0.1:"+port
 	d := run(t, dir, []string{"PORT=" + port}, "-v")
 	d.ready()
-	d.wait(0, "build verified", nil)
+	d.verified(0, nil)
 	mark := d.mark()
 	edit(t, filepath.Join(dir, "lib", "lib.go"), "'1'", "'2'")
-	d.wait(mark, "build verified", nil)
+	d.verified(mark, nil)
 	falsify(t, filepath.Join(dir, ".devguard", "app", "objects"), "mark-v2.", "mark-vX.")
 	for gen := range 9 { // of an earlier run
 		write(t, filepath.Join(dir, ".devguard", "app", fmt.Sprint("differs-", gen), "fast"), "old")

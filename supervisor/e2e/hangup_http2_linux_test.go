@@ -86,7 +86,11 @@ func TestHangUpSparesGRPC(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			uses := map[string]string{"uses.go": "package main\n\nimport \"google.golang.org/grpc\"\n\nfunc init() { " + row.uses + " }\n"}
-			s := runStreams(t, "grace = '1s'\n"+row.command, grpc, uses)
+			grace := "grace = '2m'\n" // which nobody waits for
+			if row.spared {
+				grace = "grace = '1s'\n"
+			}
+			s := runStreams(t, grace+row.command, grpc, uses)
 			request(t, s.addr, "/ticks")
 			exited, _, hungUp := s.restart()
 			if (exited.str("signal") == "SIGKILL") != row.spared || (hungUp == 0) != row.spared {

@@ -79,7 +79,7 @@ func TestHeldSocketCrashLoop(t *testing.T) {
 			d, dir, addr := heldApp(t, func(d *devguard) {
 				edit(t, filepath.Join(d.cmd.Dir, "devguard.toml"), "hold_sockets = true", fmt.Sprintf("hold_sockets = %v", hold))
 			})
-			write(t, filepath.Join(dir, "sockets"), "tag save1\nlisten "+addr+"\nsleep 10ms\nexit 1")
+			saveWhole(t, filepath.Join(dir, "sockets"), "tag save1\nlisten "+addr+"\nsleep 10ms\nexit 1")
 			last := ""
 			told := func() bool {
 				answer, err := talk(t, addr, "GET / HTTP/1.1\r\n\r\n")

@@ -73,6 +73,7 @@ class Page(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args): pass
 host, port = os.environ["ADDR"].split(":")
 server = http.server.ThreadingHTTPServer((host, int(port)), Page)
+server.daemon_threads = False # the end waits for them
 def stop(*args):
     threading.Thread(target=server.shutdown).start()
 signal.signal(signal.SIGTERM, stop)

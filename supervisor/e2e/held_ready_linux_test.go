@@ -27,9 +27,9 @@ func TestHeldSocketReadiness(t *testing.T) {
 			d, dir := heldAt(t, addr, strings.ReplaceAll(toml, "ADDR", addr), nil)
 			mark := d.mark()
 			stamp := filepath.Join(t.TempDir(), "stamp")
-			write(t, filepath.Join(dir, "sockets"), "tag save1\nsleep 100ms\nstamp "+stamp+"\nlisten "+addr)
+			saveWhole(t, filepath.Join(dir, "sockets"), "tag save1\nsleep 100ms\nstamp "+stamp+"\nlisten "+addr)
 			l := d.wait(mark, "instance ready", nil)
-			if l.str("rule") != rule || l.time(t).Before(stamped(t, stamp)) {
+			if !l.readyBy(rule) || l.time(t).Before(stamped(t, stamp)) {
 				t.Errorf("ready too early: %s", l.Raw)
 			}
 			d.serves("http://"+addr, "save1")
@@ -110,7 +110,7 @@ func TestDebuggerIsNotTheApp(t *testing.T) {
 func TestHeldSocketQueue(t *testing.T) {
 	d, dir, addr := heldApp(t, nil)
 	mark := d.mark()
-	write(t, filepath.Join(dir, "sockets"), "sleep 1h")
+	saveWhole(t, filepath.Join(dir, "sockets"), "sleep 1h")
 	d.wait(mark, "instance started", nil)
 	for i := range 300 {
 		c, err := net.Dial("tcp", addr)
@@ -134,12 +134,12 @@ func TestServerSpeaksFirst(t *testing.T) {
 	d, dir, addr := heldApp(t, nil)
 	d.save(dir, addr, 1)
 	mark := d.mark()
-	write(t, filepath.Join(dir, "sockets"), "tag save2\nlinger 2s\nlisten "+addr)
+	saveWhole(t, filepath.Join(dir, "sockets"), "tag save2\nlinger 2s\nlisten "+addr)
 	d.wait(mark, "instance ready", nil)
 	mark = d.mark()
 	app := d.named(t, "/listens sockets")
 	_, port, _ := strings.Cut(addr, ":")
-	write(t, filepath.Join(dir, "sockets"), "tag save3\nlisten "+addr)
+	saveWhole(t, filepath.Join(dir, "sockets"), "tag save3\nlisten "+addr)
 	if !poll(limit, func() bool { return !holdsPort(app, port) }) {
 		t.Fatalf("the app does not close its listener\n%s", d.log())
 	}
@@ -185,11 +185,11 @@ func TestHeldSocketNotReady(t *testing.T) {
 		t.Run(fmt.Sprintf("hold=%v", hold), func(t *testing.T) {
 			t.Parallel()
 			addr := "127.0.0.1:" + freePort(t)
-			d, dir := heldAt(t, addr, "[ready]\ntcp = '"+addr+"'\ntimeout = '1s'\n", func(d *devguard) {
+			d, dir := heldAt(t, addr, "[ready]\ntcp = '"+addr+"'\ntimeout = '5s'\n", func(d *devguard) {
 				edit(t, filepath.Join(d.cmd.Dir, "devguard.toml"), "hold_sockets = true", fmt.Sprintf("hold_sockets = %v", hold))
 			})
 			mark := d.mark()
-			write(t, filepath.Join(dir, "sockets"), "sleep 1h")
+			saveWhole(t, filepath.Join(dir, "sockets"), "sleep 1h")
 			d.wait(mark, "instance not ready", nil)
 			if !poll(limit, func() bool { return refuses(addr) }) {
 				t.Error("somebody listens")
@@ -223,7 +223,7 @@ func TestHeldSocketMPTCP(t *testing.T) {
 			continue
 		}
 		mark := d.mark()
-		write(t, filepath.Join(dir, ".env"), "GODEBUG="+setting+"\n")
+		saveWhole(t, filepath.Join(dir, ".env"), "GODEBUG="+setting+"\n")
 		d.wait(mark, "instance ready", func(l line) bool { return l.int("gen") == gen })
 		d.serves("http://"+addr, "v0")
 	}
@@ -238,7 +238,7 @@ func TestHeldSocketMPTCP(t *testing.T) {
 func TestHeldSocketIsNotInUse(t *testing.T) {
 	d, dir, addr := heldApp(t, nil)
 	mark := d.mark()
-	write(t, filepath.Join(dir, "sockets"), "listen "+addr+"\nsleep 300ms\nexit 1")
+	saveWhole(t, filepath.Join(dir, "sockets"), "listen "+addr+"\nsleep 300ms\nexit 1")
 	d.wait(mark, "instance exited", func(l line) bool { return l.int("code") == 1 })
 	d.wait(mark, "instance waiting", nil)
 	d.save(dir, addr, 2)
@@ -262,7 +262,7 @@ func TestFrontIsNotInUse(t *testing.T) {
 	d.ready()
 	d.serves("http://"+addr, "save0")
 	mark := d.mark()
-	write(t, filepath.Join(dir, "sockets"), "listen "+addr+"\nsleep 300ms\nexit 1")
+	saveWhole(t, filepath.Join(dir, "sockets"), "listen "+addr+"\nsleep 300ms\nexit 1")
 	d.wait(mark, "instance exited", func(l line) bool { return l.int("code") == 1 })
 	d.wait(mark, "instance waiting", nil)
 	d.save(dir, addr, 2)
@@ -285,7 +285,7 @@ func TestPortOfAnotherAddress(t *testing.T) {
 	}
 	defer other.Close()
 	mark := d.mark()
-	write(t, filepath.Join(dir, "sockets"), "exit 1")
+	saveWhole(t, filepath.Join(dir, "sockets"), "exit 1")
 	d.wait(mark, "instance exited", func(l line) bool { return l.int("code") == 1 })
 	d.save(dir, addr, 2)
 	if log := d.log(); strings.Contains(log, "in use by process") {
@@ -301,7 +301,7 @@ func TestHeldSocketOfAnotherFamily(t *testing.T) {
 	port := freePort(t)
 	d, dir := heldAt(t, "0.0.0.0:"+port, "[ready]\nhttp = '/'\n", nil)
 	mark := d.mark()
-	write(t, filepath.Join(dir, "sockets"), "tag save1\nlisten [::1]:"+port)
+	saveWhole(t, filepath.Join(dir, "sockets"), "tag save1\nlisten [::1]:"+port)
 	if l := d.wait(mark, "instance ready", nil); l.str("rule") != "http" {
 		t.Errorf("ready: %s", l.Raw)
 	}

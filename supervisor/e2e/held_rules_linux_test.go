@@ -174,7 +174,7 @@ func (row holding) play(t *testing.T, hold bool) {
 			addr = fill(row.serves)
 		}
 		if i > 0 {
-			write(t, filepath.Join(dir, "sockets"), script(i))
+			saveWhole(t, filepath.Join(dir, "sockets"), script(i))
 		}
 		switch {
 		case strings.HasPrefix(row.scripts[i], "exit"):

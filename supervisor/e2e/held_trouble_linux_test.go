@@ -49,7 +49,7 @@ func heldAt(t *testing.T, addr, toml string, change func(d *devguard)) (d *devgu
 func (d *devguard) save(dir, addr string, n int) {
 	d.t.Helper()
 	mark := d.mark()
-	write(d.t, filepath.Join(dir, "sockets"), fmt.Sprintf("tag save%d\nlisten %s", n, addr))
+	saveWhole(d.t, filepath.Join(dir, "sockets"), fmt.Sprintf("tag save%d\nlisten %s", n, addr))
 	d.wait(mark, "instance ready", nil)
 	d.serves("http://"+addr, fmt.Sprintf("save%d", n))
 }
@@ -194,7 +194,7 @@ func TestHeldSocketsBesideAnAgent(t *testing.T) {
 	t.Parallel()
 	d, dir, addr := heldApp(t, asNobody)
 	mark := d.mark()
-	write(t, filepath.Join(dir, "sockets"), "tag save1\nagent agent.sock\nlisten "+addr)
+	saveWhole(t, filepath.Join(dir, "sockets"), "tag save1\nagent agent.sock\nlisten "+addr)
 	d.wait(mark, "instance ready", nil)
 	d.serves("http://"+addr, "save1")
 	d.save(dir, addr, 2)
@@ -354,15 +354,15 @@ func TestHeldSocketsStatus(t *testing.T) {
 	d.save(dir, addr, 1)
 	shows("socket    " + addr + ": listening by generation 2\n")
 	mark := d.mark()
-	write(t, filepath.Join(dir, "sockets"), "tag save2\nsleep 2s\nlisten "+addr)
+	saveWhole(t, filepath.Join(dir, "sockets"), "tag save2\nsleep 2s\nlisten "+addr)
 	d.wait(mark, "instance started", nil)
 	shows("socket    " + addr + ": held since ")
 	d.wait(mark, "instance ready", nil)
-	write(t, filepath.Join(dir, "sockets"), "exit 1")
+	saveWhole(t, filepath.Join(dir, "sockets"), "exit 1")
 	d.wait(mark, "listening socket let go", nil)
 	shows("socket    " + addr + ": let go: generation 4 ended, and has not taken it\n")
 	edit(t, filepath.Join(dir, "devguard.toml"), "hold_sockets = true", "hold_sockets = false")
-	write(t, filepath.Join(dir, "sockets"), "tag save3\nlisten "+addr)
+	saveWhole(t, filepath.Join(dir, "sockets"), "tag save3\nlisten "+addr)
 	shows("sockets   not held from one restart to the next: it is switched off\n")
 	d.stop()
 }
@@ -458,7 +458,7 @@ func TestHeldSocketAtTheEnd(t *testing.T) {
 	t.Parallel()
 	d, dir, addr := heldApp(t, nil)
 	mark := d.mark()
-	write(t, filepath.Join(dir, "sockets"), "tag save1\nlinger 2s\nlisten "+addr)
+	saveWhole(t, filepath.Join(dir, "sockets"), "tag save1\nlinger 2s\nlisten "+addr)
 	d.wait(mark, "instance ready", nil)
 	d.serves("http://"+addr, "save1")
 	_, port, _ := strings.Cut(addr, ":")
@@ -509,7 +509,7 @@ func TestHeldSocketsKilled(t *testing.T) {
 			}
 			mark := d.mark()
 			// Most of that time one of them waits for its answer.
-			write(t, filepath.Join(dir, "sockets"), "tag save9\n"+strings.Repeat("probe 127.0.0.1:0\n", 3000)+"listen "+addr)
+			saveWhole(t, filepath.Join(dir, "sockets"), "tag save9\n"+strings.Repeat("probe 127.0.0.1:0\n", 3000)+"listen "+addr)
 			d.wait(mark, "instance started", nil)
 			pid := d.cmd.Process.Pid
 			switch victim {

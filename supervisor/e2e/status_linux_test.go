@@ -70,7 +70,7 @@ func TestStatusOfAddresses(t *testing.T) {
 	}
 	// The next one does not want it.
 	mark = d.mark()
-	write(t, filepath.Join(dir, "sockets"), "sleep 1h")
+	saveWhole(t, filepath.Join(dir, "sockets"), "sleep 1h")
 	d.wait(mark, "listening socket let go", nil)
 	if a := address(statusIn(t, dir), addr); a.Kind != "let go" || a.Reason == "" {
 		t.Errorf("%+v", a)
@@ -88,8 +88,8 @@ func TestResetConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "page.html"), "restarts the app 0")
-	write(t, filepath.Join(dir, "devguard.toml"), "")
+	saveWhole(t, filepath.Join(dir, "page.html"), "restarts the app 0")
+	saveWhole(t, filepath.Join(dir, "devguard.toml"), "")
 	term := newTerminal(t)
 	d := term.on(prepare(t, dir, []string{"DATABASE_URL=" + s.URL(dev), "PGAPP_PLANS=query tx idle prepared temp", "PORT=" + freePort(t)}, "--", bin))
 	d.start()

@@ -341,13 +341,13 @@ func TestWaitForACommand(t *testing.T) {
 	wait(0)
 	d.wait(0, "instance exited", nil) // before, it may read data.txt while that is written
 	mark := d.mark()
-	write(t, filepath.Join(dir, "data.txt"), "sleep")
+	saveWhole(t, filepath.Join(dir, "data.txt"), "sleep")
 	wait(0)
 	if d.count(mark, "instance started") != 1 || !poll(limit, func() bool { return strings.Contains(d.out.String(), "run sleep") }) {
 		t.Errorf("it was not started\n%s", d.log())
 	}
-	write(t, filepath.Join(dir, "code.txt"), "3")
-	write(t, filepath.Join(dir, "data.txt"), "2")
+	saveWhole(t, filepath.Join(dir, "code.txt"), "3")
+	saveWhole(t, filepath.Join(dir, "data.txt"), "2")
 	d.wait(mark, "instance exited", func(l line) bool { return l.int("code") == 3 })
 	if stdout := wait(1); !strings.Contains(stdout, "crash") {
 		t.Errorf("it says %q", stdout)
@@ -376,9 +376,9 @@ func TestWaitCodes(t *testing.T) {
 	edit(t, filepath.Join(dir, "main.go"), "v2\" + oops + \"", "v2")
 	codes(0, "served by generation 2")
 	source := readFile(t, filepath.Join(dir, "main.go"))
-	write(t, filepath.Join(dir, "main.go"), source+"\nfunc init() { panic(\"at the start\") }\n")
+	saveWhole(t, filepath.Join(dir, "main.go"), source+"\nfunc init() { panic(\"at the start\") }\n")
 	codes(1, "start: the app crashed")
-	write(t, filepath.Join(dir, "main.go"), source)
+	saveWhole(t, filepath.Join(dir, "main.go"), source)
 	codes(0, "served by generation")
 	codes(2, "hint", "--timeout", "soon")
 	if code := d.stop(); code != 0 {

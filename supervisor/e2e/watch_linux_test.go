@@ -247,7 +247,7 @@ func TestBesideALargeTree(t *testing.T) {
 		t.Errorf("a save takes %.2f times as long beside the tree", ratio)
 	}
 	ds[1].wait(0, "instance ready", ofGen(rounds+2))
-	ds[1].wait(0, "build verified", ofGen(rounds+2)) // the last thing that happens
+	ds[1].verified(0, ofGen(rounds+2)) // the last thing that happens
 	var used []int
 	for len(used) < 3 && (len(used) == 0 || used[len(used)-1] > 1) { // the garbage of what was before is collected yet
 		before := int(ds[1].cpu())

@@ -312,7 +312,7 @@ func (b *run) tool(ctx context.Context, c command) error {
 	}
 	cmd := exec.CommandContext(ctx, c.tool, args...)
 	cmd.Dir = dir
-	cmd.Env = slices.Concat(lessGC, b.plan.env, c.env, []string{"PWD=" + dir, "TMPDIR=" + b.folder})
+	cmd.Env = slices.Concat(b.plan.env, c.env, []string{"PWD=" + dir, "TMPDIR=" + b.folder})
 	cmd.Cancel, cmd.WaitDelay = b.group.Kill, killWait
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -322,9 +322,6 @@ func (b *run) tool(ctx context.Context, c command) error {
 	}
 	return err
 }
-
-// lessGC is what package build gives to the tools after an edit, and for the same reason.
-var lessGC = []string{"GOGC=1000", "GOMEMLIMIT=4GiB"}
 
 // Make looks, decides and builds. The error is a *Refusal when the edit is not for us.
 func (p *Plan) Make(ctx context.Context, t Target) (Result, error) {

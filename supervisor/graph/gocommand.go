@@ -47,7 +47,7 @@ func (t *asker) run(ctx context.Context, env []string, args ...string) ([]byte, 
 	cmd.WaitDelay = 2 * time.Second // for what a killed command has started (git)
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
-	err := cmd.Run()
+	err := osproc.Run(cmd)
 	if text := strings.TrimSpace(stderr.String()); err != nil && text != "" {
 		err = errors.New(text)
 	}

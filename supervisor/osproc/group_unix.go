@@ -43,16 +43,11 @@ func NewGroup() (*Group, error) {
 
 func (g *Group) pgid() int { return g.leader.shell.Process.Pid }
 
-// Run starts cmd in the group and waits for it. It sets cmd.SysProcAttr and cmd.ExtraFiles. That somebody else has its
-// output open for longer than cmd.WaitDelay is no error when it has ended well: on a busy machine a process that we
-// start elsewhere at that moment does, until it is executed, which takes a while with the least priority.
+// Run runs cmd in the group, as the function Run does. It sets cmd.SysProcAttr and cmd.ExtraFiles.
 func (g *Group) Run(cmd *exec.Cmd) error {
 	cmd.ExtraFiles = []*os.File{g.write}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: g.pgid()}
-	if err := cmd.Run(); !errors.Is(err, exec.ErrWaitDelay) {
-		return err
-	}
-	return nil
+	return Run(cmd)
 }
 
 // Kill kills every process of the group. It fits exec.Cmd.Cancel, where

@@ -1,7 +1,6 @@
 package osproc
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"sync"
@@ -19,7 +18,7 @@ type Group struct {
 // NewGroup never fails here.
 func NewGroup() (*Group, error) { return &Group{}, nil }
 
-// Run starts cmd and waits for it.
+// Run runs cmd, as the function Run does.
 func (g *Group) Run(cmd *exec.Cmd) error {
 	if err := cmd.Start(); err != nil {
 		return err
@@ -27,10 +26,7 @@ func (g *Group) Run(cmd *exec.Cmd) error {
 	g.mu.Lock()
 	g.started = append(g.started, cmd.Process)
 	g.mu.Unlock()
-	if err := cmd.Wait(); !errors.Is(err, exec.ErrWaitDelay) {
-		return err
-	}
-	return nil
+	return endedWell(cmd.Wait())
 }
 
 // Kill kills the commands. One that has ended is no error.

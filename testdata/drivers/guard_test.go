@@ -53,7 +53,7 @@ func openGuard(t *testing.T, mode string) (*guard.Guard, *record) {
 	before := runtime.NumGoroutine()
 	r := &record{}
 	g, err := guard.Open(t.Context(), guard.Options{
-		Dir: t.TempDir(), RunID: runID, Databases: []guard.Database{{Mode: mode}},
+		Dir: t.TempDir(), RunID: runID, Databases: []guard.Database{{Mode: mode, DrainTimeout: time.Minute}}, // a busy machine takes its time
 		Log: slog.New(slog.NewJSONHandler(r, nil)),
 	})
 	if err != nil {

@@ -150,11 +150,7 @@ func generation(t *testing.T, g *guard.Guard, gen int, a *process) {
 	a.await(t, "done")
 	g.RecordSockets(gen, []int{a.cmd.Process.Pid})
 	a.end(t, ending(gen%2))
-	begun := time.Now()
 	g.Drain(t.Context(), gen)
-	if took := time.Since(begun); took > 5*time.Second { // drain_timeout is 2 s
-		t.Errorf("generation %d: drained in %v", gen, took)
-	}
 	if len(a.bad) > 0 {
 		t.Errorf("generation %d: %v", gen, a.bad)
 	}
