@@ -20,29 +20,17 @@ import (
 // verify has the go command build what is served, with the least priority, and compares. It records
 // the plan of the next fast build when the one that there is is not of this program and tree.
 func (s *Supervisor) verify(e reload.Verify) doer {
-	req, plan, modules, dir := s.verifyRequest(e.Gen), s.plan, s.moduleFiles(), s.objects(e.ID)
-	var ofIt *fastbuild.Plan
+	v := verification{Verify: e, req: s.verifyRequest(e.Gen), modules: s.moduleFiles(), dir: s.objects(e.ID), plan: s.plan}
 	if s.planned == e.Binary {
-		ofIt = plan
+		v.ofIt = s.plan
 	}
-	unasked := e.ByGo && plan == nil
 	return func(ctx context.Context) reload.Event {
 		ev := reload.Verified{ID: e.ID}
 		if ev.Err = s.mendFolder(); ev.Err != nil {
 			return ev
 		}
-		expected := func(res build.Result) bool { return res.Digest == e.Binary }
-		var res build.Result
-		var next *fastbuild.Plan
-		var never, err error
-		osproc.Background(func() {
-			if unasked { // a build would only be made to learn what the go command says
-				never = neverFast(ctx, req, filepath.Join(dir, "survey"))
-			}
-			if never == nil {
-				res, next, err = verifyBy(ctx, req, modules, ofIt, dir, expected)
-			}
-		})
+		var r rebuilt
+		osproc.Background(func() { r = v.build(ctx) })
 		if ctx.Err() != nil {
 			ev.Cancelled = true // its objects are removed by the next one: somebody waits for the end of this
 			return ev
@@ -50,36 +38,72 @@ func (s *Supervisor) verify(e reload.Verify) doer {
 		if ev.Snapshot, ev.Err = s.lookAgain(ctx, false); ev.Err != nil || ev.Snapshot.Seq != e.Seq {
 			return ev
 		}
-		if never != nil {
-			ev.Unbuilt, ev.Refused = true, whyNot(never)
+		if r.never != nil {
+			ev.Unbuilt, ev.Refused = true, whyNot(r.never)
 			ev.Brings = func() { s.noPlan = ev.Refused }
 			return ev
 		}
-		s.warn(res.Warning)
-		s.pruneObjects(dir, plan, next) // whether next is taken is not known yet
-		if res.Err != nil {
-			ev.Err = fmt.Errorf("build again to verify what is served: %w", res.Err)
-			return ev // the plan that there is stays, with the program that it is of
-		}
-		switch {
-		case res.Digest == e.Binary:
-			os.RemoveAll(filepath.Dir(res.Out)) // nobody needs it twice
-		case ofIt == nil || ofIt.Outdated(ctx, dir) != nil:
-			// No fault of a fast build: there was none, or it may well be another program by now.
-			os.RemoveAll(filepath.Dir(res.Out))
-			ev.Brings = func() { s.plan, s.planned = nil, change.Digest{} }
-			return ev
-		default:
-			ev.Path = res.Out
-			ev.Kept, ev.Err = keepDifference(s.StateDir.Path(), e, res.Out, plan)
-		}
-		ev.Binary = res.Digest
-		if err != nil {
-			ev.Refused, ev.Lasting = whyNot(err), lasting(err)
-		}
-		ev.Brings = func() { s.plan, s.noPlan, s.planned = next, ev.Refused, e.Binary }
+		s.compare(ctx, v, r, &ev)
 		return ev
 	}
+}
+
+// verification is what verify was asked for, and what there was then.
+type verification struct {
+	reload.Verify
+	req     build.Request
+	modules []string
+	dir     string          // for what is linked
+	plan    *fastbuild.Plan // nil when there is none
+	ofIt    *fastbuild.Plan // that one when it is of the program, else nil
+}
+
+// rebuilt is what came of a verification.
+type rebuilt struct {
+	never  error // why no edit is built without the go command, so that nothing was built
+	res    build.Result
+	next   *fastbuild.Plan // nil with noPlan
+	noPlan error
+}
+
+// build has the go command build, unless it can say at once that nobody needs that.
+func (v verification) build(ctx context.Context) (r rebuilt) {
+	if v.ByGo && v.plan == nil { // a build would only be made to learn what the go command says
+		if r.never = neverFast(ctx, v.req, filepath.Join(v.dir, "survey")); r.never != nil {
+			return r
+		}
+	}
+	expected := func(res build.Result) bool { return res.Digest == v.Binary }
+	r.res, r.next, r.noPlan = verifyBy(ctx, v.req, v.modules, v.ofIt, v.dir, expected)
+	return r
+}
+
+// compare says in ev whether the program is what was served.
+func (s *Supervisor) compare(ctx context.Context, v verification, r rebuilt, ev *reload.Verified) {
+	s.warn(r.res.Warning)
+	s.pruneObjects(v.dir, v.plan, r.next) // whether next is taken is not known yet
+	if r.res.Err != nil {
+		ev.Err = fmt.Errorf("build again to verify what is served: %w", r.res.Err)
+		return // the plan that there is stays, with the program that it is of
+	}
+	switch {
+	case r.res.Digest == v.Binary:
+		os.RemoveAll(filepath.Dir(r.res.Out)) // nobody needs it twice
+	case v.ofIt == nil || v.ofIt.Outdated(ctx, v.dir) != nil:
+		// No fault of a fast build: there was none, or it may well be another program by now.
+		os.RemoveAll(filepath.Dir(r.res.Out))
+		ev.Brings = func() { s.plan, s.planned = nil, change.Digest{} }
+		return
+	default:
+		ev.Path = r.res.Out
+		ev.Kept, ev.Err = keepDifference(s.StateDir.Path(), v.Verify, r.res.Out, v.plan)
+	}
+	ev.Binary = r.res.Digest
+	if r.noPlan != nil {
+		ev.Refused, ev.Lasting = whyNot(r.noPlan), lasting(r.noPlan)
+	}
+	refused := ev.Refused
+	ev.Brings = func() { s.plan, s.noPlan, s.planned = r.next, refused, v.Binary }
 }
 
 // neverFast says why no edit of the program is built without the go command; nil when some may be.

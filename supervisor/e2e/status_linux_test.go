@@ -88,8 +88,8 @@ func TestResetConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	saveWhole(t, filepath.Join(dir, "page.html"), "restarts the app 0")
-	saveWhole(t, filepath.Join(dir, "devguard.toml"), "")
+	write(t, filepath.Join(dir, "page.html"), "restarts the app 0")
+	write(t, filepath.Join(dir, "devguard.toml"), "")
 	term := newTerminal(t)
 	d := term.on(prepare(t, dir, []string{"DATABASE_URL=" + s.URL(dev), "PGAPP_PLANS=query tx idle prepared temp", "PORT=" + freePort(t)}, "--", bin))
 	d.start()

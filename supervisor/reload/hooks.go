@@ -22,7 +22,7 @@ type hook struct {
 	late       bool          // due since a round that the failure of another has ended
 	held       bool          // said to be waiting for git
 	ran        int           // the round that it last ran in, of State.rounds
-	runs       []time.Time   // since the last edit elsewhere, and since the last that its files were the same after
+	runs       []time.Time   // in a row that its files changed during, and the last one; since the last edit elsewhere
 	asked      []change.Path // what asked for it since its last run began
 	last       []change.Path // what asked for that run
 }
@@ -247,15 +247,13 @@ func (m *machine) hookThen(spec Hook) {
 func (m *machine) suspendLoop(i int) {
 	h := &m.hooks[i]
 	last := h.state.ok()
-	if m.hookTree(i).Watch == last {
+	switch {
+	case m.hookTree(i).Watch == last:
 		h.runs = nil
-		return
+	case len(recent(h.runs, m.now)) >= maxRuns:
+		h.state = suspended{last}
+		m.log(Log{What: LogHookSuspended, Gen: m.nextGen(), Hook: m.opts.Hooks[i].Name, Paths: append(h.asked, h.last...)})
 	}
-	if len(recent(h.runs, m.now)) < maxRuns {
-		return
-	}
-	h.state = suspended{last}
-	m.log(Log{What: LogHookSuspended, Gen: m.nextGen(), Hook: m.opts.Hooks[i].Name, Paths: append(h.asked, h.last...)})
 }
 
 // askHooks notes which files each hook was asked for by, and lets a suspended
