@@ -21,7 +21,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
+	"syscall"
 )
 
 func stty(args ...string) string {
@@ -52,6 +54,14 @@ func main() {
 			p, _ := os.FindProcess(os.Getpid())
 			p.Kill()
 			select {}
+		case 'c':
+			conts := make(chan os.Signal, 1)
+			signal.Notify(conts, syscall.SIGCONT)
+			fmt.Println("asked for SIGCONT")
+			go func() {
+				<-conts
+				fmt.Println("continued")
+			}()
 		case 'm':
 			fmt.Printf("now icanon=%v\n", !strings.Contains(stty("-a"), "-icanon"))
 		}
@@ -254,8 +264,14 @@ func TestCtrlZAtTheAppWithoutAShell(t *testing.T) {
 	dir := project(t, map[string]string{"main.go": typist, "devguard.toml": "[app]\nstdin = true\n"})
 	d := term.on(prepare(t, dir, []string{"MODES=-icanon -echo"}))
 	d.start()
+	d.ready() // after the SIGCONT that follows the loan of the terminal
 	d.waitOutput("listens")
+	term.typed("c")
+	d.waitOutput("asked for SIGCONT")
 	term.typed("\x1a")
+	// A key that comes before all of the app's threads have stopped may start an stty that no signal
+	// has been sent to, which sees the modes of whoever has the terminal meanwhile.
+	d.waitOutput("continued")
 	term.typed("m")
 	d.waitOutput("now icanon=false")
 	if code := d.stop(); code != 0 {
