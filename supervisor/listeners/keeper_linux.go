@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // How a keeper knows itself. lsof and ss show its name beside a port, so it is one that
@@ -330,21 +331,17 @@ func startKeeper() (*keeper, error) {
 	return k, nil
 }
 
-// execKeeper starts this program again with these files, in a group of its own: Ctrl-C at a
-// terminal does not reach it. Until it is in that group Ctrl-Z would stop it, and `fg` would not
-// continue it, so that signal is blocked, and stays so: it is of no use to a keeper.
+// execKeeper starts this program again with these files, in a group of its own: neither Ctrl-C at a
+// terminal reaches it, nor Ctrl-Z.
 func execKeeper(files ...*os.File) (*os.Process, error) {
-	runtime.LockOSThread() // the signal mask is the thread's
-	defer runtime.UnlockOSThread()
-	var stop, before unix.Sigset_t
-	stop.Val[0] = 1 << (unix.SIGTSTP - 1)
-	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &stop, &before); err != nil {
-		return nil, err
-	}
-	defer unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)
-	return os.StartProcess("/proc/self/exe", []string{keeperName, keeperFlag}, &os.ProcAttr{
-		Env: os.Environ(), Files: files, Sys: &syscall.SysProcAttr{Setpgid: true},
+	var child *os.Process
+	err := osproc.Apart(func() (err error) {
+		child, err = os.StartProcess("/proc/self/exe", []string{keeperName, keeperFlag}, &os.ProcAttr{
+			Env: os.Environ(), Files: files, Sys: &syscall.SysProcAttr{Setpgid: true},
+		})
+		return err
 	})
+	return child, err
 }
 
 // close ends it and what it keeps, and waits for it.

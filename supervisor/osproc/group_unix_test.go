@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,7 +32,32 @@ func TestMain(m *testing.M) {
 		fmt.Println(ignoresJobStop(), Continuable()) // see TestJob
 		return
 	}
+	if os.Getenv(asStopped) != "" {
+		startUnderJobStops() // see TestCtrlZWhileSomethingIsStarted
+		return
+	}
 	os.Exit(m.Run())
+}
+
+// asStopped makes the test binary a process that starts commands in groups of their own, and catches SIGTSTP.
+const asStopped = "OSPROC_TEST_STOPPED"
+
+func startUnderJobStops() {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGTSTP)
+	fmt.Println("catches SIGTSTP")
+	for range 150 {
+		g, err := NewGroup()
+		if err == nil {
+			err = g.Run(exec.Command("true"))
+			g.Close(time.Second)
+		}
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		runtime.GC() // it would wait for a thread that waits for a stopped child
+	}
+	fmt.Print("done")
 }
 
 // starters run a command to its end.

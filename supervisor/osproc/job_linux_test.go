@@ -1,10 +1,14 @@
 package osproc
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"syscall"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestJob: the test binary is a process that says what it knows of job control.
@@ -30,5 +34,63 @@ func TestJob(t *testing.T) {
 				t.Errorf("%q %v, want %q", out, err, tt.want)
 			}
 		})
+	}
+}
+
+// TestCtrlZWhileSomethingIsStarted: a child on the way to its own group is not stopped by what our group is sent.
+func TestCtrlZWhileSomethingIsStarted(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), asStopped+"=yes")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	said := make(chan string)
+	go func() {
+		defer close(said)
+		b := make([]byte, 4096)
+		for {
+			n, err := out.Read(b)
+			if err != nil {
+				return
+			}
+			said <- string(b[:n])
+		}
+	}()
+	first := <-said // before, SIGTSTP would stop it
+	if first != "catches SIGTSTP\n" {
+		t.Fatal(first)
+	}
+	var rest bytes.Buffer
+	limit, often := time.After(time.Minute), time.NewTicker(100*time.Microsecond)
+	defer often.Stop()
+	for open := true; open; {
+		select {
+		case text, ok := <-said:
+			rest.WriteString(text)
+			open = ok
+		case <-often.C:
+			_ = unix.Kill(-cmd.Process.Pid, unix.SIGTSTP)
+		case <-limit:
+			t.Error("it hangs")
+			_ = cmd.Process.Kill()
+			for _, p := range Processes() {
+				if p.PPID == cmd.Process.Pid {
+					p.Kill()
+				}
+			}
+			limit = nil
+		}
+	}
+	if err := cmd.Wait(); err != nil || rest.String() != "done" {
+		t.Errorf("%q %v", rest.String(), err)
 	}
 }

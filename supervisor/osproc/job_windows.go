@@ -8,6 +8,9 @@ func NotifyJobStop(chan<- os.Signal) {}
 // IsJobStop is always false.
 func IsJobStop(os.Signal) bool { return false }
 
+// Apart runs fork.
+func Apart(fork func() error) error { return fork() }
+
 // StopOwnGroup is never called.
 func StopOwnGroup() {}
 

@@ -22,9 +22,6 @@ func runWarden() {}
 
 func wardenDeath() <-chan struct{} { return nil }
 
-// blockJobStop does nothing: golang.org/x/sys has no signal mask for this system.
-func blockJobStop(bool) {}
-
 // setUp keeps descriptors that devguard itself inherited from the app.
 func setUp() {
 	for fd := socketFD; fd < 256; fd++ {

@@ -37,20 +37,6 @@ func setUp() {
 	}
 }
 
-// blockJobStop keeps Ctrl-Z away from a child until it is a guardian, if the thread that forks it
-// asks. Before it has a group of its own, a child is in the one that Ctrl-Z is sent to. Stopped
-// there it would not be continued by `fg`, which continues our group, and our thread would wait in
-// vfork for ever, and soon every other for the garbage collector.
-func blockJobStop(block bool) {
-	how := unix.SIG_UNBLOCK
-	if block {
-		how = unix.SIG_BLOCK
-	}
-	set := &unix.Sigset_t{}
-	set.Val[0] = 1 << (unix.SIGTSTP - 1)
-	_ = unix.PthreadSigmask(how, set, nil) // fails only for a wrong argument
-}
-
 // appAttr: the app leads a group, and dies with the guardian.
 func appAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // How a guardian knows itself: these arguments, which no shell writes by
@@ -55,7 +57,7 @@ func Guardian() {
 	// A Ctrl-Z that came before this process had a group of its own waits behind the block. It would
 	// stop us for ever: `fg` continues another group. SIGCONT drops it (POSIX, 2.4.1).
 	_ = unix.Kill(unix.Getpid(), unix.SIGCONT)
-	blockJobStop(false) // the app must not inherit it
+	osproc.TakeJobStop() // the app must not inherit that it is blocked
 	setUp()
 	surviveSignals()
 	switch os.Args[2] {

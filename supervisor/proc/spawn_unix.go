@@ -5,7 +5,6 @@ package proc
 import (
 	"net"
 	"os"
-	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -60,13 +59,14 @@ func execSelf(stage string, files ...*os.File) (*os.Process, error) {
 		return nil, err
 	}
 	defer null.Close()
-	runtime.LockOSThread() // the signal mask is the thread's
-	defer runtime.UnlockOSThread()
-	blockJobStop(true)
-	defer blockJobStop(false)
-	return os.StartProcess(path, guardianArgs(stage), &os.ProcAttr{
-		Env:   os.Environ(),
-		Files: append([]*os.File{null, null, null}, files...),
-		Sys:   &syscall.SysProcAttr{Setpgid: true},
+	var child *os.Process
+	err = osproc.Apart(func() (err error) {
+		child, err = os.StartProcess(path, guardianArgs(stage), &os.ProcAttr{
+			Env:   os.Environ(),
+			Files: append([]*os.File{null, null, null}, files...),
+			Sys:   &syscall.SysProcAttr{Setpgid: true},
+		})
+		return err
 	})
+	return child, err
 }
