@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/devguard/devguard/dbguard/activity"
 	"github.com/devguard/devguard/dbguard/dsn"
 	"github.com/devguard/devguard/dbguard/sockets"
 )
@@ -19,7 +18,6 @@ import (
 type forDrain struct {
 	*endpoint
 	prober *prober
-	labels labels
 	work   *background
 
 	mu   sync.Mutex
@@ -69,6 +67,18 @@ func (f *forDrain) expect() *dialing {
 	return f.dial
 }
 
+// underWay is closed when the session is there, has failed, or none is dialled.
+func (f *forDrain) underWay() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dial != nil {
+		return f.dial.done
+	}
+	none := make(chan struct{})
+	close(none)
+	return none
+}
+
 // take returns the dial, which is the caller's from then on, or nil.
 func (f *forDrain) take() *dialing {
 	f.mu.Lock()
@@ -98,18 +108,7 @@ func (f *forDrain) open(d *dialing, to *access, held []sockets.Conn) {
 		return
 	}
 	f.prober.ensure() // a server that was down when the app started
-	if d.run(f.work.ctx, to); d.err == nil {
-		f.rehearse(d.conn)
-	}
-}
-
-// rehearse asks what the drain will ask: the first time the server reads what it needs for that, which
-// takes it a millisecond more than later. A session that breaks by it shows in the drain, which then
-// dials another.
-func (f *forDrain) rehearse(o *ownConn) {
-	ctx, cancel := context.WithTimeout(f.work.ctx, stepLimit)
-	defer cancel()
-	_, _ = activity.Find(ctx, o.conn, activity.Filter{Labels: f.labels.prefixes(everyGeneration)})
+	d.run(f.work.ctx, to)
 }
 
 // limit closes a session that no drain has taken in time.
