@@ -67,18 +67,6 @@ func (f *forDrain) expect() *dialing {
 	return f.dial
 }
 
-// underWay is closed when the session is there, has failed, or none is dialled.
-func (f *forDrain) underWay() <-chan struct{} {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.dial != nil {
-		return f.dial.done
-	}
-	none := make(chan struct{})
-	close(none)
-	return none
-}
-
 // take returns the dial, which is the caller's from then on, or nil.
 func (f *forDrain) take() *dialing {
 	f.mu.Lock()

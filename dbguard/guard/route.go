@@ -55,12 +55,11 @@ func (r *routing) run() (whole bool) {
 }
 
 // expectClients opens what the clients of generation gen, which is starting or about
-// to, may want beside their listener. The session for the drain comes first: the app's stop is all that
-// it has for its making, and three made at once take the processors from each other.
+// to, may want beside their listener.
 func (u *upstream) expectClients(gen int) {
 	u.openFixed()
 	v, _ := u.prober.result()
-	u.spares.dialAhead(gen, u.labels, v, u.forDrain.underWay())
+	u.spares.dialAhead(gen, u.labels, v)
 	u.spares.limit(gen)
 }
 

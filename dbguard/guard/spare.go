@@ -15,7 +15,6 @@ import (
 type spare struct {
 	gen    int
 	want   want
-	wanted chan struct{}     // closed when a client waits for it
 	ready  chan struct{}     // closed when it is there, or never will be
 	server *login.ServerConn // after that: nil for never
 	kept   chan struct{}     // closed when the keeper has let go

@@ -17,24 +17,3 @@ func TestSpareOnItsWayIsWaitedFor(t *testing.T) {
 		g.Drain(t.Context(), gen-1)
 	}
 }
-
-// TestSparesComeAfterTheDrain: no session is dialled ahead before the one for the drain is there, unless a client
-// waits for it.
-func TestSparesComeAfterTheDrain(t *testing.T) {
-	s, dev := server(t)
-	g, _ := open(t, Options{Databases: auto(Database{})})
-	run(t, connection(t, through(t, g, 1, s.URL(dev))), "select 1")
-	u := g.upstreams.all()[0]
-	v, _ := u.prober.result()
-	u.spares.dialAhead(2, u.labels, v, make(chan struct{}))
-	sessions := func() string {
-		return s.Query(t, "select count(*) from pg_stat_activity where application_name = '"+label(runA, 2)+"'")[0][0]
-	}
-	if n := sessions(); n != "0" {
-		t.Errorf("%s sessions before the drain has its own", n)
-	}
-	run(t, connection(t, through(t, g, 2, s.URL(dev))), "select 1")
-	if n := sessions(); n != "1" {
-		t.Errorf("%s sessions for one client", n)
-	}
-}

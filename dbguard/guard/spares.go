@@ -75,11 +75,11 @@ func (p *spares) forget(gen int) {
 }
 
 // dialAhead begins to open sessions for generation gen on a server that v is known of,
-// as many as the one that still runs had at its beginning: once first is closed, or a
-// client waits for them. It does nothing the second time.
-func (p *spares) dialAhead(gen int, l labels, v verdict, first <-chan struct{}) {
+// as many as the one that still runs had at its beginning. It does nothing the second
+// time.
+func (p *spares) dialAhead(gen int, l labels, v verdict) {
 	for _, s := range p.plan(gen, l, v) {
-		if !p.work.start(func() { p.keep(s, first) }) {
+		if !p.work.start(func() { p.keep(s) }) {
 			close(s.ready)
 		}
 	}
@@ -96,7 +96,7 @@ func (p *spares) plan(gen int, l labels, v verdict) []*spare {
 	p.gen = gen
 	var coming []*spare
 	for _, w := range before.wants {
-		coming = append(coming, &spare{gen: gen, want: w.of(gen, l, v), wanted: make(chan struct{}), ready: make(chan struct{}), kept: make(chan struct{})})
+		coming = append(coming, &spare{gen: gen, want: w.of(gen, l, v), ready: make(chan struct{}), kept: make(chan struct{})})
 	}
 	p.coming = append(p.coming, coming...)
 	return coming
@@ -116,12 +116,7 @@ func (p *spares) latest(gen int) (o opening, runs bool) {
 }
 
 // keep opens a spare and looks after it until somebody takes it or its time is up.
-func (p *spares) keep(s *spare, first <-chan struct{}) {
-	select {
-	case <-first:
-	case <-s.wanted:
-	case <-p.work.ctx.Done():
-	}
+func (p *spares) keep(s *spare) {
 	conn, err := reach(p.work.ctx, p.access(), s.want)
 	if err != nil {
 		p.failed(err)
@@ -228,7 +223,6 @@ func (p *spares) expect(gen int, w want) *spare {
 	}
 	s := p.coming[i]
 	p.coming = slices.Delete(p.coming, i, i+1)
-	close(s.wanted)
 	return s
 }
 
