@@ -352,7 +352,7 @@ func startChild() (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := osproc.Apart(c.cmd.Start); err != nil {
+	if err := osproc.StartApart(c.cmd); err != nil {
 		return nil, err
 	}
 	c.client = rpc.NewClient(pipes{out, in})

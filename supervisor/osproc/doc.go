@@ -8,7 +8,7 @@
 //     the terminal.
 //   - EndWithParent: the kernel's own notice of a parent's death, on Linux alone.
 //   - NotifyJobStop, StopOwnGroup, StopSelf, Continuable: Ctrl-Z, and whether there is a shell for it.
-//   - Apart, TakeJobStop: no Ctrl-Z for a child on its way to another group.
+//   - StartApart, Apart, TakeJobStop: no Ctrl-Z for a child on its way to another group.
 //   - SignalName, KilledBy, StopSignals: signals by name.
 //
 // Windows has none of this but single processes: there it builds, and does what is left.

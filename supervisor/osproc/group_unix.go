@@ -43,11 +43,12 @@ func NewGroup() (*Group, error) {
 
 func (g *Group) pgid() int { return g.leader.shell.Process.Pid }
 
-// Run runs cmd in the group, as the function Run does, with SIGTSTP blocked (see Apart). It sets cmd.SysProcAttr and cmd.ExtraFiles.
+// Run runs cmd in the group, as the function Run does, with SIGTSTP blocked (see Apart). It sets
+// cmd.SysProcAttr and cmd.ExtraFiles.
 func (g *Group) Run(cmd *exec.Cmd) error {
 	cmd.ExtraFiles = []*os.File{g.write}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: g.pgid()}
-	if err := Apart(cmd.Start); err != nil {
+	if err := StartApart(cmd); err != nil {
 		return err
 	}
 	return endedWell(cmd.Wait())

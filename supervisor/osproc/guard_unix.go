@@ -33,7 +33,7 @@ func startGuard(script string, attr *syscall.SysProcAttr) (*guard, error) {
 	g.shell.Stdin = end
 	g.shell.Dir = "/" // it must not hold a directory that the user wants to remove
 	g.shell.SysProcAttr = attr
-	if err := Apart(g.shell.Start); err != nil {
+	if err := StartApart(g.shell); err != nil {
 		pipe.Close()
 		return nil, fmt.Errorf("%w: %w", ErrNoGuard, err)
 	}

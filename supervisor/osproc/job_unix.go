@@ -4,6 +4,7 @@ package osproc
 
 import (
 	"os"
+	"os/exec"
 	"os/signal"
 
 	"golang.org/x/sys/unix"
@@ -32,6 +33,17 @@ func StopSelf() {
 	// thread may run on for a moment.
 	_ = unix.Kill(unix.Getpid(), unix.SIGSTOP)
 	<-continued
+}
+
+// StartApart is cmd.Start of a command in another process group, as Apart does it. It continues the command: a
+// Ctrl-Z that came too early waits behind the block, and would stop for good a program that takes the signal
+// again. SIGCONT drops it (POSIX, 2.4.1).
+func StartApart(cmd *exec.Cmd) error {
+	if err := Apart(cmd.Start); err != nil {
+		return err
+	}
+	_ = cmd.Process.Signal(unix.SIGCONT) // fails when it has ended
+	return nil
 }
 
 // Continuable reports whether somebody is there who could continue this process: a shell. That is

@@ -1,6 +1,9 @@
 package osproc
 
-import "os"
+import (
+	"os"
+	"os/exec"
+)
 
 // NotifyJobStop does nothing: a console has no Ctrl-Z of this kind.
 func NotifyJobStop(chan<- os.Signal) {}
@@ -8,8 +11,8 @@ func NotifyJobStop(chan<- os.Signal) {}
 // IsJobStop is always false.
 func IsJobStop(os.Signal) bool { return false }
 
-// Apart runs fork.
-func Apart(fork func() error) error { return fork() }
+// StartApart is cmd.Start.
+func StartApart(cmd *exec.Cmd) error { return cmd.Start() }
 
 // StopOwnGroup is never called.
 func StopOwnGroup() {}

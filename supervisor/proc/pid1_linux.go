@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/devguard/devguard/supervisor/osproc"
 )
 
 // runInit is process 1 of a container: it runs the program as its child and
@@ -17,15 +19,19 @@ import (
 func runInit() int {
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
-	pid, err := syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{
-		Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setpgid: true},
+	var pid int
+	err := osproc.Apart(func() (err error) { // devguard takes SIGTSTP again when it asks for it (os/signal)
+		pid, err = syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{
+			Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setpgid: true},
+		})
+		return err
 	})
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "devguard: error: as process 1, start myself as a child: %v\n", err)
 		return 1
 	}
 	takeForeground(os.Stdin, ownGroup(), pid)
-	_ = unix.Kill(-pid, unix.SIGCONT) // it may have been stopped for using the terminal too early
+	_ = unix.Kill(-pid, unix.SIGCONT) // it may have been stopped for using the terminal too early, and see StartApart
 	for sig := range signals {
 		switch sig {
 		case unix.SIGCHLD:
