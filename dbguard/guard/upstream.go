@@ -51,7 +51,7 @@ func newUpstream(id dsn.Identity, to access, s shared) *upstream {
 		sessions: newSessions(s.work, s.sockets),
 	}
 	u.prober = &prober{endpoint: e, log: s.log, work: s.work, onFallback: u.askReplacement}
-	u.forDrain = &forDrain{endpoint: e, prober: u.prober, work: s.work}
+	u.forDrain = &forDrain{endpoint: e, prober: u.prober, labels: s.labels, work: s.work}
 	u.mismatches = &mismatches{endpoint: e, shared: s, prober: u.prober, sessions: u.sessions}
 	return u
 }
