@@ -334,14 +334,11 @@ func startKeeper() (*keeper, error) {
 // execKeeper starts this program again with these files, in a group of its own: neither Ctrl-C at a
 // terminal reaches it, nor Ctrl-Z.
 func execKeeper(files ...*os.File) (*os.Process, error) {
-	var child *os.Process
-	err := osproc.Apart(func() (err error) {
-		child, err = os.StartProcess("/proc/self/exe", []string{keeperName, keeperFlag}, &os.ProcAttr{
+	return osproc.Apart(func() (*os.Process, error) {
+		return os.StartProcess("/proc/self/exe", []string{keeperName, keeperFlag}, &os.ProcAttr{
 			Env: os.Environ(), Files: files, Sys: &syscall.SysProcAttr{Setpgid: true},
 		})
-		return err
 	})
-	return child, err
 }
 
 // close ends it and what it keeps, and waits for it.

@@ -14,7 +14,7 @@ import (
 // `fg`, which continues our group, and our thread would wait in vfork for ever, and soon every other for the
 // garbage collector. The child inherits that SIGTSTP is blocked: one that a terminal may be lent to calls
 // TakeJobStop.
-func Apart(fork func() error) error {
+func Apart[Child any](fork func() (Child, error)) (Child, error) {
 	runtime.LockOSThread() // the signal mask is the thread's
 	defer runtime.UnlockOSThread()
 	var before unix.Sigset_t

@@ -1,7 +1,8 @@
 package osproc
 
 import (
-	"bytes"
+	"bufio"
+	"io"
 	"os"
 	"os/exec"
 	"syscall"
@@ -43,54 +44,44 @@ func TestCtrlZWhileSomethingIsStarted(t *testing.T) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), asStopped+"=yes")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out, w, err := os.Pipe()
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer out.Close()
-	cmd.Stdout, cmd.Stderr = w, w
+	cmd.Stderr = cmd.Stdout
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	w.Close()
-	said := make(chan string)
-	go func() {
-		defer close(said)
-		b := make([]byte, 4096)
-		for {
-			n, err := out.Read(b)
-			if err != nil {
-				return
-			}
-			said <- string(b[:n])
-		}
-	}()
-	first := <-said // before, SIGTSTP would stop it
+	said := bufio.NewReader(out)
+	first, _ := said.ReadString('\n') // before, SIGTSTP would stop it
 	if first != "catches SIGTSTP\n" {
 		t.Fatal(first)
 	}
-	var rest bytes.Buffer
+	rest := make(chan string)
+	go func() {
+		text, _ := io.ReadAll(said)
+		rest <- string(text)
+	}()
 	limit, often := time.After(time.Minute), time.NewTicker(100*time.Microsecond)
 	defer often.Stop()
-	for open := true; open; {
+	for {
 		select {
-		case text, ok := <-said:
-			rest.WriteString(text)
-			open = ok
 		case <-often.C:
 			_ = unix.Kill(-cmd.Process.Pid, unix.SIGTSTP)
 		case <-limit:
 			t.Error("it hangs")
+			all := Processes() // before its children are somebody else's
 			_ = cmd.Process.Kill()
-			for _, p := range Processes() {
+			for _, p := range all {
 				if p.PPID == cmd.Process.Pid {
 					p.Kill()
 				}
 			}
-			limit = nil
+		case text := <-rest:
+			if err := cmd.Wait(); err != nil || text != "done" {
+				t.Errorf("%q %v", text, err)
+			}
+			return
 		}
-	}
-	if err := cmd.Wait(); err != nil || rest.String() != "done" {
-		t.Errorf("%q %v", rest.String(), err)
 	}
 }

@@ -39,11 +39,11 @@ func StopSelf() {
 // Ctrl-Z that came too early waits behind the block, and would stop for good a program that takes the signal
 // again. SIGCONT drops it (POSIX, 2.4.1).
 func StartApart(cmd *exec.Cmd) error {
-	if err := Apart(cmd.Start); err != nil {
-		return err
+	child, err := Apart(func() (*os.Process, error) { err := cmd.Start(); return cmd.Process, err })
+	if err == nil {
+		_ = child.Signal(unix.SIGCONT) // fails when it has ended
 	}
-	_ = cmd.Process.Signal(unix.SIGCONT) // fails when it has ended
-	return nil
+	return err
 }
 
 // Continuable reports whether somebody is there who could continue this process: a shell. That is

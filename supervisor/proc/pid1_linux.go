@@ -19,12 +19,10 @@ import (
 func runInit() int {
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
-	var pid int
-	err := osproc.Apart(func() (err error) { // devguard takes SIGTSTP again when it asks for it (os/signal)
-		pid, err = syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{
+	pid, err := osproc.Apart(func() (int, error) { // devguard takes SIGTSTP again when it asks for it (os/signal)
+		return syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{
 			Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setpgid: true},
 		})
-		return err
 	})
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "devguard: error: as process 1, start myself as a child: %v\n", err)

@@ -59,14 +59,11 @@ func execSelf(stage string, files ...*os.File) (*os.Process, error) {
 		return nil, err
 	}
 	defer null.Close()
-	var child *os.Process
-	err = osproc.Apart(func() (err error) {
-		child, err = os.StartProcess(path, guardianArgs(stage), &os.ProcAttr{
+	return osproc.Apart(func() (*os.Process, error) {
+		return os.StartProcess(path, guardianArgs(stage), &os.ProcAttr{
 			Env:   os.Environ(),
 			Files: append([]*os.File{null, null, null}, files...),
 			Sys:   &syscall.SysProcAttr{Setpgid: true},
 		})
-		return err
 	})
-	return child, err
 }
